@@ -1,0 +1,68 @@
+"""What a user did wrong, said in one line that ends the search.
+
+Whatever is raised as a `UserError` reaches the command line as `dlexp: error: …` and exit status 2; anything else that
+escapes is a defect of dlexp and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(ValueError):
+    """A request that cannot be met: which key, which value, where it stands, what is wrong and what to do.
+
+    >>> print(UserError("must be > 0", key="optimizer.lr", value=-1, where="command line"))
+    optimizer.lr=-1 (command line): must be > 0
+    >>> print(UserError("there is no such optimizer", key="optimizer", value="adm", allowed="adam, sgd", hint="adam"))
+    optimizer=adm: there is no such optimizer; choose from adam, sgd; did you mean 'adam'?
+    """
+
+    def __init__(
+        self,
+        wrong: str,
+        *,
+        key: str = "",
+        value: object = None,
+        where: str = "",
+        allowed: str = "",
+        hint: str = "",
+    ) -> None:
+        self.wrong, self.key, self.value, self.where = wrong, key, value, where
+        self.allowed, self.hint = allowed, hint
+        super().__init__(wrong)
+
+    def __str__(self) -> str:
+        subject = self.key if self.value is None or not self.key else f"{self.key}={self.value}"
+        place = f" ({self.where})" if self.where else ""
+        parts = [self.wrong]
+        if self.allowed:
+            parts.append(f"choose from {self.allowed}")
+        if self.hint:
+            parts.append(f"did you mean {self.hint!r}?")
+        head = f"{subject}{place}: " if subject else f"{place.strip()}: " if place else ""
+        return " ".join((head + "; ".join(parts)).split())
+
+
+class FieldError(UserError):
+    """A plugin's or an experiment's field has a value outside its range; `key` is the field's own name."""
+
+
+class PluginError(UserError, LookupError):
+    """A plugin is missing, registered twice, or misdeclared."""
+
+
+class DataError(UserError):
+    """A data file is missing, damaged, or not what the data plugin expects."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known name most like `word`, or an empty string where none is near.
+
+    >>> nearest("optmizer", ["optimizer", "model"])
+    'optimizer'
+    >>> nearest("xyz", ["optimizer", "model"])
+    ''
+    """
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), "")

@@ -1,0 +1,207 @@
+"""One run, completely described, as a value; and the run that comes of it."""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from dlexp import kinds
+from dlexp.dataset import Dataset
+from dlexp.errors import FieldError, nearest
+from dlexp.fields import at_least, check_fields, non_negative, one_of, positive
+from dlexp.network import Network
+from dlexp.registry import Plugin, as_dict
+from dlexp.trainer import EarlyStopping, Record, Trainer
+
+log = logging.getLogger("dlexp")
+
+STREAMS = ("split", "init", "order", "noise")
+
+
+def streams(seed: int) -> dict[str, np.random.Generator]:
+    """One seed, named streams: each depends on the seed and its own name only, so adding one shifts no other."""
+    keys = {name: np.random.SeedSequence(seed, spawn_key=(zlib.crc32(name.encode()),)) for name in STREAMS}
+    return {name: np.random.default_rng(key) for name, key in keys.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """What was asked for. Equal experiments give bit-identical runs on the same machine.
+
+    `steps`, where given, overrules `epochs`; `eval_every` counts epochs; `clip_norm` bounds the gradient's norm.
+    Raises `FieldError` for a value out of its range.
+    """
+
+    objective: kinds.Objective
+    data: kinds.Data
+    model: kinds.Model
+    initializer: kinds.Initializer
+    activation: kinds.Activation
+    normalization: kinds.Normalization
+    regularizer: tuple[kinds.Regularizer, ...] = ()
+    optimizer: kinds.Optimizer
+    schedule: kinds.Schedule
+    observer: tuple[kinds.Observer, ...] = ()
+    epochs: int = non_negative(50)
+    steps: int | None = non_negative(None)
+    batch_size: int = positive(100)
+    seed: int = non_negative(0)
+    dtype: str = one_of("float32", "float64")
+    eval_every: int = at_least(1, 1)
+    clip_norm: float | None = positive(None)
+    early_stopping: EarlyStopping = field(default_factory=EarlyStopping)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.seed >= 2**63:
+            raise FieldError("must be < 2**63", key="seed", value=self.seed)
+
+    def trainer(self) -> Trainer:
+        """Load the data and assemble the run. Raises a `UserError` for what cannot be trained."""
+        rngs = streams(self.seed)
+        problem = self.objective.build(self, rngs)
+        trainer = Trainer(
+            problem=problem,
+            optimizer=self.optimizer,
+            schedule=self.schedule,
+            regularizers=self.regularizer,
+            total=self.epochs * problem.steps_per_epoch if self.steps is None else self.steps,
+            eval_every=self.eval_every,
+            clip_norm=self.clip_norm,
+            early_stopping=self.early_stopping,
+            rngs={name: rngs[name] for name in ("order", "noise")},
+        )
+        if self.early_stopping.patience is not None:
+            self._check_early_stopping(trainer)
+        return trainer
+
+    def _check_early_stopping(self, trainer: Trainer) -> None:
+        metric, known = self.early_stopping.metric, sorted(trainer.problem.evaluate())
+        if metric not in known:
+            raise FieldError(
+                "there is no such metric",
+                key="early_stopping.metric",
+                value=metric,
+                allowed=", ".join(known),
+                hint=nearest(metric, known),
+            )
+
+    def plugins(self) -> Iterator[tuple[str, tuple[Plugin, ...]]]:
+        """The kinds that matter to this objective, each with its plugins."""
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if f.name in kinds.KINDS and f.name not in self.objective.ignores:
+                yield f.name, value if isinstance(value, tuple) else (value,)
+
+    def settings(self) -> dict[str, Any]:
+        """The plain fields, flat: `epochs: 50`, `early_stopping.metric: val/loss`."""
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in kinds.KINDS}
+        stopping = plain.pop("early_stopping")
+        return plain | {f"early_stopping.{f.name}": getattr(stopping, f.name) for f in fields(stopping)}
+
+    def params(self) -> dict[str, Any]:
+        """All that can change a number, as flat pairs `optimizer: adam, optimizer.lr: 0.001`, for MLflow and reports."""
+        flat: dict[str, Any] = {}
+        for kind, chosen in self.plugins():
+            if kind == "observer":
+                continue
+            flat[kind] = "+".join(p.name for p in chosen) or "none"
+            for p in chosen:
+                prefix = f"{kind}.{p.name}" if kind in kinds.MANY else kind
+                flat |= {f"{prefix}.{k}": _plain(v) for k, v in as_dict(p).items() if k != "name"}
+        return flat | self.settings()
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+@dataclass
+class Run:
+    """An experiment under way or finished: its trainer, its records, and where it is written.
+
+    `metrics` are the latest values by name; `status` is one of RUNNING, FINISHED, DIVERGED, FAILED, INTERRUPTED.
+    """
+
+    experiment: Experiment
+    trainer: Trainer
+    folder: Path | None = None
+    records: list[Record] = field(default_factory=list)
+    status: str = "RUNNING"
+    error: BaseException | None = None
+    emit: Callable[[Record], None] = field(default=lambda record: None, repr=False)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The latest value of every metric."""
+        return {name: value for record in self.records for name, value in record.metrics.items()}
+
+    @property
+    def network(self) -> Network | None:
+        """The network, where the problem has one."""
+        return getattr(self.trainer.problem, "network", None)
+
+    @property
+    def dataset(self) -> Dataset | None:
+        """The data, where the problem has some."""
+        return getattr(self.trainer.problem, "dataset", None)
+
+    def history(self, metric: str) -> tuple[list[int], list[float]]:
+        """Steps and values of a metric, as two lists."""
+        points = [(r.step, r.metrics[metric]) for r in self.records if metric in r.metrics]
+        return [step for step, _ in points], [value for _, value in points]
+
+    def note(self, metrics: dict[str, float]) -> None:
+        """Write an observer's own measurements beside the run's metrics; they are not part of its records."""
+        self.emit(Record(self.trainer.epoch, self.trainer.t, metrics))
+
+    def figure_path(self, name: str) -> Path | None:
+        """Where to save the figure `name`, or None for a run that keeps no folder."""
+        if self.folder is None:
+            return None
+        (self.folder / "figures").mkdir(exist_ok=True)
+        return self.folder / "figures" / f"{name}.png"
+
+    def train(self) -> None:
+        """Train under the observers' eyes. What the training raises is raised, after the observers were told."""
+        watching = [Watch(o, self) for o in self.experiment.observer]
+        error: BaseException | None = None
+        try:
+            for watch in watching:
+                watch.tell("start")
+            for record in self.trainer.run():
+                self.records.append(record)
+                self.emit(record)
+                for watch in watching:
+                    watch.tell("record", record)
+        except BaseException as e:
+            error = e
+            raise
+        finally:
+            for watch in watching:
+                watch.tell("finish", error)
+
+
+class Watch:
+    """An observer at one run, with its own state; if it raises it is logged and heard no more."""
+
+    def __init__(self, observer: kinds.Observer, run: Run) -> None:
+        self.observer, self.run, self.state = observer, run, SimpleNamespace()
+        self.broken = False
+
+    def tell(self, moment: str, *news: Any) -> None:
+        """Call `start`, `record` or `finish` on the observer."""
+        if self.broken:
+            return
+        try:
+            getattr(self.observer, moment)(self.run, self.state, *news)
+        except Exception:
+            self.broken = True
+            log.exception("observer %s failed in %s and looks no more; the run goes on", self.observer.name, moment)

@@ -1,0 +1,99 @@
+"""All numbers of a network in one flat vector, with a named view per array."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from dlexp.kinds import Array, Param, Views
+
+BLOCK = 32_768  # 128 KiB of float32: a formula's temporaries stay in cache and below malloc's mmap threshold
+
+
+class Parameters:
+    """Weights first, then biases and scales, then buffers, so that each group is one slice.
+
+    >>> p = Parameters({"dense1.W": Param((3, 2)), "dense1.b": Param((2,), start=0.0)})
+    >>> p.values.shape, p["dense1.W"].shape, p.weights.shape
+    ((8,), (3, 2), (6,))
+    >>> p["dense1.b"][...] = 7
+    >>> p.values[-2:]
+    array([7., 7.], dtype=float32)
+    """
+
+    def __init__(self, specs: Mapping[str, Param], dtype: Any = np.float32) -> None:
+        self.specs = dict(sorted(specs.items(), key=lambda item: _rank(item[1])))
+        ranks = [_rank(spec) for spec in self.specs.values()]
+        sizes = [math.prod(spec.shape) for spec in self.specs.values()]
+        ends = np.cumsum(sizes).tolist()
+        self.slices = {name: slice(end - n, end) for name, n, end in zip(self.specs, sizes, ends, strict=True)}
+        self.n_weights = sum(n for n, rank in zip(sizes, ranks, strict=True) if rank == 0)
+        self.n_trainable = sum(n for n, rank in zip(sizes, ranks, strict=True) if rank <= 1)
+        self.storage: Array = np.zeros(sum(sizes), dtype)
+        self.grads: Array = np.zeros(self.n_trainable, dtype)
+        for name, spec in self.specs.items():
+            if spec.start is not None:
+                self[name][...] = spec.start
+
+    @property
+    def values(self) -> Array:
+        """Everything the optimizer moves."""
+        return self.storage[: self.n_trainable]
+
+    @property
+    def weights(self) -> Array:
+        """Everything weight decay acts on."""
+        return self.storage[: self.n_weights]
+
+    @property
+    def weight_grads(self) -> Array:
+        """The gradients of `weights`."""
+        return self.grads[: self.n_weights]
+
+    @property
+    def trainable(self) -> list[str]:
+        """Names of the arrays that have a gradient."""
+        return [name for name, spec in self.specs.items() if spec.trainable]
+
+    def __getitem__(self, name: str) -> Array:
+        return self.view(self.storage, name)
+
+    def gradient(self, name: str) -> Array:
+        """The gradient of the array `name`, in its shape."""
+        return self.view(self.grads, name)
+
+    def view(self, flat: Array, name: str) -> Array:
+        """The slice of `flat` that belongs to `name`, in its own shape."""
+        return flat[self.slices[name]].reshape(self.specs[name].shape, copy=False)
+
+    def views(self, prefix: str) -> Views:
+        """The arrays of one layer by short name: W, and dW for its gradient."""
+        found = {}
+        for name, spec in self.specs.items():
+            owner, _, short = name.rpartition(".")
+            if owner == prefix:
+                found[short] = self[name]
+                if spec.trainable:
+                    found[f"d{short}"] = self.gradient(name)
+        return Views(**found)
+
+    def blocks(self) -> Iterator[slice]:
+        """The trainable vector cut into cache-sized pieces."""
+        for start in range(0, self.n_trainable, BLOCK):
+            yield slice(start, min(start + BLOCK, self.n_trainable))
+
+    def non_finite_value(self) -> str:
+        """The first array that holds a nan or an infinity; an empty string where all are finite."""
+        return next((name for name in self.specs if not np.isfinite(self[name]).all()), "")
+
+    def non_finite(self) -> str:
+        """The first array, or else gradient, that holds a nan or an infinity; an empty string where all are finite."""
+        gradients = (f"∂L/∂{name}" for name in self.trainable if not np.isfinite(self.gradient(name)).all())
+        return self.non_finite_value() or next(gradients, "")
+
+
+def _rank(spec: Param) -> int:
+    return 2 if not spec.trainable else 0 if spec.start is None else 1

@@ -1,0 +1,113 @@
+"""A plugin is a frozen dataclass of hyper-parameters, found by its kind and name."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
+
+from dlexp import fields
+from dlexp.errors import PluginError, nearest
+
+_registry: dict[str, dict[str, type[Plugin]]] = {}
+
+
+class Plugin(ABC):
+    """Root of every kind. Subclass a kind from `dlexp.kinds`, not this.
+
+    `kind` is the folder and the config group, `name` the file and the option. `known_failures` names the conformance
+    checks that this plugin is known to fail, each with the reason: they are expected to fail, and it is an error if
+    they pass.
+    """
+
+    kind: ClassVar[str]
+    name: ClassVar[str]
+    known_failures: ClassVar[Mapping[str, str]] = MappingProxyType({})
+
+    def __post_init__(self) -> None:
+        fields.check_fields(self)
+
+
+P = TypeVar("P", bound=Plugin)
+
+
+@dataclass_transform(
+    frozen_default=True,
+    kw_only_default=True,
+    field_specifiers=(
+        dataclasses.field,
+        fields.positive,
+        fields.non_negative,
+        fields.at_least,
+        fields.between,
+        fields.fraction,
+        fields.one_of,
+        fields.each_positive,
+    ),
+)
+def plugin(name: str) -> Callable[[type[P]], type[P]]:
+    """Make the class a frozen dataclass and register it under its kind as `name`.
+
+    >>> from dlexp import Schedule, plugin
+    >>> @plugin("half")
+    ... class Half(Schedule):
+    ...     '''Half the base learning rate, always.'''
+    ...     def __call__(self, t, total):
+    ...         return 0.5
+    >>> find("schedule", "half")()
+    Half()
+    >>> unregister(Half)
+    """
+
+    def register(cls: type[P]) -> type[P]:
+        doc = cls.__doc__
+        made = cast("type[P]", dataclasses.dataclass(frozen=True, kw_only=True)(cls))
+        made.__doc__ = doc  # dataclass writes a signature where there is no docstring: that is no documentation
+        made.name = name
+        taken = _registry.setdefault(made.kind, {}).setdefault(name, made)
+        if taken is not made:
+            raise PluginError(
+                f"is already registered by {taken.__module__}.{taken.__qualname__}", key=made.kind, value=name
+            )
+        return made
+
+    return register
+
+
+def unregister(cls: type[Plugin]) -> None:
+    """Forget a plugin (for tests and doctests)."""
+    del _registry[cls.kind][cls.name]
+
+
+def find(kind: str, name: str) -> type[Plugin]:
+    """The class registered as `name`, or a `PluginError` that says what to type instead."""
+    known = _registry.get(kind, {})
+    if name not in known:
+        raise PluginError(
+            f"there is no {kind} of that name",
+            key=kind,
+            value=name,
+            allowed=", ".join(sorted(known)) or f"nothing yet: write plugins/{kind}/{name}.py",
+            hint=nearest(name, known),
+        )
+    return known[name]
+
+
+def every(kind: str | None = None) -> Iterator[type[Plugin]]:
+    """All registered plugins, of one kind or of all, in name order."""
+    for k in sorted(_registry) if kind is None else [kind]:
+        for _, cls in sorted(_registry.get(k, {}).items()):
+            yield cls
+
+
+def as_dict(p: Plugin) -> dict[str, Any]:
+    """The plugin as plain data: its name, then its hyper-parameters."""
+    return {"name": p.name, **dataclasses.asdict(cast("Any", p))}
+
+
+def from_dict(kind: str, data: Mapping[str, Any]) -> Plugin:
+    """Inverse of `as_dict`."""
+    values = dict(data)
+    return find(kind, values.pop("name"))(**values)

@@ -1,0 +1,72 @@
+"""Surfaces f(x, y): problems of two parameters, on which the path of an optimizer can be seen."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from dlexp.kinds import Array, Context, Objective, Param, Rng
+from dlexp.params import Parameters
+from dlexp.problem import Problem
+
+if TYPE_CHECKING:
+    from dlexp.experiment import Experiment
+
+Interval = tuple[float, float]
+
+
+class Surface(Objective):
+    """A function of x and y to minimise from a start; its run records every step.
+
+    A subclass writes `f` and `gradient`, which take numbers or arrays, and says which window shows them, where the
+    minimum is, and (as a field, so that it can be overridden) where to start.
+    """
+
+    ignores = ("data", "model", "initializer", "activation", "normalization")
+    start: tuple[float, ...]
+    window: ClassVar[tuple[Interval, Interval]]
+    minimum: ClassVar[tuple[float, float]]
+
+    @abstractmethod
+    def f(self, x: Any, y: Any) -> Any:
+        """The height at (x, y)."""
+
+    @abstractmethod
+    def gradient(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """(∂f/∂x, ∂f/∂y) at (x, y)."""
+
+    def build(self, parts: Experiment, rngs: Mapping[str, Rng]) -> Problem:
+        return Descent(self, np.dtype(parts.dtype))
+
+
+class Descent(Problem):
+    """The way down a surface; every step is an epoch of its own."""
+
+    epoch_name = "step"
+    steps_per_epoch = 1
+
+    def __init__(self, surface: Surface, dtype: Any) -> None:
+        self.surface = surface
+        self.params = Parameters({"xy": Param((2,))}, dtype)
+        self.params["xy"][...] = surface.start
+
+    @property
+    def position(self) -> Array:
+        """(x, y) as it stands."""
+        return self.params["xy"]
+
+    def batches(self, rng: Rng) -> Iterator[None]:
+        yield None
+
+    def loss(self, batch: Any, ctx: Context) -> float:
+        x, y = self.position
+        self.params.grads[...] = self.surface.gradient(x, y)
+        return float(self.surface.f(x, y))
+
+    def evaluate(self) -> dict[str, float]:
+        x, y = map(float, self.position)
+        distance = float(np.hypot(x - self.surface.minimum[0], y - self.surface.minimum[1]))
+        return {"train/loss": float(self.surface.f(x, y)), "path/x": x, "path/y": y, "path/distance": distance}

@@ -1,0 +1,252 @@
+"""The training loop: a generator of records; what becomes of them is not its business."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from dlexp.fields import at_least, check_fields
+from dlexp.kinds import Array, Context, Optimizer, Regularizer, Rng, Schedule, Views
+from dlexp.params import Parameters
+from dlexp.problem import Problem
+
+DENORMAL = 1e-30  # float32 arithmetic on smaller numbers is many times slower, and they no longer move a weight
+FLUSH_EVERY = 64
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known at a step; step 0 is the untrained network."""
+
+    epoch: int
+    step: int
+    metrics: dict[str, float]
+
+
+class Diverged(ArithmeticError):
+    """A number stopped being finite: at which step, and in which tensor of which layer it was found first."""
+
+    def __init__(self, step: int, tensor: str) -> None:
+        self.step, self.tensor = step, tensor
+        super().__init__(f"diverged at step {step}: {tensor} is not finite")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlyStopping:
+    """Stop after `patience` evaluations in a row without improvement of `metric`, and return to the best weights.
+
+    patience = None trains to the end. A metric whose name ends in "accuracy" is better when larger, any other when
+    smaller. Source: Goodfellow, Bengio & Courville (2016), algorithm 7.1, https://www.deeplearningbook.org
+    """
+
+    patience: int | None = at_least(1, None)
+    metric: str = "val/loss"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def cost(self, metrics: Mapping[str, float]) -> float:
+        """The metric, signed so that less is better."""
+        return -metrics[self.metric] if self.metric.endswith("accuracy") else metrics[self.metric]
+
+
+@dataclass
+class Best:
+    """The memory of early stopping: the best evaluation so far, its weights, and how many came since."""
+
+    cost: float = math.inf
+    step: int = 0
+    waited: int = 0
+    storage: Array | None = None
+
+
+@dataclass(kw_only=True)
+class Trainer:
+    """Minibatch gradient descent on a problem, assembled from plugins.
+
+    `total` is the number of steps to train, `eval_every` the number of epochs between records, `clip_norm` the largest
+    Euclidean norm the whole gradient may have (None: no limit), `rngs` the streams "order" and "noise".
+    """
+
+    problem: Problem
+    optimizer: Optimizer
+    schedule: Schedule
+    regularizers: Sequence[Regularizer] = ()
+    total: int
+    eval_every: int = 1
+    clip_norm: float | None = None
+    early_stopping: EarlyStopping = field(default_factory=EarlyStopping)
+    rngs: Mapping[str, Rng]
+    t: int = field(default=0, init=False)
+    state: dict[str, Array] = field(init=False)
+    best: Best = field(default_factory=Best, init=False)
+
+    def __post_init__(self) -> None:
+        params = self.problem.params
+        self.state = {slot: np.zeros_like(params.grads) for slot in self.optimizer.slots}
+        self._pieces = list(pieces(self.optimizer, params, self.state))
+        self._epoch_start = self.rngs["order"].bit_generator.state
+        self._objective, self._objective_steps = 0.0, 0
+
+    @property
+    def epoch(self) -> int:
+        """Complete passes over the training split."""
+        return self.t // self.problem.steps_per_epoch
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether early stopping has lost its patience."""
+        patience = self.early_stopping.patience
+        return patience is not None and self.best.waited >= patience
+
+    def run(self) -> Iterator[Record]:
+        """Train; yield a record of the untrained network, of every `eval_every`-th epoch and of the last step.
+
+        The caller may look, save, or stop iterating. The very last record holds the test metrics. Raises `Diverged`
+        within a step of the first number that is not finite.
+        """
+        if self.t == 0:
+            yield self.evaluate()
+        while self.t < self.total and not self.exhausted:
+            for batch in self.rest_of_epoch():
+                self.step(batch)
+                if self.t == self.total:
+                    break
+            if self.epoch % self.eval_every == 0 or self.t == self.total:
+                yield self.evaluate()
+        yield self.conclude()
+
+    def rest_of_epoch(self) -> Iterator[Any]:
+        """The batches from here to the end of the epoch; a trainer resumed in mid-epoch draws that epoch's order anew."""
+        done = self.t % self.problem.steps_per_epoch
+        order = self.rngs["order"]
+        if done == 0:
+            self._epoch_start = order.bit_generator.state
+        else:
+            order.bit_generator.state = self._epoch_start
+        return islice(self.problem.batches(order), done, None)
+
+    def step(self, batch: Any) -> float:
+        """One minibatch: loss, gradient, regularization, update. Returns the loss with its penalties."""
+        params = self.problem.params
+        lr = self.optimizer.lr * self.schedule(min(self.t, self.total - 1), self.total)
+        context = Context(training=True, rng=self.rngs["noise"])
+        self.t += 1
+        with np.errstate(all="ignore"):  # what overflows is found below, and named
+            objective = self.problem.loss(batch, context)
+            for r in self.regularizers:
+                objective += r.penalty(params.weights, params.weight_grads)
+            if not math.isfinite(objective):
+                raise Diverged(self.t, self.problem.explain(batch, context))
+            if self.clip_norm is not None:
+                clip(params.grads, self.clip_norm)
+            for r in self.regularizers:
+                r.shrink(params.weights, lr)
+            for w, g, s in self._pieces:
+                self.optimizer.update(w, g, s, lr, self.t)
+            # One dot product watches every number; only when it overflows is each of them looked at.
+            if not math.isfinite(params.values @ params.values) and (tensor := params.non_finite()):
+                raise Diverged(self.t, tensor)
+            if self.t % FLUSH_EVERY == 0:
+                self.flush_denormals()
+        self._objective += objective
+        self._objective_steps += 1
+        return objective
+
+    def flush_denormals(self) -> None:
+        """Set what is too small to move a weight to zero in the optimizer's float32 slots."""
+        for slot in self.state.values():
+            if slot.dtype == np.float32:
+                slot[np.abs(slot) < DENORMAL] = 0
+
+    def evaluate(self) -> Record:
+        """The metrics as they stand; early stopping hears of them. Raises `Diverged` if one is not finite."""
+        with np.errstate(all="ignore"):
+            metrics = self.problem.evaluate()
+        if self._objective_steps:
+            metrics["train/objective"] = self._objective / self._objective_steps
+            self._objective, self._objective_steps = 0.0, 0
+        for name, value in metrics.items():
+            if not math.isfinite(value):
+                raise Diverged(self.t, self.problem.params.non_finite() or name)
+        if self.early_stopping.patience is not None:
+            self._remember(self.early_stopping.cost(metrics))
+        return Record(self.epoch, self.t, metrics)
+
+    def _remember(self, cost: float) -> None:
+        if cost < self.best.cost:
+            self.best = Best(cost, self.t, 0, self.problem.params.storage.copy())
+        else:
+            self.best.waited += 1
+
+    def conclude(self) -> Record:
+        """Test, once, with the best weights where early stopping kept them."""
+        metrics: dict[str, float] = {}
+        if self.best.storage is not None:
+            self.problem.params.storage[...] = self.best.storage
+            metrics["early_stopping/best_step"] = float(self.best.step)
+        return Record(self.epoch, self.t, metrics | self.problem.test())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on from here as if nothing had happened."""
+        return copy.deepcopy({
+            "t": self.t,
+            "storage": self.problem.params.storage,
+            "grads": self.problem.params.grads,
+            "slots": self.state,
+            "rngs": {name: rng.bit_generator.state for name, rng in self.rngs.items()},
+            "epoch_start": self._epoch_start,
+            "objective": (self._objective, self._objective_steps),
+            "best": self.best,
+        })  # fmt: skip
+
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None:
+        """Inverse of `state_dict`; arrays are copied into place, so every view stays valid."""
+        saved = copy.deepcopy(dict(saved))
+        self.t = saved["t"]
+        self.problem.params.storage[...] = saved["storage"]
+        self.problem.params.grads[...] = saved["grads"]
+        for slot, array in self.state.items():
+            array[...] = saved["slots"][slot]
+        for name, rng in self.rngs.items():
+            rng.bit_generator.state = saved["rngs"][name]
+        self._epoch_start = saved["epoch_start"]
+        self._objective, self._objective_steps = saved["objective"]
+        self.best = saved["best"]
+
+    @contextmanager
+    def rehearsal(self) -> Iterator[None]:
+        """Steps taken inside are undone at the end, to the last bit: how an observer sees what comes next."""
+        saved = self.state_dict()
+        try:
+            yield
+        finally:
+            self.load_state_dict(saved)
+
+
+def pieces(
+    optimizer: Optimizer, params: Parameters, state: Mapping[str, Array]
+) -> Iterator[tuple[Array, Array, Views]]:
+    """What an optimizer's `update` is called with: cache-sized blocks, or whole arrays if it asks for them."""
+    flats = (params.values, params.grads, *state.values())
+    cuts = (
+        ([params.view(flat, name) for flat in flats] for name in params.trainable)
+        if optimizer.per_tensor
+        else ([flat[block] for flat in flats] for block in params.blocks())
+    )
+    for w, g, *slots in cuts:
+        yield w, g, Views(**dict(zip(state, slots, strict=True)))
+
+
+def clip(gradient: Array, limit: float) -> None:
+    """g ← g · limit/‖g‖ where ‖g‖ > limit (Pascanu et al. 2013, https://arxiv.org/abs/1211.5063)."""
+    norm = float(np.linalg.norm(gradient))
+    if norm > limit:
+        gradient *= limit / norm

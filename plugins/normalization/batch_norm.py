@@ -1,0 +1,49 @@
+"""Batch normalization (Ioffe & Szegedy 2015)."""
+
+import numpy as np
+
+from dlexp import Normalization, Param, fraction, plugin, positive
+
+
+@plugin("batch_norm")
+class BatchNorm(Normalization):
+    """y = γ·(x − μ)/√(σ² + ε) + β, with μ and σ² over the batch; running averages of both when not training
+
+    γ and β (n,) are learned. The running averages keep the share `momentum` of themselves at each step. The variance
+    is the biased one (divided by the batch size) in both uses, as in the textbook; PyTorch's running variance is the
+    unbiased one, and its `momentum` is 1 − ours. Needs at least two samples a batch.
+    Source: Ioffe & Szegedy (2015), https://arxiv.org/abs/1502.03167
+    """
+
+    momentum: float = fraction(0.9)
+    eps: float = positive(1e-6)
+    min_batch = 2
+
+    def arrays(self, n):
+        return {
+            "gamma": Param((n,), start=1.0),
+            "beta": Param((n,), start=0.0),
+            "mean": Param((n,), start=0.0, trainable=False),
+            "var": Param((n,), start=1.0, trainable=False),
+        }
+
+    def forward(self, x, p, ctx):
+        if ctx.training:
+            mean = x.mean(axis=0)
+            centred = x - mean
+            var = (centred * centred).mean(axis=0)
+            p.mean += (1 - self.momentum) * (mean - p.mean)
+            p.var += (1 - self.momentum) * (var - p.var)
+        else:
+            centred, var = x - p.mean, p.var
+        sigma = np.sqrt(var + self.eps)
+        x_hat = centred / sigma
+
+        def backward(dy):
+            p.dgamma[...] = (dy * x_hat).sum(axis=0)
+            p.dbeta[...] = dy.sum(axis=0)
+            if not ctx.training:  # mean and variance are constants then
+                return dy * (p.gamma / sigma)
+            return p.gamma / sigma * (dy - (p.dbeta + x_hat * p.dgamma) / len(x))
+
+        return p.gamma * x_hat + p.beta, backward

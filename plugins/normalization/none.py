@@ -1,0 +1,10 @@
+"""No normalization."""
+
+from dlexp import Identity, Normalization, plugin
+
+
+@plugin("none")
+class NoNormalization(Identity, Normalization):
+    """y = x: the activations as they are."""
+
+    kind = "normalization"

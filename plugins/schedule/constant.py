@@ -1,0 +1,11 @@
+"""A constant learning rate."""
+
+from dlexp import Schedule, plugin
+
+
+@plugin("constant")
+class Constant(Schedule):
+    """factor = 1, always."""
+
+    def __call__(self, t, total):
+        return 1.0
