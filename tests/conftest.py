@@ -1,0 +1,31 @@
+"""One BLAS thread, set before NumPy is imported: bits depend on it. Every plugin is registered; MLflow stays silent."""
+
+import os
+
+for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_variable] = "1"
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["MPLBACKEND"] = "Agg"
+
+import numpy as np
+import pytest
+
+from dlexp import plugins
+
+plugins.discover()
+
+
+@pytest.fixture(autouse=True)
+def the_global_random_state_is_untouched():
+    before = np.random.get_state()[1].copy()
+    yield
+    assert (np.random.get_state()[1] == before).all(), "the global random state was used"
+
+
+@pytest.fixture
+def in_tmp(tmp_path, monkeypatch):
+    """An empty working folder of one's own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DLEXP_OUTPUTS", raising=False)
+    monkeypatch.delenv("DLEXP_PLUGINS", raising=False)
+    return tmp_path
