@@ -107,7 +107,7 @@ class Experiment:
         return plain | {f"early_stopping.{f.name}": getattr(stopping, f.name) for f in fields(stopping)}
 
     def params(self) -> dict[str, Any]:
-        """All that can change a number, as flat pairs `optimizer: adam, optimizer.lr: 0.001`, for MLflow and reports."""
+        """All that can change a number, flat: `optimizer: adam, optimizer.lr: 0.001`; for MLflow and reports."""
         flat: dict[str, Any] = {}
         for kind, chosen in self.plugins():
             if kind == "observer":

@@ -11,7 +11,6 @@ import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from dlexp.errors import FieldError
@@ -65,19 +64,15 @@ def each_positive(*default: int) -> Any:
     return _ranged(default, "must be numbers > 0", lambda v: all(n > 0 for n in v))
 
 
-@cache
-def _types(cls: type) -> dict[str, Any]:
-    return typing.get_type_hints(cls)
-
-
 def check_fields(obj: Any) -> None:
     """Check every field of a dataclass against its type and range; lists become tuples, whole numbers floats.
 
     Raises `FieldError` with the field's name, its value and what is allowed. Only plain types are checked (numbers,
     words, truth values, tuples of them, and None); a field of any other type is left to its class.
     """
+    types_of = typing.get_type_hints(type(obj))
     for f in dataclasses.fields(obj):
-        value = _converted(f.name, getattr(obj, f.name), _types(type(obj))[f.name])
+        value = _converted(f.name, getattr(obj, f.name), types_of[f.name])
         if value is not getattr(obj, f.name):
             object.__setattr__(obj, f.name, value)
         allowed: Range | None = f.metadata.get("range")

@@ -8,8 +8,8 @@ from dlexp.kinds import Array
 
 
 def log_softmax(logits: Array) -> Array:
-    """log(exp(zₖ) / Σⱼ exp(zⱼ)) of logits z (batch, classes), without overflow: the row's maximum is taken off first."""
-    z = logits - logits.max(axis=1, keepdims=True)
+    """log(exp(zₖ) / Σⱼ exp(zⱼ)) of logits z (batch, classes); the row's maximum is taken off, so nothing overflows."""
+    z: Array = logits - logits.max(axis=1, keepdims=True)
     z -= np.log(np.exp(z).sum(axis=1, keepdims=True))
     return z
 

@@ -36,7 +36,7 @@ def folders() -> list[Path]:
 
 
 def discover() -> None:
-    """Import every `<folder>/<kind>/<name>.py`, which registers it; a file is imported once, however often this is called.
+    """Import every `<folder>/<kind>/<name>.py`, which registers it; called again, it imports what has come since.
 
     Only folders named after a kind are looked into. A file that cannot be imported, or that claims a name already
     taken, is reported and left out: the others go on working, and selecting it fails with the reason.
@@ -66,7 +66,8 @@ def _load(kind: str, file: Path) -> None:
             raise PluginError(f"{file} has the same name as {other}; rename one of them")
         importlib.import_module(module)
     except (Exception, SystemExit) as e:
-        line = next((f.lineno for f in reversed(traceback.extract_tb(e.__traceback__)) if f.filename == str(file)), None)
+        frames = reversed(traceback.extract_tb(e.__traceback__))
+        line = next((f.lineno for f in frames if f.filename == str(file)), None)
         line = getattr(e, "lineno", line) if isinstance(e, SyntaxError) else line
         place = f"{file}:{line}" if line else str(file)
         _broken.setdefault((kind, file.stem), PluginError(f"cannot be loaded: {place}: {type(e).__name__}: {e}"))

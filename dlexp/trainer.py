@@ -124,7 +124,7 @@ class Trainer:
         yield self.conclude()
 
     def rest_of_epoch(self) -> Iterator[Any]:
-        """The batches from here to the end of the epoch; a trainer resumed in mid-epoch draws that epoch's order anew."""
+        """The batches from here to the end of the epoch; resumed in mid-epoch, it draws that epoch's order anew."""
         done = self.t % self.problem.steps_per_epoch
         order = self.rngs["order"]
         if done == 0:

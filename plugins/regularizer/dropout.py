@@ -9,8 +9,8 @@ from dlexp import Layer, Regularizer, fraction, plugin
 class Dropout(Regularizer, Layer):
     """Training: y = x·mask, each unit dropped with probability `ratio`; testing: y = (1 − ratio)·x
 
-    Backward passes the gradient where the signal passed, as ReLU does. Some tellings say that outputs are multiplied by the
-    *dropped* fraction when testing: that is a slip, it is the kept fraction, 1 − ratio, that preserves the mean.
+    Backward passes the gradient where the signal passed, as ReLU does. Some tellings say that outputs are multiplied
+    by the *dropped* fraction when testing: that is a slip, it is the kept one, 1 − ratio, that preserves the mean.
     Source: Srivastava et al. (2014), https://jmlr.org/papers/v15/srivastava14a.html
     """
 
