@@ -6,13 +6,15 @@ What a plugin author and a notebook need; nothing else is public.
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
+from dlexp import figures
 from dlexp.datafiles import fetch, read_idx
 from dlexp.dataset import Dataset, Split, proportional, stratified, three_way
 from dlexp.errors import DataError, FieldError, PluginError, UserError
 from dlexp.experiment import Experiment, Run
 from dlexp.fields import at_least, between, each_positive, fraction, non_negative, one_of, positive
+from dlexp.filedata import FileData
+from dlexp.idx import IdxImages
 from dlexp.kinds import (
     Activation,
     Array,
@@ -38,7 +40,8 @@ from dlexp.network import Network
 from dlexp.problem import Problem
 from dlexp.registry import plugin
 from dlexp.surface import Surface
-from dlexp.trainer import Record
+from dlexp.synthetic import Synthetic
+from dlexp.trainer import Diverged, Record
 
 try:
     __version__ = version("dlexp")
@@ -46,22 +49,67 @@ except PackageNotFoundError:  # a checkout on sys.path that was never installed
     __version__ = "0+unknown"
 
 
-def run(*overrides: str, folder: str | None = None, **settings: Any) -> Run:
-    """Train one experiment and return its run: `dlexp.run("optimizer=adam", "seed=3").metrics["test/accuracy"]`.
+def run(*overrides: str, keep: bool = True) -> Run:
+    """Do what `python -m dlexp <overrides>` does and return the run: its config, records, metrics, network, folder.
 
-    Overrides are the command line's. `folder=None` keeps nothing on disk (no figures, no MLflow); a path writes
-    the run folder there as the command does. Raises `UserError` for what the command line would refuse, and
-    what the training raises.
+    `dlexp.run("optimizer=adam", "seed=3").metrics["test/accuracy"]`. With `keep=False` nothing is written: no run
+    folder, no figures, no MLflow. A diverged run is returned, its `status` says so. Raises `UserError` for what the
+    command line would refuse, and whatever the training raises.
     """
     from dlexp.lifecycle import run_overrides
 
-    return run_overrides(overrides, folder=folder, **settings)
+    return run_overrides(overrides, keep=keep)
 
 
 __all__ = [
-    "Activation", "Array", "Backward", "Context", "Data", "DataError", "Dataset", "Dense", "Experiment", "FieldError",
-    "Identity", "Initializer", "Layer", "Model", "Network", "Normalization", "Objective", "Observer", "Optimizer",
-    "Param", "PluginError", "Problem", "Record", "Regularizer", "Run", "Schedule", "Split", "Surface", "UserError",
-    "Views", "at_least", "between", "each_positive", "fetch", "fraction", "non_negative", "one_of", "plugin",
-    "positive", "proportional", "read_idx", "run", "softmax_cross_entropy", "stratified", "three_way",
+    "Activation",
+    "Array",
+    "Backward",
+    "Context",
+    "Data",
+    "DataError",
+    "Dataset",
+    "Dense",
+    "Diverged",
+    "Experiment",
+    "FieldError",
+    "FileData",
+    "Identity",
+    "IdxImages",
+    "Initializer",
+    "Layer",
+    "Model",
+    "Network",
+    "Normalization",
+    "Objective",
+    "Observer",
+    "Optimizer",
+    "Param",
+    "PluginError",
+    "Problem",
+    "Record",
+    "Regularizer",
+    "Run",
+    "Schedule",
+    "Split",
+    "Surface",
+    "Synthetic",
+    "UserError",
+    "Views",
+    "at_least",
+    "between",
+    "each_positive",
+    "fetch",
+    "figures",
+    "fraction",
+    "non_negative",
+    "one_of",
+    "plugin",
+    "positive",
+    "proportional",
+    "read_idx",
+    "run",
+    "softmax_cross_entropy",
+    "stratified",
+    "three_way",
 ]  # fmt: skip

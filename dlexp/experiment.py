@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -123,11 +123,19 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
+class Journal(Protocol):
+    """Where a run's records are written."""
+
+    def record(self, record: Record, event: str = "record") -> None:
+        """One evaluation, or (event "note") an observer's own measurements."""
+
+
 @dataclass
 class Run:
     """An experiment under way or finished: its trainer, its records, and where it is written.
 
-    `metrics` are the latest values by name; `status` is one of RUNNING, FINISHED, DIVERGED, FAILED, INTERRUPTED.
+    `metrics` are the latest values by name; `status` is one of RUNNING, FINISHED, DIVERGED, FAILED, INTERRUPTED;
+    `tracked` says what became of it in MLflow.
     """
 
     experiment: Experiment
@@ -136,7 +144,8 @@ class Run:
     records: list[Record] = field(default_factory=list)
     status: str = "RUNNING"
     error: BaseException | None = None
-    emit: Callable[[Record], None] = field(default=lambda record: None, repr=False)
+    tracked: Any = None
+    journal: Journal | None = field(default=None, repr=False)
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -160,7 +169,8 @@ class Run:
 
     def note(self, metrics: dict[str, float]) -> None:
         """Write an observer's own measurements beside the run's metrics; they are not part of its records."""
-        self.emit(Record(self.trainer.epoch, self.trainer.t, metrics))
+        if self.journal is not None:
+            self.journal.record(Record(self.trainer.epoch, self.trainer.t, metrics), "note")
 
     def figure_path(self, name: str) -> Path | None:
         """Where to save the figure `name`, or None for a run that keeps no folder."""
@@ -178,7 +188,8 @@ class Run:
                 watch.tell("start")
             for record in self.trainer.run():
                 self.records.append(record)
-                self.emit(record)
+                if self.journal is not None:
+                    self.journal.record(record)
                 for watch in watching:
                     watch.tell("record", record)
         except BaseException as e:

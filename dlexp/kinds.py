@@ -18,6 +18,8 @@ from dlexp.fields import at_least
 from dlexp.registry import Plugin
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dlexp.experiment import Experiment, Run
     from dlexp.problem import Problem
     from dlexp.trainer import Record
@@ -196,6 +198,10 @@ class Data(Plugin):
     def source(self) -> str:
         """Where the data come from: a link, a path, or the formula's name."""
         return f"dlexp data={self.name}"
+
+    def example(self, folder: Path) -> Data:
+        """A small instance for the checks: writes what it needs into `folder`."""
+        return self
 
     def dataset(self, rng: Rng) -> Dataset:
         """The checked splits, with `n_train` applied. Raises `DataError` where they cannot be used."""

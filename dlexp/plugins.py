@@ -17,13 +17,11 @@ from pathlib import Path
 
 from dlexp.errors import PluginError
 from dlexp.kinds import KINDS
+from dlexp.places import PLUGINS
 
 log = logging.getLogger("dlexp")
 
-_HERE = Path(__file__).resolve().parent
-SHIPPED = next(p for p in (_HERE / "_plugins", _HERE.parent / "plugins") if p.is_dir())  # a wheel's, else a checkout's
-
-__path__: list[str] = [str(SHIPPED)]  # what makes this module a package
+__path__: list[str] = [str(PLUGINS)]  # what makes this module a package
 _broken: dict[tuple[str, str], PluginError] = {}
 _loaded: set[Path] = set()
 
@@ -31,7 +29,7 @@ _loaded: set[Path] = set()
 def folders() -> list[Path]:
     """The plugin folders that exist, each once."""
     asked = [Path(p).expanduser() for p in os.environ.get("DLEXP_PLUGINS", "").split(os.pathsep) if p]
-    found = (p.resolve() for p in (SHIPPED, Path("plugins"), *asked) if p.is_dir())
+    found = (p.resolve() for p in (PLUGINS, Path("plugins"), *asked) if p.is_dir())
     return list(dict.fromkeys(found))
 
 

@@ -1,0 +1,197 @@
+"""The command line: `python -m dlexp <overrides>` trains, `-m` sweeps, and a few verbs do the rest."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from dlexp.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from dlexp.experiment import Run
+
+log = logging.getLogger("dlexp")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what the command line asks and return the exit status: 2 for the user's mistake, said in one line."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    _speak()
+    try:
+        if words and words[0] in VERBS:
+            return VERBS[words[0]](words[1:])
+        if words and "=" not in words[0] and not words[0].startswith(("-", "~", "+")):
+            raise UserError(
+                "is neither a command nor key=value",
+                key=words[0],
+                allowed=", ".join(VERBS),
+                hint=nearest(words[0], VERBS),
+            )
+        return train(words)
+    except UserError as e:
+        print(f"dlexp: error: {e}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with our way of saying what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        """One line instead of a usage page."""
+        raise UserError(message, where="command line")
+
+
+def train(words: list[str]) -> int:
+    """Compose with Hydra, validate, train: once, or with -m for every combination."""
+    parser = Parser(prog="python -m dlexp", add_help=False, allow_abbrev=False)
+    parser.add_argument("--help", "-h", action="store_true")
+    parser.add_argument("--version", action="store_true")
+    parser.add_argument("--multirun", "-m", action="store_true")
+    parser.add_argument("--cfg", "-c", choices=["job", "hydra", "all"])
+    parser.add_argument("--package", "-p")
+    parser.add_argument("--resolve", action="store_true")
+    parser.add_argument("--info", "-i", nargs="?", const="all")
+    parser.add_argument("--config-dir", "-cd")
+    parser.add_argument("overrides", nargs="*")
+    asked = parser.parse_intermixed_args(words)
+    if asked.help:
+        return help_([])
+    if asked.version:
+        from dlexp import __version__
+
+        print(f"dlexp {__version__}")
+        return 0
+
+    from dlexp import config
+    from dlexp.config import overrides
+
+    config.offer()
+    asked.overrides = overrides.spelled_out(asked.overrides)
+    overrides.check(asked.overrides)
+    runs: list[Run] = []
+    try:
+        hydra_main(asked, lambda cfg: train_one(cfg, runs))
+    except Exception as e:
+        if said := config.explain(e, asked.overrides):
+            raise said from None
+        raise
+    return summary(runs)
+
+
+def hydra_main(asked: argparse.Namespace, task: Callable[[DictConfig], None]) -> None:
+    """Hand the command line to Hydra, its flags before all overrides as it wants them."""
+    import hydra
+
+    from dlexp.places import CONF
+
+    given = {
+        "--multirun": asked.multirun, "--resolve": asked.resolve, "--cfg": asked.cfg, "--package": asked.package,
+        "--info": asked.info, "--config-dir": asked.config_dir,
+    }  # fmt: skip
+    flags = [w for flag, value in given.items() if value for w in ([flag] if value is True else [flag, value])]
+    before, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv = ["dlexp", *flags, *asked.overrides]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach us instead of being printed
+    try:
+        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
+    finally:
+        sys.argv = before
+        os.environ.pop("HYDRA_FULL_ERROR") if full is None else os.environ.update(HYDRA_FULL_ERROR=full)
+
+
+def train_one(cfg: DictConfig, runs: list[Run]) -> None:
+    """One job of Hydra's."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from dlexp import config, lifecycle
+
+    hydra = HydraConfig.get()
+    setup = config.build(cfg, list(hydra.overrides.task), config.files_in_use(hydra))
+    run = lifecycle.perform(setup)
+    runs.append(run)
+    print(closing_words(run, setup.tracking))
+
+
+def closing_words(run: Run, shown: Any) -> str:
+    """The result, where it is kept, and how to look at it."""
+    from dlexp.tracking import ui_command
+
+    tests = {name: value for name, value in run.metrics.items() if name.startswith("test/")}
+    metrics = tests or {"train/loss": run.metrics.get("train/loss", float("nan"))}
+    figures = f"\nfigures   {_near(run.folder / 'figures')}" if run.folder and (run.folder / "figures").is_dir() else ""
+    result = ", ".join(f"{name} {value:.4g}" for name, value in sorted(metrics.items()))
+    lines = [f"{run.status.lower():9} {result} (step {run.trainer.t})", f"folder    {_near(run.folder)}{figures}"]
+    if run.error is not None and run.status != "INTERRUPTED":
+        lines[0] = f"{run.status.lower():9} {run.error}"
+    if run.tracked is not None:
+        lines.append(f"MLflow    {run.tracked}")
+        lines.append(f"look      python -m dlexp ui    (or: {ui_command(run.tracked.uri)})")
+    return "\n".join(lines)
+
+
+def _near(path: Path | None) -> str:
+    """A path as short as it can be said from here."""
+    try:
+        return str(path.relative_to(Path.cwd())) if path else "none"
+    except ValueError:
+        return str(path)
+
+
+def summary(runs: list[Run]) -> int:
+    """The exit status of a command: the first run's that did not finish, else 0."""
+    from dlexp import lifecycle
+
+    return next((status for run in runs if (status := lifecycle.exit_status(run))), 0)
+
+
+def help_(words: list[str]) -> int:
+    """`help`, `help adam`, `help optimizer`."""
+    from dlexp import help as pages
+
+    print("\n\n".join(pages.details(word) for word in words) if words else pages.overview())
+    return 0
+
+
+def ui(words: list[str]) -> int:
+    """Open MLflow on this folder's store."""
+    from dlexp.tracking import ui as mlflow_ui
+
+    return mlflow_ui.main(words)
+
+
+def sync(words: list[str]) -> int:
+    """Send MLflow what it has not got yet, of the runs named or of all under outputs/."""
+    from dlexp.tracking import sync as tracking_sync
+
+    return tracking_sync.main(words)
+
+
+VERBS: dict[str, Callable[[list[str]], int]] = {"help": help_, "ui": ui, "sync": sync}
+
+
+def _speak() -> None:
+    """Warnings go to the terminal, as one line each."""
+    if not any(isinstance(h, logging.StreamHandler) for h in log.handlers):
+        handler: Any = logging.StreamHandler()
+        handler.setLevel(logging.WARNING)
+        handler.setFormatter(Spoken())
+        log.addHandler(handler)
+        log.propagate = False
+
+
+class Spoken(logging.Formatter):
+    """`dlexp: warning: …`; a traceback follows only where the defect is ours."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.message = f"dlexp: {record.levelname.lower()}: {record.getMessage()}"
+        trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
+        return record.message + trace

@@ -1,0 +1,122 @@
+"""What Hydra composed, as an experiment: typed plugin objects, every range checked, every key known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, NoReturn
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from dlexp import kinds
+from dlexp.config.explain import explain, no_such_field
+from dlexp.config.overrides import ROOT
+from dlexp.config.where import said, where
+from dlexp.errors import UserError, nearest
+from dlexp.experiment import Experiment
+from dlexp.tracking.settings import MLflow, NoTracking
+from dlexp.trainer import EarlyStopping
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that a command asks for: the experiment, where it is shown, and the words it was asked with."""
+
+    experiment: Experiment
+    tracking: MLflow | NoTracking
+    overrides: tuple[str, ...]
+    yaml: str
+    files: tuple[tuple[str, Path], ...] = ()
+
+    def placed(self, error: UserError) -> UserError:
+        """The error with the place its key was set at."""
+        return placed(error, self.overrides, self.files)
+
+
+def placed(error: UserError, overrides: Sequence[str], files: Sequence[tuple[str, Path]]) -> UserError:
+    """The error with the place its key was set at, and the value as it was typed there."""
+    if error.key and not error.where:
+        error.where = where(error.key, overrides, files)
+        error.value = said(error.key, overrides) or error.value
+    return error
+
+
+def build(cfg: DictConfig, overrides: Sequence[str], files: Sequence[tuple[str, Path]] = ()) -> Setup:
+    """The setup a composed configuration describes. Raises a `UserError` for what it cannot mean."""
+    reader = Reader(cfg, list(overrides), tuple(files))
+    reader.check_keys("", cfg, ROOT)
+    parts: dict[str, Any] = {}
+    for kind in kinds.KINDS:
+        parts[kind] = reader.several(kind) if kind in kinds.MANY else reader.plugin(kind, kinds.KINDS[kind])
+    for f in fields(Experiment):
+        if f.name not in kinds.KINDS and f.name != "early_stopping":
+            parts[f.name] = cfg[f.name]
+    parts["early_stopping"] = reader.plugin("early_stopping", EarlyStopping)
+    try:
+        experiment = Experiment(**parts)
+    except UserError as e:
+        reader.refuse(e)
+    reader.check_objective(experiment)
+    tracking = reader.plugin("tracking", (MLflow, NoTracking))
+    return Setup(experiment, tracking, tuple(overrides), OmegaConf.to_yaml(cfg, resolve=True), tuple(files))
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Takes objects out of a configuration, and says where a bad value stands."""
+
+    cfg: DictConfig
+    overrides: list[str]
+    files: tuple[tuple[str, Path], ...]
+
+    def refuse(self, error: UserError, prefix: str = "") -> NoReturn:
+        """Raise the error with its full key and its place."""
+        error.key = f"{prefix}.{error.key}" if prefix else error.key
+        raise placed(error, self.overrides, self.files) from None
+
+    def plugin(self, key: str, wanted: Any) -> Any:
+        """The object at a key, which must be of the class wanted."""
+        node = OmegaConf.select(self.cfg, key)
+        cls = OmegaConf.get_type(node) if isinstance(node, DictConfig) else None
+        if cls is None or not issubclass(cls, wanted):
+            option = key.rpartition(".")[2]
+            wrong = "is configured but not selected" if "." in key else f"is not one of the options of {key}"
+            self.refuse(UserError(wrong, key=key, hint=f"{key.rpartition('.')[0]}=[{option}]" if "." in key else ""))
+        known = [f.name for f in fields(cls)]
+        for name in node:
+            if name not in known:
+                value = OmegaConf.to_container(node, resolve=False)[name]  # type: ignore[index]
+                self.refuse(no_such_field(f"{key}.{name}", value, "", cls))
+        try:
+            return OmegaConf.to_object(node)
+        except UserError as e:
+            self.refuse(e, key)
+        except OmegaConfBaseException as e:
+            self.refuse(explain(e, self.overrides) or UserError(str(e).splitlines()[0], key=key))
+
+    def several(self, kind: str) -> tuple[Any, ...]:
+        """The plugins of a kind of which several may be chosen."""
+        return tuple(self.plugin(f"{kind}.{name}", kinds.KINDS[kind]) for name in self.cfg[kind] or ())
+
+    def check_keys(self, prefix: str, node: DictConfig, known: Sequence[str]) -> None:
+        """Refuse a key that no field answers to."""
+        for key in node:
+            if key not in known:
+                allowed, hint = ", ".join(known), nearest(str(key), known)
+                self.refuse(UserError("there is no such key", key=str(key), allowed=allowed, hint=hint), prefix)
+
+    def check_objective(self, e: Experiment) -> None:
+        """Refuse what was asked for explicitly and means nothing to the objective."""
+        objective = e.objective
+        for override in self.overrides:
+            key, _, value = override.lstrip("+").partition("=")
+            kind = key.partition(".")[0]
+            if kind in objective.ignores:
+                self.refuse(UserError(f"objective={objective.name} has no {kind}", key=key, value=value))
+        if "model" in objective.ignores:
+            for r in e.regularizer:
+                if r.layer() is not None:
+                    wrong = f"acts on a network's activations, and objective={objective.name} has no network"
+                    self.refuse(UserError(wrong, key="regularizer", value=r.name))

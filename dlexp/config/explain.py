@@ -1,0 +1,116 @@
+"""Hydra's and OmegaConf's exceptions, said again for the person who typed the command."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from dlexp import kinds, plugins
+from dlexp.config.overrides import GROUPS, options
+from dlexp.config.where import said, where
+from dlexp.errors import UserError, nearest
+
+WRONG_TYPE = {  # OmegaConf's words: ours
+    r"could not be converted to Float": "must be a number",
+    r"could not be converted to Integer": "must be a whole number",
+    r"could not be converted to Boolean": "must be true or false",
+    r"is not Optional": "cannot be null",
+    r"is not a ListConfig": "must be a list: [50] or [100,100]",
+    r"is not a subclass of": "is a group of values: set one by its full name, as in early_stopping.patience=5",
+}
+
+
+def explain(error: Exception, overrides: list[str]) -> UserError | None:
+    """What the user did wrong, or None if it was not the user."""
+    cause = error.__cause__ or error.__context__
+    if isinstance(error, UserError):
+        return error
+    if isinstance(error, MissingConfigException):
+        return _missing(error, overrides)
+    for e in (error, cause):
+        if isinstance(e, YAMLError):
+            return _yaml(e)
+        if isinstance(e, OmegaConfBaseException) and e.full_key:
+            return _value(e, overrides)
+    if isinstance(error, (ConfigCompositionException, HydraException, OmegaConfBaseException)):
+        return _composition(error, overrides)
+    return None
+
+
+def _missing(e: MissingConfigException, overrides: list[str]) -> UserError:
+    group, _, name = str(e.missing_cfg_file or "").strip("/").rpartition("/")
+    if not group:
+        return UserError(f"there is no configuration file {name}")
+    if broken := plugins.broken(group, name):
+        return UserError(broken.wrong, key=group, value=name, where=where(group, overrides))
+    known = sorted(e.options or options(group))
+    return UserError(
+        f"there is no {group} of that name",
+        key=group,
+        value=name,
+        where=where(group, overrides),
+        allowed=", ".join(known),
+        hint=nearest(name, known),
+    )
+
+
+def _yaml(e: YAMLError) -> UserError:
+    mark = getattr(e, "problem_mark", None)
+    place = f"{Path(mark.name).name}, line {mark.line + 1}" if mark else "a configuration file"
+    return UserError(f"is not valid YAML: {getattr(e, 'problem', None) or e}", where=place)
+
+
+def _value(e: OmegaConfBaseException, overrides: list[str]) -> UserError:
+    """A key that does not exist, or a value of the wrong type."""
+    key = re.sub(r"\[\d+\]$", "", str(e.full_key))  # an element of a list is told of as the list
+    place = where(key, overrides)
+    value = said(key, overrides)
+    message = str(e).splitlines()[0]
+    if plain := next((words for pattern, words in WRONG_TYPE.items() if re.search(pattern, message)), ""):
+        return UserError(plain, key=key, value=value, where=place)
+    kind, _, name = key.partition(".")
+    if kind in kinds.MANY and name:
+        wrong = f"is configured but not selected: say {kind}={name.partition('.')[0]}, or a list with it"
+        return UserError(wrong, key=key, value=value, where=place)
+    if key in GROUPS:
+        known = options(key)
+        wrong = f"there is no {key} of that name"
+        return UserError(wrong, key=key, value=value, where=place, allowed=", ".join(known))
+    if re.match(r"Key '.*' (is )?not in ", message) and dataclasses.is_dataclass(owner := e.object_type):
+        return no_such_field(key, value, place, owner)
+    return UserError(message[:1].lower() + message[1:], key=key, value=value, where=place)
+
+
+def no_such_field(key: str, value: Any, place: str, owner: Any) -> UserError:
+    """`optimizer.lrr=1 (command line): Adam has no field lrr; choose from …`"""
+    known = [f.name for f in dataclasses.fields(owner)]
+    last = key.rpartition(".")[2]
+    return UserError(
+        f"{owner.__name__} has no field {last}",
+        key=key,
+        value=value,
+        where=place,
+        allowed=", ".join(known),
+        hint=nearest(last, known),
+    )
+
+
+def _composition(e: Exception, overrides: list[str]) -> UserError:
+    lines = [line for line in str(e).strip().splitlines() if line.strip()]
+    ambiguous = re.match(r"Ambiguous value for argument '(.*)'", lines[0]) if lines else None
+    sweep = re.match(r"Sweep parameters '(.*)' requires --multirun", lines[0]) if lines else None
+    if found := ambiguous or sweep:
+        key, _, value = found[1].partition("=")
+        return UserError(
+            f"several values make a sweep: say python -m dlexp -m {found[1]} (or [{value}] for one list)",
+            key=key,
+            value=value,
+            where=where(key, overrides),
+        )
+    return UserError(lines[0] if lines else type(e).__name__)

@@ -1,0 +1,55 @@
+"""Every plugin as a config group option: its dataclass is its own schema, so there is no YAML per plugin."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, OmegaConf
+
+from dlexp import kinds, places, plugins
+from dlexp.experiment import Experiment
+from dlexp.registry import every
+from dlexp.tracking.settings import TRACKING
+
+
+def offer() -> None:
+    """Discover the plugins and make `optimizer=adam optimizer.lr=0.01` mean something to Hydra."""
+    plugins.discover()
+    for cls in every():
+        package = f"{cls.kind}.{cls.name}" if cls.kind in kinds.MANY else cls.kind
+        _store(cls.kind, cls.name, cls, package)
+    for name, settings in TRACKING.items():
+        _store("tracking", name, settings, "tracking")
+    ConfigStore.instance().store(name="schema", node=_open(_schema()), provider="dlexp")
+    OmegaConf.register_new_resolver("dlexp.outputs", lambda: str(places.outputs()), replace=True)
+
+
+def _store(group: str, name: str, cls: type, package: str) -> None:
+    ConfigStore.instance().store(group=group, name=name, node=_open(cls), package=package, provider="dlexp")
+
+
+def _open(cls: type) -> Any:
+    """The class as a config node that takes overrides: OmegaConf write-protects frozen dataclasses."""
+    node = OmegaConf.structured(cls)
+    OmegaConf.set_readonly(node, False)
+    for key in node:
+        if not OmegaConf.is_missing(node, key) and OmegaConf.is_config(node[key]):
+            OmegaConf.set_readonly(node[key], False)
+    return node
+
+
+def _schema() -> type:
+    """The root of the configuration: an experiment's plain fields with their types, and a place for each kind."""
+    spec: list[Any] = []
+    for f in dataclasses.fields(Experiment):
+        if f.name in kinds.MANY:
+            spec.append((f.name, dict[str, Any], dataclasses.field(default_factory=dict)))
+        elif f.name in kinds.KINDS:
+            spec.append((f.name, Any, MISSING))
+        else:
+            spec.append((f.name, f.type, f if f.default is dataclasses.MISSING else f.default))
+    made = dataclasses.make_dataclass("Schema", [*spec, ("tracking", Any, MISSING)])
+    made.__module__ = Experiment.__module__  # where the types' names can be found
+    return made

@@ -1,0 +1,38 @@
+"""Where a value was said: on the command line, or in which file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import OmegaConf
+from yaml import YAMLError
+
+COMMAND_LINE = "command line"
+
+
+def said(key: str, overrides: Sequence[str]) -> str | None:
+    """The value the overrides give a key, as it was typed; None where they do not mention it."""
+    pairs = (o.partition("=") for o in reversed(overrides))
+    return next((value for name, _, value in pairs if name.lstrip("+") == key), None)
+
+
+def where(key: str, overrides: Sequence[str], files: Sequence[tuple[str, Path]] = ()) -> str:
+    """The place that set `key`; an empty string if nothing but the default did.
+
+    `files` are the configuration files in use, strongest first, each with the package its keys stand in.
+    """
+    for override in overrides:
+        said = override.partition("=")[0].lstrip("+~")
+        if said == key or key.startswith(f"{said}.") or said.startswith(f"{key}."):
+            return COMMAND_LINE
+    for package, path in files:
+        inside = key.removeprefix(f"{package}.") if package else key
+        if package and inside == key:
+            continue
+        try:
+            if OmegaConf.select(OmegaConf.load(path), inside) is not None:
+                return f"{path.parent.name}/{path.name}"
+        except (OSError, ValueError, YAMLError):
+            continue
+    return ""

@@ -1,0 +1,141 @@
+"""What can change a run's bits without being in its configuration: versions, source, the machine's arithmetic."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import subprocess
+import sys
+from contextlib import AbstractContextManager
+from dataclasses import fields
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from dlexp.experiment import Experiment
+from dlexp.registry import Plugin
+
+PACKAGES = ("dlexp", "numpy", "hydra-core", "omegaconf", "mlflow", "scikit-learn")
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Inside, matrix products run on one thread: their bits depend on it, and processes use cores better."""
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[Any] = threadpool_limits(limits=1, user_api="blas")
+    return limits
+
+
+def versions() -> dict[str, str]:
+    """Python's and the packages' versions."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def numerics() -> dict[str, str]:
+    """The numerics fingerprint: what decides the bits of floating-point arithmetic. Ask for it inside `one_blas_thread`.
+
+    Equal fingerprints mean equal bits; `digest` is a short name for the whole.
+    """
+    from threadpoolctl import threadpool_info
+
+    blas: dict[str, Any] = next((lib for lib in threadpool_info() if lib["user_api"] == "blas"), {})
+    simd: Any = np.show_config(mode="dicts")
+    found = {
+        "numpy": np.__version__,
+        "blas": f"{blas.get('internal_api', '?')} {blas.get('version', '?')}",
+        "core": str(blas.get("architecture", "?")),
+        "threads": str(blas.get("num_threads", "?")),
+        "simd": " ".join(simd["SIMD Extensions"].get("found", [])),
+        "machine": platform.machine(),
+        "system": platform.system(),
+    }
+    return found | {"digest": hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()[:12]}
+
+
+@cache
+def git(folder: Path) -> dict[str, str]:
+    """Commit and dirty flag of the checkout a folder belongs to; empty where there is none, or no git."""
+
+    def ask(*question: str) -> str:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *question], capture_output=True, text=True, timeout=10, check=True
+        )
+        return done.stdout.strip()
+
+    try:
+        dirty = "true" if ask("status", "--porcelain", "--untracked-files=no") else "false"
+        return {"commit": ask("rev-parse", "HEAD"), "dirty": dirty}
+    except (OSError, subprocess.SubprocessError):
+        return {}
+
+
+def tags(overrides: list[str]) -> dict[str, str]:
+    """All of it as flat MLflow tags."""
+    source = git(Path(__file__).resolve().parent) or git(Path.cwd())
+    found = {
+        "dlexp.overrides": " ".join(overrides),
+        "dlexp.command": " ".join(["python -m dlexp", *map(_quoted, overrides)]),
+        "dlexp.platform": f"{platform.system()} {platform.machine()}, {Path(sys.executable).name}",
+    }
+    found |= {f"dlexp.git.{k}": v for k, v in source.items()}
+    found |= {f"dlexp.version.{k}": v for k, v in versions().items()}
+    found |= {f"dlexp.numerics.{k}": v for k, v in numerics().items()}
+    if "commit" in source:
+        found["mlflow.source.git.commit"] = source["commit"]
+    return found
+
+
+def _quoted(override: str) -> str:
+    return f"'{override}'" if any(c in override for c in ' []{}()*?$&|;<>,"~') else override
+
+
+# In a run's name: kinds in the order people say them, and the option that goes without saying.
+USUAL = {
+    "objective": "classification",
+    "optimizer": "",
+    "initializer": "",
+    "normalization": "none",
+    "regularizer": "none",
+    "activation": "relu",
+    "schedule": "constant",
+    "model": "mlp",
+    "data": "digits",
+}
+
+
+def run_name(e: Experiment) -> str:
+    """The choices that matter, short enough for a table: `adam lr=0.01 he dropout s3`.
+
+    Optimizer and initializer always; what else was chosen; each value that is not its class's default; the seed.
+    """
+    chosen = dict(e.plugins())
+    words: list[str] = []
+    for kind, usual in USUAL.items():
+        for p in chosen.get(kind, ()):
+            words += [p.name] if p.name != usual else []
+            words += _changed(p)
+    defaults = {f.name: f.default for f in fields(e)} | {"seed": e.seed}
+    words += [f"{k}={v}" for k, v in e.settings().items() if k in defaults and v != defaults[k]]
+    return " ".join([*words, f"s{e.seed}"])
+
+
+def _changed(p: Plugin) -> list[str]:
+    """`field=value` for each field that is not at its default; a path by its last part only."""
+    default = type(p)()
+    pairs = ((f.name, getattr(p, f.name), getattr(default, f.name)) for f in fields(cast("Any", p)))
+    return [f"{name}={_short(value)}" for name, value, usual in pairs if value != usual]
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "-".join(map(str, value)) or "none"
+    return Path(value).name if isinstance(value, str) else str(value)
