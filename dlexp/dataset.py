@@ -101,28 +101,46 @@ def _check(name: str, split: Split, features: int) -> None:
         raise DataError(f"the {name} split cannot be used: {wrong}", key="data")
 
 
-def proportional(labels: Array, n: int, rng: np.random.Generator) -> Array:
+def proportional(labels: Array, n: int, rng: np.random.Generator, *, least: int = 0) -> Array:
     """Indices of n samples, the classes in proportion (largest remainders first), in random order.
 
-    Raises `DataError` if there are fewer than n.
+    Every class gets at least `least`, or all it has. Raises `DataError` if there are fewer than n samples.
 
     >>> labels = np.array([0] * 30 + [1] * 10)
     >>> np.bincount(labels[proportional(labels, 8, np.random.default_rng(0))]).tolist()
     [6, 2]
     """
     if n > len(labels):
-        raise DataError(f"there are only {len(labels)} samples to draw from", key="data.n_train", value=n)
+        raise DataError(f"there are only {len(labels)} samples, {n} are asked for", key="data")
     classes, counts = np.unique(labels, return_counts=True)
-    share = counts * n / len(labels)
-    quota = np.floor(share).astype(int)
-    quota[np.argsort(quota - share, kind="stable")[: n - quota.sum()]] += 1
+    quota = _quota(counts, n, np.minimum(counts, least))
     drawn = [rng.permutation(np.flatnonzero(labels == c))[:k] for c, k in zip(classes, quota, strict=True)]
     return rng.permutation(np.concatenate(drawn))
 
 
+def _quota(counts: Array, n: int, least: Array) -> Array:
+    """How many of each class make n; `least` is the fewest of each, together no more than n."""
+    share = counts * n / counts.sum()
+    quota: Array = np.maximum(np.floor(share).astype(int), least)
+    while quota.sum() < n:
+        quota[np.argmax(share - quota)] += 1
+    while quota.sum() > n:
+        quota[np.argmax(np.where(quota > least, quota - share, -np.inf))] -= 1
+    return quota
+
+
 def stratified(split: Split, n: int, rng: np.random.Generator) -> Split:
-    """n samples of a split, the classes in proportion."""
-    return split.take(proportional(split.labels, n, rng))
+    """n samples of a split, the classes in proportion and every class among them.
+
+    Raises `DataError` where n is more than there are, or fewer than the classes.
+    """
+    classes = len(np.unique(split.labels))
+    if n > len(split):
+        raise DataError(f"there are only {len(split)} training samples", key="data.n_train", value=n)
+    if n < classes:
+        wrong = f"there are {classes} classes, and each needs a training sample"
+        raise DataError(wrong, key="data.n_train", value=n)
+    return split.take(proportional(split.labels, n, rng, least=1))
 
 
 def three_way(samples: Split, validation: int, test: int, rng: np.random.Generator) -> tuple[Split, Split, Split]:
@@ -134,3 +152,18 @@ def three_way(samples: Split, validation: int, test: int, rng: np.random.Generat
         parts.append(samples.take(rest[drawn]))
         rest = np.delete(rest, drawn)
     return samples.take(rest), parts[1], parts[0]
+
+
+def standardized(train: Split, validation: Split, test: Split) -> tuple[Split, Split, Split]:
+    """x ← (x − mean) / std, column by column, both taken from the training split alone; in float32.
+
+    Computed in float64. A column that is constant in the training split tells nothing and becomes 0 in all three.
+    Source: LeCun, Bottou, Orr & Müller (1998), section 4.3, https://doi.org/10.1007/3-540-49430-8_2
+    """
+    x = train.x.astype(np.float64)
+    std = x.std(axis=0)
+    varies = (x.min(axis=0) < x.max(axis=0)) & (std > np.finfo(np.float64).tiny)
+    shift, scale = x.mean(axis=0), np.divide(1.0, std, out=np.zeros_like(std), where=varies)
+    with np.errstate(over="ignore"):  # an infinite result is found and named by `Dataset`
+        done = [Split(((s.x - shift) * scale).astype(np.float32), s.labels) for s in (train, validation, test)]
+    return done[0], done[1], done[2]
