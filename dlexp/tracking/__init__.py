@@ -1,0 +1,166 @@
+"""The mirror: a process of its own follows run folders and writes to MLflow what they say.
+
+Training never waits for MLflow and never imports it: this file and what it imports know nothing of it. What is not
+sent when a command ends is sent by the next `python -m dlexp sync`, which is the same code.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dlexp.errors import UserError
+from dlexp.tracking import state
+from dlexp.tracking.state import redacted
+
+LOG = "tracking.log"
+SYNC = "python -m dlexp sync"
+
+# One call to a dead server blocks for four minutes unless retries are bounded. A user's own settings of these stand.
+PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "GIT_PYTHON_REFRESH": "quiet",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
+SILENCE = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What MLflow has of the runs sent: all of them (`complete`), or why not, in one line.
+
+    `experiment_id` and `run_id` are MLflow's, of the first run that has any.
+    """
+
+    complete: bool
+    uri: str
+    experiment_id: str | None
+    run_id: str | None
+    why: str = ""
+
+    def __str__(self) -> str:
+        return f"run {self.run_id}" if self.complete else self.why
+
+
+class Sender:
+    """The process that mirrors some run folders."""
+
+    def __init__(self, folders: Sequence[Path], process: subprocess.Popen[bytes] | None, why: str = "") -> None:
+        self.folders, self.process, self._why = [Path(f) for f in folders], process, why
+
+    def wait(self, timeout: float | None = None) -> Outcome:
+        """Wait until it has sent everything or given up, `timeout` seconds at most. It goes on by itself afterwards."""
+        if self.process is not None:
+            try:
+                self.process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self._why = f"still being sent, in the background; `{SYNC}` completes it if that is cut short"
+        return outcome(self.folders, self._why)
+
+
+def start(folders: Sequence[Path]) -> Sender:
+    """Start a process that mirrors these run folders, live while they are written; returns at once.
+
+    Each folder's `run.json` must stand and its lock be held before. The process survives Ctrl-C and the death of its
+    parent; what it says goes to `tracking.log` in the first folder. Raises nothing: `wait` tells what went wrong.
+    """
+    command = [sys.executable, "-P", "-m", "dlexp.tracking", *(str(Path(f).absolute()) for f in folders)]
+    try:
+        with (Path(folders[0]) / LOG).open("ab") as log:
+            process = subprocess.Popen(
+                command, env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+    except OSError as e:
+        return Sender(folders, None, f"the sender cannot be started: {e}; `{SYNC}` sends it later")
+    return Sender(folders, process)
+
+
+def environment() -> dict[str, str]:
+    """Ours, with MLflow's telemetry off, its patience bounded, and dlexp importable from wherever it was imported."""
+    home = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(dict.fromkeys(filter(None, [home, *os.environ.get("PYTHONPATH", "").split(os.pathsep)])))
+    return {**PATIENCE, **os.environ, **SILENCE, "PYTHONPATH": path}
+
+
+def outcome(folders: Sequence[Path], why: str = "") -> Outcome:
+    """What `mlflow.json` of each folder says; `why` explains what is missing where no error was noted."""
+    states = [state.load(f) for f in folders]
+    missing = [(f, s) for f, s in zip(folders, states, strict=True) if not state.is_complete(f)]
+    shown = next((s for s in states if s.run_id), states[0])
+    if not missing:
+        return Outcome(True, shown.uri, shown.experiment_id, shown.run_id)
+    folder, first = missing[0]
+    if first.error and not why:
+        why = f"{first.error}; nothing is lost: `{SYNC}` sends it later"
+    why = why or f"the sender stopped early, {folders[0] / LOG} says why; `{SYNC}` sends the rest"
+    others = f" ({len(missing)} of {len(folders)} runs)" if len(folders) > 1 else ""
+    return Outcome(False, shown.uri or first.uri, shown.experiment_id, shown.run_id, f"not all sent{others}: {why}")
+
+
+def store_uri(outputs: Path) -> str:
+    """The address of the SQLite store under an outputs folder.
+
+    Raises `UserError` for a folder whose name would end or change the address.
+
+    >>> store_uri(Path("/home/ann/outputs"))
+    'sqlite:////home/ann/outputs/mlflow.db'
+    """
+    path = (outputs.absolute() / "mlflow.db").as_posix()
+    if "?" in path or "%" in path:
+        wrong = "an MLflow store cannot stand in a folder with ? or % in its name; set DLEXP_OUTPUTS to another one"
+        raise UserError(wrong, key="outputs", value=outputs)
+    return f"sqlite:///{path}"
+
+
+def store_file(uri: str) -> Path | None:
+    """The file of an SQLite store; None for any other address.
+
+    >>> store_file("sqlite:////home/ann/outputs/mlflow.db").as_posix()
+    '/home/ann/outputs/mlflow.db'
+    >>> store_file("http://localhost:5000")
+    """
+    scheme, _, path = uri.partition(":///")
+    return Path(path.partition("?")[0]) if scheme.startswith("sqlite") and path else None
+
+
+def experiment_link(base_url: str, experiment_id: str) -> str:
+    """The page of an experiment's runs; without the last part MLflow opens it on the page for language models.
+
+    >>> experiment_link("http://127.0.0.1:5000", "1")
+    'http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning'
+    """
+    return f"{base_url.rstrip('/')}/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
+
+
+def run_link(base_url: str, experiment_id: str, run_id: str) -> str:
+    """The page of a run.
+
+    >>> run_link("http://127.0.0.1:5000/", "1", "0f3a")
+    'http://127.0.0.1:5000/#/experiments/1/runs/0f3a?workflowType=machine_learning'
+    """
+    return f"{base_url.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
+
+
+def ui_command(uri: str) -> str:
+    """MLflow's own command to look at a store, ready for a shell; for a server, its address.
+
+    >>> ui_command("sqlite:////home/ann/my outputs/mlflow.db")
+    "mlflow ui --backend-store-uri 'sqlite:////home/ann/my outputs/mlflow.db'"
+    """
+    if uri.startswith(("http://", "https://")):
+        return redacted(uri)
+    return f"mlflow ui --backend-store-uri {shlex.quote(redacted(uri))}"
+
+
+__all__ = [
+    "Outcome", "Sender", "experiment_link", "outcome", "redacted", "run_link", "start", "store_file", "store_uri",
+    "ui_command",
+]  # fmt: skip
