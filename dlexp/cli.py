@@ -78,12 +78,15 @@ def train(words: list[str]) -> int:
     asked.overrides = overrides.spelled_out(asked.overrides)
     overrides.check(asked.overrides)
     runs: list[Run] = []
+    mistakes: list[UserError] = []
     try:
-        hydra_main(asked, lambda cfg: train_one(cfg, runs))
+        hydra_main(asked, lambda cfg: train_one(cfg, runs, mistakes))
     except Exception as e:
         if said := config.explain(e, asked.overrides):
             raise said from None
         raise
+    if mistakes:
+        raise mistakes[0]
     return summary(runs)
 
 
@@ -108,15 +111,21 @@ def hydra_main(asked: argparse.Namespace, task: Callable[[DictConfig], None]) ->
         os.environ.pop("HYDRA_FULL_ERROR") if full is None else os.environ.update(HYDRA_FULL_ERROR=full)
 
 
-def train_one(cfg: DictConfig, runs: list[Run]) -> None:
-    """One job of Hydra's."""
+def train_one(cfg: DictConfig, runs: list[Run], mistakes: list[UserError]) -> None:
+    """One job of Hydra's. A `UserError` is kept: Hydra would add words of its own to one that passed through it."""
     from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
 
     from dlexp import config, lifecycle
 
     hydra = HydraConfig.get()
-    setup = config.build(cfg, list(hydra.overrides.task), config.files_in_use(hydra))
-    run = lifecycle.perform(setup)
+    try:
+        typed = OmegaConf.to_container(hydra.overrides.task, resolve=False)  # an override may itself say ${…}
+        setup = config.build(cfg, [str(o) for o in typed], config.files_in_use(hydra))
+        run = lifecycle.perform(setup)
+    except UserError as e:
+        mistakes.append(e)
+        return
     runs.append(run)
     print(closing_words(run, setup.tracking))
 

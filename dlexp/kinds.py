@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from dlexp.dataset import Dataset, Split, stratified
+from dlexp.dataset import Array, Dataset, Split, stratified
 from dlexp.fields import at_least
 from dlexp.registry import Plugin
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from dlexp.problem import Problem
     from dlexp.trainer import Record
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Rng = np.random.Generator
 Backward = Callable[[Array], Array]
 

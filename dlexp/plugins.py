@@ -18,6 +18,7 @@ from pathlib import Path
 from dlexp.errors import PluginError
 from dlexp.kinds import KINDS
 from dlexp.places import PLUGINS
+from dlexp.registry import every
 
 log = logging.getLogger("dlexp")
 
@@ -63,6 +64,8 @@ def _load(kind: str, file: Path) -> None:
             other = sys.modules[module].__file__
             raise PluginError(f"{file} has the same name as {other}; rename one of them")
         importlib.import_module(module)
+        if file.stem not in (cls.name for cls in every(kind)):
+            raise PluginError(f"it registers no {kind} called {file.stem}: file and option share a name")
     except (Exception, SystemExit) as e:
         frames = reversed(traceback.extract_tb(e.__traceback__))
         line = next((f.lineno for f in frames if f.filename == str(file)), None)

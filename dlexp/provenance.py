@@ -41,7 +41,7 @@ def versions() -> dict[str, str]:
 
 
 def numerics() -> dict[str, str]:
-    """The numerics fingerprint: what decides the bits of floating-point arithmetic. Ask for it inside `one_blas_thread`.
+    """The numerics fingerprint: what decides the bits of arithmetic. Ask for it inside `one_blas_thread`.
 
     Equal fingerprints mean equal bits; `digest` is a short name for the whole.
     """

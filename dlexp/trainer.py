@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from dlexp.fields import at_least, check_fields
 from dlexp.kinds import Array, Context, Optimizer, Regularizer, Rng, Schedule, Views
 from dlexp.params import Parameters
 from dlexp.problem import Problem
+from dlexp.stopping import Best, EarlyStopping
 
 DENORMAL = 1e-30  # float32 arithmetic on smaller numbers is many times slower, and they no longer move a weight
 FLUSH_EVERY = 64
@@ -36,35 +36,6 @@ class Diverged(ArithmeticError):
     def __init__(self, step: int, tensor: str) -> None:
         self.step, self.tensor = step, tensor
         super().__init__(f"diverged at step {step}: {tensor} is not finite")
-
-
-@dataclass(frozen=True, kw_only=True)
-class EarlyStopping:
-    """Stop after `patience` evaluations in a row without improvement of `metric`, and return to the best weights.
-
-    patience = None trains to the end. A metric whose name ends in "accuracy" is better when larger, any other when
-    smaller. Source: Goodfellow, Bengio & Courville (2016), algorithm 7.1, https://www.deeplearningbook.org
-    """
-
-    patience: int | None = at_least(1, None)
-    metric: str = "val/loss"
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-
-    def cost(self, metrics: Mapping[str, float]) -> float:
-        """The metric, signed so that less is better."""
-        return -metrics[self.metric] if self.metric.endswith("accuracy") else metrics[self.metric]
-
-
-@dataclass
-class Best:
-    """The memory of early stopping: the best evaluation so far, its weights, and how many came since."""
-
-    cost: float = math.inf
-    step: int = 0
-    waited: int = 0
-    storage: Array | None = None
 
 
 @dataclass(kw_only=True)

@@ -16,8 +16,8 @@ from dlexp.config.overrides import ROOT
 from dlexp.config.where import said, where
 from dlexp.errors import UserError, nearest
 from dlexp.experiment import Experiment
+from dlexp.stopping import EarlyStopping
 from dlexp.tracking.settings import MLflow, NoTracking
-from dlexp.trainer import EarlyStopping
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,8 @@ def _value(e: OmegaConfBaseException, overrides: list[str]) -> UserError:
     kind, _, name = key.partition(".")
     if kind in kinds.MANY and name:
         wrong = f"is configured but not selected: say {kind}={name.partition('.')[0]}, or a list with it"
-        return UserError(wrong, key=key, value=value, where=place)
+        typed = next((o.lstrip("+") for o in overrides if o.lstrip("+").startswith(f"{key}.")), key)
+        return UserError(wrong, key=typed.partition("=")[0], value=typed.partition("=")[2] or None, where=place)
     if key in GROUPS:
         known = options(key)
         wrong = f"there is no {key} of that name"

@@ -52,7 +52,7 @@ def check(overrides: Sequence[str]) -> list[Override]:
 
 def _check_one(o: Override, text: str) -> None:
     key = o.key_or_group
-    shown = text.partition("=")[2] or None
+    shown = text.partition("=")[2] if "=" in text else None
 
     def wrong(why: str, **more: str) -> UserError:
         return UserError(why, key=key, value=shown, where=COMMAND_LINE, **more)

@@ -13,13 +13,17 @@ from dlexp.experiment import Experiment
 from dlexp.registry import every
 from dlexp.tracking.settings import TRACKING
 
+_stored: set[type] = set()
+
 
 def offer() -> None:
     """Discover the plugins and make `optimizer=adam optimizer.lr=0.01` mean something to Hydra."""
     plugins.discover()
     for cls in every():
-        package = f"{cls.kind}.{cls.name}" if cls.kind in kinds.MANY else cls.kind
-        _store(cls.kind, cls.name, cls, package)
+        if cls not in _stored:
+            package = f"{cls.kind}.{cls.name}" if cls.kind in kinds.MANY else cls.kind
+            _store(cls.kind, cls.name, cls, package)
+            _stored.add(cls)
     for name, settings in TRACKING.items():
         _store("tracking", name, settings, "tracking")
     ConfigStore.instance().store(name="schema", node=_open(_schema()), provider="dlexp")
