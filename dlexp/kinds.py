@@ -50,10 +50,9 @@ class Views(SimpleNamespace):
 
 @dataclass(frozen=True)
 class Context:
-    """What a layer may know about the moment it runs in.
+    """What a layer may know of the moment it runs in; `rng` is the run's noise stream.
 
-    `rng` is the run's noise stream. `input_is_data` is true for the first layer of a network: nobody asks for the
-    gradient with respect to the data, so its backward pass may return anything.
+    `input_is_data` marks the first layer: nobody asks for the gradient of the data, its backward may return anything.
     """
 
     training: bool
@@ -143,7 +142,7 @@ class Activation(Layer):
 
 
 class Normalization(Layer):
-    """Re-centres and re-scales activations, between the dense layer and its activation."""
+    """Re-centres and re-scales what goes into an activation."""
 
     kind = "normalization"
 
@@ -225,10 +224,9 @@ class Objective(Plugin):
 
 
 class Observer(Plugin):
-    """Watches a run: looks, never changes a number and never stops a run.
+    """Watches a run: looks, never changes a number and never stops a run; if it raises, it is logged and heard no more.
 
-    Like an optimizer it keeps its state in `s`, a namespace of its own for each run. An exception in an observer is
-    logged and ends that observer, not the run.
+    Like an optimizer it keeps its state in `s`, a namespace of its own for each run.
     """
 
     kind = "observer"
