@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -58,6 +59,7 @@ class FileData(Data):
         raw = self.read(self._file())
         numbers = self._classes({name: labels for name, (_, labels) in raw.items()})
         parts = {name: Split(self._features(name, x), numbers[name]) for name, (x, _) in raw.items()}
+        self._check_widths(parts)
         if "all" in parts:
             train, validation, test = self._cut(parts["all"], self.validation, self.test, rng)
         elif "validation" in parts:
@@ -81,6 +83,8 @@ class FileData(Data):
             raise self.refused("there is no such file", asked=file.name, known=others)
         if not file.is_file():
             raise self.refused("is not a file")
+        if not os.access(file, os.R_OK):
+            raise self.refused("the file may not be read (permissions)")
         if file.stat().st_size == 0:
             raise self.refused("the file is empty")
         return file
@@ -95,6 +99,11 @@ class FileData(Data):
             value = f"{x[row, column]}, not a finite number of float32's range"
             raise self.refused(f"sample {row}{where}, feature {column} (both counted from 0) is {value}")
         return x
+
+    def _check_widths(self, parts: Mapping[str, Split]) -> None:
+        for name, split in parts.items():
+            if split.x.shape[1] != (wanted := parts.get("train", split).x.shape[1]):
+                raise self.refused(f"the {name} split has {split.x.shape[1]} features, the training split {wanted}")
 
     def _classes(self, raw: Mapping[str, Array]) -> dict[str, Array]:
         """Labels of every split as 0 … K − 1, by the sorted labels of the training split."""

@@ -102,7 +102,7 @@ def test_no_memory_is_taken_for_what_a_header_only_promises(tmp_path, monkeypatc
 
 
 def test_no_flipped_bit_gets_through(tmp_path):
-    flips, noticed = random.Random(0), 0
+    flips, noticed = random.Random(0), []
     path = tmp_path / "f.gz"
     for _ in range(200):
         content = bytearray(ZIPPED)
@@ -111,13 +111,13 @@ def test_no_flipped_bit_gets_through(tmp_path):
         try:
             np.testing.assert_array_equal(read_idx(path), IMAGES)  # gzip has bits that mean nothing: padding, the date
         except DataError as e:
-            assert str(path) in str(e)
-            noticed += 1
-    assert noticed > 150
+            noticed.append(str(e))
+    assert len(noticed) > 150
+    assert all(str(path) in text and "\n" not in text for text in noticed)
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
-    with pytest.raises(DataError, match="there is no file .*nothing"):
+    with pytest.raises(DataError, match=r"there is no file .*nothing"):
         read_idx(tmp_path / "nothing")
     with pytest.raises(DataError, match="cannot be read: Is a directory"):
         read_idx(tmp_path)
@@ -338,7 +338,7 @@ def test_a_damaged_file_in_the_cache_is_fetched_again(server, tmp_path, caplog):
 
 def test_a_cache_that_cannot_be_written_is_told(server, tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(DataError, match="data.gz could not be fetched: .*file"):
+    with pytest.raises(DataError, match=r"data\.gz could not be fetched: .*file"):
         fetch(server.url(), SHA256, tmp_path / "file" / "cache")
 
 
@@ -365,5 +365,5 @@ def test_the_cache_is_where_the_environment_says(tmp_path, monkeypatch):
     monkeypatch.setenv("DLEXP_CACHE", str(tmp_path))
     assert cache_folder("mnist") == tmp_path / "mnist"
     monkeypatch.delenv("DLEXP_CACHE")
-    assert cache_folder("mnist").parts[-2:] != tmp_path.parts[-1:] + ("mnist",)
-    assert "dlexp" in str(cache_folder("mnist"))
+    assert tmp_path not in cache_folder("mnist").parents
+    assert "dlexp" in cache_folder("mnist").parts

@@ -58,7 +58,7 @@ class Npz(FileData):
             raise
         except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, RuntimeError,
                 ValueError) as e:  # fmt: skip
-            raise self.refused(f"the file is truncated or damaged: {e or type(e).__name__}") from None
+            raise self.refused(f"the file is truncated or damaged: {str(e) or type(e).__name__}") from None
 
     def _names(self, there):
         """Which arrays to read, by split; `there` are those in the file."""
