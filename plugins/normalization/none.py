@@ -8,3 +8,4 @@ class NoNormalization(Identity, Normalization):
     """y = x: the activations as they are."""
 
     kind = "normalization"
+    known_failures = {"names_its_source": "there is nothing to cite"}

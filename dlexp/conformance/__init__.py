@@ -1,0 +1,146 @@
+"""What every plugin must keep, whoever wrote it: one test per plugin and check.
+
+In a test file of your own, for the plugins of your own:
+
+    from dlexp.conformance import parametrize_with_checks
+
+    @parametrize_with_checks(plugins=[Lion, MyNorm(eps=1e-3)], references="tests/references")
+    def test_plugin(plugin, check):
+        check(plugin)
+
+Without `plugins`, every registered plugin is tested. The tests are called `optimizer/lion-resumes_bit_for_bit`; what
+does not apply is skipped with its reason. A check that a plugin is meant to fail is declared by the plugin,
+`known_failures = {"resumes_bit_for_bit": "why"}`: it is then expected to fail, and it is an error if it passes.
+
+`references` is a folder of trajectories that another implementation made, `<kind>/<name>.npz` and
+`<kind>/<name>-<variant>.npz`; `dlexp.conformance.reference` says what stands in them. Without a file the check
+`follows_reference` is skipped.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlexp import kinds, registry
+from dlexp.conformance import every
+from dlexp.errors import PluginError, nearest
+from dlexp.plugins import discover
+from dlexp.registry import Plugin
+from dlexp.surface import Surface
+
+if TYPE_CHECKING:
+    import pytest
+
+PREFIX = "check_"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One promise: called with a plugin, it raises where the plugin does not keep it.
+
+    `AssertionError` says what to change, `unittest.SkipTest` why there is nothing to check.
+    """
+
+    function: Callable[..., None]
+    subject: Callable[[Any], Any]
+    references: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """What is promised, as a sentence: `resumes_bit_for_bit`."""
+        return self.function.__name__.removeprefix(PREFIX)
+
+    def __call__(self, plugin: Plugin | type[Plugin]) -> None:
+        wanted = {"references": self.references} if "references" in inspect.signature(self.function).parameters else {}
+        self.function(self.subject(plugin), **wanted)
+
+
+def _of(kind: type, *, but: type | tuple[type, ...] = ()) -> Callable[[Any], Any]:
+    return lambda p: p if isinstance(p, kind) and not isinstance(p, but) else None
+
+
+def _layer(p: Plugin) -> kinds.Layer | None:
+    """The layer a plugin is or brings."""
+    if isinstance(p, kinds.Regularizer):
+        return p.layer()
+    return p if isinstance(p, kinds.Layer) else None
+
+
+# Each file of checks, and what of a plugin it looks at (None: it does not apply). Tests run in this order.
+SUITES: dict[str, Callable[[Any], Any]] = {
+    "every": _of(Plugin),
+    "optimizer": _of(kinds.Optimizer),
+    "layer": _layer,
+    "layer_reference": _of(kinds.Layer, but=kinds.Regularizer),
+    "activation": _of(kinds.Activation),
+    "regularizer": _of(kinds.Regularizer),
+    "initializer": _of(kinds.Initializer),
+    "schedule": _of(kinds.Schedule),
+    "model": _of(kinds.Model),
+    "objective": _of(kinds.Objective, but=Surface),
+    "surface": _of(Surface),
+    "data": _of(kinds.Data),
+    "observer": _of(kinds.Observer),
+}
+
+
+def checks_for(plugin: Plugin | type[Plugin], references: str | Path | None = None) -> list[Check]:
+    """Every check that applies, in the order they are written.
+
+    Of a class that cannot be built from its defaults there is only one, which says so. Raises `PluginError` where
+    the plugin's `known_failures` name something that is no check of it.
+    """
+    p = _built(plugin)
+    if p is None:
+        return [Check(every.check_can_be_built_from_its_defaults, lambda cls: cls)]
+    checks = [
+        Check(function, subject, Path(references) if references is not None else None)
+        for suite, subject in SUITES.items()
+        if subject(p) is not None
+        for name, function in vars(importlib.import_module(f"{__name__}.{suite}")).items()
+        if name.startswith(PREFIX)
+    ]
+    names = [check.name for check in checks]
+    for name in p.known_failures:
+        if name not in names:
+            wrong = f"known_failures of {p.kind}/{p.name} must name checks that there are for it"
+            raise PluginError(wrong, key="known_failures", value=name, hint=nearest(name, names))
+    return checks
+
+
+def parametrize_with_checks(
+    plugins: Iterable[Plugin | type[Plugin]] | None = None, *, references: str | Path | None = None
+) -> pytest.MarkDecorator:
+    """Decorate `def test_plugin(plugin, check): check(plugin)` to make it one test per plugin and check.
+
+    `plugins` are instances, or classes that are tried with their default fields; None means all that are registered.
+    `references` is the folder of reference trajectories. Raises `PluginError` for `known_failures` that name no check.
+    """
+    import pytest
+
+    if plugins is None:
+        discover()
+        plugins = registry.every()
+    cases = []
+    for given in plugins:
+        p = _built(given) or given
+        for check in checks_for(p, references):
+            reason = p.known_failures.get(check.name)
+            marks = [] if reason is None else [pytest.mark.xfail(reason=reason, strict=True)]
+            cases.append(pytest.param(p, check, marks=marks, id=f"{p.kind}/{p.name}-{check.name}"))
+    return pytest.mark.parametrize(("plugin", "check"), cases)
+
+
+def _built(p: Plugin | type[Plugin]) -> Plugin | None:
+    """An instance, with default fields where a class is given; None where the class cannot be built."""
+    if isinstance(p, Plugin):
+        return p
+    try:
+        return p()
+    except Exception:
+        return None

@@ -1,0 +1,109 @@
+"""Promises of every model, at its defaults and with each field at other values that it allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import numpy as np
+
+from dlexp import registry
+from dlexp.conformance import toy
+from dlexp.conformance.numerical import slope, variants
+from dlexp.kinds import Activation, Context, Identity, Initializer, Layer, Model, Normalization
+from dlexp.loss import softmax_cross_entropy
+from dlexp.network import Network
+from dlexp.plugins import discover
+
+FEATURES = 6
+
+
+def find(kind: str, name: str) -> Any:
+    discover()
+    return registry.find(kind, name)()
+
+
+def layers(p: Model, n_out: int, normalization: str = "batch_norm") -> list[Layer]:
+    """What the model lays out between data and logits, with a smooth activation and dropout as noise."""
+    activation = cast("Activation", find("activation", "tanh"))
+    norm = cast("Normalization", find("normalization", normalization))
+    return list(p.layers(n_out, activation, norm, [find("regularizer", "inverted_dropout")]))
+
+
+def networks(p: Model) -> Iterator[tuple[Model, Network, int]]:
+    """An initialised network for each of some numbers of classes and of some variants of the model."""
+    for q in variants(p):
+        for n_out in (2, 3, 10):
+            try:
+                network = Network(layers(q, n_out), FEATURES, np.float64)
+            except Exception as e:
+                raise AssertionError(f"{q} cannot be laid out for {n_out} classes: {type(e).__name__}: {e}") from e
+            network.initialize(cast("Initializer", find("initializer", "xavier")), np.random.default_rng(0))
+            yield q, network, n_out
+
+
+def check_ends_in_one_number_per_class(p: Model) -> None:
+    x = np.random.default_rng(1).normal(size=(5, FEATURES))
+    for q, network, n_out in networks(p):
+        logits, _ = network.forward(x, Context(training=True, rng=np.random.default_rng(2)))
+        assert logits.shape == (5, n_out), f"{q} gives {logits.shape} for 5 samples and {n_out} classes: use n_out"
+        assert np.isfinite(logits).all(), f"{q} gives logits that are not finite"
+
+
+def check_has_weights_from_data_to_logits(p: Model) -> None:
+    for q, network, _ in networks(p):
+        shapes = [spec.shape for spec in network.params.specs.values() if spec.start is None]
+        assert shapes, f"{q} has no weights: there is nothing to train"
+        assert shapes[0][0] == FEATURES, f"the first weights of {q} take {shapes[0][0]} features, not {FEATURES}"
+
+
+def check_uses_what_it_is_handed(p: Model) -> None:
+    names = [layer.name for layer in layers(p, 3)]
+    for kind, name in (("activation", "tanh"), ("normalization", "batch_norm"), ("noise", "inverted_dropout")):
+        assert name in names, f"the layers are {', '.join(names)}: the {kind} it is handed is not among them"
+
+
+def check_leaves_absent_layers_out(p: Model) -> None:
+    network = Network(layers(p, 3, normalization="none"), FEATURES)
+    assert not any(isinstance(layer, Identity) for layer in network.layers), "yield the normalization itself"
+
+
+def check_ends_in_logits(p: Model) -> None:
+    last = layers(p, 3)[-1]
+    assert last.name not in ("tanh", "inverted_dropout"), (
+        f"the last layer is {last.name}: end in a dense layer, the softmax belongs to the loss"
+    )
+
+
+def check_is_laid_out_anew_each_time(p: Model) -> None:
+    first, second = ([layer.name for layer in layers(p, 3)] for _ in "ab")
+    assert first == second, "asked a second time it lays out other layers: keep no state"
+
+
+def check_gradient(p: Model) -> None:
+    """Along three random directions in the space of all parameters."""
+    rng = np.random.default_rng(3)
+    x, labels = rng.normal(size=(5, FEATURES)), np.array([0, 1, 2, 1, 0])
+    network = Network(layers(p, 3, normalization="none"), FEATURES, np.float64)
+    network.initialize(cast("Initializer", find("initializer", "xavier")), rng)
+
+    def loss() -> float:
+        logits, backward = network.forward(x, Context(training=True, rng=np.random.default_rng(4)))
+        value, dlogits = softmax_cross_entropy(logits, labels)
+        backward(dlogits)
+        return value
+
+    for _ in range(3):
+        direction = rng.standard_normal(network.params.values.size)
+        direction /= np.linalg.norm(direction)
+        loss()
+        found = float(network.params.grads @ direction)
+        expected = slope(loss, network.params.values, direction)
+        assert abs(found - expected) <= 1e-6 + 1e-4 * abs(expected), f"the gradient is {found}, the slope {expected}"
+
+
+def check_learns(p: Model) -> None:
+    optimizer = registry.from_dict("optimizer", {"name": "adam", "lr": 0.01})
+    parts = toy.experiment(p, optimizer, steps=60)
+    losses = [record.metrics["train/loss"] for record in parts.trainer().run() if "train/loss" in record.metrics]
+    assert losses[-1] < losses[0], f"60 steps of Adam take the loss from {losses[0]:.3g} to {losses[-1]:.3g}"

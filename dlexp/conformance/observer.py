@@ -1,0 +1,116 @@
+"""Promises of every observer: it looks, changes no number and stops no run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+from types import SimpleNamespace
+
+from dlexp import registry
+from dlexp.conformance import toy
+from dlexp.experiment import Experiment, Run
+from dlexp.kinds import Observer
+from dlexp.plugins import discover
+from dlexp.trainer import Diverged, Record
+
+
+class Notes(list[Record]):
+    """A journal that keeps what observers note."""
+
+    def record(self, record: Record, event: str = "record") -> None:
+        """One note."""
+        self.append(record)
+
+
+def watching(p: Observer | None, run: Run) -> Iterator[None]:
+    """The run under the eyes of one observer, or of none, as `Run.train` does it, but hiding none of its exceptions."""
+    s = SimpleNamespace()
+    error: BaseException | None = None
+    _tell(p, "start", run, s)
+    try:
+        for record in run.trainer.run():
+            run.records.append(record)
+            _tell(p, "record", run, s, record)
+            yield
+    except Diverged as e:
+        error, run.status = e, "DIVERGED"
+    else:
+        run.status = "FINISHED"
+    _tell(p, "finish", run, s, error)
+
+
+def watched(p: Observer | None, parts: Experiment, place: Path | None) -> Run:
+    """A whole run under the eyes of an observer."""
+    run = Run(parts, parts.trainer(), folder=place)
+    for _ in watching(p, run):
+        pass
+    return run
+
+
+def _tell(p: Observer | None, moment: str, *news: object) -> None:
+    if p is None:
+        return
+    try:
+        getattr(p, moment)(*news)
+    except (Exception, SystemExit) as e:
+        raise AssertionError(f"{moment} raises {type(e).__name__}: {e}; an observer stops no run, nor itself") from e
+
+
+def _unchanged(p: Observer, parts: Experiment, place: Path | None) -> Run:
+    seen, unseen = watched(p, parts, place), watched(None, parts, None)
+    differs = toy.same(toy.outcome(seen), toy.outcome(unseen))
+    assert not differs, f"under its eyes {differs} are others: look at copies, and try steps inside trainer.rehearsal()"
+    assert seen.trainer.t == unseen.trainer.t, "the run is shorter under its eyes"
+    return seen
+
+
+def _noisy(**settings: object) -> Experiment:
+    """A network with dropout, batch normalization and a stateful optimizer: whatever is touched shows."""
+    parts = (("regularizer", "dropout"), ("normalization", "batch_norm"), ("optimizer", "adam"))
+    discover()
+    return toy.experiment(*(registry.find(kind, name)() for kind, name in parts), **settings)
+
+
+def check_cannot_change_a_number(p: Observer) -> None:
+    with toy.folder() as place, toy.global_randomness() as touched:
+        _unchanged(p, _noisy(), place)
+    assert not touched, f"it uses {' and '.join(touched)}: make a generator of its own"
+
+
+def check_survives_a_run_without_a_folder(p: Observer) -> None:
+    watched(p, _noisy(), None)
+
+
+def check_survives_a_diverged_run(p: Observer) -> None:
+    wild = registry.from_dict("optimizer", {"name": "sgd", "lr": 1e200})
+    with toy.folder() as place:
+        run = watched(p, toy.experiment(wild), place)
+    assert run.status == "DIVERGED", "the run that was to diverge did not"
+
+
+def check_survives_an_untrained_run(p: Observer) -> None:
+    with toy.folder() as place:
+        watched(p, _noisy(epochs=0), place)
+
+
+def check_survives_a_surface(p: Observer) -> None:
+    discover()
+    with toy.folder() as place:
+        _unchanged(p, toy.experiment(registry.find("objective", "valley")(), steps=5), place)
+
+
+def check_watches_two_runs_at_once(p: Observer) -> None:
+    """Its state is in `s`: what it notes of a run does not depend on another that takes turns with it."""
+    alone, together = ([_noted(seed) for seed in (0, 1)] for _ in "ab")
+    for run, _ in alone:
+        list(watching(p, run))
+    for _ in zip_longest(*(watching(p, run) for run, _ in together)):
+        pass
+    same = [notes for _, notes in alone] == [notes for _, notes in together]
+    assert same, "it notes other values when two runs take turns: keep state in s, and nowhere else"
+
+
+def _noted(seed: int) -> tuple[Run, Notes]:
+    parts, notes = _noisy(seed=seed), Notes()
+    return Run(parts, parts.trainer(), journal=notes), notes

@@ -1,0 +1,113 @@
+"""A tiny experiment, trained in milliseconds: where a plugin is tried in its place."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar
+
+import numpy as np
+
+from dlexp.dataset import Array, Split, three_way
+from dlexp.experiment import Experiment, Run
+from dlexp.kinds import MANY, Data, Rng
+from dlexp.plugins import discover
+from dlexp.registry import Plugin, from_dict
+from dlexp.trainer import Diverged
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clouds(Data):
+    """Three overlapping Gaussian clouds in six dimensions, 90 samples in all; not registered."""
+
+    name: ClassVar[str] = "clouds"
+
+    def load(self, rng: Rng) -> tuple[Split, Split, Split]:
+        labels = np.arange(90) % 3
+        x = rng.normal(size=(90, 6)) + 2 * np.eye(6)[labels]
+        return three_way(Split(x, labels), validation=15, test=15, rng=rng)
+
+
+DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "objective": {"name": "classification"},
+    "model": {"name": "mlp", "hidden": (8, 8)},
+    "initializer": {"name": "he"},
+    "activation": {"name": "relu"},
+    "normalization": {"name": "none"},
+    "optimizer": {"name": "sgd", "lr": 0.1},
+    "schedule": {"name": "constant"},
+}
+
+
+def experiment(*plugins: Plugin, **settings: Any) -> Experiment:
+    """Two epochs of a little network on three clouds, with these plugins and settings in the places of its own."""
+    discover()
+    parts: dict[str, Any] = {kind: from_dict(kind, values) for kind, values in DEFAULTS.items()}
+    parts["data"] = Clouds()
+    for p in plugins:
+        parts[p.kind] = (p,) if p.kind in MANY else p
+    return Experiment(**{"epochs": 2, "batch_size": 10, "dtype": "float64", **parts, **settings})
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """An empty folder that is gone afterwards."""
+    with TemporaryDirectory(prefix="dlexp-conformance-") as name:
+        yield Path(name)
+
+
+def ready(p: Plugin, place: Path) -> Plugin:
+    """The plugin, or, for data that read files, the small example of it that brings its files into `place`."""
+    example = getattr(p, "example", None)
+    made = p if example is None else example(place)
+    return p if made is None else made
+
+
+def trained(p: Plugin, **settings: Any) -> Run:
+    """The run of the tiny experiment with `p` in its place. It keeps no folder.
+
+    A run that diverges is a run too: a surface may be steep.
+    """
+    with folder() as place, suppress(Diverged):
+        parts = experiment(ready(p, place), **{"steps": 12, **settings})
+        run = Run(parts, parts.trainer())
+        run.train()
+    return run
+
+
+@contextmanager
+def global_randomness() -> Iterator[list[str]]:
+    """A list that names, at the end, each global generator that was used inside; they are put back."""
+    kept, kept_plain = np.random.get_state(), random.getstate()  # noqa: NPY002
+    touched: list[str] = []
+    np.random.seed(987654321)  # noqa: NPY002
+    random.seed(987654321)
+    before, before_plain = repr(np.random.get_state(legacy=False)), random.getstate()  # noqa: NPY002
+    try:
+        yield touched
+    finally:
+        if repr(np.random.get_state(legacy=False)) != before:  # noqa: NPY002
+            touched.append("np.random")
+        if random.getstate() != before_plain:
+            touched.append("random")
+        np.random.set_state(kept)  # noqa: NPY002
+        random.setstate(kept_plain)
+
+
+def outcome(run: Run) -> tuple[list[Any], Array, dict[str, Any]]:
+    """All that must be equal in equal runs: the records, the parameters and where the random streams stand."""
+    rngs = {name: rng.bit_generator.state for name, rng in run.trainer.rngs.items()}
+    return list(run.records), run.trainer.problem.params.storage.copy(), rngs
+
+
+def same(a: tuple[list[Any], Array, dict[str, Any]], b: tuple[list[Any], Array, dict[str, Any]]) -> str:
+    """What differs between two outcomes, to the last bit; an empty string where nothing does."""
+    if a[0] != b[0]:
+        return "the records"
+    if a[1].tobytes() != b[1].tobytes():
+        return "the parameters"
+    return "the random streams" if a[2] != b[2] else ""
