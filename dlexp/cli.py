@@ -189,18 +189,14 @@ VERBS: dict[str, Callable[[list[str]], int]] = {"help": help_, "ui": ui, "sync":
 
 def _speak() -> None:
     """Warnings go to the terminal, as one line each."""
-    if not any(isinstance(h, logging.StreamHandler) for h in log.handlers):
-        handler: Any = logging.StreamHandler()
-        handler.setLevel(logging.WARNING)
-        handler.setFormatter(Spoken())
-        log.addHandler(handler)
+    if not any(isinstance(handler, Terminal) for handler in log.handlers):
+        log.addHandler(Terminal(logging.WARNING))
         log.propagate = False
 
 
-class Spoken(logging.Formatter):
-    """`dlexp: warning: …`; a traceback follows only where the defect is ours."""
+class Terminal(logging.Handler):
+    """`dlexp: warning: …` on whatever stderr is now; a traceback follows only where the defect is ours."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        record.message = f"dlexp: {record.levelname.lower()}: {record.getMessage()}"
-        trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
-        return record.message + trace
+    def emit(self, record: logging.LogRecord) -> None:
+        trace = f"\n{logging.Formatter().formatException(record.exc_info)}" if record.exc_info else ""
+        print(f"dlexp: {record.levelname.lower()}: {record.getMessage()}{trace}", file=sys.stderr)

@@ -73,7 +73,7 @@ def _train(run: Run) -> None:
         run.status = "FINISHED"
     except Diverged as e:
         run.status, run.error = "DIVERGED", e
-        log.error("%s", e)
+        log.info("%s", e)
     except KeyboardInterrupt as e:
         run.status, run.error = "INTERRUPTED", e
     except Exception as e:

@@ -1,0 +1,51 @@
+"""How long the main job takes, beside a bare MLflow script that logs the same things: wall time, as a ratio.
+
+    python benchmarks/main_job.py [repetitions]
+
+Both run in turn, on stores that exist already, each in a fresh process. Prints the median and the range of each, and of the
+ratio pair by pair. The main job trains as well; the bare script only logs.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+HERE = Path(__file__).resolve().parent
+JOB = ["optimizer=adam", "init=he", "regularizer=dropout"]
+
+
+def timed(command: list[str], folder: Path) -> float:
+    began = time.perf_counter()
+    done = subprocess.run(command, cwd=folder, env=os.environ | {"DLEXP_OUTPUTS": str(folder / "outputs")}, check=False,
+                          capture_output=True, text=True)  # fmt: skip
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
+    if "not all sent" in done.stdout:
+        raise SystemExit(done.stdout)
+    return time.perf_counter() - began
+
+
+def main(repetitions: int) -> None:
+    with TemporaryDirectory(prefix="dlexp-bench-") as name:
+        folder = Path(name)
+        job = [sys.executable, "-m", "dlexp", *JOB]
+        timed(job, folder)  # makes the store, and the run that the bare script logs again
+        run = next((folder / "outputs" / "runs").iterdir())
+        bare = [sys.executable, str(HERE / "bare_mlflow.py"), str(run), str(folder / "bare.db"), str(folder / "bare")]
+        timed(bare, folder)
+        pairs = [(timed(job, folder), timed(bare, folder)) for _ in range(repetitions)]
+    rows = {
+        "main job, s": [a for a, _ in pairs],
+        "bare script, s": [b for _, b in pairs],
+        "ratio": [a / b for a, b in pairs],
+    }
+    for what, values in rows.items():
+        print(f"{what:15} median {statistics.median(values):5.2f}   {min(values):5.2f} … {max(values):5.2f}   n={len(values)}")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)

@@ -1,0 +1,85 @@
+"""The run folder: complete lines only, one writer, alive or not."""
+
+import json
+import math
+import subprocess
+import sys
+
+import pytest
+
+from dlexp import journal
+from dlexp.trainer import Record
+
+
+def test_a_journal_reads_back_as_it_was_written(tmp_path):
+    book = journal.Journal(tmp_path, {"id": "x", "name": "Ä 中"})
+    book.record(Record(1, 12, {"train/loss": 0.5}))
+    book.record(Record(1, 12, {"diagnostics/x": 1.0}), "note")
+    book.finish("FINISHED")
+    events, end = journal.events(tmp_path)
+    assert [e["event"] for e in events] == ["start", "record", "note", "finish"]
+    assert events[1]["epoch"] == 1
+    assert events[1]["step"] == 12
+    assert events[1]["metrics"] == {"train/loss": 0.5}
+    assert events[3]["status"] == "FINISHED"
+    assert all(b["elapsed"] >= a["elapsed"] for a, b in zip(events, events[1:], strict=False))
+    assert end == (tmp_path / "journal.jsonl").stat().st_size
+    assert journal.description(tmp_path) == {"id": "x", "name": "Ä 中"}
+
+
+def test_a_half_written_line_is_left_for_the_next_reading(tmp_path):
+    book = journal.Journal(tmp_path, {})
+    with (tmp_path / "journal.jsonl").open("ab") as file:
+        file.write(b'{"event": "rec')
+    events, offset = journal.events(tmp_path)
+    assert [e["event"] for e in events] == ["start"]
+    with (tmp_path / "journal.jsonl").open("ab") as file:
+        file.write(b'ord"}\n')
+    assert [e["event"] for e in journal.events(tmp_path, offset)[0]] == ["record"]
+    book.finish("FINISHED")
+
+
+def test_what_is_not_finite_is_null_in_the_journal(tmp_path):
+    book = journal.Journal(tmp_path, {})
+    book.record(Record(0, 0, {"a": math.nan, "b": math.inf, "c": 1.0}))
+    book.finish("DIVERGED", "it did")
+    line = (tmp_path / "journal.jsonl").read_text().splitlines()[1]
+    assert json.loads(line)["metrics"] == {"a": None, "b": None, "c": 1.0}
+
+
+def test_a_folder_has_one_writer_and_one_journal(tmp_path):
+    book = journal.Journal(tmp_path, {})
+    with pytest.raises(OSError):  # noqa: PT011
+        journal.Journal(tmp_path, {})
+    book.finish("FINISHED")
+    with pytest.raises(FileExistsError):
+        journal.Journal(tmp_path, {})
+
+
+def test_a_run_is_alive_while_its_writer_is_and_no_longer(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from dlexp import journal\n"
+        "book = journal.Journal(Path(sys.argv[1]), {}); print('ready', flush=True); sys.stdin.read()"
+    )
+    writer = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert writer.stdout.readline() == "ready\n"
+    assert journal.is_alive(tmp_path)
+    writer.kill()
+    writer.communicate()
+    assert not journal.is_alive(tmp_path)
+
+
+def test_ids_differ_within_the_same_second():
+    assert len({journal.new_id() for _ in range(100)}) == 100
+
+
+def test_a_file_is_old_or_new_never_half(tmp_path, monkeypatch):
+    target = tmp_path / "x.json"
+    journal.write_atomically(target, "old")
+    monkeypatch.setattr("pathlib.Path.replace", lambda *a: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        journal.write_atomically(target, "new")
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
