@@ -1,0 +1,131 @@
+"""A table of the user's own: how it is read, and what is said to one that cannot be used."""
+
+import numpy as np
+import pytest
+
+from dlexp import DataError, FieldError, registry
+
+CSV = registry.find("data", "csv")
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def table(text, **settings):
+    """A CSV plugin on this text; bytes or str."""
+
+    def make(folder):
+        (folder / "table.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+        return CSV(path=str(folder / "table.csv"), **settings)
+
+    return make
+
+
+def rows(n=20, head="a,b,kind\n", line="{i},{j}.5,{k}\n", words="xyz"):
+    return head + "".join(line.format(i=i, j=i * i, k=words[i % len(words)]) for i in range(n))
+
+
+def test_a_table_is_read_line_by_line(tmp_path):
+    data = table(rows(30), standardize=False)(tmp_path)
+    train, validation, test = data.load(rng())
+    assert [len(s) for s in (train, validation, test)] == [21, 3, 6]
+    both = np.concatenate([s.x for s in (train, validation, test)])
+    labels = np.concatenate([s.labels for s in (train, validation, test)])
+    order = np.argsort(both[:, 0])
+    np.testing.assert_array_equal(both[order, 0], np.arange(30))
+    np.testing.assert_array_equal(both[order, 1], np.arange(30) ** 2 + 0.5)
+    np.testing.assert_array_equal(labels[order], np.arange(30) % 3)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        table(b"\xef\xbb\xbf" + rows(head="kind,a,b\n", line="{k},{i},{j}.5\n").encode(), label="kind"),
+        table(rows().replace("\n", "\r\n")),
+        table(rows().replace("\n", "\n\n")),
+        table(rows().rstrip("\n")),
+        table(rows().replace(",", ";"), delimiter=";"),
+        table(rows().replace(",", "\t"), delimiter="tab"),
+        table(rows(head="kind,a,b\n", line='"{k}",{i}, {j}.5 \n'), label="kind"),
+        table(rows(head="a,kind,b\n", line="{i},{k},{j}.5\n"), label="kind"),
+        table(rows(head="0,1,2\n")),
+    ],
+    ids=["byte_order_mark", "crlf", "empty_lines", "no_last_newline", "semicolon", "tab", "quoted", "label", "counted"],
+)
+def test_spellings_of_one_table_give_the_same_samples(tmp_path, make):
+    (tmp_path / "plain").mkdir()
+    expected = table(rows())(tmp_path / "plain").dataset(rng()).sha256
+    assert make(tmp_path).dataset(rng()).sha256 == expected
+
+
+def test_whole_number_labels_are_sorted_as_numbers(tmp_path):
+    data = table(rows(words=["10", "9", "-1"]), standardize=False)(tmp_path)
+    train, *_ = data.load(rng())
+    by_label = {int(label): int(x[0]) % 3 for x, label in zip(train.x, train.labels, strict=True)}
+    assert by_label == {0: 2, 1: 1, 2: 0}  # −1, 9, 10
+
+
+BAD_TABLES = {
+    "empty": (table(""), "data.path=PATH: the file is empty"),
+    "only_blank_lines": (table("\n\n"), "there is no text in it"),
+    "only_names": (table("a,b,kind\n"), "there is no sample in it, only a line of column names"),
+    "no_names": (table(rows(head="")), "line 1 holds numbers ('0') where column names belong"),
+    "no_names_all_numbers": (table(rows(head="", words="01")), "where column names belong"),
+    "no_names_pixels": (table("x,0,0,0\n" + rows()), "columns 2 and 3 are both named '0'"),
+    "doubled_name": (table(rows(head="a,a,kind\n")), "line 1: columns 1 and 2 are both named 'a'"),
+    "nameless": (table(rows(head=",b,kind\n")), "line 1: column 1 has no name"),
+    "one_column": (table("a;b;kind\n1;2;x\n"), "line 1 has only one column, 'a;b;kind'; two are needed; is the delim"),
+    "text_for_a_number": (table(rows() + "1,red,x\n"), "line 22, column 'b': 'red' is not a number"),
+    "text_before_the_label": (table(rows() + "\nred,1,x\n"), "line 23, column 'a': 'red' is not a number"),
+    "decimal_comma": (table(rows() + '1,"2,5",x\n'), "line 22, column 'b': '2,5' is not a number"),
+    "long_text": (table(rows() + f"1,{'r' * 99},x\n"), f"line 22, column 'b': '{'r' * 37}…' is not a number"),
+    "empty_cell": (table(rows() + "1,,x\n"), "line 22, column 'b': is empty"),
+    "blank_cell": (table(rows() + "1,  ,x\n"), "line 22, column 'b': is empty"),
+    "nan": (table(rows() + "nan,2,x\n"), "line 22, column 'a': 'nan' is not a finite number"),
+    "inf": (table(rows() + "1,-inf,x\n"), "line 22, column 'b': '-inf' is not a finite number"),
+    "overflow": (table(rows() + "1,1e999,x\n"), "line 22, column 'b': '1e999' is not a finite number"),
+    "more_than_float32": (table(rows() + "1,1e39,x\n"), "sample 20, feature 1 (both counted from 0) is 1e+39"),
+    "no_label": (table(rows() + "1,2,\n"), "line 22, column 'kind': there is no label"),
+    "nan_label": (table(rows() + "1,2,NaN\n"), "line 22, column 'kind': there is no label"),
+    "measured_label": (table(rows(words=["0.5", "1.5"])), "label 0 (counted from 0) is 0.5; labels must be whole"),
+    "short_line": (table(rows() + "1,2\n"), "line 22 has 2 columns, the line of names 3"),
+    "long_line": (table(rows() + "1,2,x,4\n"), "line 22 has 4 columns, the line of names 3"),
+    "line_numbers_count_quoted_line_ends": (
+        table('a,"b\nc",kind\n1,?,x\n'),
+        r"line 3, column 'b\nc': '?' is not a number",
+    ),
+    "latin_1": (table(rows().encode() + "1,2,é\n".encode("latin-1")), "line 22: byte 0xe9 is not UTF-8"),
+    "utf_16": (table(rows().encode("utf-16")), "line 1: byte 0xff is not UTF-8; save the file as UTF-8"),
+    "open_quote": (table(rows() + '1,"2,x\n'), "line 22: unexpected end of data"),
+    "one_class": (table(rows(words="x")), "all labels are 'x'; at least two classes are needed"),
+    "too_few": (table(rows(2)), "2 samples, 1 of the rarest of 2 classes, are too few to split"),
+    "every_sample_its_class": (table(rows(20, words=[str(i) for i in range(20)])), "1 of the rarest of 20 classes"),
+    "strange_label": (table(rows(), label="kin"), "data.label=kin: there is no such column; there are a, b, kind; did"),
+    "label_in_capitals": (table(rows(), label="KIND"), "did you mean 'kind'?"),
+    "many_columns": (table(",".join(f"c{i}" for i in range(785)) + "\n", label="y"), "c19, … (785 in all)"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TABLES)
+def test_a_table_that_cannot_be_used_is_refused_with_line_and_column(tmp_path, name):
+    make, wrong = BAD_TABLES[name]
+    data = make(tmp_path)
+    with pytest.raises(DataError) as e:
+        data.dataset(rng())
+    text = str(e.value)
+    assert wrong.replace("PATH", data.path) in text
+    assert text.startswith(("data.path=", "data.label="))
+    assert "\n" not in text
+
+
+def test_a_table_over_the_limit_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(f"{CSV.__module__}.LIMIT", 100)
+    with pytest.raises(DataError, match=r"the file has \d+ bytes; the limit is 100: use an \.npz file"):
+        table(rows())(tmp_path).load(rng())
+
+
+@pytest.mark.parametrize("delimiter", ["", ",,", '"', "\n", "tabs"])
+def test_a_delimiter_that_is_none_is_refused(delimiter):
+    with pytest.raises(FieldError, match="must be one character"):
+        CSV(delimiter=delimiter)
