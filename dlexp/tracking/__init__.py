@@ -62,7 +62,7 @@ class Sender:
             try:
                 self.process.wait(timeout)
             except subprocess.TimeoutExpired:
-                self._why = f"still being sent, in the background; `{SYNC}` completes it if that is cut short"
+                return outcome(self.folders, f"goes on in the background; `{SYNC}` completes it if that is cut short")
         return outcome(self.folders, self._why)
 
 
@@ -97,12 +97,14 @@ def outcome(folders: Sequence[Path], why: str = "") -> Outcome:
     shown = next((s for s in states if s.run_id), states[0])
     if not missing:
         return Outcome(True, shown.uri, shown.experiment_id, shown.run_id)
-    folder, first = missing[0]
-    if first.error and not why:
-        why = f"{first.error}; nothing is lost: `{SYNC}` sends it later"
-    why = why or f"the sender stopped early, {folders[0] / LOG} says why; `{SYNC}` sends the rest"
-    others = f" ({len(missing)} of {len(folders)} runs)" if len(folders) > 1 else ""
-    return Outcome(False, shown.uri or first.uri, shown.experiment_id, shown.run_id, f"not all sent{others}: {why}")
+    error = next((s.error for _, s in missing if s.error), "")
+    if not why:
+        why = (
+            f"nothing is lost, `{SYNC}` sends it later" if error else f"{folders[0] / LOG} says why; `{SYNC}` sends it"
+        )
+    which = f"{len(missing)} of {len(folders)} runs are" if len(folders) > 1 else "the run is"
+    said = "; ".join(filter(None, [error, why]))
+    return Outcome(False, shown.uri, shown.experiment_id, shown.run_id, f"{which} not all there yet: {said}")
 
 
 def store_uri(outputs: Path) -> str:
@@ -131,13 +133,14 @@ def store_file(uri: str) -> Path | None:
     return Path(path.partition("?")[0]) if scheme.startswith("sqlite") and path else None
 
 
-def experiment_link(base_url: str, experiment_id: str) -> str:
-    """The page of an experiment's runs; without the last part MLflow opens it on the page for language models.
+def experiment_link(base_url: str, experiment_id: str, view: str = "") -> str:
+    """The page of an experiment's runs, in a ready-made view. Without its last part MLflow opens another page.
 
     >>> experiment_link("http://127.0.0.1:5000", "1")
     'http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning'
     """
-    return f"{base_url.rstrip('/')}/#/experiments/{experiment_id}/runs?workflowType=machine_learning"
+    shown = f"&viewStateShareKey={view}" if view else ""
+    return f"{base_url.rstrip('/')}/#/experiments/{experiment_id}/runs?workflowType=machine_learning{shown}"
 
 
 def run_link(base_url: str, experiment_id: str, run_id: str) -> str:

@@ -1,0 +1,161 @@
+"""One run in MLflow: begun, filled, ended. Each step may be cut short and done again.
+
+The next sender finds the run by its tag `dlexp.run_id` and sends what is missing; what was sent twice is stored once.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from dlexp import journal
+from dlexp.errors import UserError
+from dlexp.tracking import model, redacted, translate
+from dlexp.tracking import state as states
+from dlexp.tracking.state import State
+from dlexp.tracking.store import Refused, Store
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+METRICS, PARAMS = 1000, 100  # MLflow's limits for one call
+FILES = ("config.yaml", "run.log")
+FIGURES, NETWORK = "figures", "network.npz"
+
+T = TypeVar("T")
+Events = Sequence[translate.Event]
+
+
+class Mirror:
+    """A run folder's image in an open store.
+
+    Made by finding the run in MLflow, or beginning it. Raises `Refused` for a run that MLflow's user has deleted.
+    """
+
+    def __init__(self, folder: Path, store: Store, uri: str, description: dict[str, Any], events: Events) -> None:
+        self.folder, self.store, self.uri, self.description = folder, store, uri, description
+        self.state = states.load(folder)
+        found = self._find()
+        if found is None:
+            self.state = State(redacted(uri), store.experiment_id, self._begin(events))
+        elif found.info.lifecycle_stage != "active":
+            raise Refused("the run was deleted in MLflow; restore it there to have it sent")
+        elif (self.state.uri, self.state.run_id) != (redacted(uri), found.info.run_id):
+            self.state = State(redacted(uri), found.info.experiment_id, found.info.run_id)
+        self.state.error = None
+        self.state.save(folder)
+        if not self.state.done:
+            self._describe(found.data.params if found else {})
+
+    @property
+    def run_id(self) -> str:
+        """MLflow's name for the run."""
+        return str(self.state.run_id)
+
+    def send(self, events: Events) -> None:
+        """Send the measurements that are new in a journal's events."""
+        from mlflow.entities import Metric
+
+        if self.state.sent == len(events):
+            return
+        if self.state.done:  # it was resumed after it had ended
+            self.state.done = False
+            self.store.client.update_run(self.run_id, "RUNNING")
+        for some in batches(translate.points(events, after=self.state.sent), METRICS):
+            metrics = [Metric(p.name, p.value, p.time_ms, p.step) for p in some]
+            self.store.client.log_batch(self.run_id, metrics=metrics)
+            self.state.sent = some[-1].line - 1  # of the last line the next batch may have the rest
+            self.state.save(self.folder)
+        self.state.sent = len(events)
+        self.state.save(self.folder)
+
+    def finish(self, events: Events) -> None:
+        """Send the files and the model, and last of all how it ended: a journal without an end is a killed run's."""
+        from mlflow.entities import RunTag
+
+        if self.state.done:
+            return
+        last = events[-1] if events else {"time_ms": self.description["created_ms"]}
+        status = str(last.get("status", "KILLED"))
+        self._send_files()
+        if self.description["tracking"].get("model") and (self.folder / NETWORK).exists():
+            self._send_model(events)
+        note = translate.note(self.description, events, self.folder, status, last.get("error"))
+        tags = [RunTag("dlexp.status", status), RunTag("mlflow.note.content", note)]
+        self.store.client.log_batch(self.run_id, tags=tags)
+        self.store.client.set_terminated(self.run_id, translate.ENDED.get(status, "FAILED"), last["time_ms"])
+        self.state.done = True
+        self.state.save(self.folder)
+
+    def _find(self) -> Run | None:
+        """The run in MLflow, by the id noted in `mlflow.json` or by its tag; None where there is none."""
+        from mlflow.entities import ViewType
+        from mlflow.exceptions import MlflowException
+
+        own_id, client = str(self.description["id"]), self.store.client
+        if not re.fullmatch(r"[\w.-]{1,200}", own_id):
+            raise Refused(f"the run folder is damaged: its id is {own_id[:50]!r}")
+        if self.state.run_id and self.state.uri == redacted(self.uri):
+            try:
+                return client.get_run(self.state.run_id)
+            except MlflowException as e:
+                if e.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+        wanted = f"tags.`dlexp.run_id` = '{own_id}'"
+        return next(iter(client.search_runs([self.store.experiment_id], wanted, ViewType.ALL, max_results=1)), None)
+
+    def _begin(self, events: Events) -> str:
+        began = next((e["time_ms"] for e in events if e["event"] == "start"), self.description["created_ms"])
+        note = translate.note(self.description, events, self.folder, "RUNNING", None)
+        tags = {**translate.tags(self.description), "dlexp.status": "RUNNING", "mlflow.note.content": note}
+        name = translate.run_name(self.description)
+        begun = self.store.client.create_run(self.store.experiment_id, start_time=began, tags=tags, run_name=name)
+        return str(begun.info.run_id)
+
+    def _describe(self, logged: dict[str, str]) -> None:
+        """Parameters that are not there yet (MLflow lets none be changed), and the data set."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag, Param
+
+        missing = [Param(k, v) for k, v in translate.params(self.description).items() if k not in logged]
+        for some in batches(missing, PARAMS):
+            self.store.client.log_batch(self.run_id, params=some)
+        if data := translate.dataset(self.description):
+            tags = [InputTag("mlflow.data.context", "training")]
+            self.store.client.log_inputs(self.run_id, datasets=[DatasetInput(Dataset(**data), tags)])
+
+    def _send_files(self) -> None:
+        """What stands in the folder, under the same names; what was sent before is overwritten."""
+        client = self.store.client
+        shown = {**self.description, "tracking": {**self.description["tracking"], "uri": redacted(self.uri)}}
+        client.log_text(self.run_id, json.dumps(shown, indent=2, ensure_ascii=False), journal.DESCRIPTION)
+        for name in FILES:
+            if (self.folder / name).is_file():
+                client.log_artifact(self.run_id, str(self.folder / name))
+        if (self.folder / FIGURES).is_dir():
+            client.log_artifacts(self.run_id, str(self.folder / FIGURES), FIGURES)
+
+    def _send_model(self, events: Events) -> None:
+        """The network, with its test scores. One that cannot be read is left out; the run is sent without it."""
+        points = list(translate.points(events))
+        scores = [p for p in points if p.name.startswith("test/")]
+        step = max((p.step for p in points), default=0)
+        params = translate.params(self.description)
+        try:
+            model.log_network(self.store, self.run_id, self.folder / NETWORK, params, scores, step)
+        except UserError as e:
+            print(f"{self.folder}: sent without its model: {e}", flush=True)
+
+
+def batches(items: Iterator[T] | Sequence[T], size: int) -> Iterator[list[T]]:
+    """The items in lists of at most `size`.
+
+    >>> list(batches("abcde", 2))
+    [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    rest = iter(items)
+    while some := list(islice(rest, size)):
+        yield some

@@ -1,0 +1,114 @@
+"""The trained network as an MLflow model: the folder, and the entry on the Models page.
+
+MLflow's own `pyfunc.log_model` writes the same folder, but first lists the files of every installed package to compare
+versions, which takes as long as training; so the folder is made here, with MLflow's public pieces.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dlexp import serving
+from dlexp.tracking.store import Store
+from dlexp.tracking.translate import Point
+
+if TYPE_CHECKING:
+    from mlflow.entities import LoggedModel
+
+NAME, FINGERPRINT = "network", "dlexp.sha256"
+HOW = "needs dlexp (and the plugins it was trained with) installed where it is loaded"
+
+
+def log_network(
+    store: Store, run_id: str, network: Path, params: Mapping[str, str], scores: Sequence[Point], step: int
+) -> None:
+    """Log the network file as the run's model, once: a model that is there is left alone, half a one is completed.
+
+    `scores` are measurements of the network itself. Raises `DataError` for a damaged file, and what MLflow raises.
+    """
+    from mlflow.entities import LoggedModelOutput, Metric
+
+    told = serving.describe(network)
+    digest = hashlib.sha256(network.read_bytes()).hexdigest()
+    found = _existing(store, run_id, digest)
+    if found is not None and found.status == "READY":
+        return
+    client = store.client
+    if found is None:
+        tags = {FINGERPRINT: digest, "dlexp.note": HOW}
+        found = client.create_logged_model(
+            store.experiment_id, NAME, source_run_id=run_id, tags=tags, params=dict(params), model_type="classifier"
+        )
+    known = client.get_run(run_id).outputs
+    if known is None or found.model_id not in [m.model_id for m in known.model_outputs]:  # MLflow refuses it twice
+        client.log_outputs(run_id, [LoggedModelOutput(found.model_id, step)])
+    with tempfile.TemporaryDirectory() as folder:
+        _write(Path(folder), network, told, found, run_id)
+        client.log_model_artifacts(found.model_id, folder)
+    of_model = [Metric(p.name, p.value, p.time_ms, p.step, model_id=found.model_id, run_id=run_id) for p in scores]
+    client.log_batch(run_id, metrics=of_model)
+    client.finalize_logged_model(found.model_id, "READY")
+
+
+def _existing(store: Store, run_id: str, digest: str) -> LoggedModel | None:
+    """The run's model with these bytes, whole or half."""
+    found = store.client.search_logged_models([store.experiment_id], filter_string=f"source_run_id = '{run_id}'")
+    return next((m for m in found if m.tags.get(FINGERPRINT) == digest), None)
+
+
+def _write(folder: Path, network: Path, told: Mapping[str, Any], entry: LoggedModel, run_id: str) -> None:
+    """The model's folder: MLmodel, the network, and the environments that MLflow knows to build."""
+    from mlflow import pyfunc
+    from mlflow.models import Model
+
+    (folder / "data").mkdir()
+    shutil.copyfile(network, folder / "data" / "network.npz")
+    model = Model(
+        artifact_path=entry.artifact_location,
+        run_id=run_id,
+        model_uuid=entry.model_id,
+        model_id=entry.model_id,
+        signature=_signature(told),
+        metadata={"input": f"(n, {told['n_in']}) numbers: an array or a DataFrame", "loading": HOW},
+    )
+    pyfunc.add_to_model(
+        model,
+        loader_module="dlexp.serving",
+        data="data/network.npz",
+        conda_env="conda.yaml",
+        python_env="python_env.yaml",
+    )
+    model.model_size_bytes = network.stat().st_size
+    model.save(str(folder / "MLmodel"))
+    needs = [f"mlflow=={version('mlflow')}", f"numpy=={version('numpy')}"]
+    python = platform.python_version()
+    pip = "".join(f"  - {need}\n" for need in needs)
+    (folder / "requirements.txt").write_text("\n".join(needs) + "\n", encoding="utf-8")
+    (folder / "python_env.yaml").write_text(
+        f"python: {python}\nbuild_dependencies:\n- pip\ndependencies:\n- -r requirements.txt\n", encoding="utf-8"
+    )
+    (folder / "conda.yaml").write_text(
+        f"name: mlflow-env\nchannels:\n- conda-forge\ndependencies:\n- python={python}\n- pip\n- pip:\n{pip}",
+        encoding="utf-8",
+    )
+
+
+def _signature(told: Mapping[str, Any]) -> Any:
+    """What comes out, and what may be asked for.
+
+    Nothing is said of what goes in: MLflow would refuse float64 arrays and whole numbers for a float32 network, where
+    `Predictor` just takes them.
+    """
+    import numpy as np
+    from mlflow.models.signature import ModelSignature
+    from mlflow.types.schema import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
+
+    outputs = Schema([TensorSpec(np.dtype(told["dtype"]), (-1, told["n_out"]))])
+    return ModelSignature(outputs=outputs, params=ParamSchema([ParamSpec("output", DataType.string, "probabilities")]))

@@ -1,0 +1,143 @@
+"""The sender's patience: when to look at which run, what to do when MLflow is away, and when to give up."""
+
+from __future__ import annotations
+
+import gc
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from dlexp import journal
+from dlexp.tracking import state as states
+from dlexp.tracking import translate
+from dlexp.tracking.mirror import Mirror
+from dlexp.tracking.store import Refused, Store, explain, open_store
+
+POLL = 0.1  # seconds between looks at the journals
+LIVE = 1.0  # seconds between batches of a run under way
+TRIES = 3  # for a run that has ended; one under way is tried as long as it lives
+WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds after the first, second … failure in a row
+OTHERS = 60.0  # seconds to wait for another sender to finish a run that has ended
+
+
+def run(folders: Sequence[Path]) -> int:
+    """Mirror these runs until each has ended and is sent, or cannot be; 0 if all were."""
+    stores = Stores()
+    followed = [Follower(folder, stores) for folder in folders]
+    while waiting := [f for f in followed if not f.over]:
+        for follower in waiting:
+            follower.look()
+        if not all(f.over for f in waiting):
+            time.sleep(POLL)
+    return 0 if all(states.is_complete(folder) for folder in folders) else 1
+
+
+class Stores:
+    """The stores opened so far."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[str, str], Store] = {}
+
+    def get(self, uri: str, artifacts: str | None, experiment: str) -> Store:
+        """The store at `uri`, opened once; the garbage collector rests meanwhile, for MLflow imports a fifth faster."""
+        if (uri, experiment) not in self._open:
+            gc.disable()
+            try:
+                self._open[uri, experiment] = open_store(uri, artifacts, experiment)
+            finally:
+                gc.freeze()
+                gc.enable()
+        return self._open[uri, experiment]
+
+
+class Follower:
+    """Follows one run folder until its end; `over` says that there is nothing more to do or to hope for."""
+
+    def __init__(self, folder: Path, stores: Stores) -> None:
+        self.folder, self.stores = folder, stores
+        self.over = self._ended = False
+        self.uri = ""
+        self.mirror: Mirror | None = None
+        self.events: list[translate.Event] = []
+        self._offset = self._failures = 0
+        self._next, self._give_up_waiting = 0.0, time.monotonic() + OTHERS
+        self._lock = FileLock(folder / "mlflow.lock")
+
+    def look(self) -> None:
+        """Send what is new, if it is time; what goes wrong is noted, and tried again as long as there is hope."""
+        ended = True
+        try:
+            if self._alone():
+                ended = self._read()
+                if ended and not self._ended:  # hope anew
+                    self._ended, self._failures, self._next = True, 0, 0.0
+                if time.monotonic() >= self._next:
+                    self._send(ended)
+                    self.over, self._failures = ended, 0
+                    self._next = time.monotonic() + LIVE
+        except Exception as e:
+            self._failed(e, ended)
+        if self.over:
+            self._lock.release()
+
+    def _alone(self) -> bool:
+        """Whether no other sender is at this run; one at a live run is left alone, one about to end is waited for."""
+        try:
+            self._lock.acquire(timeout=0)
+            return True
+        except Timeout:
+            self.over = journal.is_alive(self.folder) or time.monotonic() > self._give_up_waiting
+        if self.over:
+            print(f"{self.folder}: left alone, another sender is at work on it", flush=True)
+        return False
+
+    def _read(self) -> bool:
+        """Read what is new in the journal, and say whether that was the end."""
+        try:
+            alive = journal.is_alive(self.folder)  # asked first, so that what a dead writer wrote is all there
+            news, self._offset = journal.events(self.folder, self._offset)
+            self.events += news
+            return not alive or (bool(self.events) and self.events[-1]["event"] == "finish")
+        except (OSError, ValueError, KeyError, TypeError) as e:
+            raise Refused(f"the journal cannot be read: {type(e).__name__}: {e}") from None
+
+    def _send(self, ended: bool) -> None:
+        if self.mirror is None:
+            self.mirror = self._open()
+        self.mirror.send(self.events)
+        if ended:
+            self.mirror.finish(self.events)
+
+    def _open(self) -> Mirror:
+        try:
+            description = journal.description(self.folder)
+            shown: dict[str, Any] = description["tracking"] or {}
+            self.uri = str(shown["uri"]) if shown else ""
+        except (OSError, ValueError, KeyError, TypeError) as e:
+            raise Refused(f"run.json cannot be read: {type(e).__name__}: {e}") from None
+        if not shown:
+            raise Refused("the run was made with tracking=none")
+        store = self.stores.get(self.uri, shown.get("artifacts"), str(shown.get("experiment", "dlexp")))
+        return Mirror(self.folder, store, self.uri, description, self.events)
+
+    def _failed(self, e: Exception, ended: bool) -> None:
+        """Note what went wrong; try again later, unless that is of no use."""
+        self._failures += 1
+        self._next = time.monotonic() + WAITS[min(self._failures, len(WAITS)) - 1]
+        if isinstance(e, (Refused, OSError)) or type(e).__module__.startswith(("mlflow", "requests", "sqlalchemy")):
+            said, final = explain(e, self.uri)
+        else:
+            traceback.print_exc()
+            said, final = f"the sender failed, tracking.log says where: {type(e).__name__}: {e}", True
+        self.over = final or (ended and self._failures >= TRIES)
+        print(f"{self.folder}: {said}", flush=True)
+        state = self.mirror.state if self.mirror else states.load(self.folder)
+        state.error = said
+        try:
+            state.save(self.folder)
+        except OSError as full:
+            print(f"{self.folder}: {full}", flush=True)

@@ -1,0 +1,130 @@
+"""Opening MLflow's store and finding the experiment in it, also when eight others are just doing the same.
+
+A new SQLite store is made beside its place, under a lock, and moved there when it is whole: processes that fill the
+same new store together crash each other, and a killed one would leave half a store. It stays in SQLite's default
+journal mode: write-ahead logging gains little with one writer and can damage a store on a network file system
+(https://www.sqlite.org/wal.html).
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from dlexp.tracking import page, redacted, store_file
+
+if TYPE_CHECKING:
+    from mlflow.entities import Experiment
+    from mlflow.tracking import MlflowClient
+
+MAGIC = b"SQLite format 3\x00"
+
+
+class Refused(Exception):
+    """MLflow cannot take this run until somebody does something; the message says what."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open store, and the experiment that runs go into."""
+
+    uri: str
+    client: MlflowClient
+    experiment_id: str
+
+
+def open_store(uri: str, artifacts: str | None, experiment: str) -> Store:
+    """Open the store at `uri`, made if it is an SQLite file that does not exist, and the experiment in it.
+
+    `artifacts` is the folder for the files of a new experiment; None leaves it to the server, or puts it beside an
+    SQLite file. Raises `Refused` for what trying again cannot cure, and what MLflow raises.
+    """
+    from mlflow.tracking import MlflowClient
+
+    file = store_file(uri)
+    if file is not None:
+        file = file.absolute()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        artifacts = artifacts or str(file.parent / "mlartifacts")
+    with _alone(file):
+        if file is not None:
+            _ready(file)
+        if not uri.startswith(("http://", "https://")):
+            _be_brief()
+        client = MlflowClient(uri)
+        return Store(uri, client, _experiment(client, experiment, artifacts))
+
+
+def _alone(file: Path | None) -> AbstractContextManager[Any]:
+    return FileLock(f"{file}.lock") if file is not None else nullcontext()
+
+
+def _ready(file: Path) -> None:
+    """Make the store's file, whole or not at all; refuse a file that is something else."""
+    from mlflow.tracking import MlflowClient
+
+    if file.exists():
+        with file.open("rb") as stream:
+            if stream.read(len(MAGIC)) not in (MAGIC, b""):
+                raise Refused(f"{file} is no SQLite database")
+        return
+    staged = file.with_name(f"{file.name}.new")
+    staged.unlink(missing_ok=True)
+    MlflowClient(f"sqlite:///{staged}").search_experiments(max_results=1)
+    staged.replace(file)
+
+
+def _be_brief() -> None:
+    """MLflow tries ten times to reach a database, ever more slowly: a hundred seconds. Three will do."""
+    from mlflow.store.db import utils
+
+    utils.MAX_RETRY_COUNT = 3
+
+
+def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
+    """The experiment's id; it is made if there is none, whoever else may be making it."""
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        location = Path(artifacts).absolute().as_uri() if artifacts else None
+        try:
+            return str(
+                client.create_experiment(name, artifact_location=location, tags=page.tags(time.time_ns() // 1_000_000))
+            )
+        except MlflowException as e:
+            if e.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(name)
+    return _usable(found, name)
+
+
+def _usable(found: Experiment | None, name: str) -> str:
+    if found is None or found.lifecycle_stage != "active":
+        wrong = (
+            f"the experiment {name!r} was deleted in MLflow; restore it there, or choose another tracking.experiment"
+        )
+        raise Refused(wrong)
+    return str(found.experiment_id)
+
+
+def explain(e: BaseException, uri: str) -> tuple[str, bool]:
+    """What went wrong with MLflow, in one line, and whether trying again is of no use."""
+    where, text = redacted(uri), " ".join(str(e).split())
+    code = str(getattr(e, "error_code", ""))
+    if isinstance(e, Refused):
+        return text, True
+    if "out-of-date database schema" in text:
+        return f"the store was made by another version of MLflow: copy it, then `mlflow db upgrade {where}`", True
+    if re.search("error code (401|403)", text) or code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
+        return f"MLflow at {where} lets nobody in without MLFLOW_TRACKING_USERNAME and _PASSWORD, or _TOKEN", True
+    if reason := re.search("Connection refused|timed out|Name or service not known|No route to host", text):
+        return f"cannot reach MLflow at {where}: {reason[0].lower()}", False
+    text = text.replace(uri, where)
+    return f"MLflow at {where} says: {text[:300]}", code in ("INVALID_PARAMETER_VALUE", "ENDPOINT_NOT_FOUND")

@@ -1,0 +1,174 @@
+"""A run folder in MLflow's words: names it accepts, values it can hold, a page to read. Imports no MLflow."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import math
+import posixpath
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+KEY, PARAM, TAG, NAME = 250, 6000, 8000, 250  # MLflow's limits, in characters
+ENDED = {"FINISHED": "FINISHED", "DIVERGED": "FAILED", "FAILED": "FAILED", "INTERRUPTED": "KILLED", "KILLED": "KILLED"}
+
+Event = dict[str, Any]
+
+
+def readable(text: object, limit: int) -> str:
+    """Text any store can hold: no control characters but line breaks and tabs, no half surrogates, not too long.
+
+    >>> readable("a\\x00b", 10), readable("abcdef", 4)
+    ('a b', 'abc…')
+    """
+    clean = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", " ", str(text)).encode("utf-8", "replace").decode()
+    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def key(name: str) -> str:
+    """A name of a parameter, metric or tag that MLflow accepts.
+
+    >>> key("train/loss"), key("a=b@c"), key("../../etc//passwd"), key("")
+    ('train/loss', 'a_b_c', 'etc/passwd', '_')
+    """
+    clean = re.sub(r"[^/\w.\- :]", "_", readable(name, KEY))
+    parts = [part for part in posixpath.normpath(clean).split("/") if part not in ("", ".", "..")]
+    return "/".join(parts) or "_"
+
+
+def value(plain: Any) -> str:
+    """A plain value as one would type it on the command line.
+
+    >>> [value(v) for v in (None, True, 0.001, [100, 50], "adam")]
+    ['null', 'true', '0.001', '[100, 50]', 'adam']
+    """
+    return readable(plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False), PARAM)
+
+
+def params(description: Mapping[str, Any]) -> dict[str, str]:
+    """Flat parameters by name."""
+    return {key(name): value(plain) for name, plain in (description.get("params") or {}).items()}
+
+
+def run_name(description: Mapping[str, Any]) -> str:
+    """One line, fit for a table."""
+    return " ".join(readable(description.get("name") or description["id"], NAME).split()) or str(description["id"])
+
+
+def tags(description: Mapping[str, Any]) -> dict[str, str]:
+    """The run's own tags, and those that MLflow's pages look for."""
+    given = description.get("tags") or {}
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        user = ""
+    usual = {
+        "mlflow.user": user,
+        "mlflow.source.name": given.get("dlexp.command", "python -m dlexp"),
+        "mlflow.source.type": "LOCAL",
+        "dlexp.kind": "run",
+        "dlexp.run_id": description["id"],
+    }
+    return {key(name): readable(text, TAG) for name, text in {**usual, **given}.items()}
+
+
+def dataset(description: Mapping[str, Any]) -> dict[str, str] | None:
+    """The fields of MLflow's Dataset, or None for a run without data."""
+    data = description.get("dataset")
+    if not data:
+        return None
+    source = str(data.get("source", ""))
+    web = source.startswith(("http://", "https://"))
+    sizes = {k: data[k] for k in ("features", "classes", "train", "validation", "test") if k in data}
+    columns = {
+        "features": {"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, data.get("features", -1)]}},
+        "targets": {"type": "tensor", "tensor-spec": {"dtype": "int64", "shape": [-1]}},
+    }
+    return {
+        "name": readable(data.get("name", "data"), 500),
+        "digest": str(data.get("sha256", ""))[:8] or "unknown",
+        "source_type": "http" if web else "local",
+        "source": json.dumps({"url": source} if web else {"uri": source}),
+        "schema": json.dumps({"mlflow_tensorspec": {k: json.dumps([v]) for k, v in columns.items()}}),
+        "profile": json.dumps({**sizes, "sha256": data.get("sha256")}),
+    }
+
+
+@dataclass
+class Axis:
+    """The x axis of MLflow's charts: the epoch, and one more for a record in the middle of an epoch.
+
+    Two steps never share a place, and a step keeps its own.
+
+    >>> axis = Axis()
+    >>> [axis.place(epoch, step) for epoch, step in [(0, 0), (1, 12), (4, 48), (4, 50), (4, 50)]]
+    [0, 1, 4, 5, 5]
+    """
+
+    places: dict[int, int] = field(default_factory=dict)
+    last: int = -1
+
+    def place(self, epoch: int, step: int) -> int:
+        """Where the record of a step stands."""
+        if step not in self.places:
+            self.last = max(epoch, self.last + 1) if epoch <= self.last else epoch
+            self.places[step] = self.last
+        return self.places[step]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One finite measurement, and the number of the journal line it stands in, from 1."""
+
+    name: str
+    value: float
+    time_ms: int
+    step: int
+    line: int
+
+
+def points(events: Sequence[Event], after: int = 0) -> Iterator[Point]:
+    """The measurements in the journal's lines behind the first `after` ones; what is not finite is left out."""
+    axis = Axis()
+    for line, event in enumerate(events, start=1):
+        if event.get("event") not in ("record", "note"):
+            continue
+        step = axis.place(int(event["epoch"]), int(event["step"]))
+        if line > after:
+            for name, number in event["metrics"].items():
+                if number is not None and math.isfinite(number):
+                    yield Point(key(name), float(number), int(event["time_ms"]), step, line)
+
+
+def note(description: Mapping[str, Any], events: Sequence[Event], folder: Path, status: str, error: str | None) -> str:
+    """The run's page in Markdown: the result, the command, and how to have it again."""
+    told = description.get("tags") or {}
+    records = [e for e in events if e.get("event") == "record"]
+    latest = {name: number for e in records for name, number in e["metrics"].items() if number is not None}
+    tested = {name: number for name, number in latest.items() if name.startswith("test/")} or {
+        name: number for name, number in latest.items() if name.endswith(("/loss", "/accuracy"))
+    }
+    result = " · ".join(f"**{name}** {number:.4g}" for name, number in sorted(tested.items()))
+    lines = [f"{result or 'nothing measured yet'}", "", f"{status.lower()}{_extent(records, events)}"]
+    if error:
+        lines += ["", *(f"> {line}" for line in error.strip().splitlines()[:20])]
+    command = " ".join(str(told.get("dlexp.command", "python -m dlexp")).split())
+    commit = str(told.get("dlexp.git.commit", ""))[:10]
+    edited = " with uncommitted changes" if told.get("dlexp.git.dirty") == "true" else ""
+    version = told.get("dlexp.version.dlexp")
+    source = [f"dlexp {version}" if version else "", f"commit {commit}{edited}" if commit else ""]
+    lines += ["", "Repeat it:", "", f"    {command}", "", ", ".join(filter(None, source))]
+    lines += ["", f"Complete configuration: artifact `config.yaml`. Run folder: `{folder}`"]
+    return readable("\n".join(lines), TAG)
+
+
+def _extent(records: Sequence[Event], events: Sequence[Event]) -> str:
+    """` after 50 epochs (600 steps) in 0.9 s`."""
+    if not records:
+        return ""
+    epoch, step, seconds = records[-1]["epoch"], records[-1]["step"], events[-1].get("elapsed")
+    extent = f"{step} steps" if epoch == step else f"{epoch} epochs ({step} steps)"
+    return f" after {extent}" + (f" in {seconds:.3g} s" if isinstance(seconds, (int, float)) else "")

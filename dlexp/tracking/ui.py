@@ -1,0 +1,161 @@
+"""`python -m dlexp ui`: MLflow's pages on this folder's runs, for this machine only. Imports no MLflow; starts it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NoReturn
+
+from dlexp import places
+from dlexp.errors import UserError
+from dlexp.tracking import environment, experiment_link, page, redacted, store_file, store_uri, ui_command
+
+HOST, PORT = "127.0.0.1", 5000
+READY = 120.0  # seconds MLflow may take to answer for the first time
+NEAR = 20  # ports tried above the one wanted
+FRUGAL = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # two processes and half a gigabyte, not ten and two
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(message, key="ui", where="command line")
+
+
+def main(words: Sequence[str]) -> int:
+    """Serve MLflow's pages until Ctrl-C. Raises `UserError` where there is nothing to show."""
+    parser = _Parser(prog="python -m dlexp ui", description="Open MLflow's pages on the runs under outputs/.")
+    parser.add_argument(
+        "--port", type=int, default=PORT, help="the port wanted; the next free one is taken (%(default)s)"
+    )
+    parser.add_argument("--uri", help="another store: the tracking.uri of the runs")
+    parser.add_argument("--experiment", default="dlexp", help="the experiment to link to (%(default)s)")
+    asked = parser.parse_args(list(words))
+    if not 0 <= asked.port < 65536:
+        raise UserError("must be a port, 0 to 65535", key="--port", value=asked.port, where="command line")
+    return serve(asked.uri or store_uri(places.outputs()), port=asked.port, experiment=asked.experiment)
+
+
+def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp") -> int:
+    """Run MLflow's server on a store, print where it is, and wait for Ctrl-C; 0 then, 1 if it ends by itself.
+
+    The store's tables are made by the first run; raises `UserError` where there has been none.
+    """
+    if uri.startswith(("http://", "https://")):
+        print(f"MLflow    {redacted(uri)}")
+        return 0
+    file = store_file(uri)
+    if file is not None and not file.is_file():
+        raise UserError(f"there are no runs yet: there is no {file}; `python -m dlexp optimizer=adam` makes the first")
+    home = file.absolute().parent if file is not None else Path.cwd()
+    port = free_port(port)
+    base, log = f"http://{HOST}:{port}", home / "mlflow-ui.log"
+    command = [
+        sys.executable, "-P", "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1",
+        "--no-serve-artifacts", "--default-artifact-root", (home / "mlartifacts").as_uri(),
+    ]  # fmt: skip
+    settings = {**environment(), **FRUGAL, "MLFLOW_BACKEND_STORE_URI": uri}  # not for `ps`: it may hold a password
+    print("MLflow is starting …", flush=True)
+    try:
+        with _terminable(), log.open("wb") as out, _running(command, settings, out.fileno()) as server:
+            if _answers(base, server):
+                print(f"look      {_page(base, experiment)}\nthe same  {ui_command(uri)}\nCtrl-C ends it.", flush=True)
+                server.wait()
+        print(f"dlexp: error: MLflow has ended by itself; {log} says why", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(flush=True)
+        return 0
+
+
+def free_port(wanted: int) -> int:
+    """The port wanted, or the next one above that nobody listens on, or any."""
+    for port in [*range(wanted, min(wanted + NEAR, 65536)), 0] if wanted else [0]:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+                return int(probe.getsockname()[1])
+            except OSError:
+                continue
+    raise UserError(f"no port is free on {HOST}", key="--port", value=wanted)
+
+
+@contextmanager
+def _running(command: list[str], settings: dict[str, str], out: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a session of its own, which ends with all its children."""
+    server = subprocess.Popen(
+        command, env=settings, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+    )
+    try:
+        yield server
+    finally:
+        _kill(server, signal.SIGTERM)
+        try:
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(10)
+        finally:
+            _kill(server, signal.SIGKILL)
+            server.wait()
+
+
+def _kill(server: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # all gone; macOS says of a group of zombies: not permitted
+        os.killpg(server.pid, number)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM and a closed terminal end it as Ctrl-C does."""
+
+    def end(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _answers(base: str, server: subprocess.Popen[bytes]) -> bool:
+    """Wait until the server answers; False if it ends first, or takes too long."""
+    until = time.monotonic() + READY
+    while server.poll() is None and time.monotonic() < until:
+        if _get(f"{base}/health") is not None:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def _get(url: str) -> bytes | None:
+    """What stands there, or None. No proxy is asked the way to this machine itself."""
+    import urllib.request
+
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as answer:
+            return bytes(answer.read())
+    except OSError:
+        return None
+
+
+def _page(base: str, experiment: str) -> str:
+    """The experiment's page, or MLflow's first one where it does not know the experiment."""
+    from urllib.parse import quote
+
+    found = _get(f"{base}/api/2.0/mlflow/experiments/get-by-name?experiment_name={quote(experiment)}")
+    try:
+        known = json.loads(found or b"{}")["experiment"]
+        has_view = any(tag["key"] == page.VIEW_TAG for tag in known.get("tags", ()))
+        return experiment_link(base, str(known["experiment_id"]), page.VIEW if has_view else "")
+    except (ValueError, KeyError):
+        return base
