@@ -159,7 +159,8 @@ def _from_mirror(url: str, part: Path, sha256: str, timeout: float) -> str:
             if part.exists() and part.stat().st_size > before:
                 problem = str(e)
                 continue  # cut midway: ask for the rest
-            return str(getattr(e, "reason", None) or e) or type(e).__name__
+            reason = getattr(e, "reason", e)  # urllib wraps what the network said
+            return getattr(reason, "strerror", None) or str(reason) or type(e).__name__
         found = _sha256(part)
         if found == sha256:
             return ""
