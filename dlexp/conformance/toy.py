@@ -84,7 +84,7 @@ def global_randomness() -> Iterator[list[str]]:
     """A list that names, at the end, each global generator that was used inside; they are put back."""
     kept, kept_plain = np.random.get_state(), random.getstate()  # noqa: NPY002
     touched: list[str] = []
-    np.random.seed(987654321)  # noqa: NPY002
+    np.random.set_state(np.random.RandomState(987654321).get_state())  # noqa: NPY002
     random.seed(987654321)
     before, before_plain = repr(np.random.get_state(legacy=False)), random.getstate()  # noqa: NPY002
     try:
