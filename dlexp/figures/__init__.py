@@ -6,6 +6,7 @@ from dlexp.figures.style import (
     BLUE,
     GREEN,
     GREY,
+    HUGE,
     INK,
     LARGE,
     LIGHT,
@@ -25,7 +26,7 @@ from dlexp.figures.style import (
 )
 
 __all__ = [
-    "BLACK", "BLUE", "GREEN", "GREY", "INK", "LARGE", "LIGHT", "NORMAL", "ORANGE", "PURPLE", "RED", "SKY", "SMALL",
-    "YELLOW", "by_depth", "choices", "drawing", "label_ends", "notes", "number", "outcome", "save", "scale_epochs",
-    "scale_heights", "task",
+    "BLACK", "BLUE", "GREEN", "GREY", "HUGE", "INK", "LARGE", "LIGHT", "NORMAL", "ORANGE", "PURPLE", "RED", "SKY",
+    "SMALL", "YELLOW", "by_depth", "choices", "drawing", "label_ends", "notes", "number", "outcome", "save",
+    "scale_epochs", "scale_heights", "task",
 ]  # fmt: skip

@@ -54,6 +54,7 @@ STYLE: dict[Any, Any] = {
     "lines.linewidth": 1.5,
     "lines.markersize": 4,
 }
+HUGE = 1e300  # no axis reaches further, nor nearer to zero than 1/HUGE: matplotlib's arithmetic would overflow
 LINE = 1.35  # of the font's size, from one line of text to the next
 
 
@@ -83,7 +84,7 @@ def drawing(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(), warnings.catch_warnings():
+    with matplotlib.rc_context(), warnings.catch_warnings(), np.errstate(all="ignore"):  # HUGE, squared
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # a name in a script that the font lacks
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
@@ -115,7 +116,7 @@ def _headline(figure: Figure, title: str, notes: Sequence[str], color: str) -> f
 def save(figure: Figure, path: Path) -> None:
     """Write a PNG without date or version, so that equal figures are equal files; never a half-written one."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    figure.savefig(buffer, format="png", metadata={"Software": None}, pil_kwargs={"compress_level": 3})
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         partial.write_bytes(buffer.getvalue())
@@ -180,9 +181,11 @@ def scale_heights(axes: Axes, values: Iterable[float]) -> bool:
 
     positive = [v for v in values if v > 0 and np.isfinite(v)]
     if not positive or max(positive) <= 10 * min(positive):
-        axes.set_ylim(0, 1.1 * max(positive, default=1))
+        axes.set_ylim(0, min(1.1 * max(positive, default=1), HUGE))
         return False
     axes.set_yscale("log", nonpositive="mask")
+    margin = (max(positive) / min(positive)) ** 0.05 if max(positive) < HUGE * min(positive) else 10
+    axes.set_ylim(max(min(positive) / margin, 1 / HUGE), min(max(positive) * margin, HUGE))
     plain = FuncFormatter(lambda value, _: f"{value:g}")  # the default writes 10⁰ as mathematics, 0.1 as 1e-01
     axes.yaxis.set_major_formatter(plain)
     if max(positive) < 100 * min(positive):

@@ -1,0 +1,138 @@
+"""What goes on inside: layer by layer, at each record."""
+
+import numpy as np
+
+from dlexp import Activation, Diverged, Observer, figures, plugin
+
+FLAT = 0.01  # of an activation's largest slope: below it hardly any gradient passes
+PANELS = {
+    "activation_std": "std of activations",
+    "saturated": "saturated (solid), dead (dashed)",
+    "gradient_norm": "gradient norm ‖∂L/∂W‖",
+    "update_ratio": "update ‖ΔW‖/‖W‖",
+}
+
+
+@plugin("diagnostics")
+class Diagnostics(Observer):
+    """Activations, dead and saturated units, gradient norms and relative updates per layer, at each record
+
+    Written beside the metrics as `diagnostics/<what>/<layer>`, and drawn against the epoch. With up to 1,000 training
+    samples in evaluation mode (networks with running averages: in training mode), for each activation layer y = φ(x):
+
+    - `activation_mean`, `activation_std` of all y, and `activation_std_across_samples`, of a unit over the samples,
+      averaged over the units (near 0: the layer does not tell samples apart);
+    - `saturated`: share of (sample, unit) pairs with |φ′(x)| below 1 % of φ's largest slope, which is looked for at
+      −10 … 10 and at x itself. For ReLU these are the zeros, for a sigmoid or tanh the values next to its bounds;
+    - `dead`: share of units saturated for every sample: nothing can revive them but the layers below.
+
+    On the next minibatch, in a step that is taken back, for each weight array W:
+
+    - `gradient_norm`: ‖∂L/∂W‖ as the optimizer is given it, with penalties and after clipping;
+    - `update_ratio`: ‖ΔW‖/‖W‖ of that step, with decay. About 1e-3 is usual; far more is unstable, far less is slow.
+
+    Source of the update ratio: Karpathy (2015), https://cs231n.github.io/neural-networks-3/#ratio
+    """
+
+    def start(self, run, s):
+        s.history = {}
+        s.step = None
+
+    def record(self, run, s, record):
+        if run.network is None or record.step == s.step:  # the test's record comes at a step already seen
+            return
+        s.step = record.step
+        with run.trainer.rehearsal(), np.errstate(all="ignore"):
+            found = _activations(run) | _step(run)
+        found = {name: float(value) for name, value in found.items() if np.isfinite(value)}
+        for name, value in found.items():
+            s.history.setdefault(name, []).append((record.step, value))
+        run.note({f"diagnostics/{name}": value for name, value in found.items()})
+
+    def finish(self, run, s, error):
+        path = run.figure_path("diagnostics")
+        if path is None or not getattr(s, "history", None):
+            return
+        bad = figures.outcome(run, error)
+        title = f"{figures.task(run)}: {bad or 'diagnostics per layer'}"
+        notes = [*figures.notes(run), "first layer dark, last layer light; gradient and update of the next minibatch"]
+        found = {name.split("/")[0] for name in s.history}
+        panels = [what for what in PANELS if what in found]  # some lack hidden layers, or a next step
+        rows = -(-len(panels) // 2)
+        with figures.drawing(
+            path, title, notes, rows=rows, columns=2, size=(7.4, 1.3 + 2.0 * rows), right=0.75, gaps=(0.3, 0.62),
+            alarm=bool(bad),
+        ) as axes:  # fmt: skip
+            for ax, what in zip(axes.flat, panels, strict=False):
+                _panel(ax, run, s.history, what)
+                ax.set_xlabel(run.trainer.problem.epoch_name)
+            for ax in axes.flat[len(panels) :]:
+                ax.remove()
+
+
+def _activations(run):
+    """What the hidden layers say to the training samples."""
+    network = run.network
+    x, _, ctx = run.probe()
+    found = {}
+    for layer, (name, y) in zip(network.layers, network.outputs(x, ctx), strict=True):
+        if isinstance(layer, Activation):
+            flat = _flat(layer, x, network.params.views(name), ctx)
+            found |= {
+                f"activation_mean/{name}": y.mean(dtype=np.float64),
+                f"activation_std/{name}": y.std(dtype=np.float64),
+                f"activation_std_across_samples/{name}": y.std(axis=0, dtype=np.float64).mean(),
+                f"saturated/{name}": flat.mean(),
+                f"dead/{name}": flat.all(axis=0).mean(),
+            }
+        x = y
+    return found
+
+
+def _flat(layer, x, p, ctx):
+    """Where the slope of an elementwise layer is below 1 % of its largest: truth values (samples, units)."""
+    probe = np.tile(np.linspace(-10, 10, 201, dtype=x.dtype)[:, None], x.shape[1])
+    slopes = []
+    for inputs in (x, probe):
+        y, backward = layer.forward(inputs, p, ctx)
+        slopes.append(np.abs(backward(np.ones_like(y))))
+    return slopes[0] < FLAT * max(slope.max() for slope in slopes)
+
+
+def _step(run):
+    """The next step's gradients and updates."""
+    trainer, params = run.trainer, run.trainer.problem.params
+    if trainer.total == 0:
+        return {}
+    before = params.storage.copy()
+    try:
+        trainer.step(next(trainer.rest_of_epoch()))
+    except Diverged:  # the run itself will find out, and say so
+        return {}
+    found = {}
+    for name, spec in params.specs.items():
+        if spec.start is None:
+            w = params.view(before, name)
+            found[f"gradient_norm/{name}"] = np.linalg.norm(params.gradient(name))
+            found[f"update_ratio/{name}"] = np.linalg.norm(params[name] - w) / np.linalg.norm(w)
+    return found
+
+
+def _panel(ax, run, history, what):
+    """One line per layer; the first and the last are named."""
+    per_epoch = run.trainer.problem.steps_per_epoch
+    lines = {name.split("/")[1]: points for name, points in history.items() if name.startswith(f"{what}/")}
+    ends = []
+    for i, (name, color) in enumerate(zip(lines, figures.by_depth(len(lines)), strict=True)):
+        also = history.get(f"dead/{name}", []) if what == "saturated" else []
+        for points, style in ((lines[name], "-"), (also, "--")):
+            x, y = [step / per_epoch for step, _ in points], [value for _, value in points]
+            ax.plot(x, y, style, color=color, marker="o" if len(x) == 1 else "", linewidth=1.2)
+        if i in (0, len(lines) - 1):
+            ends.append((lines[name][-1][0] / per_epoch, lines[name][-1][1], name, color))
+    figures.scale_epochs(ax, run.records[-1].step / per_epoch)
+    log = figures.scale_heights(ax, [value for points in lines.values() for _, value in points])
+    if what == "saturated":
+        ax.set(ylim=(0, 1), yscale="linear")
+    ax.set_ylabel(f"{PANELS[what]}, log scale" if log and what != "saturated" else PANELS[what])
+    figures.label_ends(ax, ends)
