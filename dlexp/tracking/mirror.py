@@ -141,11 +141,16 @@ class Mirror:
     def _send_model(self, events: Events) -> None:
         """The network, with its test scores. One that cannot be read is left out; the run is sent without it."""
         points = list(translate.points(events))
-        scores = [p for p in points if p.name.startswith("test/")]
-        step = max((p.step for p in points), default=0)
-        params = translate.params(self.description)
         try:
-            model.log_network(self.store, self.run_id, self.folder / NETWORK, params, scores, step)
+            model.log_network(
+                self.store,
+                self.run_id,
+                self.folder / NETWORK,
+                params=translate.params(self.description),
+                scores=[p for p in points if p.name.startswith("test/")],
+                data=translate.dataset(self.description),
+                step=max((p.step for p in points), default=0),
+            )
         except UserError as e:
             print(f"{self.folder}: sent without its model: {e}", flush=True)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlexp import serving
+from dlexp.tracking import redacted
 from dlexp.tracking.store import Store
 from dlexp.tracking.translate import Point
 
@@ -27,11 +28,19 @@ HOW = "needs dlexp (and the plugins it was trained with) installed where it is l
 
 
 def log_network(
-    store: Store, run_id: str, network: Path, params: Mapping[str, str], scores: Sequence[Point], step: int
+    store: Store,
+    run_id: str,
+    network: Path,
+    *,
+    params: Mapping[str, str],
+    scores: Sequence[Point],
+    data: Mapping[str, str] | None,
+    step: int,
 ) -> None:
     """Log the network file as the run's model, once: a model that is there is left alone, half a one is completed.
 
-    `scores` are measurements of the network itself. Raises `DataError` for a damaged file, and what MLflow raises.
+    `scores` are measurements of the network itself, on `data` (a name and a digest).
+    Raises `DataError` for a damaged file, and what MLflow raises.
     """
     from mlflow.entities import LoggedModelOutput, Metric
 
@@ -42,7 +51,7 @@ def log_network(
         return
     client = store.client
     if found is None:
-        tags = {FINGERPRINT: digest, "dlexp.note": HOW}
+        tags = {FINGERPRINT: digest, "mlflow.note.content": _note(store, run_id, told)}
         found = client.create_logged_model(
             store.experiment_id, NAME, source_run_id=run_id, tags=tags, params=dict(params), model_type="classifier"
         )
@@ -52,9 +61,23 @@ def log_network(
     with tempfile.TemporaryDirectory() as folder:
         _write(Path(folder), network, told, found, run_id)
         client.log_model_artifacts(found.model_id, folder)
-    of_model = [Metric(p.name, p.value, p.time_ms, p.step, model_id=found.model_id, run_id=run_id) for p in scores]
-    client.log_batch(run_id, metrics=of_model)
+    of_model = {"model_id": found.model_id, "run_id": run_id}
+    if data:
+        of_model |= {"dataset_name": data["name"], "dataset_digest": data["digest"]}
+    client.log_batch(run_id, metrics=[Metric(p.name, p.value, p.time_ms, p.step, **of_model) for p in scores])
     client.finalize_logged_model(found.model_id, "READY")
+
+
+def _note(store: Store, run_id: str, told: Mapping[str, Any]) -> str:
+    """The model's page: how to use it."""
+    code = (
+        "import mlflow",
+        f"mlflow.set_tracking_uri({redacted(store.uri)!r})",
+        f'network = mlflow.pyfunc.load_model("runs:/{run_id}/{NAME}")',
+        f"network.predict(x)  # x: (n, {told['n_in']}); probabilities (n, {told['n_out']})",
+        'network.predict(x, params={"output": "labels"})',
+    )
+    return "\n".join(["Use it:", "", *(f"    {line}" for line in code), "", f"It {HOW}."])
 
 
 def _existing(store: Store, run_id: str, digest: str) -> LoggedModel | None:

@@ -152,9 +152,8 @@ def note(description: Mapping[str, Any], events: Sequence[Event], folder: Path, 
         name: number for name, number in latest.items() if name.endswith(("/loss", "/accuracy"))
     }
     result = " · ".join(f"**{name}** {number:.4g}" for name, number in sorted(tested.items()))
-    lines = [f"{result or 'nothing measured yet'}", "", f"{status.lower()}{_extent(records, events)}"]
-    if error:
-        lines += ["", *(f"> {line}" for line in error.strip().splitlines()[:20])]
+    said = [f"> {line}" for line in (error or "").strip().splitlines()[:20]]
+    lines = [*said, "", result or "nothing measured yet", "", f"{status.lower()} {_extent(records, events)}"]
     command = " ".join(str(told.get("dlexp.command", "python -m dlexp")).split())
     commit = str(told.get("dlexp.git.commit", ""))[:10]
     edited = " with uncommitted changes" if told.get("dlexp.git.dirty") == "true" else ""
@@ -166,9 +165,11 @@ def note(description: Mapping[str, Any], events: Sequence[Event], folder: Path, 
 
 
 def _extent(records: Sequence[Event], events: Sequence[Event]) -> str:
-    """` after 50 epochs (600 steps) in 0.9 s`."""
+    """`after 50 epochs (600 steps) in 0.9 s`; of a run that did not finish, where it was measured last."""
     if not records:
         return ""
     epoch, step, seconds = records[-1]["epoch"], records[-1]["step"], events[-1].get("elapsed")
     extent = f"{step} steps" if epoch == step else f"{epoch} epochs ({step} steps)"
-    return f" after {extent}" + (f" in {seconds:.3g} s" if isinstance(seconds, (int, float)) else "")
+    if events[-1].get("status") != "FINISHED":
+        return f"(last measured after {extent})"
+    return f"after {extent}" + (f" in {seconds:.3g} s" if isinstance(seconds, (int, float)) else "")

@@ -114,12 +114,12 @@ def _kill(server: subprocess.Popen[bytes], number: signal.Signals) -> None:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM and a closed terminal end it as Ctrl-C does."""
+    """SIGTERM and a closed terminal end it as Ctrl-C does, also where a shell told us to ignore that."""
 
     def end(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:
