@@ -120,8 +120,8 @@ def train_one(cfg: DictConfig, runs: list[Run], mistakes: list[UserError]) -> No
 
     hydra = HydraConfig.get()
     try:
-        typed = OmegaConf.to_container(hydra.overrides.task, resolve=False)  # an override may itself say ${…}
-        setup = config.build(cfg, [str(o) for o in typed], config.files_in_use(hydra))
+        typed: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)  # an override may itself say ${…}
+        setup = config.build(cfg, typed, config.files_in_use(hydra))
         run = lifecycle.perform(setup)
     except UserError as e:
         mistakes.append(e)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from dlexp.dataset import Array, Dataset, Split, stratified
+from dlexp.dataset import Array as Array, Dataset, Split, stratified
 from dlexp.fields import at_least
 from dlexp.registry import Plugin
 
