@@ -2,8 +2,8 @@
 
     python benchmarks/main_job.py [repetitions]
 
-Both run in turn, on stores that exist already, each in a fresh process. Prints the median and the range of each, and of the
-ratio pair by pair. The main job trains as well; the bare script only logs.
+Both run in turn, on stores that exist already, each in a fresh process. Prints the median and the range of each, and
+of the ratio pair by pair. The main job trains as well; the bare script only logs.
 """
 
 import os
@@ -19,17 +19,19 @@ JOB = ["optimizer=adam", "init=he", "regularizer=dropout"]
 
 
 def timed(command: list[str], folder: Path) -> float:
+    """Wall seconds of a command that must succeed and send everything."""
     began = time.perf_counter()
     done = subprocess.run(command, cwd=folder, env=os.environ | {"DLEXP_OUTPUTS": str(folder / "outputs")}, check=False,
                           capture_output=True, text=True)  # fmt: skip
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
-    if "not all sent" in done.stdout:
+    if "not all there yet" in done.stdout:
         raise SystemExit(done.stdout)
     return time.perf_counter() - began
 
 
 def main(repetitions: int) -> None:
+    """Time both in turn and print the comparison."""
     with TemporaryDirectory(prefix="dlexp-bench-") as name:
         folder = Path(name)
         job = [sys.executable, "-m", "dlexp", *JOB]
@@ -43,8 +45,8 @@ def main(repetitions: int) -> None:
         "bare script, s": [b for _, b in pairs],
         "ratio": [a / b for a, b in pairs],
     }
-    for what, values in rows.items():
-        print(f"{what:15} median {statistics.median(values):5.2f}   {min(values):5.2f} … {max(values):5.2f}   n={len(values)}")
+    for what, v in rows.items():
+        print(f"{what:15} median {statistics.median(v):5.2f}   {min(v):5.2f} … {max(v):5.2f}   n={len(v)}")
 
 
 if __name__ == "__main__":

@@ -69,4 +69,5 @@ class Descent(Problem):
     def evaluate(self) -> dict[str, float]:
         x, y = self.position.astype(np.float64)  # NumPy's overflow is inf, Python's an exception
         distance = float(np.hypot(x - self.surface.minimum[0], y - self.surface.minimum[1]))
-        return {"train/loss": float(self.surface.f(x, y)), "path/x": float(x), "path/y": float(y), "path/distance": distance}
+        where = {"path/x": float(x), "path/y": float(y), "path/distance": distance}
+        return {"train/loss": float(self.surface.f(x, y)), **where}

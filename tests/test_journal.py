@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 
@@ -22,7 +23,7 @@ def test_a_journal_reads_back_as_it_was_written(tmp_path):
     assert events[1]["step"] == 12
     assert events[1]["metrics"] == {"train/loss": 0.5}
     assert events[3]["status"] == "FINISHED"
-    assert all(b["elapsed"] >= a["elapsed"] for a, b in zip(events, events[1:], strict=False))
+    assert all(b["elapsed"] >= a["elapsed"] for a, b in pairwise(events))
     assert end == (tmp_path / "journal.jsonl").stat().st_size
     assert journal.description(tmp_path) == {"id": "x", "name": "Ä 中"}
 

@@ -9,8 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from dlexp import params as params_module
-from dlexp import registry
+from dlexp import params as params_module, registry
 from dlexp.conformance import reference
 from dlexp.conformance.numerical import Float32Only
 from dlexp.dataset import Array

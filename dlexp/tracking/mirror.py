@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dlexp import journal
 from dlexp.errors import UserError
-from dlexp.tracking import model, redacted, translate
-from dlexp.tracking import state as states
+from dlexp.tracking import model, redacted, state as states, translate
 from dlexp.tracking.state import State
 from dlexp.tracking.store import Refused, Store
 
@@ -131,7 +130,8 @@ class Mirror:
         """What stands in the folder, under the same names; what was sent before is overwritten."""
         client = self.store.client
         shown = {**self.description, "tracking": {**self.description["tracking"], "uri": redacted(self.uri)}}
-        client.log_text(self.run_id, json.dumps(shown, indent=2, ensure_ascii=False), journal.DESCRIPTION)
+        text = json.dumps(shown, indent=2, ensure_ascii=False).encode("utf-8", "replace").decode()
+        client.log_text(self.run_id, text, journal.DESCRIPTION)
         for name in FILES:
             if (self.folder / name).is_file():
                 client.log_artifact(self.run_id, str(self.folder / name))
