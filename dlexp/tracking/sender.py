@@ -12,8 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from dlexp import journal
-from dlexp.tracking import state as states
-from dlexp.tracking import translate
+from dlexp.tracking import state as states, translate
 from dlexp.tracking.mirror import Mirror
 from dlexp.tracking.store import Refused, Store, explain, open_store
 
@@ -28,11 +27,15 @@ def run(folders: Sequence[Path]) -> int:
     """Mirror these runs until each has ended and is sent, or cannot be; 0 if all were."""
     stores = Stores()
     followed = [Follower(folder, stores) for folder in folders]
-    while waiting := [f for f in followed if not f.over]:
-        for follower in waiting:
-            follower.look()
-        if not all(f.over for f in waiting):
-            time.sleep(POLL)
+    try:
+        while waiting := [f for f in followed if not f.over]:
+            for follower in waiting:
+                follower.look()
+            if not all(f.over for f in waiting):
+                time.sleep(POLL)
+    finally:
+        for follower in followed:
+            follower.release()
     return 0 if all(states.is_complete(folder) for folder in folders) else 1
 
 
@@ -49,7 +52,6 @@ class Stores:
             try:
                 self._open[uri, experiment] = open_store(uri, artifacts, experiment)
             finally:
-                gc.freeze()
                 gc.enable()
         return self._open[uri, experiment]
 
@@ -82,10 +84,16 @@ class Follower:
         except Exception as e:
             self._failed(e, ended)
         if self.over:
-            self._lock.release()
+            self.release()
+
+    def release(self) -> None:
+        """Let other senders at the run."""
+        self._lock.release()
 
     def _alone(self) -> bool:
         """Whether no other sender is at this run; one at a live run is left alone, one about to end is waited for."""
+        if self._lock.is_locked:
+            return True
         try:
             self._lock.acquire(timeout=0)
             return True
