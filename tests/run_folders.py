@@ -1,12 +1,15 @@
 """Run folders as training leaves them behind, for the tests of the mirror."""
 
 import json
+import tempfile
 import warnings
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
-from dlexp import Dense, Network, registry, serving
-from dlexp.tracking import sender
+from dlexp import Dense, Network, registry, serving, tracking
+from dlexp.tracking import sender, store
 
 BEGAN = 1_700_000_000_000
 
@@ -16,6 +19,25 @@ def send(*folders):
     with warnings.catch_warnings():  # MLflow's own
         warnings.simplefilter("ignore")
         return sender.run(folders)
+
+
+@cache
+def _blank():
+    """A new store, made once, where another sender was killed making it: half a store lies there already."""
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        file = Path(folder) / "mlflow.db"
+        file.with_name("mlflow.db.new").write_bytes(store.MAGIC + b" and then the power failed")
+        store._ready(file)
+        assert [f.name for f in file.parent.iterdir()] == [file.name]
+        return file.read_bytes()
+
+
+def with_store(outputs):
+    """An outputs folder with a store in it; its address."""
+    outputs.mkdir(parents=True, exist_ok=True)
+    (outputs / "mlflow.db").write_bytes(_blank())
+    return tracking.store_uri(outputs)
 
 
 def event(name, **news):

@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 import pytest
-from run_folders import BEGAN, event, records, run_folder, send
+from run_folders import BEGAN, event, records, run_folder, send, with_store
 
 from dlexp import journal, serving, tracking
 from dlexp.tracking import sender, state, translate
@@ -17,11 +17,9 @@ from dlexp.tracking import sender, state, translate
 
 @pytest.fixture(scope="session")
 def outputs(tmp_path_factory):
-    """One store for all tests, in a folder whose name is no plain word; MLflow imported once, with its warnings."""
+    """One store for all tests, in a folder whose name is no plain word."""
     folder = tmp_path_factory.mktemp("läb outputs")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        sender.Stores().get(tracking.store_uri(folder), None, "dlexp")
+    with_store(folder)
     return folder
 
 
@@ -135,7 +133,7 @@ def test_a_sender_killed_after_any_call_is_completed_by_the_next(outputs, make, 
     events = [*records(2), event("record", epoch=1, step=12, metrics={"test/loss": 0.5})]
     whole = make(events, name="whole")
     send(whole)
-    left = [0]
+    expected, left = mirrored(outputs, whole), [0]
 
     def mortal(verb):
         def call(*args, **more):
@@ -157,7 +155,7 @@ def test_a_sender_killed_after_any_call_is_completed_by_the_next(outputs, make, 
             send(folder)
             break
         assert send(folder) == 0
-        same_but_for_ids(mirrored(outputs, folder), mirrored(outputs, whole))
+        same_but_for_ids(mirrored(outputs, folder), expected)
     assert calls > len(writing)
 
 

@@ -18,7 +18,7 @@ from dlexp.tracking.store import Refused, Store, explain, open_store
 
 POLL = 0.1  # seconds between looks at the journals
 LIVE = 1.0  # seconds between batches of a run under way
-TRIES = 3  # for a run that has ended; one under way is tried as long as it lives
+TRIES = 2  # for a run that has ended; one under way is tried as long as it lives
 WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds after the first, second … failure in a row
 OTHERS = 60.0  # seconds to wait for another sender to finish a run that has ended
 

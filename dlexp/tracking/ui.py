@@ -21,6 +21,7 @@ from dlexp.tracking import environment, experiment_link, page, redacted, store_f
 
 HOST, PORT = "127.0.0.1", 5000
 READY = 120.0  # seconds MLflow may take to answer for the first time
+GRACE = 10.0  # seconds it may take to end
 NEAR = 20  # ports tried above the one wanted
 FRUGAL = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # two processes and half a gigabyte, not ten and two
 
@@ -101,7 +102,7 @@ def _running(command: list[str], settings: dict[str, str], out: int) -> Iterator
         _kill(server, signal.SIGTERM)
         try:
             with suppress(subprocess.TimeoutExpired):
-                server.wait(10)
+                server.wait(GRACE)
         finally:
             _kill(server, signal.SIGKILL)
             server.wait()
