@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 
 from dlexp import figures
+from dlexp.arrays import Array, Backward, Context, Param, Views
 from dlexp.datafiles import fetch, read_idx
 from dlexp.dataset import Dataset, Split, proportional, stratified, three_way
 from dlexp.errors import DataError, FieldError, PluginError, UserError
@@ -17,9 +18,6 @@ from dlexp.filedata import FileData
 from dlexp.idx import IdxImages
 from dlexp.kinds import (
     Activation,
-    Array,
-    Backward,
-    Context,
     Data,
     Identity,
     Initializer,
@@ -29,10 +27,8 @@ from dlexp.kinds import (
     Objective,
     Observer,
     Optimizer,
-    Param,
     Regularizer,
     Schedule,
-    Views,
 )
 from dlexp.layers import Dense
 from dlexp.loss import softmax_cross_entropy

@@ -15,7 +15,7 @@ from typing import IO, Any, cast
 
 import numpy as np
 
-from dlexp.dataset import Array
+from dlexp.arrays import Array
 from dlexp.errors import DataError
 
 log = logging.getLogger("dlexp")

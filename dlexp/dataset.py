@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from dlexp.arrays import Array
 from dlexp.errors import DataError
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from dlexp import kinds
-from dlexp.dataset import Array, Dataset
+from dlexp.arrays import Array, Context
+from dlexp.dataset import Dataset
 from dlexp.errors import FieldError, nearest
 from dlexp.fields import at_least, check_fields, non_negative, one_of, positive
 from dlexp.network import Network
@@ -168,7 +169,7 @@ class Run:
         points = [(r.step, r.metrics[metric]) for r in self.records if metric in r.metrics]
         return [step for step, _ in points], [value for _, value in points]
 
-    def probe(self, n: int = 1000) -> tuple[Array, Array, kinds.Context]:
+    def probe(self, n: int = 1000) -> tuple[Array, Array, Context]:
         """Up to n training samples, evenly chosen, their labels, and a context to show them to the network in.
 
         The context is evaluation mode, but training mode for a network that keeps running averages: those of an
@@ -179,7 +180,7 @@ class Run:
         train, params = self.dataset.train, self.network.params
         rows = np.linspace(0, len(train) - 1, min(n, len(train))).astype(int)
         averages = len(params.trainable) < len(params.specs)
-        ctx = kinds.Context(training=averages, rng=self.trainer.rngs["noise"])
+        ctx = Context(training=averages, rng=self.trainer.rngs["noise"])
         return train.x[rows].astype(params.storage.dtype, copy=False), train.labels[rows], ctx
 
     def note(self, metrics: dict[str, float]) -> None:

@@ -11,10 +11,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from dlexp.dataset import Array, Split, standardized, three_way
+from dlexp.arrays import Array, Rng
+from dlexp.dataset import Split, standardized, three_way
 from dlexp.errors import DataError, nearest
 from dlexp.fields import between
-from dlexp.kinds import Data, Rng
+from dlexp.kinds import Data
 
 SHOWN = 20  # names in an error message
 MOST_EXACT = 2**53  # the largest whole number up to which float64 knows every one

@@ -10,10 +10,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from dlexp.arrays import Array, Rng
 from dlexp.datafiles import cache_folder, fetch, read_idx, write_idx
-from dlexp.dataset import Array, Split, three_way
+from dlexp.dataset import Split, three_way
 from dlexp.errors import DataError
-from dlexp.kinds import Data, Rng
+from dlexp.kinds import Data
 
 log = logging.getLogger("dlexp")
 

@@ -6,14 +6,13 @@ Shapes: activations are (batch, features), weights (in, out), biases and scales 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-
-from dlexp.dataset import Array as Array, Dataset, Split, stratified
+from dlexp.arrays import Array, Backward, Context, Param, Rng, Views
+from dlexp.dataset import Dataset, Split, stratified
 from dlexp.fields import at_least
 from dlexp.registry import Plugin
 
@@ -23,41 +22,6 @@ if TYPE_CHECKING:
     from dlexp.experiment import Experiment, Run
     from dlexp.problem import Problem
     from dlexp.trainer import Record
-
-Rng = np.random.Generator
-Backward = Callable[[Array], Array]
-
-
-@dataclass(frozen=True)
-class Param:
-    """One array a layer owns.
-
-    `start=None` says: a weight, drawn by the run's initializer and subject to weight decay; a number fills a bias, a
-    scale or a buffer. What is not `trainable` (running averages) has no gradient and is left alone by the optimizer.
-    """
-
-    shape: tuple[int, ...]
-    start: float | None = None
-    trainable: bool = True
-
-
-class Views(SimpleNamespace):
-    """Arrays by short name: `p.W` and its gradient `p.dW` for a layer, `s.m` and `s.v` for an optimizer."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"there is no array {name!r} here; there are {', '.join(vars(self)) or 'none'}")
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a layer may know of the moment it runs in; `rng` is the run's noise stream.
-
-    `input_is_data` marks the first layer: nobody asks for the gradient of the data, its backward may return anything.
-    """
-
-    training: bool
-    rng: Rng
-    input_is_data: bool = False
 
 
 class Optimizer(Plugin):
@@ -196,6 +160,10 @@ class Data(Plugin):
     def source(self) -> str:
         """Where the data come from: a link, a path, or the formula's name."""
         return f"dlexp data={self.name}"
+
+    def files(self) -> list[Path]:
+        """The files it reads: where one of them changes, so does what is learned from it."""
+        return []
 
     def example(self, folder: Path) -> Data:
         """A small instance for the checks: writes what it needs into `folder`."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dlexp.arrays import Array, Backward, Context, Param, Views
 from dlexp.fields import positive
-from dlexp.kinds import Array, Backward, Context, Layer, Param, Views
+from dlexp.kinds import Layer
 
 
 @dataclass(frozen=True, kw_only=True)

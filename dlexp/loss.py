@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlexp.kinds import Array
+from dlexp.arrays import Array
 
 
 def log_softmax(logits: Array) -> Array:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from dlexp.kinds import Array, Backward, Context, Identity, Initializer, Layer, Param, Rng
+from dlexp.arrays import Array, Backward, Context, Param, Rng
+from dlexp.kinds import Identity, Initializer, Layer
 from dlexp.params import Parameters
 
 

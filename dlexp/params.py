@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dlexp.kinds import Array, Param, Views
+from dlexp.arrays import Array, Param, Views
 
 BLOCK = 32_768  # 128 KiB of float32: a formula's temporaries stay in cache and below malloc's mmap threshold
 

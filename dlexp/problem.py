@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-from dlexp.kinds import Context, Rng
+from dlexp.arrays import Context, Rng
 from dlexp.params import Parameters
 
 

@@ -23,8 +23,9 @@ import numpy as np
 from numpy.lib import format as npy
 
 from dlexp import plugins, registry
+from dlexp.arrays import Array, Context
 from dlexp.errors import DataError, FieldError, PluginError
-from dlexp.kinds import Array, Context, Layer
+from dlexp.kinds import Layer
 from dlexp.layers import Dense
 from dlexp.loss import log_softmax
 from dlexp.network import Network

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dlexp.arrays import Array
 from dlexp.fields import at_least, check_fields
-from dlexp.kinds import Array
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from dlexp.kinds import Array, Context, Objective, Param, Rng
+from dlexp.arrays import Array, Context, Param, Rng
+from dlexp.kinds import Objective
 from dlexp.params import Parameters
 from dlexp.problem import Problem
 

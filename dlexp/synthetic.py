@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 
+from dlexp.arrays import Rng
 from dlexp.dataset import Split, three_way
 from dlexp.errors import FieldError
 from dlexp.fields import between
-from dlexp.kinds import Data, Rng
+from dlexp.kinds import Data
 
 
 @dataclass(frozen=True, kw_only=True)

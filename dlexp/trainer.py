@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from dlexp.kinds import Array, Context, Optimizer, Regularizer, Rng, Schedule, Views
+from dlexp.arrays import Array, Context, Rng, Views
+from dlexp.kinds import Optimizer, Regularizer, Schedule
 from dlexp.params import Parameters
 from dlexp.problem import Problem
 from dlexp.stopping import Best, EarlyStopping

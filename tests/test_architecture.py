@@ -14,7 +14,7 @@ PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 
 # The rooms, from the ground up: a room may import those above it in this list, and its own parts.
 ORDER = [
-    "errors", "fields", "registry", "dataset", "places", "kinds", "params", "layers", "loss", "network", "problem",
+    "errors", "arrays", "fields", "registry", "dataset", "places", "kinds", "params", "layers", "loss", "network", "problem",
     "surface", "stopping", "trainer", "experiment", "datafiles", "idx", "synthetic", "filedata", "figures", "plugins",
     "journal", "serving", "provenance", "tracking", "config", "lifecycle", "help", "cli", "__main__",
 ]  # fmt: skip

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from dlexp.arrays import Context
 from dlexp.conformance.layer import Rig
-from dlexp.kinds import Activation, Context
+from dlexp.kinds import Activation
 
 
 def check_is_elementwise(p: Activation) -> None:

@@ -6,7 +6,7 @@ from unittest import SkipTest
 
 import numpy as np
 
-from dlexp.dataset import Array
+from dlexp.arrays import Array
 from dlexp.kinds import Initializer
 
 SHAPES = ((400, 300), (100, 1000), (1000, 60))  # fan_in, fan_out: from 60,000 to 120,000 numbers each

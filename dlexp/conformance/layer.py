@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from dlexp.arrays import Array, Backward, Context
 from dlexp.conformance.numerical import numerical_gradient
-from dlexp.dataset import Array
-from dlexp.kinds import Backward, Context, Layer
+from dlexp.kinds import Layer
 from dlexp.params import Parameters
 
 

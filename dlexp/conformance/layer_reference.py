@@ -7,8 +7,9 @@ from typing import cast
 
 import numpy as np
 
+from dlexp.arrays import Context
 from dlexp.conformance import reference
-from dlexp.kinds import Context, Layer
+from dlexp.kinds import Layer
 from dlexp.params import Parameters
 
 

@@ -8,9 +8,10 @@ from typing import Any, cast
 import numpy as np
 
 from dlexp import registry
+from dlexp.arrays import Context
 from dlexp.conformance import toy
 from dlexp.conformance.numerical import slope, variants
-from dlexp.kinds import Activation, Context, Identity, Initializer, Layer, Model, Normalization
+from dlexp.kinds import Activation, Identity, Initializer, Layer, Model, Normalization
 from dlexp.loss import softmax_cross_entropy
 from dlexp.network import Network
 from dlexp.plugins import discover

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from dlexp.dataset import Array
+from dlexp.arrays import Array
 from dlexp.fields import Range
 from dlexp.registry import Plugin
 

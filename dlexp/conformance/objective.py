@@ -9,11 +9,12 @@ from unittest import SkipTest
 import numpy as np
 
 from dlexp import registry
+from dlexp.arrays import Context
 from dlexp.conformance import toy
 from dlexp.conformance.numerical import slope
 from dlexp.errors import UserError
 from dlexp.experiment import streams
-from dlexp.kinds import Context, Objective
+from dlexp.kinds import Objective
 from dlexp.plugins import discover
 from dlexp.problem import Problem
 

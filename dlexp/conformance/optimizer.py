@@ -10,10 +10,10 @@ from typing import Any, cast
 import numpy as np
 
 from dlexp import params as params_module, registry
+from dlexp.arrays import Array, Param, Views
 from dlexp.conformance import reference
 from dlexp.conformance.numerical import Float32Only
-from dlexp.dataset import Array
-from dlexp.kinds import Optimizer, Param, Views
+from dlexp.kinds import Optimizer
 from dlexp.params import Parameters
 from dlexp.trainer import pieces
 

@@ -24,7 +24,7 @@ from unittest import SkipTest
 import numpy as np
 
 from dlexp import registry
-from dlexp.dataset import Array
+from dlexp.arrays import Array
 from dlexp.registry import Plugin
 
 

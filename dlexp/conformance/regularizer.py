@@ -9,11 +9,11 @@ from unittest import SkipTest
 
 import numpy as np
 
+from dlexp.arrays import Array, Context
 from dlexp.conformance import reference
 from dlexp.conformance.layer import Rig
 from dlexp.conformance.numerical import Float32Only, numerical_gradient
-from dlexp.dataset import Array
-from dlexp.kinds import Context, Layer, Regularizer
+from dlexp.kinds import Layer, Regularizer
 
 KNOBS = ("strength", "ratio")  # fields whose zero means "off"
 DRAWS = 20_000

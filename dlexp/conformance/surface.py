@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from dlexp.arrays import Array
 from dlexp.conformance.numerical import slope
-from dlexp.dataset import Array
 from dlexp.surface import Surface
 
 

@@ -12,9 +12,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dlexp.dataset import Array, Split, three_way
+from dlexp.arrays import Array, Rng
+from dlexp.dataset import Split, three_way
 from dlexp.experiment import Experiment, Run
-from dlexp.kinds import MANY, Data, Rng
+from dlexp.kinds import MANY, Data
 from dlexp.plugins import discover
 from dlexp.registry import Plugin, from_dict
 from dlexp.trainer import Diverged

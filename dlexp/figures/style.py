@@ -107,7 +107,8 @@ def _headline(figure: Figure, title: str, notes: Sequence[str], color: str) -> f
     width, height = figure.get_size_inches()
     y = height - 0.08
     for text, size, weight, ink in [(title, LARGE, "bold", color), *((n, SMALL, "normal", GREY) for n in notes)]:
-        for line in textwrap.wrap(text, int((width - 0.2) * 72 / (size * (0.6 if weight == "bold" else 0.54)))):
+        letters = int((width - 0.2) * 72 / (size * (0.6 if weight == "bold" else 0.54)))
+        for line in textwrap.wrap(text, letters, max_lines=2, placeholder=" …"):
             figure.text(0.1 / width, y / height, line, size=size, weight=weight, color=ink, va="top")
             y -= size * LINE / 72
     return float(y / height)

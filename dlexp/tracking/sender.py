@@ -12,7 +12,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from dlexp import journal
-from dlexp.tracking import state as states, translate
+from dlexp.tracking import redacted, state as states, translate
 from dlexp.tracking.mirror import Mirror
 from dlexp.tracking.store import Refused, Store, explain, open_store
 
@@ -144,7 +144,7 @@ class Follower:
         self.over = final or (ended and self._failures >= TRIES)
         print(f"{self.folder}: {said}", flush=True)
         state = self.mirror.state if self.mirror else states.load(self.folder)
-        state.error = said
+        state.uri, state.error = state.uri or redacted(self.uri), said
         try:
             state.save(self.folder)
         except OSError as full:

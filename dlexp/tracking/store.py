@@ -124,6 +124,8 @@ def explain(e: BaseException, uri: str) -> tuple[str, bool]:
         return f"the store was made by another version of MLflow: copy it, then `mlflow db upgrade {where}`", True
     if re.search("error code (401|403)", text) or code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
         return f"MLflow at {where} lets nobody in without MLFLOW_TRACKING_USERNAME and _PASSWORD, or _TOKEN", True
+    if "error code 404" in text:
+        return f"what answers at {where} is no MLflow server", True
     if reason := re.search("Connection refused|timed out|Name or service not known|No route to host", text):
         return f"cannot reach MLflow at {where}: {reason[0].lower()}", False
     text = text.replace(uri, where)
