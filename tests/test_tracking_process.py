@@ -205,6 +205,6 @@ def test_patience_is_bounded_unless_the_user_says_otherwise(monkeypatch):
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
     found = tracking.environment()
     assert found["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
-    assert found["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
+    assert found["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "0"
     assert found["MLFLOW_DISABLE_TELEMETRY"] == "true"  # never on
     assert sender.TRIES <= 3

@@ -21,9 +21,10 @@ from dlexp.tracking.state import redacted
 LOG = "tracking.log"
 SYNC = "python -m dlexp sync"
 
-# One call to a dead server blocks for four minutes unless retries are bounded. A user's own settings of these stand.
+# One call to a dead server blocks for four minutes unless retries are bounded. The sender tries again itself, since it
+# looks first whether a call that was not answered was carried out after all. A user's own settings of these stand.
 PATIENCE = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "GIT_PYTHON_REFRESH": "quiet",
     "OPENBLAS_NUM_THREADS": "1",

@@ -18,7 +18,7 @@ from dlexp.tracking.store import Refused, Store, explain, open_store
 
 POLL = 0.1  # seconds between looks at the journals
 LIVE = 1.0  # seconds between batches of a run under way
-TRIES = 2  # for a run that has ended; one under way is tried as long as it lives
+TRIES = 3  # for a run that has ended; one under way is tried as long as it lives
 WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds after the first, second … failure in a row
 OTHERS = 60.0  # seconds to wait for another sender to finish a run that has ended
 
@@ -136,7 +136,8 @@ class Follower:
         """Note what went wrong; try again later, unless that is of no use."""
         self._failures += 1
         self._next = time.monotonic() + WAITS[min(self._failures, len(WAITS)) - 1]
-        if isinstance(e, (Refused, OSError)) or type(e).__module__.startswith(("mlflow", "requests", "sqlalchemy")):
+        theirs = type(e).__module__.startswith(("mlflow", "requests", "sqlalchemy"))
+        if theirs or isinstance(e, (Refused, OSError, ImportError)):
             said, final = explain(e, self.uri)
         else:
             traceback.print_exc()

@@ -120,6 +120,8 @@ def explain(e: BaseException, uri: str) -> tuple[str, bool]:
     code = str(getattr(e, "error_code", ""))
     if isinstance(e, Refused):
         return text, True
+    if isinstance(e, ImportError):
+        return f"MLflow needs a Python package to reach {where}: {text}", True
     if "out-of-date database schema" in text:
         return f"the store was made by another version of MLflow: copy it, then `mlflow db upgrade {where}`", True
     if re.search("error code (401|403)", text) or code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
@@ -129,4 +131,4 @@ def explain(e: BaseException, uri: str) -> tuple[str, bool]:
     if reason := re.search("Connection refused|timed out|Name or service not known|No route to host", text):
         return f"cannot reach MLflow at {where}: {reason[0].lower()}", False
     text = text.replace(uri, where)
-    return f"MLflow at {where} says: {text[:300]}", code in ("INVALID_PARAMETER_VALUE", "ENDPOINT_NOT_FOUND")
+    return f"MLflow at {where} says: {text[:160]}", code in ("INVALID_PARAMETER_VALUE", "ENDPOINT_NOT_FOUND")
