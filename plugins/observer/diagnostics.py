@@ -42,8 +42,10 @@ class Diagnostics(Observer):
         if run.network is None or record.step == s.step:  # the test's record comes at a step already seen
             return
         s.step = record.step
-        with run.trainer.rehearsal(), np.errstate(all="ignore"):
-            found = _activations(run) | _step(run)
+        found = {}
+        for measure in (_activations, _step):  # apart: the step is to draw the noise that the next one will
+            with run.trainer.rehearsal(), np.errstate(all="ignore"):
+                found |= measure(run)
         found = {name: float(value) for name, value in found.items() if np.isfinite(value)}
         for name, value in found.items():
             s.history.setdefault(name, []).append((record.step, value))
@@ -126,13 +128,15 @@ def _panel(ax, run, history, what):
     for i, (name, color) in enumerate(zip(lines, figures.by_depth(len(lines)), strict=True)):
         also = history.get(f"dead/{name}", []) if what == "saturated" else []
         for points, style in ((lines[name], "-"), (also, "--")):
-            x, y = [step / per_epoch for step, _ in points], [value for _, value in points]
-            ax.plot(x, y, style, color=color, marker="o" if len(x) == 1 else "", linewidth=1.2)
+            if points:
+                x, y = [step / per_epoch for step, _ in points], [value for _, value in points]
+                ax.plot(x, y, style, color=color, marker="o" if len(x) == 1 else "", linewidth=1.2)
         if i in (0, len(lines) - 1):
             ends.append((lines[name][-1][0] / per_epoch, lines[name][-1][1], name, color))
     figures.scale_epochs(ax, run.records[-1].step / per_epoch)
-    log = figures.scale_heights(ax, [value for points in lines.values() for _, value in points])
+    heights = [value for points in lines.values() for _, value in points]
+    log = what != "saturated" and figures.scale_heights(ax, heights)
     if what == "saturated":
-        ax.set(ylim=(0, 1), yscale="linear")
-    ax.set_ylabel(f"{PANELS[what]}, log scale" if log and what != "saturated" else PANELS[what])
+        ax.set_ylim(0, 1)
+    ax.set_ylabel(f"{PANELS[what]}, log scale" if log else PANELS[what])
     figures.label_ends(ax, ends)

@@ -2,7 +2,7 @@
 
 import os
 import sys
-import time
+from time import monotonic
 
 from dlexp import Observer, plugin
 
@@ -63,7 +63,8 @@ class Bar:
 
         Quiet.set_lock(RLock())
         width = {"dynamic_ncols": True} if _columns() else {"ncols": 80}  # some terminals say they have no columns
-        self.bar = Quiet(total=trainer.total, initial=trainer.t, delay=1, unit="step", file=sys.stderr, **width)
+        layout = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"  # the news fits into 80 columns
+        self.bar = Quiet(total=trainer.total, initial=trainer.t, delay=1, bar_format=layout, file=sys.stderr, **width)
 
     def update(self, step, news):
         self.bar.set_postfix_str(", ".join(news), refresh=False)
@@ -84,10 +85,10 @@ class Lines:
     """A plain line now and then, fit for a log file."""
 
     def __init__(self, trainer):
-        self.total, self.last = trainer.total, time.monotonic()
+        self.total, self.last = trainer.total, monotonic()
 
     def update(self, step, news):
-        now = time.monotonic()
+        now = monotonic()
         if now - self.last >= PATIENCE:
             self.last = now
             print(f"step {step} of {self.total}: {', '.join(news)}", file=sys.stderr, flush=True)
