@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
 
 import numpy as np
 
-from dlexp import registry
 from dlexp.arrays import Context
 from dlexp.conformance import toy
 from dlexp.conformance.numerical import slope, variants
-from dlexp.kinds import Activation, Identity, Initializer, Layer, Model, Normalization
+from dlexp.kinds import Layer, Model
 from dlexp.loss import softmax_cross_entropy
 from dlexp.network import Network
-from dlexp.plugins import discover
 
 FEATURES = 6
 
 
-def find(kind: str, name: str) -> Any:
-    discover()
-    return registry.find(kind, name)()
-
-
 def layers(p: Model, n_out: int, normalization: str = "batch_norm") -> list[Layer]:
     """What the model lays out between data and logits, with a smooth activation and dropout as noise."""
-    activation = cast("Activation", find("activation", "tanh"))
-    norm = cast("Normalization", find("normalization", normalization))
-    return list(p.layers(n_out, activation, norm, [find("regularizer", "inverted_dropout")]))
+    activation, norm = toy.part("activation", "tanh"), toy.part("normalization", normalization)
+    return list(p.layers(n_out, activation, norm, [toy.part("regularizer", "inverted_dropout")]))
 
 
 def networks(p: Model) -> Iterator[tuple[Model, Network, int]]:
@@ -39,7 +30,7 @@ def networks(p: Model) -> Iterator[tuple[Model, Network, int]]:
                 network = Network(layers(q, n_out), FEATURES, np.float64)
             except Exception as e:
                 raise AssertionError(f"{q} cannot be laid out for {n_out} classes: {type(e).__name__}: {e}") from e
-            network.initialize(cast("Initializer", find("initializer", "xavier")), np.random.default_rng(0))
+            network.initialize(toy.part("initializer", "xavier"), np.random.default_rng(0))
             yield q, network, n_out
 
 
@@ -64,11 +55,6 @@ def check_uses_what_it_is_handed(p: Model) -> None:
         assert name in names, f"the layers are {', '.join(names)}: the {kind} it is handed is not among them"
 
 
-def check_leaves_absent_layers_out(p: Model) -> None:
-    network = Network(layers(p, 3, normalization="none"), FEATURES)
-    assert not any(isinstance(layer, Identity) for layer in network.layers), "yield the normalization itself"
-
-
 def check_ends_in_logits(p: Model) -> None:
     last = layers(p, 3)[-1]
     assert last.name not in ("tanh", "inverted_dropout"), (
@@ -86,7 +72,7 @@ def check_gradient(p: Model) -> None:
     rng = np.random.default_rng(3)
     x, labels = rng.normal(size=(5, FEATURES)), np.array([0, 1, 2, 1, 0])
     network = Network(layers(p, 3, normalization="none"), FEATURES, np.float64)
-    network.initialize(cast("Initializer", find("initializer", "xavier")), rng)
+    network.initialize(toy.part("initializer", "xavier"), rng)
 
     def loss() -> float:
         logits, backward = network.forward(x, Context(training=True, rng=np.random.default_rng(4)))
@@ -104,7 +90,6 @@ def check_gradient(p: Model) -> None:
 
 
 def check_learns(p: Model) -> None:
-    optimizer = registry.from_dict("optimizer", {"name": "adam", "lr": 0.01})
-    parts = toy.experiment(p, optimizer, steps=60)
+    parts = toy.experiment(p, toy.part("optimizer", "adam", lr=0.01), steps=60)
     losses = [record.metrics["train/loss"] for record in parts.trainer().run() if "train/loss" in record.metrics]
     assert losses[-1] < losses[0], f"60 steps of Adam take the loss from {losses[0]:.3g} to {losses[-1]:.3g}"

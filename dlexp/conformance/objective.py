@@ -8,14 +8,12 @@ from unittest import SkipTest
 
 import numpy as np
 
-from dlexp import registry
 from dlexp.arrays import Context
 from dlexp.conformance import toy
 from dlexp.conformance.numerical import slope
 from dlexp.errors import UserError
 from dlexp.experiment import streams
 from dlexp.kinds import Objective
-from dlexp.plugins import discover
 from dlexp.problem import Problem
 
 TRAINING = 60  # samples in the training split of toy.Clouds
@@ -23,9 +21,7 @@ TRAINING = 60  # samples in the training split of toy.Clouds
 
 def problem(p: Objective, batch_size: int = 10) -> Problem:
     """The objective, built for a network of tanh units without noise or normalization."""
-    discover()
-    tanh = registry.from_dict("activation", {"name": "tanh"})
-    return p.build(toy.experiment(p, tanh, batch_size=batch_size), streams(0))
+    return p.build(toy.experiment(p, toy.part("activation", "tanh"), batch_size=batch_size), streams(0))
 
 
 def _batch(q: Problem) -> Any:

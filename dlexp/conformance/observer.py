@@ -7,11 +7,9 @@ from itertools import zip_longest
 from pathlib import Path
 from types import SimpleNamespace
 
-from dlexp import registry
 from dlexp.conformance import toy
 from dlexp.experiment import Experiment, Run
 from dlexp.kinds import Observer
-from dlexp.plugins import discover
 from dlexp.trainer import Diverged, Record
 
 
@@ -68,8 +66,7 @@ def _unchanged(p: Observer, parts: Experiment, place: Path | None) -> Run:
 def _noisy(**settings: object) -> Experiment:
     """A network with dropout, batch normalization and a stateful optimizer: whatever is touched shows."""
     parts = (("regularizer", "dropout"), ("normalization", "batch_norm"), ("optimizer", "adam"))
-    discover()
-    return toy.experiment(*(registry.find(kind, name)() for kind, name in parts), **settings)
+    return toy.experiment(*(toy.part(kind, name) for kind, name in parts), **settings)
 
 
 def check_cannot_change_a_number(p: Observer) -> None:
@@ -83,7 +80,7 @@ def check_survives_a_run_without_a_folder(p: Observer) -> None:
 
 
 def check_survives_a_diverged_run(p: Observer) -> None:
-    wild = registry.from_dict("optimizer", {"name": "sgd", "lr": 1e200})
+    wild = toy.part("optimizer", "sgd", lr=1e200)
     with toy.folder() as place:
         run = watched(p, toy.experiment(wild), place)
     assert run.status == "DIVERGED", "the run that was to diverge did not"
@@ -95,9 +92,8 @@ def check_survives_an_untrained_run(p: Observer) -> None:
 
 
 def check_survives_a_surface(p: Observer) -> None:
-    discover()
     with toy.folder() as place:
-        _unchanged(p, toy.experiment(registry.find("objective", "valley")(), steps=5), place)
+        _unchanged(p, toy.experiment(toy.part("objective", "valley"), steps=5), place)
 
 
 def check_watches_two_runs_at_once(p: Observer) -> None:

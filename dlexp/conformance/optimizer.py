@@ -34,9 +34,10 @@ def fresh(p: Optimizer, params: Parameters) -> Slots:
 
 def drive(p: Optimizer, params: Parameters, slots: Slots, steps: int, start: int = 0) -> None:
     """Steps down the parabola ½‖w‖², whose gradient is w."""
+    handed = list(pieces(p, params, slots))  # once, as a trainer does
     for t in range(start + 1, start + steps + 1):
         params.grads[...] = params.values
-        for w, g, s in pieces(p, params, slots):
+        for w, g, s in handed:
             p.update(w, g, s, p.lr, t)
 
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
@@ -44,10 +45,20 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+@cache
+def _catalogue() -> None:
+    discover()
+
+
+def part(kind: str, name: str, **fields: Any) -> Any:
+    """A plugin of the catalogue."""
+    _catalogue()  # once: looking for what is installed costs ten times as long as a tiny training
+    return from_dict(kind, {"name": name, **fields})
+
+
 def experiment(*plugins: Plugin, **settings: Any) -> Experiment:
     """Two epochs of a little network on three clouds, with these plugins and settings in the places of its own."""
-    discover()
-    parts: dict[str, Any] = {kind: from_dict(kind, values) for kind, values in DEFAULTS.items()}
+    parts: dict[str, Any] = {kind: part(kind, **values) for kind, values in DEFAULTS.items()}
     parts["data"] = Clouds()
     for p in plugins:
         parts[p.kind] = (p,) if p.kind in MANY else p
