@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shlex
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from dlexp.experiment import Run
+    from dlexp.sweep.session import Session
 
 log = logging.getLogger("dlexp")
 
@@ -61,6 +64,8 @@ def train(words: list[str]) -> int:
     parser.add_argument("--resolve", action="store_true")
     parser.add_argument("--info", "-i", nargs="?", const="all")
     parser.add_argument("--config-dir", "-cd")
+    parser.add_argument("--dry-run", action="store_true")
+    parser.add_argument("--retry-failed", action="store_true")
     parser.add_argument("overrides", nargs="*")
     asked = parser.parse_intermixed_args(words)
     if asked.help:
@@ -77,17 +82,22 @@ def train(words: list[str]) -> int:
     config.offer()
     asked.overrides = overrides.spelled_out(asked.overrides)
     overrides.check(asked.overrides)
+    from dlexp.sweep import session as sweeps
+
+    command = shlex.join(["python", "-m", "dlexp", *words])
+    session = sweeps.Session(command, dry_run=asked.dry_run, retry_failed=asked.retry_failed)
     runs: list[Run] = []
     mistakes: list[UserError] = []
     try:
-        hydra_main(asked, lambda cfg: train_one(cfg, runs, mistakes))
+        with sweeps.enter(session):
+            hydra_main(asked, lambda cfg: train_one(cfg, runs, mistakes))
     except Exception as e:
         if said := config.explain(e, asked.overrides):
             raise said from None
         raise
     if mistakes:
         raise mistakes[0]
-    return summary(runs)
+    return sweep_summary(session) if session.folder else summary(runs)
 
 
 def hydra_main(asked: argparse.Namespace, task: Callable[[DictConfig], None]) -> None:
@@ -162,6 +172,28 @@ def summary(runs: list[Run]) -> int:
     return next((status for run in runs if (status := lifecycle.exit_status(run))), 0)
 
 
+def sweep_summary(session: Session) -> int:
+    """What became of a sweep: a line, and a table of what failed; 1 if anything did."""
+    if session.dry_run:
+        return 0
+    counts = Counter(entry.status.lower() for entry in session.entries)
+    said = ", ".join(f"{n} {status}" for status, n in counts.most_common())
+    print(f"sweep     {said}; {session.trained} trained now\nfolder    {_near(session.folder)}")
+    failed = [entry for entry in session.entries if entry.status not in ("FINISHED", "DIVERGED")]
+    for entry in failed:
+        print(f"{entry.status.lower():9} {' '.join(entry.overrides)}: {entry.error} ({entry.folder})")
+    return 1 if failed else 0
+
+
+def resume(words: list[str]) -> int:
+    """`resume <sweep>`: the sweep's own command again, which trains what is missing."""
+    from dlexp.sweep.ledger import command_of
+
+    if not words:
+        raise UserError("say which sweep: its name, its id or its folder", key="resume", where="command line")
+    return train([*command_of(words[0]), *words[1:]])
+
+
 def help_(words: list[str]) -> int:
     """`help`, `help adam`, `help optimizer`."""
     from dlexp import help as pages
@@ -184,7 +216,7 @@ def sync(words: list[str]) -> int:
     return tracking_sync.main(words)
 
 
-VERBS: dict[str, Callable[[list[str]], int]] = {"help": help_, "ui": ui, "sync": sync}
+VERBS: dict[str, Callable[[list[str]], int]] = {"help": help_, "ui": ui, "sync": sync, "resume": resume}
 
 
 def _speak() -> None:

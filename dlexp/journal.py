@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -33,6 +34,15 @@ DESCRIPTION, EVENTS, LOCK = "run.json", "journal.jsonl", "lock"
 def new_id() -> str:
     """A name no other run has: the second it began and six random digits."""
     return f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def slug(words: str) -> str:
+    """Words as part of a folder's name.
+
+    >>> slug("adam lr=0.1 s0 ../x")
+    'adam-lr=0.1-s0-..-x'
+    """
+    return re.sub(r"[^\w.=-]+", "-", words)[:80]
 
 
 class Journal:

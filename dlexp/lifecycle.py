@@ -7,13 +7,12 @@ its own, mirrors it to MLflow meanwhile.
 from __future__ import annotations
 
 import logging
-import re
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +47,24 @@ def run_overrides(overrides: tuple[str, ...], *, keep: bool = True) -> Run:
     return run
 
 
-def perform(setup: Setup, *, keep: bool = True) -> Run:
+@dataclass(frozen=True)
+class Place:
+    """Where a run is kept. One that is not `alone` belongs to a sweep, which sends it to MLflow and needs no model."""
+
+    folder: Path
+    identity: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    alone: bool = True
+
+    @staticmethod
+    def new(experiment: Experiment) -> Place:
+        """A new folder under the outputs folder."""
+        identity = journal.new_id()
+        name = journal.slug(provenance.run_name(experiment))
+        return Place(places.outputs() / "runs" / f"{identity}-{name}", identity)
+
+
+def perform(setup: Setup, *, keep: bool = True, place: Place | None = None) -> Run:
     """Train one setup and return its run, whatever became of it; `run.status` says which.
 
     Raises `UserError` for what cannot be trained (the data, the sizes), before anything is created.
@@ -60,7 +76,7 @@ def perform(setup: Setup, *, keep: bool = True) -> Run:
             raise setup.placed(e) from None
         run = Run(setup.experiment, trainer)
         if keep:
-            _train_and_keep(run, setup)
+            _train_and_keep(run, setup, place or Place.new(setup.experiment))
         else:
             _train(run)
     return run
@@ -81,22 +97,21 @@ def _train(run: Run) -> None:
         log.exception("the run failed at step %d", run.trainer.t)
 
 
-def _train_and_keep(run: Run, setup: Setup) -> None:
+def _train_and_keep(run: Run, setup: Setup, place: Place) -> None:
     """Train with a folder, a journal and a sender; wait at the end for what is still to be sent."""
     name = provenance.run_name(run.experiment)
-    identity = journal.new_id()
-    slug = re.sub(r"[^\w.=-]+", "-", name)[:80]
-    run.folder = places.outputs() / "runs" / f"{identity}-{slug}"
-    book = _open(run.folder, _describe(setup, run, identity, name))
+    run.folder = place.folder
+    book = _open(run.folder, _describe(setup, run, place, name))
     journal.write_atomically(run.folder / "config.yaml", setup.yaml)
     run.journal = book
     with _logged_to(run.folder / "run.log"):
         log.info("%s: %s", name, run.folder)
         log.info("asked for: %s", " ".join(setup.overrides) or "the defaults")
-        sender = tracking.start([run.folder]) if isinstance(setup.tracking, MLflow) else None
+        tracked = place.alone and isinstance(setup.tracking, MLflow)
+        sender = tracking.start([run.folder]) if tracked else None
         began = time.monotonic()
         _train(run)
-        if run.network is not None and run.status == "FINISHED":
+        if place.alone and run.network is not None and run.status == "FINISHED":
             serving.save_network(run.folder / "network.npz", run.network)
         log.info("%s after %d steps in %.2f s", run.status, run.trainer.t, time.monotonic() - began)
     book.finish(run.status, str(run.error) if run.error else None)
@@ -112,7 +127,7 @@ def _open(folder: Path, description: dict[str, Any]) -> journal.Journal:
         raise UserError(wrong, key=str(folder), hint="") from None
 
 
-def _describe(setup: Setup, run: Run, identity: str, name: str) -> dict[str, Any]:
+def _describe(setup: Setup, run: Run, place: Place, name: str) -> dict[str, Any]:
     """What run.json says."""
     shown = None
     if isinstance(setup.tracking, MLflow):
@@ -120,11 +135,11 @@ def _describe(setup: Setup, run: Run, identity: str, name: str) -> dict[str, Any
         artifacts = None if setup.tracking.uri else str(places.outputs() / "mlartifacts")
         shown = asdict(setup.tracking) | {"uri": uri, "artifacts": artifacts}
     return {
-        "id": identity,
+        "id": place.identity,
         "name": name,
         "created_ms": time.time_ns() // 1_000_000,
         "params": run.experiment.params(),
-        "tags": provenance.tags(list(setup.overrides)),
+        "tags": provenance.tags(list(setup.overrides)) | dict(place.tags),
         "dataset": run.dataset.describe() if run.dataset else None,
         "tracking": shown,
         "config_file": "config.yaml",

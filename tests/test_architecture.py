@@ -14,11 +14,11 @@ PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 
 # The rooms, from the ground up: a room may import those above it in this list, and its own parts.
 ORDER = [
-    "errors", "arrays", "fields", "registry", "dataset", "places", "kinds", "params", "layers", "loss", "network", "problem",
-    "surface", "stopping", "trainer", "experiment", "datafiles", "idx", "synthetic", "filedata", "figures", "plugins",
-    "journal", "serving", "provenance", "tracking", "config", "lifecycle", "help", "cli", "__main__",
+    "errors", "arrays", "fields", "registry", "dataset", "places", "kinds", "params", "layers", "loss", "network",
+    "problem", "surface", "stopping", "trainer", "experiment", "datafiles", "idx", "synthetic", "filedata", "figures",
+    "plugins", "journal", "serving", "provenance", "tracking", "config", "lifecycle", "sweep", "report", "help", "cli", "__main__",
 ]  # fmt: skip
-FREE = ("__init__", "conformance")  # the public face, and the kit that checks everything
+FREE = ("__init__", "conformance", "_hydra")  # the public face, the kit that checks everything, what Hydra finds
 HOMES = {  # who may import these, and nobody else
     "hydra": {"config", "cli", "sweep", "_hydra"},
     "omegaconf": {"config", "cli", "sweep", "_hydra", "conformance"},

@@ -1,6 +1,5 @@
 """A run's life, as a notebook and as a command sees it (without MLflow, which test_tracking looks at)."""
 
-import json
 import os
 import signal
 import subprocess
@@ -159,12 +158,6 @@ def test_an_outputs_folder_that_cannot_be_written_is_told_in_one_line(in_tmp, mo
     err = capsys.readouterr().err
     assert "the run folder cannot be created" in err
     assert err.count("\n") == 1
-
-
-def test_a_multirun_trains_every_combination(in_tmp, capsys):
-    assert main(["seed=0,1", *ALONE, "-m"]) == 0  # the flag stands behind the overrides, as people write it
-    names = sorted(json.loads(p.read_text())["params"]["seed"] for p in in_tmp.glob("outputs/runs/*/run.json"))
-    assert names == [0, 1]
 
 
 def test_hydras_own_flags_work(in_tmp, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -29,6 +30,7 @@ class Setup:
     overrides: tuple[str, ...]
     yaml: str
     files: tuple[tuple[str, Path], ...] = ()
+    sweep: str | None = None
 
     def placed(self, error: UserError) -> UserError:
         """The error with the place its key was set at."""
@@ -60,7 +62,10 @@ def build(cfg: DictConfig, overrides: Sequence[str], files: Sequence[tuple[str, 
         reader.refuse(e)
     reader.check_objective(experiment)
     tracking = reader.plugin("tracking", (MLflow, NoTracking))
-    return Setup(experiment, tracking, tuple(overrides), OmegaConf.to_yaml(cfg, resolve=True), tuple(files))
+    if cfg.sweep is not None and not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,79}", cfg.sweep):
+        wrong = "must be letters, digits, dots, dashes and underscores, 80 at most"
+        reader.refuse(UserError(wrong, key="sweep", value=cfg.sweep))
+    return Setup(experiment, tracking, tuple(overrides), OmegaConf.to_yaml(cfg, resolve=True), tuple(files), cfg.sweep)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from dlexp.tracking.settings import TRACKING
 
 COMMAND_LINE = "command line"
 GROUPS = (*kinds.KINDS, "tracking", "experiment")
-ROOT = (*GROUPS, *(f.name for f in fields(Experiment) if f.name not in kinds.KINDS))
+SWEEP = {"sweep": (str | None, None), "max_jobs": (int, 20_000), "zip": (Any, None)}  # keys of a sweep: type, default
+ROOT = (*GROUPS, *(f.name for f in fields(Experiment) if f.name not in kinds.KINDS), *SWEEP)
 # Of Hydra's own keys, those that cannot name code to run.
 HYDRA_KEYS = (
     "hydra.mode", "hydra.verbose", "hydra.launcher.n_jobs", "hydra/launcher", "hydra/sweeper",
@@ -60,6 +61,8 @@ def _check_one(o: Override, text: str) -> None:
     if o.is_hydra_override():
         if key not in HYDRA_KEYS and not key.startswith(HYDRA_PREFIXES):
             raise wrong("this key of Hydra's is not open to the command line", allowed=", ".join(HYDRA_KEYS))
+        if "/" in key and not re.fullmatch(r"\w+", str(o.value())):
+            raise wrong("an option is a name")
         return
     if o.type is OverrideType.DEL:
         raise wrong("~ takes a part away, and a run needs every part; choose another option instead")

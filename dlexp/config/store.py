@@ -9,6 +9,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
 from dlexp import kinds, places, plugins
+from dlexp.config.overrides import SWEEP
 from dlexp.experiment import Experiment
 from dlexp.registry import every
 from dlexp.tracking.settings import TRACKING
@@ -54,6 +55,7 @@ def _schema() -> type:
             spec.append((f.name, Any, MISSING))
         else:
             spec.append((f.name, f.type, f if f.default is dataclasses.MISSING else f.default))
-    made = dataclasses.make_dataclass("Schema", [*spec, ("tracking", Any, MISSING)])
+    sweep: list[Any] = [(key, wanted, default) for key, (wanted, default) in SWEEP.items()]
+    made = dataclasses.make_dataclass("Schema", [*spec, ("tracking", Any, MISSING), *sweep])
     made.__module__ = Experiment.__module__  # where the types' names can be found
     return made

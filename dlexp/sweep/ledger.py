@@ -1,0 +1,131 @@
+"""A sweep's memory: which runs it has, and how each ended.
+
+    sweep.json     what was asked: fixed overrides, axes, the command
+    ledger.jsonl   one line per run that ended, appended; the last line of a key counts
+    runs/<name>/   the run folders
+    lock           held by the command that is at work on the sweep
+
+Only the holder of the lock writes. A run that ended while nobody wrote it down (the command was killed in that moment)
+is found by its journal and written down later; a run without an end is trained again.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from dlexp import journal, places
+from dlexp.errors import UserError, nearest
+
+LEDGER, DESCRIPTION = "ledger.jsonl", "sweep.json"
+RESULTS = ("FINISHED", "DIVERGED")  # how a run can end that need not be trained again
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How one run ended; `folder` is relative to the sweep's, `seconds` is what it took."""
+
+    key: str
+    status: str
+    folder: str
+    overrides: Sequence[str] = ()
+    seconds: float = 0.0
+    error: str | None = None
+    time_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
+
+
+def command_of(sweep: str) -> list[str]:
+    """The words behind `python -m dlexp` that a sweep was asked for with.
+
+    `sweep` is a name, an id or a folder. Raises `UserError` where there is none.
+    """
+    folder = next((p for p in (Path(sweep), places.outputs() / "sweeps" / sweep) if (p / DESCRIPTION).is_file()), None)
+    if folder is None:
+        known = sorted(p.parent.name for p in (places.outputs() / "sweeps").glob(f"*/{DESCRIPTION}"))
+        raise UserError("there is no such sweep", key=sweep, allowed=", ".join(known), hint=nearest(sweep, known))
+    command: str = json.loads((folder / DESCRIPTION).read_text("utf-8"))["command"]
+    return shlex.split(command)[3:]
+
+
+class Ledger:
+    """The ledger of one sweep folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.entries: dict[str, Entry] = {}
+
+    @contextmanager
+    def held(self) -> Iterator[Ledger]:
+        """Hold the sweep: create its folder and read what it has. Raises `UserError` while another command holds it."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.folder / "lock")
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(f"another command is at work on this sweep: {self.folder}") from None
+        except OSError as e:
+            raise UserError(f"the sweep folder cannot be created: {e.strerror or e}", key=str(self.folder)) from None
+        try:
+            self.read()
+            yield self
+        finally:
+            lock.release()
+
+    def read(self) -> None:
+        """Read all entries; a half-written last line is left out, and cut off before the next is written."""
+        path = self.folder / LEDGER
+        content = path.read_bytes() if path.exists() else b""
+        complete = content[: content.rfind(b"\n") + 1]
+        for line in complete.splitlines():
+            entry = Entry(**json.loads(line))
+            self.entries[entry.key] = entry
+        if len(complete) < len(content):
+            with path.open("r+b") as file:
+                file.truncate(len(complete))
+
+    def write(self, entry: Entry) -> None:
+        """Append how a run ended; it is on its way to the disk when this returns."""
+        with (self.folder / LEDGER).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(entry), ensure_ascii=False) + "\n")
+        self.entries[entry.key] = entry
+
+    def describe(self, description: Mapping[str, Any]) -> None:
+        """Write `sweep.json`; axes that are there already keep their values and gain the new ones."""
+        path = self.folder / DESCRIPTION
+        if path.exists():
+            before = json.loads(path.read_text("utf-8"))
+            axes = before["axes"] | {
+                key: list(dict.fromkeys([*before["axes"].get(key, ()), *values]))
+                for key, values in description["axes"].items()
+            }
+            description = {**description, "axes": axes, "created_ms": before["created_ms"]}
+        journal.write_atomically(path, json.dumps(description, indent=2, ensure_ascii=False) + "\n")
+
+    def is_done(self, key: str, *, retry_failed: bool) -> bool:
+        """Whether a run need not be trained: it has a result, or has failed and is not to be tried again."""
+        entry = self.entries.get(key)
+        return entry is not None and (entry.status in RESULTS or (entry.status == "FAILED" and not retry_failed))
+
+    def adopt(self, key: str, name: str, overrides: Sequence[str]) -> None:
+        """Write down a run that ended unwritten; clear away one that never ended."""
+        place = self.folder / "runs" / name
+        if not place.is_dir():
+            return
+        try:
+            events, _ = journal.events(place)
+        except (OSError, ValueError):
+            events = []
+        end = events[-1] if events else {}
+        if key not in self.entries and end.get("event") == "finish" and end["status"] in RESULTS:
+            self.write(Entry(key, end["status"], f"runs/{name}", tuple(overrides), end["elapsed"], end["error"]))
+        elif not self.is_done(key, retry_failed=True):
+            shutil.rmtree(place)

@@ -1,0 +1,90 @@
+"""Which jobs a sweep has: the product of the swept values, with some of them paired."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.override_parser.types import Override
+
+from dlexp.errors import UserError, nearest
+
+Jobs = list[list[str]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is the same in every job, and what is swept: each key with its values, as they are typed."""
+
+    fixed: tuple[str, ...]
+    swept: Mapping[str, tuple[str, ...]]
+
+    @staticmethod
+    def of(overrides: Iterable[Override]) -> Plan:
+        """Split overrides into fixed and swept; an interval stands for itself. The last of a key counts."""
+        fixed: dict[str, str] = {}
+        swept: dict[str, tuple[str, ...]] = {}
+        for o in overrides:
+            key = o.get_key_element()
+            if o.is_sweep_override():
+                discrete = o.is_discrete_sweep()
+                swept[key] = tuple(o.sweep_string_iterator()) if discrete else (o.get_value_element_as_str(),)
+                fixed.pop(key, None)
+            else:
+                fixed[key] = f"{key}={o.get_value_element_as_str()}"
+                swept.pop(key, None)
+        return Plan(tuple(fixed.values()), swept)
+
+    def size(self, pairs: Sequence[Sequence[str]]) -> int:
+        """How many jobs the product has."""
+        return math.prod(len(values) for values in self._axes(pairs))
+
+    def jobs(self, pairs: Sequence[Sequence[str]] = ()) -> Jobs:
+        """The product of all axes; the keys of a pair advance together and make one axis."""
+        return [
+            [*self.fixed, *itertools.chain.from_iterable(combination)]
+            for combination in itertools.product(*self._axes(pairs))
+        ]
+
+    def _axes(self, pairs: Sequence[Sequence[str]]) -> list[list[tuple[str, ...]]]:
+        paired = {key: tuple(pair) for pair in pairs for key in pair}
+        axes: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+        for key in self.swept:
+            keys = paired.get(key, (key,))
+            self._check(keys)
+            columns = [[f"{k}={value}" for value in self.swept[k]] for k in keys]
+            axes.setdefault(keys, list(zip(*columns, strict=True)))
+        for key in paired:
+            if key not in self.swept:
+                hint = nearest(key, self.swept)
+                raise _refused("is not swept, so it cannot be paired", key, hint)
+        return list(axes.values())
+
+    def _check(self, keys: tuple[str, ...]) -> None:
+        lengths = {k: len(self.swept[k]) for k in keys if k in self.swept}
+        if len(set(lengths.values())) > 1:
+            said = ", ".join(f"{k} has {n}" for k, n in lengths.items())
+            raise _refused(f"paired keys need equally many values: {said}", list(keys))
+        if missing := [k for k in keys if k not in self.swept]:
+            hint = nearest(missing[0], self.swept)
+            raise _refused("is not swept, so it cannot be paired", missing[0], hint)
+
+
+def pairs_of(value: Any) -> list[list[str]]:
+    """`zip=[a,b]` is one pair, `zip=[[a,b],[c,d]]` are two. Raises `UserError` for anything else."""
+    value = value or []
+    pairs = [value] if isinstance(value, list) and value and all(isinstance(v, str) for v in value) else value
+    ok = isinstance(pairs, list) and all(
+        isinstance(p, list) and len(p) > 1 and all(isinstance(k, str) for k in p) for p in pairs
+    )
+    keys = [k for p in pairs for k in p] if ok else []
+    if not ok or len(keys) != len(set(keys)):
+        raise _refused("must be a list of keys that go together, each once: zip=[optimizer,optimizer.lr]", value)
+    return pairs
+
+
+def _refused(wrong: str, value: Any, hint: str = "") -> UserError:
+    return UserError(wrong, key="zip", value=value, where="command line", hint=hint)

@@ -1,0 +1,163 @@
+"""A sweep at work: the jobs that are missing are trained in parallel, and each end is written down."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dlexp import journal, places, provenance
+from dlexp.config import Setup
+from dlexp.sweep.identity import run_key, sweep_id
+from dlexp.sweep.job import Job, Result, do, unobserved
+from dlexp.sweep.ledger import Entry, Ledger
+from dlexp.sweep.plan import Plan
+from dlexp.sweep.workers import Lost, Pool
+
+log = logging.getLogger("dlexp")
+
+Jobs = Sequence[tuple[Sequence[str], Setup]]
+
+
+def cores() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass
+class Session:
+    """What a command asks of its sweep, and what has become of it. Use it in a `with` block.
+
+    `entries` are the ends of the jobs asked for, in their order; `folder` is the sweep's, None before there is one.
+    """
+
+    command: str = "python -m dlexp -m"
+    dry_run: bool = False
+    retry_failed: bool = False
+    folder: Path | None = None
+    entries: list[Entry] = field(default_factory=list)
+    metrics: dict[str, dict[str, float]] = field(default_factory=dict)
+    trained: int = 0
+    _ledger: Ledger | None = None
+    _pool: Pool | None = None
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.close()
+
+    def conduct(self, jobs: Jobs, plan: Plan, *, n_jobs: int | None) -> list[Entry]:
+        """Train what is missing of these validated jobs; the entry of each, in order. May be called again with more.
+
+        Raises `UserError` where another command is at work on the same sweep.
+        """
+        keyed = self._distinct(jobs)
+        first = jobs[0][1]
+        self.folder = places.outputs() / "sweeps" / (first.sweep or sweep_id(plan.fixed, plan.swept))
+        if self.dry_run:
+            self._list(keyed)
+            return []
+        ledger = self._hold(plan, first)
+        missing = []
+        for key, (overrides, setup) in keyed.items():
+            name = folder_name(setup, key)
+            ledger.adopt(key, name, overrides)
+            if not ledger.is_done(key, retry_failed=self.retry_failed):
+                missing.append(Job(unobserved(setup), key, self.folder / "runs" / name, self.folder.name))
+        self._train(missing, ledger, already=len(keyed) - len(missing), n_jobs=n_jobs or cores())
+        entries = [ledger.entries[key] for key in keyed]
+        self.entries += entries
+        return entries
+
+    def _distinct(self, jobs: Jobs) -> dict[str, tuple[Sequence[str], Setup]]:
+        """Jobs by key; a job that repeats another is left out, with a warning."""
+        keyed: dict[str, tuple[Sequence[str], Setup]] = {}
+        for overrides, setup in jobs:
+            keyed.setdefault(run_key(setup.experiment), (overrides, setup))
+        if repeated := len(jobs) - len(keyed):
+            log.warning("%d of %d jobs repeat another one and are left out", repeated, len(jobs))
+        return keyed
+
+    def _hold(self, plan: Plan, first: Setup) -> Ledger:
+        assert self.folder is not None
+        if self._ledger is None:
+            self._ledger = self._stack.enter_context(Ledger(self.folder).held())
+        said = {
+            "id": self.folder.name,
+            "name": first.sweep,
+            "created_ms": int(Path(self.folder / "lock").stat().st_mtime * 1000),
+            "fixed": list(plan.fixed),
+            "axes": {key: list(values) for key, values in plan.swept.items()},
+            "command": self.command,
+        }
+        self._ledger.describe(said)
+        return self._ledger
+
+    def _train(self, jobs: Sequence[Job], ledger: Ledger, *, already: int, n_jobs: int) -> None:
+        from tqdm import tqdm
+
+        if not jobs:
+            return
+        if self._pool is None:
+            self._pool = self._stack.enter_context(Pool(min(n_jobs, len(jobs)), do))
+        counts: Counter[str] = Counter()
+        running: set[int] = set()
+        total = len(jobs) + already
+        with tqdm(total=total, initial=already, unit="run", file=sys.stderr, dynamic_ncols=True, leave=False) as bar:
+            for number, result in self._pool.do(jobs, running.add):
+                running.discard(number)
+                entry = self._entry(jobs[number], result)
+                ledger.write(entry)
+                counts[entry.status] += 1
+                self.trained += 1
+                failed = counts["FAILED"] + counts["KILLED"]
+                said = f"{len(running)} running, {failed} failed, {counts['DIVERGED']} diverged"
+                bar.set_postfix_str(said, refresh=False)
+                bar.update()
+
+    def _entry(self, job: Job, result: Result | Lost) -> Entry:
+        folder, said = f"runs/{job.folder.name}", tuple(job.setup.overrides)
+        if isinstance(result, Lost):
+            return Entry(job.key, "KILLED", folder, said, error=str(result))
+        self.metrics[job.key] = result.metrics
+        return Entry(job.key, result.status, folder, said, result.seconds, result.error)
+
+    def _list(self, keyed: dict[str, tuple[Sequence[str], Setup]]) -> None:
+        """Print the jobs, and which of them are done."""
+        assert self.folder is not None
+        ledger = Ledger(self.folder)
+        ledger.read()
+        done = {key: ledger.is_done(key, retry_failed=self.retry_failed) for key in keyed}
+        for key, (overrides, _) in keyed.items():
+            print(f"{'done' if done[key] else 'to do'}  {' '.join(overrides)}")
+        print(f"{len(keyed)} jobs, {sum(done.values())} done: {self.folder}")
+
+
+def folder_name(setup: Setup, key: str) -> str:
+    """A run folder's name in its sweep: told by its key, with words for people."""
+    return f"{key}-{journal.slug(provenance.run_name(setup.experiment))}"
+
+
+_current: list[Session] = []
+
+
+def current() -> Session:
+    """The session under way: Hydra makes its launcher itself, which finds here what the command asked for."""
+    return _current[-1]
+
+
+def enter(session: Session) -> ExitStack:
+    """Make a session the current one, until the stack is closed."""
+    stack = ExitStack()
+    _current.append(session)
+    stack.callback(_current.pop)
+    stack.enter_context(session)
+    return stack

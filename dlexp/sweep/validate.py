@@ -1,0 +1,72 @@
+"""From Hydra's configuration of a multirun to jobs that are known to be right, before the first of them starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from dlexp.config import Setup, build, explain, files_in_use
+from dlexp.errors import UserError
+from dlexp.provenance import one_blas_thread
+from dlexp.sweep.plan import Jobs, Plan, pairs_of
+
+
+def plan_of(config: DictConfig) -> Plan:
+    """What a multirun's configuration sweeps and what it fixes: `hydra.sweeper.params`, then the command line."""
+    sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
+    typed: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+    said = [*(f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()), *typed]
+    return Plan.of(OverridesParser.create().parse_overrides(said))
+
+
+def grid(config: DictConfig) -> Jobs:
+    """Every combination. Raises `UserError` where there are more than `max_jobs`, before one of them is made."""
+    plan = plan_of(config)
+    pairs = pairs_of(OmegaConf.to_container(config.zip) if OmegaConf.is_config(config.zip) else config.zip)
+    size = plan.size(pairs)
+    if size > config.max_jobs:
+        raise UserError(f"the sweep has {size:,} jobs; max_jobs={config.max_jobs} is the limit", key="max_jobs")
+    if not plan.swept:
+        raise UserError("-m sweeps, and nothing is swept: give a key several values, as in seed=0,1,2")
+    return plan.jobs(pairs)
+
+
+def jobs(
+    loader: Any, config: DictConfig, job_overrides: Jobs | Sequence[Sequence[str]]
+) -> list[tuple[list[str], Setup]]:
+    """Each job's overrides and setup. Raises the `UserError` of the first that is wrong.
+
+    Data are loaded and networks laid out once for every different combination of the parts that can be refused then.
+    """
+    made = []
+    tried: set[Any] = set()
+    for words in job_overrides:
+        overrides = list(words)
+        try:
+            cfg = loader.load_sweep_config(config, overrides)
+            files = files_in_use(cfg.hydra)
+            with open_dict(cfg):
+                del cfg["hydra"]
+            setup = build(cfg, overrides, files)
+        except Exception as e:
+            if said := explain(e, overrides):
+                raise said from None
+            raise
+        _try(setup, tried)
+        made.append((overrides, setup))
+    return made
+
+
+def _try(setup: Setup, tried: set[Any]) -> None:
+    e = setup.experiment
+    parts = (e.objective, e.data, e.model, e.normalization, e.regularizer, e.batch_size, e.early_stopping, e.dtype)
+    if parts not in tried:
+        tried.add(parts)
+        try:
+            with one_blas_thread():
+                e.trainer()
+        except UserError as error:
+            raise setup.placed(error) from None
