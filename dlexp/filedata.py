@@ -48,6 +48,9 @@ class FileData(Data):
     def source(self) -> str:
         return self.path
 
+    def files(self) -> list[Path]:
+        return [self._file()]
+
     def refused(self, wrong: str, *, key: str = "path", asked: str = "", known: Sequence[str] = ()) -> DataError:
         """The error to raise for this file; `known` are the names among which `asked` was looked for in vain."""
         names = ", ".join(known[:SHOWN]) + (f", … ({len(known)} in all)" if len(known) > SHOWN else "")

@@ -44,9 +44,11 @@ class IdxImages(Data):
     def source(self) -> str:
         return self.link if self.folder is None else self.folder
 
+    def files(self) -> list[Path]:
+        return [path for pair in self._pairs().values() for path in pair]
+
     def load(self, rng: Rng) -> tuple[Split, Split, Split]:
-        files = self._fetched() if self.folder is None else self._found(Path(self.folder).expanduser())
-        parts = {part: self._samples(*pair) for part, pair in files.items()}
+        parts = {part: self._samples(*pair) for part, pair in self._pairs().items()}
         if len(parts) == 2:
             train, validation, _ = three_way(parts["train"], round(len(parts["train"]) / 12), 0, rng)
             splits = train, validation, parts["t10k"]
@@ -58,6 +60,10 @@ class IdxImages(Data):
             log.warning("%s: there are only %s images; they are split %s", self.folder, PARTS[part], sizes)
         train, validation, test = (Split(s.x / np.float32(255), s.labels) for s in splits)
         return train, validation, test
+
+    def _pairs(self) -> dict[str, tuple[Path, Path]]:
+        """The images and the labels of each part."""
+        return self._fetched() if self.folder is None else self._found(Path(self.folder).expanduser())
 
     def _fetched(self) -> dict[str, tuple[Path, Path]]:
         advice = f"put the files into a folder and say data.folder=<folder> (files: {', '.join(self.sha256)})"

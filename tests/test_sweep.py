@@ -65,6 +65,17 @@ def test_sweeps_that_fix_other_things_or_sweep_other_keys_are_other_sweeps(in_tm
     assert len(list((in_tmp / "outputs" / "sweeps").iterdir())) == 3
 
 
+def test_changed_data_are_another_run(in_tmp, capsys):
+    rows = [f"{i % 7},{i % 5},{'ab'[i % 2]}" for i in range(120)]
+    (in_tmp / "t.csv").write_text("\n".join(["x,y,label", *rows]))
+    words = ("data=csv", "data.path=t.csv", "data.n_train=50", "batch_size=10", "seed=0,1")
+    assert sweep(*words) == 0
+    rows[0] = "3,3,a"
+    (in_tmp / "t.csv").write_text("\n".join(["x,y,label", *rows]))
+    assert sweep(*words) == 0
+    assert "2 finished; 2 trained now" in capsys.readouterr().out.splitlines()[-2]
+
+
 def test_a_sweep_can_have_a_name(in_tmp):
     assert sweep("seed=0,1", "sweep=mine") == 0
     assert (in_tmp / "outputs" / "sweeps" / "mine" / "ledger.jsonl").exists()

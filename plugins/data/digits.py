@@ -13,13 +13,17 @@ class Digits(Data):
     Source: Alpaydin & Kaynak (1998), https://doi.org/10.24432/C50P49
     """
 
-    def load(self, rng):
+    def files(self):
         from importlib.util import find_spec
         from pathlib import Path
 
         # Found without importing scikit-learn, which costs ten times as long as reading the file.
         package = Path(find_spec("sklearn").submodule_search_locations[0])
-        table = np.loadtxt(package / "datasets" / "data" / "digits.csv.gz", delimiter=",", dtype=np.float32)
+        return [package / "datasets" / "data" / "digits.csv.gz"]
+
+    def load(self, rng):
+        (file,) = self.files()
+        table = np.loadtxt(file, delimiter=",", dtype=np.float32)
         samples = Split(table[:, :64] / 16, table[:, 64].astype(np.int64))
         return three_way(samples, validation=180, test=360, rng=rng)
 
