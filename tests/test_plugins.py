@@ -1,10 +1,19 @@
-"""Every registered plugin keeps the promises of its kind."""
+"""Every registered plugin keeps the promises of its kind, and every file of the catalogue registers one."""
 
 from pathlib import Path
 
+from dlexp import plugins, registry
 from dlexp.conformance import parametrize_with_checks
+from dlexp.kinds import KINDS
 
 
 @parametrize_with_checks(references=Path(__file__).parent / "references")
 def test_plugin(plugin, check):
     check(plugin)
+
+
+def test_every_file_of_the_catalogue_registers_its_plugin():
+    for kind in KINDS:
+        files = {file.stem for file in (plugins.PLUGINS / kind).glob("[!_]*.py")}
+        assert files, kind
+        assert files <= {cls.name for cls in registry.every(kind)}, [plugins.broken(kind, name) for name in files]

@@ -45,14 +45,10 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-@cache
-def _catalogue() -> None:
-    discover()
-
-
+@cache  # looking for what is installed takes ten times as long as a tiny training
 def part(kind: str, name: str, **fields: Any) -> Any:
     """A plugin of the catalogue."""
-    _catalogue()  # once: looking for what is installed costs ten times as long as a tiny training
+    discover()
     return from_dict(kind, {"name": name, **fields})
 
 
@@ -91,6 +87,11 @@ def trained(p: Plugin, **settings: Any) -> Run:
     return run
 
 
+def _state() -> tuple[Any, ...]:
+    name, key, *rest = np.random.get_state()  # noqa: NPY002
+    return name, np.asarray(key).tobytes(), *rest
+
+
 @contextmanager
 def global_randomness() -> Iterator[list[str]]:
     """A list that names, at the end, each global generator that was used inside; they are put back."""
@@ -98,11 +99,11 @@ def global_randomness() -> Iterator[list[str]]:
     touched: list[str] = []
     np.random.set_state(np.random.RandomState(987654321).get_state())  # noqa: NPY002
     random.seed(987654321)
-    before, before_plain = repr(np.random.get_state(legacy=False)), random.getstate()  # noqa: NPY002
+    before, before_plain = _state(), random.getstate()
     try:
         yield touched
     finally:
-        if repr(np.random.get_state(legacy=False)) != before:  # noqa: NPY002
+        if _state() != before:
             touched.append("np.random")
         if random.getstate() != before_plain:
             touched.append("random")
