@@ -66,9 +66,9 @@ def test_sweeps_that_fix_other_things_or_sweep_other_keys_are_other_sweeps(in_tm
 
 
 def test_changed_data_are_another_run(in_tmp, capsys):
-    rows = [f"{i % 7},{i % 5},{'ab'[i % 2]}" for i in range(120)]
+    rows = [f"{i % 7},{i % 5},{'ab'[i % 2]}" for i in range(300)]
     (in_tmp / "t.csv").write_text("\n".join(["x,y,label", *rows]))
-    words = ("data=csv", "data.path=t.csv", "data.n_train=50", "batch_size=10", "seed=0,1")
+    words = ("data=csv", "data.path=t.csv", "batch_size=10", "seed=0,1")
     assert sweep(*words) == 0
     rows[0] = "3,3,a"
     (in_tmp / "t.csv").write_text("\n".join(["x,y,label", *rows]))
