@@ -123,6 +123,30 @@ def test_sending_again_adds_nothing_even_when_the_folder_has_forgotten(outputs, 
     assert mirrored(outputs, folder) == before
 
 
+def test_a_parameter_that_is_there_stays_as_it_is(outputs, make):
+    """MLflow lets none be changed; a later dlexp may write a value in other words."""
+    folder = make(net=False)
+    send(folder)
+    (folder / "mlflow.json").unlink()
+    told = json.loads((folder / "run.json").read_text())
+    told["params"] |= {"optimizer.lr": "1e-3", "new": 1}
+    (folder / "run.json").write_text(json.dumps(told))
+    assert send(folder) == 0
+    found = mirrored(outputs, folder)["params"]
+    assert (found["optimizer.lr"], found["new"]) == ("0.001", "1")
+
+
+def test_records_within_an_epoch_do_not_share_a_place(outputs, make):
+    steps = [(0, 0), (1, 12), (2, 24), (2, 30), (2, 30)]
+    metrics = [{"train/loss": float(i)} for i in range(4)] + [{"test/loss": 9.0}]
+    events = [event("record", epoch=e, step=t, metrics=m) for (e, t), m in zip(steps, metrics, strict=True)]
+    folder = make(events, net=False)
+    send(folder)
+    found = mirrored(outputs, folder)["metrics"]
+    assert [(step, value) for step, value, _ in found["train/loss"]] == [(i, float(i)) for i in range(4)]
+    assert [step for step, _, _ in found["test/loss"]] == [3]
+
+
 class Killed(BaseException):
     """Not an Exception: nothing may catch it, as nothing catches SIGKILL."""
 
