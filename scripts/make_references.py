@@ -128,6 +128,17 @@ def stacked(passes):
     return {name: torch.stack([p[name] for p in passes]) for name in passes[0]}
 
 
+def initializers():
+    """The standard deviations of torch.nn.init: Kaiming's of ReLU for He, of no activation for the chapter's Xavier."""
+    shapes = [(100, 30), (30, 100), (784, 50), (1, 10)]
+    for name, activation in (("he", "relu"), ("xavier", "linear")):
+        std = [nn.init.calculate_gain(activation) / fan_in**0.5 for fan_in, _ in shapes]
+        for (fan_in, fan_out), s in zip(shapes, std, strict=True):  # that this is what PyTorch draws by
+            drawn = nn.init.kaiming_normal_(torch.empty(1000 * fan_out, fan_in), nonlinearity=activation).std()
+            assert abs(drawn / s - 1) < 0.03
+        save(f"initializer/{name}", 1e-14, {"fields": {}}, shapes=shapes, std=std)
+
+
 def schedules():
     """The factors of torch.optim.lr_scheduler, where `total` is such that both cut the run at the same steps."""
     lr = torch.optim.lr_scheduler
@@ -198,6 +209,7 @@ def main():
     plugins.discover()
     optimizers()
     layers()
+    initializers()
     schedules()
     regularizers()
     losses()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import cast
 from unittest import SkipTest
 
 import numpy as np
 
 from dlexp.arrays import Array
+from dlexp.conformance import reference
 from dlexp.kinds import Initializer
 
 SHAPES = ((400, 300), (100, 1000), (1000, 60))  # fan_in, fan_out: from 60,000 to 120,000 numbers each
@@ -52,3 +55,10 @@ def check_has_mean_zero(p: Initializer) -> None:
         w = draw(p, *shape)
         allowed = 5 * w.std() / w.size**0.5
         assert abs(w.mean()) <= allowed, f"for {shape} the mean is {w.mean():.3g}, more than {allowed:.3g} from 0"
+
+
+def check_follows_reference(p: Initializer, references: Path | None) -> None:
+    for ref in reference.of(p, references):
+        q = cast("Initializer", ref.plugin)
+        found = [q.documented_std(int(fan_in), int(fan_out)) for fan_in, fan_out in ref["shapes"]]
+        ref.agrees(found, ref["std"], "the standard deviations")

@@ -8,6 +8,7 @@ optimizer: gradients (steps, …), lr (steps,), weights (steps + 1, …), the fi
 activation, normalization: x, y, dy, dx (steps, batch, features), one training pass each; for each array of the layer
     `start_<array>`, its value before the first; for each trainable one `d_<array>` (steps, …), its gradient; for each
     buffer `after_<array>` (steps, …), its value after the pass; eval_x and eval_y for evaluation after the last.
+initializer: shapes (k, 2), each fan_in and fan_out; the standard deviations std (k,).
 schedule: total (), factors (total,).
 regularizer: w (n,); value () and gradient (n,) of its penalty; lr () and shrunk (n,) for its shrinking.
 """
