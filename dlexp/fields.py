@@ -64,13 +64,23 @@ def each_positive(*default: int) -> Any:
     return _ranged(default, "must be numbers > 0", lambda v: all(n > 0 for n in v))
 
 
+_known_hints: dict[type, dict[str, Any]] = {}
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    """The types of a class's fields, read once."""
+    if cls not in _known_hints:
+        _known_hints[cls] = typing.get_type_hints(cls)
+    return _known_hints[cls]
+
+
 def check_fields(obj: Any) -> None:
     """Check every field of a dataclass against its type and range; lists become tuples, whole numbers floats.
 
     Raises `FieldError` with the field's name, its value and what is allowed. Only plain types are checked (numbers,
     words, truth values, tuples of them, and None); a field of any other type is left to its class.
     """
-    types_of = typing.get_type_hints(type(obj))
+    types_of = _hints(type(obj))
     for f in dataclasses.fields(obj):
         value = _converted(f.name, getattr(obj, f.name), types_of[f.name])
         if value is not getattr(obj, f.name):

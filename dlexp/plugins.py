@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import traceback
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -48,8 +49,17 @@ def discover() -> None:
                 if file not in _loaded:
                     _loaded.add(file)
                     _load(kind, file)
+    _load_installed()
+
+
+@cache
+def _load_installed() -> None:
+    """Plugins of installed packages, once: looking through all packages takes its time."""
     for point in entry_points(group="dlexp.plugins"):
-        point.load()
+        try:
+            point.load()
+        except (Exception, SystemExit) as e:
+            log.warning("plugin %s left out: %s: %s", point.value, type(e).__name__, e)
 
 
 def broken(kind: str, name: str) -> PluginError | None:

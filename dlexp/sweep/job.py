@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,26 +24,40 @@ class Job:
 
 @dataclass(frozen=True)
 class Result:
-    """How a job ended, with its latest metrics."""
+    """How a job ended, what it cost its worker (CPU seconds; the worker's peak memory in MB), its latest metrics."""
 
     status: str
     seconds: float
+    cpu_seconds: float
+    peak_mb: float
     error: str | None
     metrics: dict[str, float]
 
 
 def do(job: Job) -> Result:
     """Train it. Whatever goes wrong is in the result."""
-    began = time.monotonic()
+    began, cpu = time.monotonic(), time.process_time()
+    metrics: dict[str, float] = {}
+    error: BaseException | None = None
     try:
-        run = lifecycle.perform(
-            job.setup, place=lifecycle.Place(job.folder, job.key, {"dlexp.sweep": job.sweep}, alone=False)
-        )
+        place = lifecycle.Place(job.folder, job.key, {"dlexp.sweep": job.sweep}, alone=False)
+        run = lifecycle.perform(job.setup, place=place)
+        status, error, metrics = run.status, run.error, run.metrics
     except Exception as e:
-        return Result("FAILED", time.monotonic() - began, f"{type(e).__name__}: {e}", {})
-    finite = {name: value for name, value in run.metrics.items() if math.isfinite(value)}
-    error = f"{type(run.error).__name__}: {run.error}" if run.error else None
-    return Result(run.status, time.monotonic() - began, error, finite)
+        status, error = "FAILED", e
+    finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
+    said = f"{type(error).__name__}: {error}" if error else None
+    return Result(status, time.monotonic() - began, time.process_time() - cpu, _peak_mb(), said, finite)
+
+
+def _peak_mb() -> float:
+    """The most memory this process ever had; 0 where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
 def unobserved(setup: Setup) -> Setup:

@@ -32,13 +32,15 @@ RESULTS = ("FINISHED", "DIVERGED")  # how a run can end that need not be trained
 
 @dataclass(frozen=True)
 class Entry:
-    """How one run ended; `folder` is relative to the sweep's, `seconds` is what it took."""
+    """How one run ended; `folder` is relative to the sweep's, the rest is what it took."""
 
     key: str
     status: str
     folder: str
     overrides: Sequence[str] = ()
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_mb: float = 0.0
     error: str | None = None
     time_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
 
@@ -126,6 +128,6 @@ class Ledger:
             events = []
         end = events[-1] if events else {}
         if key not in self.entries and end.get("event") == "finish" and end["status"] in RESULTS:
-            self.write(Entry(key, end["status"], f"runs/{name}", tuple(overrides), end["elapsed"], end["error"]))
+            self.write(Entry(key, end["status"], f"runs/{name}", tuple(overrides), end["elapsed"], error=end["error"]))
         elif not self.is_done(key, retry_failed=True):
             shutil.rmtree(place)

@@ -128,7 +128,8 @@ class Session:
         if isinstance(result, Lost):
             return Entry(job.key, "KILLED", folder, said, error=str(result))
         self.metrics[job.key] = result.metrics
-        return Entry(job.key, result.status, folder, said, result.seconds, result.error)
+        cost = (round(result.seconds, 3), round(result.cpu_seconds, 3), round(result.peak_mb, 1))
+        return Entry(job.key, result.status, folder, said, *cost, error=result.error)
 
     def _list(self, keyed: dict[str, tuple[Sequence[str], Setup]]) -> None:
         """Print the jobs, and which of them are done."""
