@@ -66,6 +66,7 @@ def plugin(name: str) -> Callable[[type[P]], type[P]]:
         made = cast("type[P]", dataclasses.dataclass(frozen=True, kw_only=True)(cls))
         made.__doc__ = doc  # dataclass writes a signature where there is no docstring: that is no documentation
         made.name = name
+        _check_bases(made)
         taken = _registry.setdefault(made.kind, {}).setdefault(name, made)
         if taken is not made:
             raise PluginError(
@@ -74,6 +75,16 @@ def plugin(name: str) -> Callable[[type[P]], type[P]]:
         return made
 
     return register
+
+
+def _check_bases(cls: type[Plugin]) -> None:
+    """A field in a base class that is no dataclass would be no hyper-parameter at all: refuse it."""
+    for base in cls.__mro__:
+        for name, value in vars(base).items():
+            if isinstance(value, dataclasses.Field):
+                who = base.__name__
+                wrong = f"{who}.{name} is no field: decorate {who} as @dataclass(frozen=True, kw_only=True)"
+                raise PluginError(wrong, key=cls.kind, value=cls.name)
 
 
 def unregister(cls: type[Plugin]) -> None:
