@@ -70,6 +70,8 @@ def test_the_same_network_gives_the_same_bytes_and_leaves_no_other_file(tmp_path
     for name in ("a", "b"):
         serving.save_network(tmp_path / name, network())
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    with zipfile.ZipFile(tmp_path / "a") as archive:
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}  # not the time of day
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"]
 
 
@@ -143,6 +145,12 @@ def test_arrays_of_another_type_are_refused_and_objects_never_loaded(saved, tmp_
     np.save(tmp_path / "o.npy", np.array([print], dtype=object), allow_pickle=True)
     rewritten(saved, **{"dense1.W.npy": (tmp_path / "o.npy").read_bytes()})
     assert "dense1.W is not the float32 array" in refused(saved)
+
+
+def test_bytes_behind_an_array_are_refused(saved):
+    with zipfile.ZipFile(saved) as archive:
+        whole = archive.read("dense1.W.npy")
+    assert "dense1.W is not" in refused(rewritten(saved, **{"dense1.W.npy": whole + b"more"}))
 
 
 def test_an_unknown_plugin_is_named_with_the_place_to_look_for_it(saved):

@@ -26,7 +26,7 @@ def rows(outputs, query):
         return store.execute(query).fetchall()
 
 
-def until(true, seconds=60):
+def until(true, seconds=300):
     """Wait for something that is going to happen."""
     end = time.monotonic() + seconds
     while not true():
@@ -60,7 +60,7 @@ def test_a_live_run_is_followed_a_killed_sender_replaced_and_a_killed_writer_not
     until(lambda: state.load(tmp_path / "run").sent >= 5)
     book._file.close()
     book._lock.release()  # as the system does for a writer that was killed
-    outcome = second.wait(60)
+    outcome = second.wait(300)
     assert outcome.complete, (tmp_path / "run" / tracking.LOG).read_text()
     assert second.process.returncode == 0
     assert rows(tmp_path, SQL) == [(i, float(i)) for i in range(4)]
@@ -90,7 +90,7 @@ def test_a_sender_that_cannot_be_started_raises_nothing(tmp_path):
 
 def test_a_sender_ends_itself_when_its_folder_is_gone(tmp_path):
     (tmp_path / "run").mkdir()
-    outcome = tracking.start([tmp_path / "run"]).wait(60)
+    outcome = tracking.start([tmp_path / "run"]).wait(300)
     assert not outcome.complete
     assert "\n" not in str(outcome)
     assert "the journal cannot be read" in str(outcome)
@@ -113,7 +113,10 @@ def test_sync_finds_runs_and_no_copies_of_their_descriptions(in_tmp, capsys, mon
     assert sync.main([]) == 0
     assert "sending 2 runs" in capsys.readouterr().out
     assert rows(outputs, "select name, start_time from runs") == [("adam he dropout s0", BEGAN)] * 2
-    assert sync.main([str(runs[0])]) == 0
+    with journal.FileLock(runs[1] / "lock"):
+        assert sync.main([]) == 0
+    assert "1 run under way" in (said := capsys.readouterr().out)
+    assert "sending 1 run " in said
     assert rows(outputs, "select count(*) from runs") == [(2,)]
 
 
@@ -159,7 +162,7 @@ def test_a_server_that_does_not_start_is_said_with_its_log(in_tmp, monkeypatch, 
 
 def test_the_server_ends_with_all_its_children(monkeypatch):
     monkeypatch.setattr(ui, "GRACE", 0.5)
-    command = ["sh", "-c", "sleep 300 & trap '' TERM; echo $!; sleep 300"]
+    command = ["sh", "-c", "trap '' TERM; sleep 300 & echo $!; sleep 300"]
     read, write = os.pipe()
     with ui._running(command, dict(os.environ), write) as server:
         child = int(os.read(read, 20))

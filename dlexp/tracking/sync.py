@@ -32,9 +32,12 @@ def main(words: Sequence[str]) -> int:
     for folder in asked:
         if not (folder / journal.EVENTS).is_file():
             raise UserError(f"there is no run in {folder}", key="sync", where="command line")
-    folders = [f for f in asked or runs(places.outputs()) if is_tracked(f)]
+    tracked = [f for f in asked or runs(places.outputs()) if is_tracked(f)]
+    folders = [f for f in tracked if not journal.is_alive(f)]
+    if live := len(tracked) - len(folders):
+        print(f"{live} run{'s' if live > 1 else ''} under way: left to the sender beside it")
     if not folders:
-        print(f"nothing to send: no runs for MLflow under {places.outputs()}")
+        print("nothing to send" if tracked else f"nothing to send: no runs for MLflow under {places.outputs()}")
         return 0
     print(f"sending {len(folders)} run{'s' if len(folders) > 1 else ''} …", flush=True)
     outcome = start(folders).wait()
