@@ -28,16 +28,6 @@ def check_can_be_built_from_its_defaults(p: Plugin | type[Plugin]) -> None:
         raise AssertionError(f"{cls.__name__}() raises {type(e).__name__}: {e}; give each field a valid default") from e
 
 
-def check_has_every_field_it_names(p: Plugin) -> None:
-    stray = [
-        f"{cls.__name__}.{name}"
-        for cls in type(p).__mro__
-        for name, value in vars(cls).items()
-        if isinstance(value, dataclasses.Field)
-    ]
-    assert not stray, f"{', '.join(stray)} is no field: decorate that base with @dataclass(frozen=True, kw_only=True)"
-
-
 def check_documented(p: Plugin) -> None:
     first = (inspect.getdoc(type(p)) or "").split("\n")[0]
     own = type(p).__dict__.get("__doc__")

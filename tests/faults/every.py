@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from dlexp import FieldError, positive
+from dlexp import FieldError
 from faults import RANDOM, Plain, wrong
 
 
@@ -15,14 +15,6 @@ class Needy(Plain):
 
     def __post_init__(self):
         super().__post_init__()
-
-
-class Undecorated(Plain):
-    power: float = positive(2.0)
-
-
-@wrong("has_every_field_it_names")
-class Inherited(Undecorated): ...
 
 
 @wrong("documented", doc=None, also="names_its_source")
