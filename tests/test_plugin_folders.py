@@ -72,26 +72,30 @@ def test_of_two_files_of_one_name_neither_is_taken_for_the_other(in_tmp):
     assert str(in_tmp / "b") in chosen.stderr
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("raise RuntimeError('no')", "bad.py:1: RuntimeError: no"),
-        ("import sys\nsys.exit(3)", "bad.py:2: SystemExit: 3"),
-        ("def f(:\n", "bad.py:1: SyntaxError"),
-        (LION.replace("{name}", "adam").replace("{cls}", "Adam"), "is already registered by"),
-        ("x = 1", "registers no optimizer called bad"),
-        (LION.replace("{name}", "good").replace("{cls}", "Good"), "registers no optimizer called bad"),
-    ],
-)
-def test_a_plugin_that_misbehaves_is_named_with_file_and_line_and_the_others_work(text, said, in_tmp):
-    write(in_tmp / "plugins", name="bad", text=text)
+BAD = {
+    "raises": ("raise RuntimeError('no')", "raises.py:1: RuntimeError: no"),
+    "exits": ("import sys\nsys.exit(3)", "exits.py:2: SystemExit: 3"),
+    "garbled": ("def f(:\n", "garbled.py:1: SyntaxError"),
+    "clashes": (LION.replace("{name}", "adam").replace("{cls}", "Adam"), "is already registered by"),
+    "empty": ("x = 1", "registers no optimizer called empty"),
+    "misnamed": (LION.replace("{name}", "good").replace("{cls}", "Good"), "registers no optimizer called misnamed"),
+}
+
+
+def test_plugins_that_misbehave_are_named_with_file_and_line_and_the_others_work(in_tmp):
+    for name, (text, _) in BAD.items():
+        write(in_tmp / "plugins", name=name, text=text)
     shown = dlexp("--cfg", "job", "optimizer=sgd", cwd=in_tmp)
     assert shown.returncode == 0
-    assert said in shown.stderr
     assert "Traceback" not in shown.stderr
-    chosen = dlexp("optimizer=bad", cwd=in_tmp)
-    assert chosen.returncode == 2
-    assert "dlexp: error: optimizer=bad (command line): cannot be loaded" in chosen.stderr
+    for name, (_, said) in BAD.items():
+        (line,) = [line for line in shown.stderr.splitlines() if f"plugin optimizer/{name} left out" in line]
+        assert said in line
+    again = "from dlexp.cli import main; print([main([f'optimizer={name}']) for name in " + repr(list(BAD)) + "])"
+    chosen = subprocess.run([sys.executable, "-c", again], cwd=in_tmp, capture_output=True, text=True)
+    assert chosen.stdout.strip() == str([2] * len(BAD))
+    for name in BAD:
+        assert f"dlexp: error: optimizer={name} (command line): cannot be loaded" in chosen.stderr
 
 
 def test_python_files_in_a_plugins_folder_of_somebody_else_are_left_alone(in_tmp):
