@@ -1,0 +1,124 @@
+"""From a sweep's runs to an answer that a careful referee would accept: tables, figures, one page.
+
+    report = make([Path("outputs/sweeps/optimizers")])
+    print(report.text)
+
+Reads run folders and ledgers, trains nothing, changes no run. The same runs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dlexp import journal, places
+from dlexp.errors import UserError
+
+METRIC = "test/accuracy"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was made: text for a terminal and as Markdown, the page, the figures, the numbers (as in report.json)."""
+
+    text: str
+    markdown: str
+    folder: Path
+    html: Path
+    figures: tuple[Path, ...]
+    data: Mapping[str, Any]
+
+
+def make(
+    sweeps: Sequence[Path],
+    *,
+    metric: str | None = None,
+    tuned: bool = False,
+    target: float | None = None,
+    margin: float | None = None,
+    better: str | None = None,
+    out: Path | None = None,
+) -> Report:
+    """Compare the runs of some sweeps and write the report into `out`.
+
+    `metric` is test/accuracy, or else test/loss, or else train/loss, whichever was measured; `better` ("high", "low")
+    is needed for a metric that is neither accuracy nor loss. `tuned` compares each method at its best hyper-parameters.
+    `target` is a value of the validation metric, `margin` the largest difference that does not matter. `out` is, for
+    one sweep, its folder's `report` (`report-tuned`), for several a folder under outputs/reports. Raises `UserError`.
+    """
+    import json
+
+    from dlexp.report import files, markdown, page, runs, sections, terminal
+
+    read = [runs.read(folder) for folder in dict.fromkeys(Path(s) for s in sweeps)]
+    if not any(sweep.runs for sweep in read):
+        raise UserError("no run has ended yet, so there is nothing to report", key=", ".join(s.id for s in read))
+    folder = out or _home([s.folder for s in read], [s.id for s in read], tuned)
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    repeat = _command([s.label for s in read], metric, tuned, target, margin, better)
+    found = findings(read, folder / "figures", repeat, metric, tuned, target, margin, better)
+    for stale in {*(folder / "figures").glob("*.png")} - {p.path for p in found.pictures}:
+        stale.unlink()
+    texts = dict(files.written(found))
+    html = folder / "report.html"
+    texts["report.html"] = page.render(found.title, found.subtitle, sections.page(found))
+    for name, text in texts.items():
+        journal.write_atomically(folder / name, text)
+    told = terminal.render(sections.terminal(found, _near(html)))
+    noted = markdown.render(sections.terminal(found, None))
+    return Report(told, noted, folder, html, tuple(p.path for p in found.pictures), json.loads(texts["report.json"]))
+
+
+def findings(
+    read: Sequence[Any], figures: Path, repeat: str, metric: str | None, tuned: bool, target: float | None,
+    margin: float | None, better: str | None,
+) -> Any:  # fmt: skip
+    """The comparison of sweeps that were read, with its figures drawn."""
+    from dlexp.report import measure, plots, table, tuned as tuning
+    from dlexp.report.compare import compare
+    from dlexp.report.sections import Findings
+
+    arranged = table.arrange(read)
+    chosen = measure.choose(arranged, metric, better)
+    if not tuned:
+        main = compare(arranged, chosen, target=target, margin=margin)
+        return Findings(read, arranged, main, None, plots.draw(main, figures), repeat)
+    best = tuning.tune(arranged, chosen, read, target=target, margin=margin)
+    return Findings(read, arranged, best.tuned, best, plots.draw_tuned(best, figures), repeat)
+
+
+def _home(folders: Sequence[Path], ids: Sequence[str], tuned: bool) -> Path:
+    from dlexp.report.words import slug
+
+    name = "report-tuned" if tuned else "report"
+    if len(folders) == 1:
+        return folders[0] / name
+    return places.outputs() / f"{name}s" / slug("-".join(ids))[:100]
+
+
+def _command(names: Sequence[str], *options: object) -> str:
+    flags = ("--metric", "--tuned", "--target", "--margin", "--better")
+    said = [w for flag, x in zip(flags, options, strict=True) if x not in (None, False)
+            for w in ([flag] if x is True else [flag, str(x)])]  # fmt: skip
+    return shlex.join(["python", "-m", "dlexp", "report", *names, *said])
+
+
+def _near(path: Path) -> Path:
+    """A path as short as it can be said from here."""
+    try:
+        return path.absolute().relative_to(Path.cwd())
+    except ValueError:
+        return path
+
+
+def main(words: list[str]) -> int:
+    """`python -m dlexp report …`."""
+    from dlexp.report import command
+
+    return command.main(words)
+
+
+__all__ = ["METRIC", "Report", "main", "make"]

@@ -1,0 +1,127 @@
+"""What a referee would ask before believing a comparison, as sentences; none is left out because it is inconvenient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from dlexp.report import paired, words
+from dlexp.report.compare import Comparison
+from dlexp.report.runs import Run
+from dlexp.report.table import Table
+
+SAME = {  # tags that should be equal in all runs of a comparison
+    "dlexp.version.dlexp": "versions of dlexp",
+    "dlexp.git.commit": "commits",
+    "dlexp.version.numpy": "versions of NumPy",
+    "dlexp.numerics.digest": "kinds of arithmetic (numerics fingerprints)",
+}
+
+
+def warnings(c: Comparison) -> list[str]:
+    """Everything that limits what this comparison can say."""
+    return [*_power(c), *_gaps(c), *_diverged(c), *_fairness(c), *c.table.notes]
+
+
+def _power(c: Comparison) -> Iterator[str]:
+    low, high = c.n
+    if c.seedless:
+        yield (
+            "The seed changes nothing here: all runs of a group measured the same numbers. Repeating them is no "
+            "evidence, so there are no tests; every difference is exact for this one task."
+        )
+        return
+    if not c.pairs:
+        return
+    tests = len(c.pairs)
+    n = f"{low}" if low == high else f"{low} to {high}"
+    if low < paired.FEWEST:
+        yield (
+            f"n = {n} paired seeds: no verdict below {paired.FEWEST}, since with {low} the smallest possible "
+            f"two-sided p is {words.probability(paired.smallest_p(low))}. Add seeds: the same command with "
+            "'seed=range(10)'."
+        )
+    elif paired.smallest_p(low) * tests > paired.ALPHA:
+        yield (
+            f"With n = {n} paired seeds and {tests} planned comparisons no single difference can be significant: the "
+            f"smallest p is 2/2^{low} = {words.probability(paired.smallest_p(low))}, times {tests} is more than .05. "
+            f"{paired.seeds_needed(tests)} seeds, or fewer comparisons, could decide."
+        )
+    if c.alone:
+        yield (
+            f"Along {words.listed(c.alone)} nothing is compared: no two groups with results differ in that alone. "
+            "--tuned compares each method at its best setting."
+        )
+
+
+def _gaps(c: Comparison) -> Iterator[str]:
+    lost = [run for _, _, run in c.table.runs() if not run.observed] + list(c.table.unplaced)
+    if lost:
+        kinds = sorted({run.status for run in lost})
+        counts = words.listed([f"{sum(r.status == kind for r in lost)} {kind}" for kind in kinds])
+        yield (
+            f"{words.many(len(lost), 'run')} without a result ({counts}), listed below. They are missing, not counted "
+            "as bad: a seed that lacks a run on either side is left out of that comparison."
+        )
+    unstarted = sum(s.expected - len(c.table.groups[s.group]) for s in c.summaries)
+    if unstarted:
+        what = words.many(unstarted, "combination")
+        yield f"{what} of group and seed not run yet: the groups do not all have the same seeds."
+    mute = sum(
+        run.status == "FINISHED" and c.measure.metric not in run.final for _, _, run in c.table.runs()
+    )  # fmt: skip
+    if mute:
+        yield f"{words.many(mute, 'finished run')} did not measure {c.measure.metric}."
+
+
+def _diverged(c: Comparison) -> Iterator[str]:
+    if c.measure.metric not in {m for _, _, run in c.table.runs() for m in run.final}:
+        yield f"No run has measured {c.measure.metric}."
+    diverged = sum(s.diverged for s in c.summaries)
+    if diverged and not c.capped:
+        yield f"{words.many(diverged, 'run')} diverged and counted as {c.measure.metric} = 0, the worst there is."
+    elif c.capped:
+        yield (
+            f"{words.many(diverged, 'run')} diverged and counted as infinitely bad in means and medians of groups. "
+            "In paired differences, which must be finite, each stands for the worst value that any run ended with "
+            f"({words.number(c.measure.cap, c.measure.metric)}): a difference to a diverged run is at least as large "
+            "as it is shown."
+        )
+
+
+def _fairness(c: Comparison) -> Iterator[str]:
+    for axis in c.table.axes:
+        others = sorted({k for f in axis.follows.values() for k in f if not k.startswith(axis.key + ".")})
+        for key in others:
+            shown = words.listed([f"{axis.name(x)}: {words.value(axis.follows[x][key])}" for x in axis.levels])
+            yield f"{axis.key} does not vary alone: {key} goes with it ({shown}), and the two cannot be told apart."
+    choices = sorted({p.axis for p in c.pairs} - {axis.key for axis in c.table.axes if axis.tunable})
+    tunable = [axis.key for axis in c.table.axes if axis.tunable]
+    if choices and tunable:
+        yield (
+            f"The comparisons of {words.listed(choices)} are averages over the values of {words.listed(tunable)} that "
+            "were swept, good and bad. --tuned compares each at its best value instead."
+        )
+    runs = [run for _, _, run in c.table.runs() if run.observed]
+    for tag, what in SAME.items():
+        seen = sorted({run.tags[tag] for run in runs if tag in run.tags})
+        if len(seen) > 1:
+            yield (
+                f"The runs were made with {len(seen)} {what} ({words.listed([words.plain(s)[:12] for s in seen], 4)}): "
+                "a difference may come from that."
+            )
+    torn = _torn(c.table)
+    if torn:
+        yield f"Not truly paired: for seed {words.listed([str(s) for s in torn], 6)} the groups met different data."
+
+
+def _torn(table: Table) -> list[int]:
+    """Seeds for which groups with the same data settings have data of different SHA-256."""
+    seen: dict[tuple[object, ...], set[str]] = {}
+    for _, seed, run in table.runs():
+        if run.dataset and run.observed:
+            seen.setdefault((seed, *_data(run)), set()).add(str(run.dataset.get("sha256")))
+    return sorted({int(str(key[0])) for key, digests in seen.items() if len(digests) > 1})
+
+
+def _data(run: Run) -> Sequence[str]:
+    return [f"{k}={words.token(v)}" for k, v in sorted(run.params.items()) if k == "data" or k.startswith("data.")]

@@ -1,0 +1,38 @@
+"""The short form of a report as Markdown, for a page that shows such: MLflow's description of a run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from dlexp.report.blocks import Block, Code, Facts, Grid, Heading, Shown, Words
+from dlexp.report.words import plain
+
+
+def render(blocks: Sequence[Block]) -> str:
+    """The blocks as Markdown."""
+    return "\n".join(line for block in blocks for line in _lines(block)) + "\n"
+
+
+def _lines(block: Block) -> Iterator[str]:
+    match block:
+        case Heading(text):
+            yield f"\n## {_safe(text)}\n"
+        case Words(text, kind):
+            yield f"> {_safe(text)}\n" if kind == "warning" else f"{_safe(text)}\n"
+        case Grid(header, rows, align, caption):
+            yield f"| {' | '.join(map(_safe, header))} |"
+            yield f"|{'|'.join('---:' if a == 'r' else '---' for a in align)}|"
+            yield from (f"| {' | '.join(map(_safe, row))} |" for row in rows)
+            yield f"\n{_safe(caption)}\n"
+        case Facts(items):
+            yield from (f"- **{_safe(term)}**: {_safe(text)}" for term, text, _ in items)
+        case Shown(picture):
+            yield f"*{_safe(picture.caption)}*\n"
+        case Code(lines):
+            yield from (f"    {plain(line)}" for line in lines)
+
+
+def _safe(text: str) -> str:
+    """Text without marks that Markdown, or HTML inside it, would take for its own."""
+    return re.sub(r"([\\`*_\[\]|#~])", r"\\\1", plain(text)).replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,185 @@
+"""Which number of a run is compared, which way is better, and what a diverged run counts as."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dlexp.errors import UserError, nearest
+from dlexp.report.runs import Curve, Run
+from dlexp.report.statistics import Floats
+from dlexp.report.table import Table, Tokens
+
+USUAL = ("test/accuracy", "test/loss", "train/loss")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A metric: `high` says whether more is better; `worst` is what a diverged run counts as.
+
+    The worst accuracy is 0, the worst of anything else infinite. `cap` is the worst value that any run of the report
+    measured at its end: where differences must be finite, it stands for the infinite.
+    """
+
+    metric: str
+    high: bool
+    cap: float = math.nan
+
+    @property
+    def worst(self) -> float:
+        """What a diverged run counts as."""
+        if self.high:
+            return 0.0 if self.metric.endswith("accuracy") else -math.inf
+        return math.inf
+
+    @property
+    def sign(self) -> int:
+        """+1 where more is better, else −1."""
+        return 1 if self.high else -1
+
+    @property
+    def unit(self) -> str:
+        """The metric with its unit, for an axis."""
+        split, _, what = self.metric.rpartition("/")
+        spoken = {"test": "test", "val": "validation", "train": "training"}.get(split, split)
+        units = {"accuracy": "accuracy (share correct)", "loss": "loss (nats)" if split != "" else "loss"}
+        return f"{spoken} {units.get(what, what)}".strip()
+
+    def of(self, run: Run) -> float | None:
+        """A run's value; None where there is none, for a run that is no result or measured no such thing."""
+        if run.status == "DIVERGED":
+            return self.worst
+        if run.status != "FINISHED" or self.metric not in run.final:
+            return None
+        value = run.final[self.metric]
+        return value if math.isfinite(value) else self.worst
+
+    def values(self, runs: Mapping[int, Run]) -> dict[int, float]:
+        """The values of a group by seed, those that there are."""
+        found = {seed: self.of(run) for seed, run in sorted(runs.items())}
+        return {seed: value for seed, value in found.items() if value is not None}
+
+    def bounded(self, x: float) -> float:
+        """A finite value: the cap for an infinite one."""
+        return x if math.isfinite(x) else self.cap
+
+
+def choose(table: Table, metric: str | None = None, better: str | None = None) -> Measure:
+    """The metric asked for, or the first usual one that was measured. Raises `UserError` if there is no such metric.
+
+    More is better for an accuracy and less for a loss; for anything else `better` ("high" or "low") must say.
+    """
+    known = sorted({name for _, _, run in table.runs() for name in run.final})
+    if metric is None:
+        metric = next((name for name in USUAL if name in known), USUAL[0])
+    elif metric not in known:
+        raise UserError(
+            "no run has measured that",
+            key="metric",
+            value=metric,
+            allowed=", ".join(known),
+            hint=nearest(metric, known),
+        )
+    return capped(table, metric, direction(metric, better))
+
+
+def direction(metric: str, better: str | None) -> bool:
+    """Whether more is better."""
+    if better is not None:
+        return better == "high"
+    what = metric.rsplit("/", 1)[-1]
+    if what in ("accuracy", "loss", "objective", "distance"):
+        return what == "accuracy"
+    raise UserError(f"is more of it better, or less? Say --better high, or --better low, with --metric {metric}",
+                    key="metric", value=metric)  # fmt: skip
+
+
+def capped(table: Table, metric: str, high: bool) -> Measure:
+    """A measure whose cap is the worst value at the end of any run of the table."""
+    plain = Measure(metric, high)
+    ends = [value for _, _, run in table.runs() if (value := plain.of(run)) is not None and math.isfinite(value)]
+    return Measure(metric, high, (min if high else max)(ends, default=math.nan))
+
+
+def watched(table: Table, measure: Measure) -> Measure:
+    """The metric to choose by and to draw curves of: on the validation split, or on the training split without one."""
+    known = {name for _, _, run in table.runs() for name in run.curves}
+    what = measure.metric.rsplit("/", 1)[-1]
+    split = next((s for s in ("val", "train") if f"{s}/{what}" in known), None)
+    name = f"{split}/{what}" if split else measure.metric
+    return capped(table, name, measure.high)
+
+
+def per_epoch(table: Table) -> bool:
+    """Whether curves are drawn against epochs; against steps where an epoch is a step, or none was completed."""
+    lengths = {run.epoch_steps for _, _, run in table.runs() if run.observed and run.steps}
+    return bool(lengths - {None, 1}) and None not in lengths
+
+
+def places(run: Run, curve: Curve, epochs: bool) -> list[float]:
+    """Where the points of a curve stand: in epochs, fractions for a record in the middle of one, or in steps."""
+    return [step / (run.epoch_steps or 1) for step in curve.steps] if epochs else [float(s) for s in curve.steps]
+
+
+def grid(table: Table, measure: Measure, epochs: bool) -> Floats:
+    """All places at which any run measured a metric, in order."""
+    found = [places(run, curve, epochs) for _, _, run in table.runs() if (curve := run.curves.get(measure.metric))]
+    return np.unique(np.concatenate([np.empty(0), *map(np.array, found)]))
+
+
+def curves(table: Table, group: Tokens, measure: Measure, epochs: bool, whole: Floats) -> tuple[Floats, Floats]:
+    """A group's learning curves on a common axis: x (k,), and values (k, n seeds).
+
+    A run that stopped early keeps its last value; after it diverged a run counts as worst, to the end of `whole`, the
+    places at which other groups were measured.
+    """
+    found: list[tuple[Run, Floats, Floats]] = []
+    for _, run in sorted(table.groups[group].items()):
+        curve = run.curves.get(measure.metric)
+        if run.observed and curve and curve.steps:
+            y = np.array(curve.values)
+            y[~np.isfinite(y)] = measure.worst
+            found.append((run, np.array(places(run, curve, epochs)), y))
+    if not found:
+        return np.empty(0), np.empty((0, 0))
+    lost = any(run.status == "DIVERGED" for run, _, _ in found)
+    x = np.unique(np.concatenate([*([whole] if lost else []), *(places for _, places, _ in found)]))
+    columns = [_on(x, run, at, y, measure) for run, at, y in found]
+    return x, np.stack(columns, axis=1)
+
+
+def _on(x: Floats, run: Run, at: Floats, y: Floats, measure: Measure) -> Floats:
+    """A curve at the points x: between its own points the value before, as it was known then."""
+    values = y[np.maximum(np.searchsorted(at, x + 1e-9) - 1, 0)]
+    if run.status == "DIVERGED":
+        values[x > at[-1] + 1e-9] = measure.worst
+    return values
+
+
+def time_to(run: Run, measure: Measure, target: float, epochs: bool) -> float:
+    """The first epoch (or step) at which a run's metric was at least as good as the target; infinite if it never was.
+
+    A run that diverged later has missed it.
+    """
+    curve = run.curves.get(measure.metric)
+    if run.status != "FINISHED" or curve is None:
+        return math.inf
+    reached = (x for x, y in zip(places(run, curve, epochs), curve.values, strict=True)
+               if measure.sign * y >= measure.sign * target)  # fmt: skip
+    return next(reached, math.inf)
+
+
+def seedless(table: Table) -> bool:
+    """Whether seeds change nothing: every group of two or more finished runs measured the same thing in each."""
+    several = [
+        [run for run in runs.values() if run.status == "FINISHED"] for runs in table.groups.values()
+    ]  # fmt: skip
+    several = [runs for runs in several if len(runs) > 1]
+    return bool(several) and all(_same(runs) for runs in several)
+
+
+def _same(runs: Sequence[Run]) -> bool:
+    return all(run.curves == runs[0].curves for run in runs[1:])

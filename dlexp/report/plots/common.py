@@ -1,0 +1,117 @@
+"""What every figure of a report shares: its words, the looks of an axis's levels, a legend above the panels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dlexp import figures
+from dlexp.report import paired, words
+from dlexp.report.compare import Comparison, Summary
+from dlexp.report.measure import Measure
+from dlexp.report.table import Axis, Table
+
+Means = dict[tuple[str | None, str | None], dict[int, float]]
+
+COLORS = (figures.BLUE, figures.RED, figures.GREEN, figures.ORANGE, figures.PURPLE, figures.SKY, figures.BLACK)
+DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
+MARKS = ("o", "s", "^", "D", "v", "P", "X")
+LETTER = 0.065  # inches, of the small print, on average in a wide name
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure on the disk, with its words."""
+
+    name: str
+    path: Path
+    title: str
+    caption: str
+
+
+def tests(c: Comparison) -> str:
+    """The test and its correction, for a caption."""
+    if c.seedless:
+        return "no test: the seed changes nothing"
+    if not c.pairs:
+        return "no test: nothing is compared"
+    low, high = c.n
+    how = "exact paired sign-flip test" if high <= paired.EXACT else f"paired sign-flip test ({paired.FLIPS:,} flips)"
+    n = f"{low}" if low == high else f"{low}–{high}"
+    return f"{how} on n = {n} seeds, Holm over {words.many(len(c.pairs), 'planned pair')}"
+
+
+def seeds(summaries: Sequence[Summary]) -> str:
+    """How many seeds a group has: `n = 10 seeds`."""
+    counts = sorted({s.n for s in summaries}) or [0]
+    n = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"n = {n} seed{'s' * (counts[-1] != 1)} per group"
+
+
+def look(axis: Axis, i: int) -> dict[str, Any]:
+    """Colour, dash and mark of a level: in order of lightness for numbers, told apart by any eye for names."""
+    if axis.numeric:
+        return {
+            "color": figures.by_depth(max(len(axis.levels), 2))[i],
+            "linestyle": "-",
+            "marker": MARKS[i % len(MARKS)],
+        }
+    n = len(COLORS)
+    return {"color": COLORS[i % n], "linestyle": DASHES[i // n % len(DASHES)], "marker": MARKS[i % len(MARKS)]}
+
+
+def shape(n: int) -> tuple[int, int]:
+    """Rows and columns for n panels."""
+    columns = n if n <= 3 else 2 if n == 4 else 3 if n <= 9 else 4
+    return math.ceil(n / columns), columns
+
+
+def room(axis: Axis | None) -> float:
+    """Inches below the title that the legend of an axis needs."""
+    return 0.14 if axis is None else 0.28 + 0.14 * math.ceil(len(axis.levels) / 6)
+
+
+def legend(ax: Any, axis: Axis) -> None:
+    """The levels of an axis above the panels, in the looks they are drawn in."""
+    from matplotlib.lines import Line2D
+
+    lines = [Line2D([], [], label=words.cut(axis.name(t), 24), markersize=3.5, **look(axis, i))
+             for i, t in enumerate(axis.levels)]  # fmt: skip
+    place = ax.get_position()
+    ax.figure.legend(
+        handles=lines, loc="lower left", bbox_to_anchor=(place.x0, place.y1 + 0.13 / ax.figure.get_figheight()),
+        ncols=min(len(lines), 6), frameon=False, fontsize=figures.SMALL, borderaxespad=0, handlelength=2.2,
+        columnspacing=1.4,
+    )  # fmt: skip
+
+
+def marginal(table: Table, measure: Measure, a: int, b: int | None) -> Means:
+    """For every two levels of two axes a value per seed: the mean over the other axes of the runs that there are."""
+    cells: dict[tuple[str | None, str | None], dict[int, list[float]]] = {}
+    for group, runs in table.groups.items():
+        cell = cells.setdefault((group[a], None if b is None else group[b]), {})
+        for seed, value in measure.values(runs).items():
+            cell.setdefault(seed, []).append(value)
+    return {k: {s: float(np.mean(v)) for s, v in sorted(cell.items())} for k, cell in cells.items() if cell}
+
+
+def counted(means: Means) -> str:
+    """How many seeds the cells have: `n = 9 to 10 seeds`."""
+    n = sorted({len(cell) for cell in means.values()}) or [0]
+    return (f"n = {n[0]}" if n[0] == n[-1] else f"n = {n[0]} to {n[-1]}") + f" seed{'s' * (n[-1] != 1)}"
+
+
+def over(table: Table, *shown: Axis | None) -> str:
+    """What the axes that are not shown are done with."""
+    averaged = [axis.key for axis in table.axes if axis not in shown]
+    return f", averaged over {words.listed(averaged)} within each seed" if averaged else ""
+
+
+def tick(axis: Axis, level: str | None) -> str:
+    """A level at an axis that bears its key."""
+    return words.value(level) if axis.numeric else axis.name(level)

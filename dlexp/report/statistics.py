@@ -1,0 +1,125 @@
+"""What is said of one group of runs: interquartile mean, median, bootstrap intervals, the share that diverged.
+
+Everything here is NumPy on plain arrays; the last axis runs over seeds. A diverged run enters as the worst value there
+is, which for a loss is +inf: means and medians stay finite as long as the infinite values fall into the part that they
+ignore, and are ±inf otherwise, never nan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Range = tuple[float, float]
+
+LEVEL = 0.95
+RESAMPLES = 9_999  # so that (RESAMPLES + 1)·2.5 % is a whole number and the ends are order statistics
+SEED = 2_718_281_828  # of every resampling in a report: the same runs give the same report
+Z = 1.959963984540054  # the normal distribution's 97.5 % point
+
+
+def iqm(x: ArrayLike) -> Any:
+    """Interquartile mean: the mean of what is left when ⌊n/4⌋ values are cut off at each end, shape (…, n) → (…).
+
+    Less moved by a few bad seeds than the mean, less wasteful than the median. It is SciPy's `trim_mean(x, 0.25)` and
+    so rliable's IQM. Source: Agarwal et al., Deep RL at the Edge of the Statistical Precipice, NeurIPS 2021,
+    https://arxiv.org/abs/2108.13264
+
+    >>> float(iqm([0, 1, 2, 3, 1000])), float(iqm([1, 2, 3, np.inf])), float(iqm([1, np.inf]))
+    (2.0, 2.5, inf)
+    """
+    return _middle(np.sort(np.asarray(x, float), axis=-1))
+
+
+def median(x: ArrayLike) -> Any:
+    """The middle value, or the mean of the two middle ones, shape (…, n) → (…).
+
+    >>> float(median([3, 1, np.inf])), float(median([1, np.inf]))
+    (3.0, inf)
+    """
+    return _halfway(np.sort(np.asarray(x, float), axis=-1))
+
+
+def _middle(ordered: Floats) -> Any:
+    n = ordered.shape[-1]
+    return ordered[..., n // 4 : n - n // 4].mean(axis=-1)
+
+
+def _halfway(ordered: Floats) -> Any:
+    n = ordered.shape[-1]
+    return ordered[..., (n - 1) // 2 : n // 2 + 1].mean(axis=-1)
+
+
+def iqm_interval(x: ArrayLike, resamples: int = RESAMPLES) -> Range | None:
+    """95 % percentile bootstrap interval of the interquartile mean of n seeds; None for fewer than two.
+
+    Seeds are drawn n at a time with replacement, `resamples` times, with a fixed generator; the ends are the
+    2.5 % and 97.5 % order statistics of their interquartile means. Source: Efron & Tibshirani, An Introduction to the
+    Bootstrap (1993), ch. 13, https://doi.org/10.1201/9780429246593. With few seeds it is too narrow: of 10 normal
+    values it holds the true mean about 9 times in 10 (tests/test_statistics.py measures that), of 5 about 8 in 10.
+    """
+    return _percentile(x, _middle, resamples)
+
+
+def median_interval(x: ArrayLike, resamples: int = RESAMPLES) -> Range | None:
+    """The same of the median."""
+    return _percentile(x, _halfway, resamples)
+
+
+def _percentile(x: ArrayLike, statistic: Callable[[Floats], Any], resamples: int) -> Range | None:
+    ordered = np.sort(np.asarray(x, float))
+    n = len(ordered)
+    if n < 2:
+        return None
+    cut = round((1 - LEVEL) / 2 * (resamples + 1))
+    # Positions drawn in order from values in order: every resample arrives sorted, and nothing is sorted twice.
+    found = np.sort(statistic(ordered[_draws(n, resamples)]))
+    return float(found[cut - 1]), float(found[resamples - cut])
+
+
+@lru_cache(maxsize=8)
+def _draws(n: int, resamples: int) -> NDArray[np.int32]:
+    """Positions 0 … n − 1 drawn with replacement, (resamples, n), each row in ascending order."""
+    rng = np.random.default_rng([SEED, n, resamples])
+    return np.sort(rng.integers(0, n, (resamples, n), dtype=np.int32), axis=1)
+
+
+def wilson(k: float, n: int) -> Range | None:
+    """95 % interval of a share k/n (Wilson's score interval); None for n = 0.
+
+    (p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n), p = k/n. Never empty, even for 0 of n. Source: Wilson, J. Am.
+    Stat. Assoc. 22 (1927) 209, https://doi.org/10.1080/01621459.1927.10502953
+
+    >>> [round(end, 3) for end in wilson(0, 10)]
+    [0.0, 0.278]
+    """
+    if n == 0:
+        return None
+    p = k / n
+    centre, half = p + Z**2 / (2 * n), Z * (p * (1 - p) / n + Z**2 / (4 * n**2)) ** 0.5
+    low, high = (centre - half) / (1 + Z**2 / n), (centre + half) / (1 + Z**2 / n)
+    return (0.0 if k == 0 else low, 1.0 if k == n else high)
+
+
+def probability_of_improvement(a: ArrayLike, b: ArrayLike) -> tuple[float, Range | None]:
+    """P(a run of A exceeds a run of B), ties half, with its 95 % interval: larger values count as better.
+
+    (1/n²) Σᵢ Σⱼ ([aᵢ > bⱼ] + ½[aᵢ = bⱼ]) over all pairs of seeds, the Mann–Whitney statistic U/n² and rliable's
+    probability of improvement; percentile bootstrap over seeds, A and B drawn together because they are paired.
+    `a` and `b` (n,) hold the same seeds in the same order. Source: Agarwal et al. 2021, https://arxiv.org/abs/2108.13264
+    """
+    a, b = np.asarray(a, float), np.asarray(b, float)
+    n = len(a)
+    exceeds = (a[:, None] > b).astype(float) + 0.5 * (a[:, None] == b)
+    if n < 2:
+        return float(exceeds.mean()), None
+    rng = np.random.default_rng([SEED, n])
+    times = rng.multinomial(n, np.full(n, 1 / n), RESAMPLES).astype(float)  # how often each seed was drawn
+    found = np.sort(((times @ exceeds) * times).sum(axis=1)) / n**2
+    cut = round((1 - LEVEL) / 2 * (RESAMPLES + 1))
+    return float(exceeds.mean()), (float(found[cut - 1]), float(found[RESAMPLES - cut]))

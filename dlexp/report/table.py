@@ -1,0 +1,204 @@
+"""Runs as a table: what varies between them, and which runs belong together.
+
+A group is the runs that differ in nothing but their seed. Groups are told apart by axes: the keys that were swept, and
+others that vary for no reason of their own; a key whose value follows from another's (Adam has another learning rate
+than SGD) goes with it and is no axis.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+from dlexp.report import words
+from dlexp.report.runs import Run, Sweep
+
+CONDITIONS = ("data", "objective", "model", "epochs", "steps", "eval_every", "dtype")  # the task: nobody tunes these
+
+Tokens = tuple[str | None, ...]  # one value per axis, as JSON; None: the method has no such field
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A key that varies. `levels` in order: numbers ascending, others as they were typed.
+
+    `follows` are the keys that go with it: level → key → value.
+    """
+
+    key: str
+    levels: tuple[str | None, ...]
+    numeric: bool
+    follows: Mapping[str | None, Mapping[str, str | None]] = field(default_factory=dict)
+
+    @property
+    def tunable(self) -> bool:
+        """Whether this is a numeric hyper-parameter of a method, perhaps one that not every method has."""
+        return _numeric({*self.levels} - {None}) and self.key.split(".")[0] not in CONDITIONS
+
+    def name(self, level: str | None) -> str:
+        """A level as it is shown; two that look alike are numbered."""
+        shown = words.level(self.key, level)
+        alike = [other for other in self.levels if words.level(self.key, other) == shown]
+        return shown if len(alike) < 2 else f"{shown} #{alike.index(level) + 1}"
+
+    def number(self, level: str | None) -> float:
+        """A level of a numeric axis."""
+        return float(json.loads(level or "null"))
+
+
+@dataclass(frozen=True)
+class Table:
+    """Runs by group and seed. `groups[tokens][seed]` is one run; groups stand in the order of their axes' levels."""
+
+    axes: tuple[Axis, ...]
+    groups: Mapping[Tokens, Mapping[int, Run]]
+    notes: tuple[str, ...] = ()
+    unplaced: tuple[Run, ...] = ()
+
+    @property
+    def seeds(self) -> list[int]:
+        """All seeds of all groups."""
+        return sorted({seed for runs in self.groups.values() for seed in runs})
+
+    def label(self, group: Tokens) -> str:
+        """A group as it is shown: `adam · xavier · lr=0.1`."""
+        return " · ".join(axis.name(t) for axis, t in zip(self.axes, group, strict=True)) or "all runs"
+
+    def runs(self) -> Iterator[tuple[Tokens, int, Run]]:
+        """Every run, with its group and seed."""
+        for group, runs in self.groups.items():
+            for seed, run in sorted(runs.items()):
+                yield group, seed, run
+
+    def expected(self, group: Tokens) -> list[int]:
+        """The seeds this group should have: those that any group of the same sweeps has."""
+        sweeps = {run.sweep for run in self.groups[group].values()}
+        return sorted({seed for _, seed, run in self.runs() if run.sweep in sweeps})
+
+
+def arrange(sweeps: Sequence[Sweep]) -> Table:
+    """Find the axes, sort the runs into groups, and keep one run per group and seed: the latest with a result."""
+    runs, unplaced = _placed([run for sweep in sweeps for run in sweep.runs])
+    axes = _axes(runs, sweeps)
+    groups: dict[Tokens, dict[int, Run]] = {}
+    doubles = 0
+    for run in sorted(runs, key=lambda r: (r.observed, r.time_ms, r.key)):
+        cell = groups.setdefault(tuple(_token(run, axis.key) for axis in axes), {})
+        assert run.seed is not None
+        doubles += run.seed in cell and cell[run.seed].observed
+        cell[run.seed] = run
+    places = [{level: i for i, level in enumerate(axis.levels)} for axis in axes]
+    order = sorted(groups, key=lambda g: [place[t] for place, t in zip(places, g, strict=True)])
+    notes = [note for sweep in sweeps for note in sweep.notes]
+    if doubles:
+        notes.append(
+            f"{words.many(doubles, 'run')} repeated another's values and seed; the latest of each was taken "
+            "(a plugin or the data may have changed in between)"
+        )
+    return Table(tuple(axes), {g: dict(sorted(groups[g].items())) for g in order}, tuple(notes), tuple(unplaced))
+
+
+def _placed(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
+    """The runs that can be put in a group. One that died before it said what it is borrows the words of its sisters."""
+    from dataclasses import replace
+
+    sisters = {_asked(run): run for run in runs if run.params}
+    placed, lost = [], []
+    for run in runs:
+        sister = sisters.get(_asked(run))
+        if run.seed is None or not (run.params or sister):
+            lost.append(run)
+        else:
+            placed.append(run if run.params or sister is None else replace(run, params=sister.params))
+    return placed, lost
+
+
+def _asked(run: Run) -> tuple[str, ...]:
+    return (run.sweep, *sorted(o for o in run.overrides if not o.startswith("seed=")))
+
+
+def _token(run: Run, key: str) -> str | None:
+    return words.token(run.params[key]) if key in run.params else None
+
+
+def _axes(runs: Sequence[Run], sweeps: Sequence[Sweep]) -> list[Axis]:
+    keys = sorted({key for run in runs for key in run.params} - {"seed"})
+    columns = {key: tuple(_token(run, key) for run in runs) for key in keys}
+    varied = {key: column for key, column in columns.items() if len(set(column)) > 1}
+    typed: dict[str, list[str]] = {}
+    for sweep in sweeps:
+        for key, values in sweep.axes.items():
+            typed.setdefault(key, []).extend(values)
+    swept = [key for key in typed if key in varied]
+    together = list(zip(*(varied[key] for key in swept), strict=True)) or [()] * len(runs)
+    free = [key for key in varied if key not in swept and not _determines(together, varied[key])]
+    leaders: list[str] = []
+    for key in [*swept, *free]:
+        if not any(_leads(a, key, varied, [*swept, *free]) for a in [*swept, *free] if a != key):
+            leaders.append(key)
+    follows = {key: [k for k in varied if k not in leaders and _determines(varied[key], varied[k])] for key in leaders}
+    return [_axis(key, varied, follows[key], typed.get(key, [])) for key in leaders]
+
+
+def _determines(a: Sequence[object], b: Sequence[object]) -> bool:
+    """Whether equal values of a always meet equal values of b."""
+    return len(set(zip(a, b, strict=True))) == len(set(a))
+
+
+def _leads(a: str, b: str, varied: Mapping[str, Tokens], order: Sequence[str]) -> bool:
+    """Whether b is no axis because it goes with a: a tells b, and a is not told by b, or comes first.
+
+    A plugin never follows from its own field: `optimizer.momentum` has values for one optimizer only, yet it is the
+    optimizer that was chosen. Nor does a choice follow from a number, and a number follows from another only if they
+    were given in pairs: in a random search every number is met once, and would tell everything.
+    """
+    if a.startswith(b + ".") or not _determines(varied[a], varied[b]):
+        return False
+    told_back = _determines(varied[b], varied[a])
+    if _numeric(set(varied[a])):
+        if not _numeric(set(varied[b])):
+            return False
+        return told_back and order.index(a) < order.index(b) and 2 * len(set(varied[a])) <= len(varied[a])
+    return not told_back or b.startswith(a + ".") or _numeric(set(varied[b])) or order.index(a) < order.index(b)
+
+
+def _numeric(levels: set[str | None]) -> bool:
+    known = [json.loads(level) for level in levels if level is not None]
+    return len(known) == len(levels) and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in known)
+
+
+def _axis(key: str, varied: Mapping[str, Tokens], followers: Sequence[str], typed: Sequence[str]) -> Axis:
+    column = varied[key]
+    levels = set(column)
+    numeric = _numeric(levels)
+    places = {words.value(t): i for i, t in reversed(list(enumerate(map(_typed, typed))))}
+
+    def order(level: str | None) -> tuple[float, str]:
+        if numeric:
+            return float(json.loads(level or "0")), ""
+        return places.get(words.value(level), len(places)), level or ""
+
+    follows = {level: {k: varied[k][column.index(level)] for k in followers} for level in levels}
+    return Axis(key, tuple(sorted(levels, key=order)), numeric, follows)
+
+
+def _typed(text: str) -> str:
+    """What was typed on the command line, as a token."""
+    try:
+        return words.token(json.loads(text))
+    except ValueError:
+        inner = text.strip("[]'\" ")
+        return words.token("+".join(part.strip() for part in inner.split(",")) if "[" in text else inner)
+
+
+def cells(table: Table, axis: int) -> Iterator[tuple[str | None, Tokens]]:
+    """(level, values of the other axes) of every group."""
+    for group in table.groups:
+        yield group[axis], group[:axis] + group[axis + 1 :]
+
+
+def full(table: Table) -> bool:
+    """Whether every combination of levels has a group."""
+    return len(table.groups) == len(list(product(*(axis.levels for axis in table.axes))))
