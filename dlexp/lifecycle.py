@@ -12,14 +12,14 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlexp import journal, places, provenance, serving, tracking
 from dlexp.errors import UserError
 from dlexp.experiment import Experiment, Run
-from dlexp.tracking.settings import MLflow
+from dlexp.tracking.settings import MLflow, told
 from dlexp.trainer import Diverged, Record
 
 if TYPE_CHECKING:
@@ -129,11 +129,6 @@ def _open(folder: Path, description: dict[str, Any]) -> journal.Journal:
 
 def _describe(setup: Setup, run: Run, place: Place, name: str) -> dict[str, Any]:
     """What run.json says."""
-    shown = None
-    if isinstance(setup.tracking, MLflow):
-        uri = setup.tracking.uri or tracking.store_uri(places.outputs())
-        artifacts = None if setup.tracking.uri else str(places.outputs() / "mlartifacts")
-        shown = asdict(setup.tracking) | {"uri": uri, "artifacts": artifacts}
     return {
         "id": place.identity,
         "name": name,
@@ -141,7 +136,7 @@ def _describe(setup: Setup, run: Run, place: Place, name: str) -> dict[str, Any]
         "params": run.experiment.params(),
         "tags": provenance.tags(list(setup.overrides)) | dict(place.tags),
         "dataset": run.dataset.describe() if run.dataset else None,
-        "tracking": shown,
+        "tracking": told(setup.tracking),
         "config_file": "config.yaml",
     }
 

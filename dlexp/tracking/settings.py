@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
+from dlexp import places
 from dlexp.fields import check_fields, non_negative
+from dlexp.tracking import store_uri
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,3 +33,12 @@ class NoTracking:
 
 
 TRACKING: dict[str, type] = {"mlflow": MLflow, "none": NoTracking}
+
+
+def told(settings: object) -> dict[str, Any] | None:
+    """What `run.json` and `sweep.json` say of it: the options, and where the store is; None where there is no MLflow."""
+    if not isinstance(settings, MLflow):
+        return None
+    uri = settings.uri or store_uri(places.outputs())
+    artifacts = None if settings.uri else str(places.outputs() / "mlartifacts")
+    return asdict(settings) | {"uri": uri, "artifacts": artifacts}
