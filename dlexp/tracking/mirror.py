@@ -38,7 +38,7 @@ class Mirror:
     def __init__(self, folder: Path, store: Store, uri: str, description: dict[str, Any], events: Events) -> None:
         self.folder, self.store, self.uri, self.description = folder, store, uri, description
         self.state = states.load(folder)
-        found = self._find()
+        found = find(store, self.state, uri, str(description["id"]))
         if found is None:
             self.state = State(redacted(uri), store.experiment_id, self._begin(events))
         elif found.info.lifecycle_stage != "active":
@@ -90,23 +90,6 @@ class Mirror:
         self.state.done = True
         self.state.save(self.folder)
 
-    def _find(self) -> Run | None:
-        """The run in MLflow, by the id noted in `mlflow.json` or by its tag; None where there is none."""
-        from mlflow.entities import ViewType
-        from mlflow.exceptions import MlflowException
-
-        own_id, client = str(self.description["id"]), self.store.client
-        if not re.fullmatch(r"[\w.-]{1,200}", own_id):
-            raise Refused(f"the run folder is damaged: its id is {own_id[:50]!r}")
-        if self.state.run_id and self.state.uri == redacted(self.uri):
-            try:
-                return client.get_run(self.state.run_id)
-            except MlflowException as e:
-                if e.error_code != "RESOURCE_DOES_NOT_EXIST":
-                    raise
-        wanted = f"tags.`dlexp.run_id` = '{own_id}'"
-        return next(iter(client.search_runs([self.store.experiment_id], wanted, ViewType.ALL, max_results=1)), None)
-
     def _begin(self, events: Events) -> str:
         began = next((e["time_ms"] for e in events if e["event"] == "start"), self.description["created_ms"])
         note = translate.note(self.description, events, self.folder, "RUNNING", None)
@@ -153,6 +136,23 @@ class Mirror:
             )
         except UserError as e:
             print(f"{self.folder}: sent without its model: {e}", flush=True)
+
+
+def find(store: Store, state: State, uri: str, own_id: str) -> Run | None:
+    """A run in MLflow, by the id noted in `mlflow.json` or by its tag `dlexp.run_id`; None where there is none."""
+    from mlflow.entities import ViewType
+    from mlflow.exceptions import MlflowException
+
+    if not re.fullmatch(r"[\w.-]{1,200}", own_id):
+        raise Refused(f"the run folder is damaged: its id is {own_id[:50]!r}")
+    if state.run_id and state.uri == redacted(uri):
+        try:
+            return store.client.get_run(state.run_id)
+        except MlflowException as e:
+            if e.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+    wanted = f"tags.`dlexp.run_id` = '{own_id}'"
+    return next(iter(store.client.search_runs([store.experiment_id], wanted, ViewType.ALL, max_results=1)), None)
 
 
 def batches(items: Iterator[T] | Sequence[T], size: int) -> Iterator[list[T]]:

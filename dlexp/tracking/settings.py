@@ -36,7 +36,7 @@ TRACKING: dict[str, type] = {"mlflow": MLflow, "none": NoTracking}
 
 
 def told(settings: object) -> dict[str, Any] | None:
-    """What `run.json` and `sweep.json` say of it: the options, and where the store is; None where there is no MLflow."""
+    """What `run.json` and `sweep.json` say of it: the options, and where the store is; None without MLflow."""
     if not isinstance(settings, MLflow):
         return None
     uri = settings.uri or store_uri(places.outputs())

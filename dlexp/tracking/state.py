@@ -16,7 +16,8 @@ STATE = "mlflow.json"
 class State:
     """Where a run is shown, how many lines of its journal are there, and what stood in the way last.
 
-    `done` says that everything the folder held was sent, artifacts and model too.
+    `done` says that everything the folder held was sent, artifacts and model too. A sweep has a state as well: the lines
+    are its ledger's, `mark` is the digest of whatever else was sent. In a sweep's runs, `mark` is the sweep's run_id.
     """
 
     uri: str = ""
@@ -25,6 +26,7 @@ class State:
     sent: int = 0
     done: bool = False
     error: str | None = None
+    mark: str | None = None
 
     def save(self, folder: Path) -> None:
         """Write it, old or new, never half."""
@@ -35,7 +37,8 @@ def load(folder: Path) -> State:
     """The state of a run; that of one never sent where there is none, or a damaged one: sending again does no harm."""
     try:
         found = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        state = State(**{f.name: found[f.name] for f in fields(State)})
+        known = {f.name: found[f.name] for f in fields(State) if f.name != "mark"}
+        state = State(**known, mark=found.get("mark"))
         return state if isinstance(state.sent, int) and isinstance(state.uri, str) else State()
     except (OSError, ValueError, KeyError, TypeError):
         return State()
