@@ -121,20 +121,25 @@ def test_a_defect_in_a_plugin_is_recorded_as_failed_with_its_traceback(in_tmp, m
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_says_so_in_its_journal_and_exit_status(number, status, in_tmp):
-    command = [sys.executable, "-m", "dlexp", "epochs=100000", "model.hidden=[10]", "tracking=none"]
+    command = [sys.executable, "-m", "dlexp", "epochs=20000", "model.hidden=[10]", "tracking=none"]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
-    deadline = time.monotonic() + 60
-    while not list(in_tmp.glob("outputs/runs/*/journal.jsonl")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    folder = only_folder(in_tmp / "outputs")
-    while len(journal.events(folder)[0]) < 3 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    child.send_signal(number)
-    out, err = child.communicate(timeout=60)
+    try:
+        until(lambda: any(len(journal.events(p.parent)[0]) > 2 for p in in_tmp.glob("outputs/runs/*/journal.jsonl")))
+        child.send_signal(number)
+        out, err = child.communicate(timeout=60)
+    finally:
+        child.kill()
     assert child.returncode == status
-    assert journal.events(folder)[0][-1]["status"] == "INTERRUPTED"
+    assert journal.events(only_folder(in_tmp / "outputs"))[0][-1]["status"] == "INTERRUPTED"
     assert "Traceback" not in err
     assert out.startswith("interrupted")
+
+
+def until(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
 
 
 def test_a_surface_is_an_ordinary_run_whose_figure_is_the_path(in_tmp, capsys):

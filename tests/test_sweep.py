@@ -216,9 +216,21 @@ def test_failed_runs_are_trained_again_on_request_only(in_tmp):
     assert "2 finished; 1 trained now" in again.stdout
 
 
-def start(*words, cwd):
-    command = [sys.executable, "-m", "dlexp", "-m", *words, "tracking=none"]
-    return subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+@pytest.fixture
+def start(in_tmp):
+    """Start commands that do not outlive the test."""
+    begun = []
+
+    def begin(*words):
+        command = [sys.executable, "-m", "dlexp", "-m", *words, "tracking=none"]
+        begun.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
+        return begun[-1]
+
+    yield begin
+    for child in begun:
+        child.kill()
+        child.wait()
+        child.stderr.close()
 
 
 def ended(outputs):
@@ -245,10 +257,10 @@ def marked(mark):
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at processes through /proc")
-def test_a_killed_command_takes_its_workers_along_and_repeated_completes_the_sweep(in_tmp, monkeypatch):
+def test_a_killed_command_takes_its_workers_along_and_repeated_completes_the_sweep(in_tmp, start, monkeypatch):
     monkeypatch.setenv("DLEXP_TEST_SWEEP", str(in_tmp))
     words = ["seed=range(6)", "epochs=40", "model.hidden=[10]", "data.n_train=200"]
-    first = start(*words, cwd=in_tmp)
+    first = start(*words)
     until(lambda: len(ended(in_tmp)) >= 2)
     first.kill()
     first.communicate()
@@ -256,7 +268,7 @@ def test_a_killed_command_takes_its_workers_along_and_repeated_completes_the_swe
     until(lambda: not marked(f"DLEXP_TEST_SWEEP={in_tmp}"), 5)
     assert time.monotonic() - began < 2
     kept = [json.loads(line) for line in ended(in_tmp)]
-    second = start(*words, cwd=in_tmp)
+    second = start(*words)
     assert "Traceback" not in second.communicate(timeout=120)[1]
     assert second.returncode == 0
     found = [json.loads(line) for line in ended(in_tmp)]
@@ -267,14 +279,14 @@ def test_a_killed_command_takes_its_workers_along_and_repeated_completes_the_swe
     assert all(journal.events(f)[0][-1]["status"] == "FINISHED" for f in folders)
 
 
-def test_ctrl_c_stops_a_sweep_and_the_same_command_goes_on(in_tmp):
+def test_ctrl_c_stops_a_sweep_and_the_same_command_goes_on(in_tmp, start):
     words = ["seed=range(6)", "epochs=40", "model.hidden=[10]", "data.n_train=200"]
-    first = start(*words, cwd=in_tmp)
+    first = start(*words)
     until(lambda: len(ended(in_tmp)) >= 1)
     first.send_signal(signal.SIGINT)
     assert "Traceback" not in first.communicate(timeout=30)[1]
     assert first.returncode == 130
-    second = start(*words, cwd=in_tmp)
+    second = start(*words)
     second.communicate(timeout=120)
     assert second.returncode == 0
     assert len(ended(in_tmp)) == 6
