@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
 import shlex
@@ -27,6 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line asks and return the exit status: 2 for the user's mistake, said in one line."""
     words = list(sys.argv[1:] if argv is None else argv)
     _speak()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # σ on a terminal that has no σ is no reason to fail
     try:
         if words and words[0] in VERBS:
             return VERBS[words[0]](words[1:])
@@ -43,6 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever read our output has gone: `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 class Parser(argparse.ArgumentParser):
@@ -137,12 +144,12 @@ def train_one(cfg: DictConfig, runs: list[Run], mistakes: list[UserError]) -> No
         mistakes.append(e)
         return
     runs.append(run)
-    print(closing_words(run, setup.tracking))
 
 
-def closing_words(run: Run, shown: Any) -> str:
+def closing_words(run: Run) -> str:
     """The result, where it is kept, and how to look at it."""
-    from dlexp.tracking import ui_command
+    from dlexp import places
+    from dlexp.tracking import store_uri, ui_command
 
     tests = {name: value for name, value in run.metrics.items() if name.startswith("test/")}
     metrics = tests or {"train/loss": run.metrics.get("train/loss", float("nan"))}
@@ -153,7 +160,8 @@ def closing_words(run: Run, shown: Any) -> str:
         lines[0] = f"{run.status.lower():9} {run.error}"
     if run.tracked is not None:
         lines.append(f"MLflow    {run.tracked}")
-        lines.append(f"look      python -m dlexp ui    (or: {ui_command(run.tracked.uri)})")
+        other = "" if run.tracked.uri == store_uri(places.outputs()) else f" --uri {shlex.quote(run.tracked.uri)}"
+        lines.append(f"look      python -m dlexp ui{other}    (or: {ui_command(run.tracked.uri)})")
     return "\n".join(lines)
 
 
@@ -166,9 +174,11 @@ def _near(path: Path | None) -> str:
 
 
 def summary(runs: list[Run]) -> int:
-    """The exit status of a command: the first run's that did not finish, else 0."""
+    """Say what became of the runs; the exit status is that of the first that did not finish, else 0."""
     from dlexp import lifecycle
 
+    for run in runs:
+        print(closing_words(run), flush=True)
     return next((status for run in runs if (status := lifecycle.exit_status(run))), 0)
 
 
@@ -179,6 +189,8 @@ def sweep_summary(session: Session) -> int:
     counts = Counter(entry.status.lower() for entry in session.entries)
     said = ", ".join(f"{n} {status}" for status, n in counts.most_common())
     print(f"sweep     {said}; {session.trained} trained now\nfolder    {_near(session.folder)}")
+    for note in session.notes:
+        print(note)
     failed = [entry for entry in session.entries if entry.status not in ("FINISHED", "DIVERGED")]
     for entry in failed:
         print(f"{entry.status.lower():9} {' '.join(entry.overrides)}: {entry.error} ({entry.folder})")

@@ -104,7 +104,8 @@ class Experiment:
 
     def settings(self) -> dict[str, Any]:
         """The plain fields, flat: `epochs: 50`, `early_stopping.metric: val/loss`."""
-        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in kinds.KINDS}
+        silent = (*kinds.KINDS, *self.objective.ignores)
+        plain = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in silent}
         stopping = plain.pop("early_stopping")
         return plain | {f"early_stopping.{f.name}": getattr(stopping, f.name) for f in fields(stopping)}
 

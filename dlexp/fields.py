@@ -97,7 +97,10 @@ def _converted(name: str, value: Any, wanted: Any) -> Any:
         return None
     wanted = next((c for c in choices if c is not type(None)), wanted)
     if typing.get_origin(wanted) in (tuple, list) and isinstance(value, (tuple, list)):
-        return tuple(_converted(name, v, typing.get_args(wanted)[0]) for v in value)
+        inner = typing.get_args(wanted)
+        if typing.get_origin(wanted) is tuple and inner[-1] is not ... and len(value) != len(inner):
+            raise FieldError(f"must be {len(inner)} values", key=name, value=list(value))
+        return tuple(_converted(name, v, inner[0]) for v in value)
     if wanted is float:
         return _number(name, value)
     if wanted is int and (isinstance(value, bool) or not isinstance(value, int)):

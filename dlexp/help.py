@@ -37,7 +37,10 @@ dlexp: a laboratory for the techniques that make neural networks train
   python -m dlexp help adam                                         all of one option: equation, values, source
   python -m dlexp ui                                                look at the runs in MLflow
   python -m dlexp sync                                              send MLflow what it has not got yet
+  python -m dlexp resume <sweep>                                    train what a sweep still misses
   python -m dlexp --cfg job                                         show the configuration, train nothing
+  --config-dir <folder>                                             options of your own: <folder>/<group>/<name>.yaml
+  --dry-run, --retry-failed                                         of a sweep: list its jobs; try the failed ones again
 """
 
 
@@ -57,6 +60,7 @@ def overview() -> str:
         lines.append("")
     lines.append("tracking: where runs are shown: mlflow (tracking.uri=… for a server of yours), or none\n")
     lines.append(_hanging("values: ", ", ".join(usual["values"])))
+    lines.append("`python -m dlexp help seed` says what one of them is.")
     return "\n".join(lines)
 
 
@@ -70,11 +74,22 @@ def details(name: str) -> str:
     """All of one option, or of every option of a group. Raises `UserError` for a name nobody has."""
     plugins.discover()
     found = [cls for cls in registry.every() if name in (cls.name, cls.kind, f"{cls.kind}={cls.name}")]
+    if preset := next(CONF.glob(f"*/{name}.yaml"), None):
+        return f"{preset.parent.name}={name}\n\n{preset.read_text('utf-8')}"
+    if lines := _menu(name):
+        return lines
     if not found:
         known = [*GROUPS, *(cls.name for cls in registry.every())]
         wrong = f"there is no group or option called {name}"
         raise UserError(wrong, hint=nearest(name, known), allowed=", ".join(GROUPS))
     return "\n\n".join(map(_details, found))
+
+
+def _menu(name: str) -> str:
+    """The lines of the menu that set a plain value, or a group that has no plugins: they say what it is."""
+    lines = (CONF / "config.yaml").read_text("utf-8").splitlines()
+    keys = (f"{name}:", f"  {name.partition('.')[2]}:", f"  - {name}:") if name not in kinds.KINDS else ()
+    return "\n".join(line.strip("- ") for line in lines if line.startswith(tuple(k for k in keys if k.strip(" -:"))))
 
 
 def _details(cls: type[Plugin]) -> str:

@@ -42,7 +42,7 @@ def slug(words: str) -> str:
     >>> slug("adam lr=0.1 s0 ../x")
     'adam-lr=0.1-s0-..-x'
     """
-    return re.sub(r"[^\w.=-]+", "-", words)[:80]
+    return re.sub(r"[^\w.=+-]+", "-", words)[:80]
 
 
 class Journal:
@@ -56,7 +56,7 @@ class Journal:
         self.folder = folder
         self._lock = FileLock(folder / LOCK)
         self._lock.acquire(timeout=0)
-        self._file = (folder / EVENTS).open("x", encoding="utf-8", buffering=1)
+        self._file = (folder / EVENTS).open("x", encoding="utf-8", errors="surrogateescape", buffering=1)
         self._began = time.monotonic()
         write_atomically(folder / DESCRIPTION, json.dumps(description, indent=2, ensure_ascii=False) + "\n")
         self._write("start", pid=os.getpid())
@@ -83,7 +83,7 @@ def write_atomically(path: Path, text: str) -> None:
     """Old or new, never half: written beside its place, then moved there."""
     staged = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        staged.write_text(text, encoding="utf-8")
+        staged.write_text(text, encoding="utf-8", errors="surrogateescape")
         staged.replace(path)
     finally:
         staged.unlink(missing_ok=True)

@@ -180,7 +180,7 @@ class Data(Plugin):
 class Objective(Plugin):
     """What is minimised: a classification task, or a surface f(x, y).
 
-    `ignores` names the kinds that mean nothing to it: asking for one of them explicitly is an error.
+    `ignores` names the kinds and settings that mean nothing to it: asking for one explicitly is an error.
     """
 
     kind = "objective"

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("dlexp")
 
+_ONE_AT_A_TIME = threading.RLock()  # Hydra and the number of BLAS threads belong to the whole process
+
 EXIT = {"FINISHED": 0, "DIVERGED": 1, "FAILED": 1, "INTERRUPTED": 130}
 
 
@@ -41,7 +43,8 @@ def run_overrides(overrides: tuple[str, ...], *, keep: bool = True) -> Run:
     """
     from dlexp.config import compose
 
-    run = perform(compose(*overrides), keep=keep)
+    with _ONE_AT_A_TIME:
+        run = perform(compose(*overrides), keep=keep)
     if run.status in ("FAILED", "INTERRUPTED") and run.error is not None:
         raise run.error
     return run
@@ -69,7 +72,7 @@ def perform(setup: Setup, *, keep: bool = True, place: Place | None = None) -> R
 
     Raises `UserError` for what cannot be trained (the data, the sizes), before anything is created.
     """
-    with provenance.one_blas_thread(), _sigterm_interrupts():
+    with _ONE_AT_A_TIME, provenance.one_blas_thread(), _sigterm_interrupts():
         try:
             trainer = setup.experiment.trainer()
         except UserError as e:
@@ -144,7 +147,7 @@ def _describe(setup: Setup, run: Run, place: Place, name: str) -> dict[str, Any]
 @contextmanager
 def _logged_to(path: Path) -> Iterator[None]:
     """What dlexp says, also into a file."""
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = logging.FileHandler(path, encoding="utf-8", errors="surrogateescape")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     before = log.level
     log.setLevel(logging.INFO)

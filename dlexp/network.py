@@ -45,10 +45,11 @@ class Network:
 
     def initialize(self, initializer: Initializer, rng: Rng) -> None:
         """Draw every weight (in float64, then rounded); biases, scales and buffers keep their layer's start."""
-        for name, spec in self.params.specs.items():
-            if spec.start is None:
-                fan_in, fan_out = spec.shape
-                self.params[name][...] = initializer(rng, fan_in, fan_out)
+        with np.errstate(over="ignore"):  # what float32 cannot hold diverges at step 0, and is named there
+            for name, spec in self.params.specs.items():
+                if spec.start is None:
+                    fan_in, fan_out = spec.shape
+                    self.params[name][...] = initializer(rng, fan_in, fan_out)
 
     def forward(self, x: Array, ctx: Context) -> tuple[Array, Backward]:
         """The output, and the function that writes every gradient and returns the input's (unless that is data)."""

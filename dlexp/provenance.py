@@ -62,8 +62,13 @@ def numerics() -> dict[str, str]:
 
 
 @cache
-def git(folder: Path) -> dict[str, str]:
-    """Commit and dirty flag of the checkout a folder belongs to; empty where there is none, or no git."""
+def git(folder: Path, *, of: str = "") -> dict[str, str]:
+    """Commit and dirty flag of the checkout a folder belongs to; empty where there is none, or no git.
+
+    Dirty means that a file was changed, or one that git neither knows nor ignores was added (runs under `outputs`
+    aside). With `of`, the checkout counts only if that file is part of it: a package installed inside somebody's
+    repository has no commit of its own.
+    """
 
     def ask(*question: str) -> str:
         done = subprocess.run(
@@ -72,25 +77,29 @@ def git(folder: Path) -> dict[str, str]:
         return done.stdout.strip()
 
     try:
-        dirty = "true" if ask("status", "--porcelain", "--untracked-files=no") else "false"
-        return {"commit": ask("rev-parse", "HEAD"), "dirty": dirty}
+        if of:
+            ask("ls-files", "--error-unmatch", of)
+        top = ask("rev-parse", "--show-toplevel")
+        dirty = ask("-C", top, "status", "--porcelain", "--", ".", ":(exclude)**/outputs/**", ":(exclude)outputs/**")
+        return {"commit": ask("rev-parse", "HEAD"), "dirty": "true" if dirty else "false"}
     except (OSError, subprocess.SubprocessError):
         return {}
 
 
 def tags(overrides: list[str]) -> dict[str, str]:
     """All of it as flat MLflow tags."""
-    source = git(Path(__file__).resolve().parent) or git(Path.cwd())
+    source, working = git(Path(__file__).resolve().parent, of=Path(__file__).name), git(Path.cwd())
     found = {
         "dlexp.overrides": " ".join(overrides),
         "dlexp.command": " ".join(["python -m dlexp", *map(_quoted, overrides)]),
         "dlexp.platform": f"{platform.system()} {platform.machine()}, {Path(sys.executable).name}",
     }
-    found |= {f"dlexp.git.{k}": v for k, v in source.items()}
+    found |= {f"dlexp.git.{k}": v for k, v in source.items()}  # of dlexp itself
+    found |= {f"git.{k}": v for k, v in working.items()}  # of the folder it was called in
     found |= {f"dlexp.version.{k}": v for k, v in versions().items()}
     found |= {f"dlexp.numerics.{k}": v for k, v in numerics().items()}
-    if "commit" in source:
-        found["mlflow.source.git.commit"] = source["commit"]
+    if commit := (working or source).get("commit"):
+        found["mlflow.source.git.commit"] = commit
     return found
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from dlexp.arrays import Array, Context, Param, Rng
+from dlexp.errors import FieldError
 from dlexp.kinds import Objective
 from dlexp.params import Parameters
 from dlexp.problem import Problem
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from dlexp.experiment import Experiment
 
 Interval = tuple[float, float]
+FARTHEST = 1e9  # float32 tells neighbouring points there no longer apart
 
 
 class Surface(Objective):
@@ -26,8 +28,8 @@ class Surface(Objective):
     minimum is, and (as a field, so that it can be overridden) where to start.
     """
 
-    ignores = ("data", "model", "initializer", "activation", "normalization")
-    start: tuple[float, ...]
+    ignores = ("data", "model", "initializer", "activation", "normalization", "batch_size")
+    start: tuple[float, float]
     window: ClassVar[tuple[Interval, Interval]]
     minimum: ClassVar[tuple[float, float]]
 
@@ -40,6 +42,8 @@ class Surface(Objective):
         """(∂f/∂x, ∂f/∂y) at (x, y)."""
 
     def build(self, parts: Experiment, rngs: Mapping[str, Rng]) -> Problem:
+        if max(map(abs, self.start)) > FARTHEST:
+            raise FieldError(f"must be within ±{FARTHEST:g}", key="objective.start", value=list(self.start))
         return Descent(self, np.dtype(parts.dtype))
 
 

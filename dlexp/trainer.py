@@ -147,10 +147,17 @@ class Trainer:
             self._objective, self._objective_steps = 0.0, 0
         for name, value in metrics.items():
             if not math.isfinite(value):
-                raise Diverged(self.t, self.problem.params.non_finite() or name)
+                raise Diverged(self.t, self._origin() or name)
         if self.early_stopping.patience is not None:
             self._remember(self.early_stopping.cost(metrics))
         return Record(self.epoch, self.t, metrics)
+
+    def _origin(self) -> str:
+        """Where the next batch's first non-finite number arises; an empty string where it has none."""
+        with self.rehearsal(), np.errstate(all="ignore"):
+            batch = next(self.rest_of_epoch())
+            found = self.problem.explain(batch, Context(training=False, rng=self.rngs["noise"]))
+        return "" if found == "loss" else found
 
     def _remember(self, cost: float) -> None:
         if cost < self.best.cost:

@@ -145,7 +145,7 @@ def schedules():
     total, w = 90, 9
     made = {
         "constant": ({}, lambda o: lr.ConstantLR(o, factor=1.0)),
-        "step": ({"gamma": 0.3, "drops": 3}, lambda o: lr.StepLR(o, step_size=total // 3, gamma=0.3)),
+        "step": ({"gamma": 0.3, "stages": 3}, lambda o: lr.StepLR(o, step_size=total // 3, gamma=0.3)),
         "cosine": ({"floor": 0.05}, lambda o: lr.CosineAnnealingLR(o, T_max=total - 1, eta_min=0.05)),
         "warmup_cosine": (
             {"warmup": 0.1, "floor": 0.05},

@@ -33,7 +33,7 @@ ADAM = {"name": "adam", "lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
 RMSPROP = {"name": "rmsprop", "lr": 1e-3, "decay": 0.99, "eps": 1e-7}
 BATCH_NORM = {"normalization": {"name": "batch_norm", "momentum": 0.9, "eps": 1e-6}}
 XAVIER = {"name": "xavier"}
-STEP, COSINE = {"name": "step", "gamma": 0.1, "drops": 4}, {"name": "cosine", "floor": 0.1}
+STEP, COSINE = {"name": "step", "gamma": 0.1, "stages": 4}, {"name": "cosine", "floor": 0.1}
 
 
 def decay(name, strength):
@@ -156,7 +156,7 @@ def optimizer_of(f, net, weights, strength):
 def scheduler_of(f, optimizer):
     """PyTorch's schedule of our fields, over the whole run."""
     if f["name"] == "step":
-        return torch.optim.lr_scheduler.StepLR(optimizer, STEPS // f["drops"], f["gamma"])
+        return torch.optim.lr_scheduler.StepLR(optimizer, STEPS // f["stages"], f["gamma"])
     if f["name"] == "cosine":
         eta_min = f["floor"] * optimizer.param_groups[0]["lr"]
         return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS - 1, eta_min)

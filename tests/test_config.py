@@ -79,6 +79,11 @@ def test_a_whole_number_serves_where_a_number_is_wanted():
     assert isinstance(built("optimizer.lr=1").optimizer.lr, float)
 
 
+@pytest.mark.parametrize("path", ["~/my table (1).csv", "数据.csv", "a=b.csv", "it's.csv", "plain.csv", "C:\\x.csv"])
+def test_a_path_can_be_typed_as_it_is(path):
+    assert built("data=csv", f"data.path={path}").data.path == path
+
+
 def test_a_list_becomes_a_tuple_so_that_experiments_compare_and_hash():
     assert built("model.hidden=[50,20]").model.hidden == (50, 20)
     assert hash(built().model)

@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+import yaml
 from PIL import Image
 
 import dlexp
@@ -65,6 +66,14 @@ def test_python_does_the_same_and_returns_the_run(in_tmp):
     assert dlexp.run("optimizer=adam", "seed=3", *ALONE).records == run.records
 
 
+def test_runs_in_threads_take_turns_and_give_the_same_bits(in_tmp):
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(2) as pool:
+        runs = list(pool.map(lambda seed: dlexp.run(*FAST, f"seed={seed}", keep=False), [0, 0, 1]))
+    assert runs[0].records == runs[1].records != runs[2].records
+
+
 def test_keep_false_writes_nothing(in_tmp):
     run = dlexp.run(*FAST, keep=False)
     assert run.status == "FINISHED"
@@ -85,8 +94,13 @@ def test_the_recorded_configuration_describes_the_same_experiment(in_tmp):
     config = in_tmp / "again"
     config.mkdir()
     text = (run.folder / "config.yaml").read_text()
-    assert "lr: 0.05" in text
-    assert "hydra" not in text
+    said = yaml.safe_load(text)
+    assert said["optimizer"] == {"name": "momentum", "lr": 0.05, "momentum": 0.9}
+    assert said["initializer"] == {"name": "he"}
+    assert said["regularizer"] == {"dropout": {"ratio": 0.2}, "l1": {"strength": 1e-5}}
+    assert said["early_stopping"] == {"patience": None, "metric": "val/loss"}
+    assert said["tracking"] == {"name": "none"}
+    assert {"data", "model", "objective", "seed", "epochs", "dtype"} <= set(said)
     again = compose("optimizer=momentum", "optimizer.lr=0.05", "regularizer=[dropout,l1]", *ALONE)
     assert again.experiment == run.experiment
     assert again.yaml == text
@@ -121,7 +135,11 @@ def test_a_defect_in_a_plugin_is_recorded_as_failed_with_its_traceback(in_tmp, m
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_says_so_in_its_journal_and_exit_status(number, status, in_tmp):
-    command = [sys.executable, "-m", "dlexp", "epochs=20000", "model.hidden=[10]", "tracking=none"]
+    code = (  # a shell that starts tests in the background has them ignore Ctrl-C
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from dlexp.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, "epochs=20000", "model.hidden=[10]", "tracking=none"]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
     try:
         until(lambda: any(len(journal.events(p.parent)[0]) > 2 for p in in_tmp.glob("outputs/runs/*/journal.jsonl")))
@@ -163,6 +181,21 @@ def test_an_outputs_folder_that_cannot_be_written_is_told_in_one_line(in_tmp, mo
     err = capsys.readouterr().err
     assert "the run folder cannot be created" in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "gbk", "cp1252"])
+def test_a_terminal_without_greek_letters_gets_help_all_the_same(encoding, in_tmp):
+    command = [sys.executable, "-m", "dlexp", "help", "adam"]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, env=environment, capture_output=True)
+    assert done.returncode == 0
+    assert b"optimizer.lr=0.001" in done.stdout
+
+
+def test_a_reader_that_goes_away_is_no_defect(in_tmp):
+    shell = f"'{sys.executable}' -m dlexp help optimizer | head -n 0; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
 
 
 def test_hydras_own_flags_work(in_tmp, capsys):

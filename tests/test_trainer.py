@@ -142,6 +142,12 @@ def test_an_infinity_that_the_loss_does_not_show_is_found_at_the_same_step():
         trainer.step(batch)
 
 
+def test_a_network_that_is_not_finite_from_the_start_is_told_with_its_layer():
+    e = experiment(plugin("initializer", "normal", std=1e30), dtype="float32")
+    with pytest.raises(Diverged, match=r"diverged at step 0: output of \w+\d is not finite"):
+        list(e.trainer().run())
+
+
 def test_a_large_but_finite_network_has_not_diverged():
     trainer = experiment(dtype="float32").trainer()
     trainer.problem.params["dense1.b"][0] = -1e25  # its square overflows float32, it does not
@@ -158,6 +164,13 @@ def test_early_stopping_stops_and_returns_to_the_best_weights():
     assert len(costs) == best + 4 < 201
     assert r[-1].metrics["early_stopping/best_step"] == r[best].step
     assert trainer.problem.evaluate()["val/loss"] == costs[best]
+
+
+def test_an_evaluation_no_better_than_the_best_is_no_improvement():
+    e = experiment(plugin("optimizer", "sgd", lr=1e-30), epochs=50, early_stopping=EarlyStopping(patience=2))
+    trainer = e.trainer()
+    assert [x.step for x in trainer.run()][-1] == 2 * trainer.problem.steps_per_epoch  # the very same loss, twice
+    assert trainer.best.step == 0
 
 
 def test_early_stopping_on_an_accuracy_looks_for_the_largest():

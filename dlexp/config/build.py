@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,7 +18,7 @@ from dlexp.config.where import said, where
 from dlexp.errors import UserError, nearest
 from dlexp.experiment import Experiment
 from dlexp.stopping import EarlyStopping
-from dlexp.tracking.settings import MLflow, NoTracking
+from dlexp.tracking.settings import TRACKING, MLflow, NoTracking
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,31 @@ def build(cfg: DictConfig, overrides: Sequence[str], files: Sequence[tuple[str, 
     if cfg.sweep is not None and not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,79}", cfg.sweep):
         wrong = "must be letters, digits, dots, dashes and underscores, 80 at most"
         reader.refuse(UserError(wrong, key="sweep", value=cfg.sweep))
-    return Setup(experiment, tracking, tuple(overrides), OmegaConf.to_yaml(cfg, resolve=True), tuple(files), cfg.sweep)
+    return Setup(experiment, tracking, tuple(overrides), written(experiment, tracking), tuple(files), cfg.sweep)
+
+
+def written(e: Experiment, tracking: Any) -> str:
+    """The complete configuration as YAML: every part by name with all its values, then the plain values."""
+    import yaml
+
+    parts: dict[str, Any] = {}
+    for kind in kinds.KINDS:
+        chosen = getattr(e, kind)
+        if kind in kinds.MANY:
+            parts[kind] = {p.name: _values(p) for p in chosen}
+        else:
+            parts[kind] = {"name": chosen.name, **_values(chosen)}
+    for f in fields(Experiment):
+        if f.name not in kinds.KINDS:
+            value = getattr(e, f.name)
+            parts[f.name] = _values(value) if f.name == "early_stopping" else value
+    shown = next(name for name, cls in TRACKING.items() if isinstance(tracking, cls))
+    parts["tracking"] = {"name": shown, **_values(tracking)}
+    return yaml.safe_dump(parts, sort_keys=False, allow_unicode=True)
+
+
+def _values(obj: Any) -> dict[str, Any]:
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(obj).items()}
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ WRONG_TYPE = {  # OmegaConf's words: ours
     r"could not be converted to Integer": "must be a whole number",
     r"could not be converted to Boolean": "must be true or false",
     r"is not Optional": "cannot be null",
-    r"is not a ListConfig": "must be a list: [50] or [100,100]",
+    r"is not a ListConfig|Cannot merge DictConfig with ListConfig": "must be a list: [50] or [100,100]",
+    r"Cannot convert '\w+' to string": "must be text",
     r"is not a subclass of": "is a group of values: set one by its full name, as in early_stopping.patience=5",
 }
 
@@ -75,6 +76,13 @@ def _value(e: OmegaConfBaseException, overrides: list[str]) -> UserError:
     if plain := next((words for pattern, words in WRONG_TYPE.items() if re.search(pattern, message)), ""):
         return UserError(plain, key=key, value=value, where=place)
     kind, _, name = key.partition(".")
+    owner = e.object_type
+    if name and re.match(r"Key '.*' (is )?not in ", message) and dataclasses.is_dataclass(owner):
+        return no_such_field(key, value, place, owner)
+    if kind in kinds.MANY and name and name.partition(".")[0] not in options(kind):
+        known = options(kind)
+        wrong = f"there is no {kind} called {name.partition('.')[0]}; its values are set as {kind}.<name>.<value>"
+        return UserError(wrong, key=key, value=value, where=place, allowed=", ".join(known), hint=nearest(name, known))
     if kind in kinds.MANY and name:
         wrong = f"is configured but not selected: say {kind}={name.partition('.')[0]}, or a list with it"
         typed = next((o.lstrip("+") for o in overrides if o.lstrip("+").startswith(f"{key}.")), key)
@@ -82,6 +90,8 @@ def _value(e: OmegaConfBaseException, overrides: list[str]) -> UserError:
     if key in GROUPS:
         known = options(key)
         wrong = f"there is no {key} of that name"
+        if not known:
+            wrong += f": write <folder>/{key}/{value}.yaml and say --config-dir <folder>"
         return UserError(wrong, key=key, value=value, where=place, allowed=", ".join(known))
     if re.match(r"Key '.*' (is )?not in ", message) and dataclasses.is_dataclass(owner := e.object_type):
         return no_such_field(key, value, place, owner)
@@ -108,8 +118,9 @@ def _composition(e: Exception, overrides: list[str]) -> UserError:
     sweep = re.match(r"Sweep parameters '(.*)' requires --multirun", lines[0]) if lines else None
     if found := ambiguous or sweep:
         key, _, value = found[1].partition("=")
+        one_list = f" (or [{value}] for one list)" if key in (*kinds.MANY, "model.hidden") else ""
         return UserError(
-            f"several values make a sweep: say python -m dlexp -m {found[1]} (or [{value}] for one list)",
+            f"several values make a sweep: say python -m dlexp -m {found[1]}{one_list}",
             key=key,
             value=value,
             where=where(key, overrides),

@@ -24,15 +24,29 @@ ROOT = (*GROUPS, *(f.name for f in fields(Experiment) if f.name not in kinds.KIN
 # Of Hydra's own keys, those that cannot name code to run.
 HYDRA_KEYS = (
     "hydra.mode", "hydra.verbose", "hydra.launcher.n_jobs", "hydra/launcher", "hydra/sweeper",
-    "hydra.sweeper.max_batch_size",
+    "hydra.sweeper.max_batch_size", "hydra.sweeper.n_trials", "hydra.sweeper.seed", "hydra.sweeper.metric",
 )  # fmt: skip
+TEXTS = ("data.path", "data.folder", "data.label", "tracking.uri", "tracking.experiment")  # any characters
 HYDRA_PREFIXES = ("hydra.sweeper.params.",)
 
 
 def spelled_out(overrides: Iterable[str]) -> list[str]:
     """`init=he` is `initializer=he`, with whatever sigil stands before it; `regularizer=[]` is `regularizer=none`."""
     named = (re.sub(r"^([~+]*)init(?=[=.@]|$)", r"\1initializer", o) for o in overrides)
-    return [re.sub(rf"^({'|'.join(kinds.MANY)})=\[\s*\]$", r"\1=none", o) for o in named]
+    return [_readable(re.sub(rf"^({'|'.join(kinds.MANY)})=\[\s*\]$", r"\1=none", o)) for o in named]
+
+
+def _readable(text: str) -> str:
+    """A path or an address as people type it, quoted where Hydra could not read it: `data.path=~/my table.csv`."""
+    key, _, value = text.partition("=")
+    if key.lstrip("+") not in TEXTS:
+        return text
+    try:
+        OverridesParser.create().parse_overrides([text])
+    except OverrideParseException:
+        escaped = value.replace("'", "\\'")
+        return f"{key}='{escaped}'"
+    return text
 
 
 def check(overrides: Sequence[str]) -> list[Override]:
@@ -67,7 +81,9 @@ def _check_one(o: Override, text: str) -> None:
     if o.type is OverrideType.DEL:
         raise wrong("~ takes a part away, and a run needs every part; choose another option instead")
     root, _, rest = key.partition(".")
-    if root not in ROOT or "/" in key or o.package is not None:
+    if o.package is not None:
+        raise wrong(f"@{o.package}: a group stands in its own place only; leave the @ out")
+    if root not in ROOT or "/" in key:
         raise wrong("there is no such key", allowed=", ".join(ROOT), hint=nearest(key, _all_keys()))
     if o.type is OverrideType.ADD:
         raise wrong("nothing can be added with +; every key exists already: leave the + out")
@@ -81,6 +97,8 @@ def _check_choice(group: str, value: Any, wrong: Any) -> None:
     if isinstance(value, list) and group in kinds.MANY:
         for name in value:
             _check_choice(group, name, wrong)
+        if len(set(value)) < len(value) or ("none" in value and len(value) > 1):
+            raise wrong("each name once, and none alone")
         return
     if isinstance(value, list):
         raise wrong(f"{group} takes one option, not a list")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from dlexp import places
+from dlexp.errors import FieldError
 from dlexp.fields import check_fields, non_negative
-from dlexp.tracking import store_uri
+from dlexp.tracking import store_file, store_uri
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +27,11 @@ class MLflow:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        if self.uri is not None and not re.match(r"(https?|sqlite|postgresql|mysql|mssql)(\+\w+)?://.", self.uri):
+            wrong = (
+                "must be a server or a database: http(s)://…, sqlite:///file.db, postgresql://…, mysql://…, mssql://…"
+            )
+            raise FieldError(wrong, key="uri", value=self.uri)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,5 +47,7 @@ def told(settings: object) -> dict[str, Any] | None:
     if not isinstance(settings, MLflow):
         return None
     uri = settings.uri or store_uri(places.outputs())
+    if (file := store_file(uri)) is not None:
+        uri = f"sqlite:///{file.absolute().as_posix()}"  # the sender and `sync` may work in another folder
     artifacts = None if settings.uri else str(places.outputs() / "mlartifacts")
     return asdict(settings) | {"uri": uri, "artifacts": artifacts}

@@ -84,7 +84,7 @@ def dataset(description: Mapping[str, Any]) -> dict[str, str] | None:
     web = source.startswith(("http://", "https://"))
     sizes = {k: data[k] for k in ("features", "classes", "train", "validation", "test") if k in data}
     columns = {
-        "features": {"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, data.get("features", -1)]}},
+        "features": {"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, data.get("features", -1)]}},
         "targets": {"type": "tensor", "tensor-spec": {"dtype": "int64", "shape": [-1]}},
     }
     return {

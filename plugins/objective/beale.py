@@ -11,7 +11,7 @@ class Beale(Surface):
     Princeton University, Statistical Techniques Research Group, technical report 25
     """
 
-    start: tuple[float, ...] = (1.0, 1.0)
+    start: tuple[float, float] = (1.0, 1.0)
     window = ((-4.5, 4.5), (-4.5, 4.5))
     minimum = (3.0, 0.5)
 

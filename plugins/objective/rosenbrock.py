@@ -10,7 +10,7 @@ class Rosenbrock(Surface):
     Source: Rosenbrock (1960), https://doi.org/10.1093/comjnl/3.3.175
     """
 
-    start: tuple[float, ...] = (-1.2, 1.0)
+    start: tuple[float, float] = (-1.2, 1.0)
     window = ((-2, 2), (-1, 3))
     minimum = (1.0, 1.0)
 

@@ -7,10 +7,10 @@ from dlexp import Surface, plugin
 class Valley(Surface):
     """f(x, y) = x²/20 + y²: steep across, flat along; the gradient does not point at the minimum (0, 0)
 
-    Source: Saitoh (2016), "Deep Learning from Scratch", section 6.1.3
+    Source: Saito (2016), "Deep Learning from Scratch", section 6.1.3
     """
 
-    start: tuple[float, ...] = (-7.0, 2.0)
+    start: tuple[float, float] = (-7.0, 2.0)
     window = ((-10, 10), (-5, 5))
     minimum = (0.0, 0.0)
 

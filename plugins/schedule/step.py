@@ -5,13 +5,13 @@ from dlexp import Schedule, fraction, plugin, positive
 
 @plugin("step")
 class Step(Schedule):
-    """factor = gamma^⌊drops·t/total⌋: `drops` equal stretches of the run, each at `gamma` times the rate before
+    """factor = gamma^⌊stages·t/total⌋: `stages` equal stretches of the run, each at `gamma` times the rate before
 
     Source: He et al. (2016), section 3.4, https://arxiv.org/abs/1512.03385
     """
 
     gamma: float = fraction(0.1)
-    drops: int = positive(3)
+    stages: int = positive(3)
 
     def __call__(self, t, total):
-        return self.gamma ** (self.drops * t // total)
+        return self.gamma ** (self.stages * t // total)
