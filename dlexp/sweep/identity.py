@@ -28,10 +28,10 @@ def run_key(e: Experiment) -> str:
     return _digest(json.dumps(said, sort_keys=True, default=str))
 
 
-def sweep_id(fixed: Iterable[str], swept: Iterable[str]) -> str:
-    """A sweep without a name is known by what is fixed and by which keys are swept: more values extend it."""
+def sweep_id(fixed: Iterable[str], swept: Iterable[str], by: str = "grid") -> str:
+    """A sweep without a name is known by what is fixed, by which keys are swept, and how: more values extend it."""
     fixed = sorted(o for o in fixed if not _root(o).startswith(SILENT_KEYS))
-    return _digest(json.dumps([fixed, sorted(swept)]))[:12]
+    return _digest(json.dumps([fixed, sorted(swept), *([by] if by != "grid" else [])]))[:12]
 
 
 def _line(p: object) -> Sequence[type]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import IntervalSweep, Override
 
 from dlexp.errors import UserError, nearest
 
@@ -17,26 +17,35 @@ Jobs = list[list[str]]
 
 @dataclass(frozen=True)
 class Plan:
-    """What is the same in every job, and what is swept: each key with its values, as they are typed."""
+    """What is the same in every job, and what is swept: each key with its values, as they are typed.
+
+    `intervals` are the swept keys that have no list of values; `by` is the sweeper.
+    """
 
     fixed: tuple[str, ...]
     swept: Mapping[str, tuple[str, ...]]
+    intervals: Mapping[str, IntervalSweep] = field(default_factory=dict)
+    by: str = "grid"
 
     @staticmethod
-    def of(overrides: Iterable[Override]) -> Plan:
+    def of(overrides: Iterable[Override], by: str = "grid") -> Plan:
         """Split overrides into fixed and swept; an interval stands for itself. The last of a key counts."""
         fixed: dict[str, str] = {}
         swept: dict[str, tuple[str, ...]] = {}
+        intervals: dict[str, IntervalSweep] = {}
         for o in overrides:
-            key = o.get_key_element()
+            key, value = o.get_key_element(), o.value()
+            intervals.pop(key, None)
+            if isinstance(value, IntervalSweep):
+                intervals[key] = value
             if o.is_sweep_override():
                 discrete = o.is_discrete_sweep()
-                swept[key] = tuple(o.sweep_string_iterator()) if discrete else (o.get_value_element_as_str(),)
+                swept[key] = tuple(o.sweep_string_iterator()) if discrete else (o.get_value_string(),)
                 fixed.pop(key, None)
             else:
                 fixed[key] = f"{key}={o.get_value_element_as_str()}"
                 swept.pop(key, None)
-        return Plan(tuple(fixed.values()), swept)
+        return Plan(tuple(fixed.values()), swept, intervals, by)
 
     def size(self, pairs: Sequence[Sequence[str]]) -> int:
         """How many jobs the product has."""

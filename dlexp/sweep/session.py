@@ -34,7 +34,8 @@ def cores() -> int:
 class Session:
     """What a command asks of its sweep, and what has become of it. Use it in a `with` block.
 
-    `entries` are the ends of the jobs asked for, in their order; `folder` is the sweep's, None before there is one.
+    `entries` are the ends of the jobs asked for, in their order; `folder` is the sweep's, None before there is one;
+    `expected` is how many jobs there will be, where they come in parts; `notes` are printed at the end.
     """
 
     command: str = "python -m dlexp -m"
@@ -44,6 +45,8 @@ class Session:
     entries: list[Entry] = field(default_factory=list)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     trained: int = 0
+    expected: int = 0
+    notes: list[str] = field(default_factory=list)
     _ledger: Ledger | None = None
     _pool: Pool | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -61,7 +64,7 @@ class Session:
         """
         keyed = self._distinct(jobs)
         first = jobs[0][1]
-        self.folder = places.outputs() / "sweeps" / (first.sweep or sweep_id(plan.fixed, plan.swept))
+        self.folder = places.outputs() / "sweeps" / (first.sweep or sweep_id(plan.fixed, plan.swept, plan.by))
         if self.dry_run:
             self._list(keyed)
             return []
@@ -107,10 +110,11 @@ class Session:
         if not jobs:
             return
         if self._pool is None:
-            self._pool = self._stack.enter_context(Pool(min(n_jobs, len(jobs)), do))
+            self._pool = self._stack.enter_context(Pool(n_jobs, do))
         counts: Counter[str] = Counter()
         running: set[int] = set()
-        total = len(jobs) + already
+        already += len(self.entries)
+        total = max(self.expected, len(jobs) + already)
         with tqdm(total=total, initial=already, unit="run", file=sys.stderr, dynamic_ncols=True, leave=False) as bar:
             for number, result in self._pool.do(jobs, running.add):
                 running.discard(number)

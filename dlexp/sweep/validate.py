@@ -9,6 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dlexp.config import Setup, build, explain, files_in_use
+from dlexp.config.where import where
 from dlexp.errors import UserError
 from dlexp.provenance import one_blas_thread
 from dlexp.sweep.plan import Jobs, Plan, pairs_of
@@ -19,13 +20,17 @@ def plan_of(config: DictConfig) -> Plan:
     sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
     typed: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
     said = [*(f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()), *typed]
-    return Plan.of(OverridesParser.create().parse_overrides(said))
+    by = config.hydra.runtime.choices["hydra/sweeper"]
+    return Plan.of(OverridesParser.create().parse_overrides(said), by)
 
 
 def grid(config: DictConfig) -> Jobs:
     """Every combination. Raises `UserError` where there are more than `max_jobs`, before one of them is made."""
     plan = plan_of(config)
     pairs = pairs_of(OmegaConf.to_container(config.zip) if OmegaConf.is_config(config.zip) else config.zip)
+    for key in plan.intervals:
+        wrong = "an interval has no list of values for a grid: say hydra/sweeper=random or hydra/sweeper=tpe"
+        raise UserError(wrong, key=key, value=plan.swept[key][0], where=where(key, config.hydra.overrides.task))
     size = plan.size(pairs)
     if size > config.max_jobs:
         raise UserError(f"the sweep has {size:,} jobs; max_jobs={config.max_jobs} is the limit", key="max_jobs")

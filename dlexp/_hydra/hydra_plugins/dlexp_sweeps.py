@@ -30,8 +30,28 @@ class GridConf:
     params: Optional[Dict[str, str]] = field(default_factory=dict)  # noqa: UP006, UP045
 
 
+@dataclass
+class RandomConf:
+    """`hydra/sweeper=random`: `n_trials` drawn with `seed`; the best is told by `metric`, one of the validation's."""
+
+    _target_: str = "hydra_plugins.dlexp_sweeps.RandomSweeper"
+    n_trials: int = 20
+    seed: int = 0
+    metric: Optional[str] = None  # noqa: UP045
+    params: Optional[Dict[str, str]] = field(default_factory=dict)  # noqa: UP006, UP045
+
+
+@dataclass
+class TPEConf(RandomConf):
+    """`hydra/sweeper=tpe`: `n_trials`, drawn where the results so far promise most."""
+
+    _target_: str = "hydra_plugins.dlexp_sweeps.TPESweeper"
+
+
 ConfigStore.instance().store(group="hydra/launcher", name="local", node=LocalConf, provider="dlexp")
 ConfigStore.instance().store(group="hydra/sweeper", name="grid", node=GridConf, provider="dlexp")
+ConfigStore.instance().store(group="hydra/sweeper", name="random", node=RandomConf, provider="dlexp")
+ConfigStore.instance().store(group="hydra/sweeper", name="tpe", node=TPEConf, provider="dlexp")
 
 
 class LocalLauncher(Launcher):
@@ -83,3 +103,39 @@ class GridSweeper(Sweeper):
         assert self.config is not None
         assert self.launcher is not None
         return self.launcher.launch(validate.grid(self.config), initial_job_idx=0)
+
+
+class RandomSweeper(GridSweeper):
+    """Trials drawn from intervals and lists, and the best of them told."""
+
+    strategy = "random"
+
+    def __init__(
+        self,
+        n_trials: int,
+        seed: int,
+        metric: Optional[str] = None,  # noqa: UP045
+        params: Optional[Dict[str, str]] = None,  # noqa: UP006, UP045
+    ) -> None:
+        super().__init__(params)
+        self.n_trials, self.seed, self.metric = n_trials, seed, metric
+
+    def sweep(self, arguments: List[str]) -> None:  # noqa: UP006
+        """Launch as many trials as the strategy knows of, until all are done."""
+        from dlexp.errors import UserError
+        from dlexp.sweep import search
+        from dlexp.sweep.session import current
+
+        assert self.config is not None
+        if not isinstance(self.launcher, LocalLauncher):
+            chosen = self.config.hydra.runtime.choices["hydra/launcher"]
+            raise UserError("a search needs hydra/launcher=local", key="hydra/launcher", value=chosen)
+        options = search.Options(self.n_trials, self.seed, self.metric)
+        loader = self.launcher.hydra_context.config_loader
+        search.conduct(self.strategy, self.config, loader, current(), options, self.launcher.n_jobs)
+
+
+class TPESweeper(RandomSweeper):
+    """Trials drawn where the results so far promise most."""
+
+    strategy = "tpe"
