@@ -191,8 +191,6 @@ def sweep_summary(session: Session) -> int:
     print(f"sweep     {said}; {session.trained} trained now\nfolder    {_near(session.folder)}")
     for note in session.notes:
         print(note)
-    for note in session.notes:
-        print(note)
     failed = [entry for entry in session.entries if entry.status not in ("FINISHED", "DIVERGED")]
     for entry in failed:
         print(f"{entry.status.lower():9} {' '.join(entry.overrides)}: {entry.error} ({entry.folder})")
