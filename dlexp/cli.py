@@ -8,9 +8,7 @@ import logging
 import os
 import shlex
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from dlexp.errors import UserError, nearest
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from dlexp.experiment import Run
-    from dlexp.sweep.session import Session
 
 log = logging.getLogger("dlexp")
 
@@ -89,6 +86,7 @@ def train(words: list[str]) -> int:
     config.offer()
     asked.overrides = overrides.spelled_out(asked.overrides)
     overrides.check(asked.overrides)
+    from dlexp import closing
     from dlexp.sweep import session as sweeps
 
     command = shlex.join(["python", "-m", "dlexp", *words])
@@ -98,13 +96,14 @@ def train(words: list[str]) -> int:
     try:
         with sweeps.enter(session):
             hydra_main(asked, lambda cfg: train_one(cfg, runs, mistakes))
+            compared = closing.comparison(session)  # while the sweep is still held, so that it is sent to MLflow too
     except Exception as e:
         if said := config.explain(e, asked.overrides):
             raise said from None
         raise
     if mistakes:
         raise mistakes[0]
-    return sweep_summary(session) if session.folder else summary(runs)
+    return closing.of_sweep(session, compared) if session.folder else closing.of_runs(runs)
 
 
 def hydra_main(asked: argparse.Namespace, task: Callable[[DictConfig], None]) -> None:
@@ -146,57 +145,6 @@ def train_one(cfg: DictConfig, runs: list[Run], mistakes: list[UserError]) -> No
     runs.append(run)
 
 
-def closing_words(run: Run) -> str:
-    """The result, where it is kept, and how to look at it."""
-    from dlexp import places
-    from dlexp.tracking import store_uri, ui_command
-
-    tests = {name: value for name, value in run.metrics.items() if name.startswith("test/")}
-    metrics = tests or {"train/loss": run.metrics.get("train/loss", float("nan"))}
-    figures = f"\nfigures   {_near(run.folder / 'figures')}" if run.folder and (run.folder / "figures").is_dir() else ""
-    result = ", ".join(f"{name} {value:.4g}" for name, value in sorted(metrics.items()))
-    lines = [f"{run.status.lower():9} {result} (step {run.trainer.t})", f"folder    {_near(run.folder)}{figures}"]
-    if run.error is not None and run.status != "INTERRUPTED":
-        lines[0] = f"{run.status.lower():9} {run.error}"
-    if run.tracked is not None:
-        lines.append(f"MLflow    {run.tracked}")
-        other = "" if run.tracked.uri == store_uri(places.outputs()) else f" --uri {shlex.quote(run.tracked.uri)}"
-        lines.append(f"look      python -m dlexp ui{other}    (or: {ui_command(run.tracked.uri)})")
-    return "\n".join(lines)
-
-
-def _near(path: Path | None) -> str:
-    """A path as short as it can be said from here."""
-    try:
-        return str(path.relative_to(Path.cwd())) if path else "none"
-    except ValueError:
-        return str(path)
-
-
-def summary(runs: list[Run]) -> int:
-    """Say what became of the runs; the exit status is that of the first that did not finish, else 0."""
-    from dlexp import lifecycle
-
-    for run in runs:
-        print(closing_words(run), flush=True)
-    return next((status for run in runs if (status := lifecycle.exit_status(run))), 0)
-
-
-def sweep_summary(session: Session) -> int:
-    """What became of a sweep: a line, and a table of what failed; 1 if anything did."""
-    if session.dry_run:
-        return 0
-    counts = Counter(entry.status.lower() for entry in session.entries)
-    said = ", ".join(f"{n} {status}" for status, n in counts.most_common())
-    print(f"sweep     {said}; {session.trained} trained now\nfolder    {_near(session.folder)}")
-    for note in session.notes:
-        print(note)
-    failed = [entry for entry in session.entries if entry.status not in ("FINISHED", "DIVERGED")]
-    for entry in failed:
-        print(f"{entry.status.lower():9} {' '.join(entry.overrides)}: {entry.error} ({entry.folder})")
-    return 1 if failed else 0
-
-
 def resume(words: list[str]) -> int:
     """`resume <sweep>`: the sweep's own command again, which trains what is missing."""
     from dlexp.sweep.ledger import command_of
@@ -221,6 +169,13 @@ def ui(words: list[str]) -> int:
     return mlflow_ui.main(words)
 
 
+def report(words: list[str]) -> int:
+    """Compare the runs of sweeps again."""
+    from dlexp.report import command
+
+    return command.main(words)
+
+
 def sync(words: list[str]) -> int:
     """Send MLflow what it has not got yet, of the runs named or of all under outputs/."""
     from dlexp.tracking import sync as tracking_sync
@@ -228,7 +183,13 @@ def sync(words: list[str]) -> int:
     return tracking_sync.main(words)
 
 
-VERBS: dict[str, Callable[[list[str]], int]] = {"help": help_, "ui": ui, "sync": sync, "resume": resume}
+VERBS: dict[str, Callable[[list[str]], int]] = {
+    "help": help_,
+    "ui": ui,
+    "sync": sync,
+    "report": report,
+    "resume": resume,
+}
 
 
 def _speak() -> None:

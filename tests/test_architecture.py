@@ -16,7 +16,8 @@ PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 ORDER = [
     "errors", "arrays", "fields", "registry", "dataset", "places", "kinds", "params", "layers", "loss", "network",
     "problem", "surface", "stopping", "trainer", "experiment", "datafiles", "idx", "synthetic", "filedata", "figures",
-    "plugins", "journal", "serving", "provenance", "tracking", "config", "lifecycle", "sweep", "report", "help", "cli", "__main__",
+    "plugins", "journal", "serving", "provenance", "tracking", "config", "lifecycle", "report", "sweep", "closing", "help", "cli",
+    "__main__",
 ]  # fmt: skip
 FREE = ("__init__", "conformance", "_hydra")  # the public face, the kit that checks everything, what Hydra finds
 HOMES = {  # who may import these, and nobody else
@@ -79,6 +80,12 @@ def test_a_room_imports_only_rooms_below_it(path):
         other = parts[1]
         if other != here and other in ORDER:
             assert ORDER.index(other) < ORDER.index(here), f"{here} imports {other}, which stands above it"
+
+
+@pytest.mark.parametrize("path", [p for p in FRAMEWORK if room(p) == "report"], ids=relative)
+def test_the_report_reads_runs_and_knows_nothing_of_how_they_are_made(path):
+    allowed = {"errors", "arrays", "places", "journal", "figures", "report"}
+    assert {n.split(".")[1] for n in imports(path, typing=True) if n.startswith("dlexp.")} <= allowed
 
 
 @pytest.mark.parametrize("path", FRAMEWORK, ids=relative)

@@ -72,8 +72,9 @@ def test_changed_data_are_another_run(in_tmp, capsys):
     assert sweep(*words) == 0
     rows[0] = "3,3,a"
     (in_tmp / "t.csv").write_text("\n".join(["x,y,label", *rows]))
+    capsys.readouterr()
     assert sweep(*words) == 0
-    assert "2 finished; 2 trained now" in capsys.readouterr().out.splitlines()[-2]
+    assert "2 finished; 2 trained now" in capsys.readouterr().out
 
 
 def test_a_sweep_can_have_a_name(in_tmp):

@@ -1,0 +1,75 @@
+"""What a command says at its end: the result, where it is kept, how to look at it."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dlexp import lifecycle, places
+from dlexp.errors import UserError
+from dlexp.tracking import store_uri, ui_command
+
+if TYPE_CHECKING:
+    from dlexp.experiment import Run
+    from dlexp.sweep.session import Session
+
+
+def words(run: Run) -> str:
+    """The result, where it is kept, and how to look at it."""
+    tests = {name: value for name, value in run.metrics.items() if name.startswith("test/")}
+    metrics = tests or {"train/loss": run.metrics.get("train/loss", float("nan"))}
+    figures = f"\nfigures   {_near(run.folder / 'figures')}" if run.folder and (run.folder / "figures").is_dir() else ""
+    result = ", ".join(f"{name} {value:.4g}" for name, value in sorted(metrics.items()))
+    lines = [f"{run.status.lower():9} {result} (step {run.trainer.t})", f"folder    {_near(run.folder)}{figures}"]
+    if run.error is not None and run.status != "INTERRUPTED":
+        lines[0] = f"{run.status.lower():9} {run.error}"
+    if run.tracked is not None:
+        lines.append(f"MLflow    {run.tracked}")
+        other = "" if run.tracked.uri == store_uri(places.outputs()) else f" --uri {shlex.quote(run.tracked.uri)}"
+        lines.append(f"look      python -m dlexp ui{other}    (or: {ui_command(run.tracked.uri)})")
+    return "\n".join(lines)
+
+
+def _near(path: Path | None) -> str:
+    """A path as short as it can be said from here."""
+    try:
+        return str(path.relative_to(Path.cwd())) if path else "none"
+    except ValueError:
+        return str(path)
+
+
+def of_runs(runs: list[Run]) -> int:
+    """Say what became of the runs; the exit status is that of the first that did not finish, else 0."""
+    for run in runs:
+        print(words(run), flush=True)
+    return next((status for run in runs if (status := lifecycle.exit_status(run))), 0)
+
+
+def of_sweep(session: Session, compared: str) -> int:
+    """What became of a sweep: a line, and a table of what failed; 1 if anything did."""
+    if session.dry_run:
+        return 0
+    counts = Counter(entry.status.lower() for entry in session.entries)
+    said = ", ".join(f"{n} {status}" for status, n in counts.most_common())
+    print(f"sweep     {said}; {session.trained} trained now\nfolder    {_near(session.folder)}")
+    for note in [*session.notes, compared]:
+        if note:
+            print(note)
+    failed = [entry for entry in session.entries if entry.status not in ("FINISHED", "DIVERGED")]
+    for entry in failed:
+        print(f"{entry.status.lower():9} {' '.join(entry.overrides)}: {entry.error} ({entry.folder})")
+    return 1 if failed else 0
+
+
+def comparison(session: Session) -> str:
+    """Make a sweep's report and return its text; or why there is none, in a line."""
+    from dlexp import report
+
+    if session.folder is None or session.dry_run:
+        return ""
+    try:
+        return report.make([session.folder]).text
+    except UserError as e:
+        return f"report    {e}"
