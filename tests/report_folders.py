@@ -9,9 +9,9 @@ import numpy as np
 BEGAN = 1_700_000_000_000
 DEFAULTS = {
     "objective": "classification", "data": "digits", "data.n_train": None, "model": "mlp",
-    "model.hidden": [100, 100, 100], "initializer": "he", "activation": "relu", "normalization": "none", "regularizer": "none", "optimizer": "adam",
-    "optimizer.lr": 0.001, "schedule": "constant", "epochs": 10, "steps": None, "batch_size": 100, "seed": 0,
-    "dtype": "float32",
+    "model.hidden": [100, 100, 100], "initializer": "he", "activation": "relu", "normalization": "none",
+    "regularizer": "none", "optimizer": "adam", "optimizer.lr": 0.001, "schedule": "constant", "epochs": 10,
+    "steps": None, "batch_size": 100, "seed": 0, "dtype": "float32",
 }  # fmt: skip
 TAGS = {"dlexp.version.dlexp": "0.1.0", "dlexp.git.commit": "c0ffee", "dlexp.version.numpy": "2.4.6",
         "dlexp.numerics.digest": "230db809c26b"}  # fmt: skip
@@ -65,13 +65,13 @@ def sweep(
         seed = params["seed"]
         status = fate(params, seed) if fate else "FINISHED"
         overrides = [f"{k}={typed(v)}" for k, v in zip(axes, values, strict=True)]
-        key = hashlib.sha256(" ".join([*fixed, *overrides]).encode()).hexdigest()[:16]
+        key = hashlib.sha256(" ".join([*fixed, *overrides]).encode("utf-8", "surrogatepass")).hexdigest()[:16]
         place = folder / "runs" / f"r{i:04d}"
         told_error = {"DIVERGED": "diverged at step 7: output of dense3 is not finite"}.get(status)
         if status != "NEVER":
             place.mkdir()
             description = {"id": f"x-{i}", "name": f"run {i}", "created_ms": BEGAN + i, "params": params, "tags": tags}
-            digest = hashlib.sha256(f"{seed}{params['data']}".encode()).hexdigest()
+            digest = hashlib.sha256(repr([seed, params["data"]]).encode("utf-8", "replace")).hexdigest()
             description["dataset"] = {
                 "name": params["data"], "source": "https://doi.org/10.24432/C50P49", "sha256": digest, "features": 64,
                 "classes": 10, "train": 1257, "validation": 180, "test": 360,

@@ -66,7 +66,7 @@ def make(
     html = folder / "report.html"
     texts["report.html"] = page.render(found.title, found.subtitle, sections.page(found))
     for name, text in texts.items():
-        journal.write_atomically(folder / name, text)
+        journal.write_atomically(folder / name, text.encode("utf-8", "replace").decode())  # half a surrogate is no text
     told = terminal.render(sections.terminal(found, _near(html)))
     noted = markdown.render(sections.terminal(found, None))
     return Report(told, noted, folder, html, tuple(p.path for p in found.pictures), json.loads(texts["report.json"]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dlexp.report import paired, words
-from dlexp.report.compare import Comparison
+from dlexp.report.compare import SEARCH, Comparison
 from dlexp.report.runs import Run
 from dlexp.report.table import Table
 
@@ -30,6 +30,15 @@ def _power(c: Comparison) -> Iterator[str]:
             "evidence, so there are no tests; every difference is exact for this one task."
         )
         return
+    for axis in c.table.axes:
+        if axis.numeric and len(axis.levels) > SEARCH:
+            many = len(axis.levels)
+            yield f"{axis.key} has {many} values, a search rather than a grid: nothing is compared along it."
+    for key, names in c.unmade.items():
+        yield (
+            f"Along {key} there is no comparison of {words.listed(names, 6)}: no two groups with results differ in "
+            "that alone. --tuned compares each method at its best setting."
+        )
     if not c.pairs:
         return
     tests = len(c.pairs)
@@ -45,11 +54,6 @@ def _power(c: Comparison) -> Iterator[str]:
             f"With n = {n} paired seeds and {tests} planned comparisons no single difference can be significant: the "
             f"smallest p is 2/2^{low} = {words.probability(paired.smallest_p(low))}, times {tests} is more than .05. "
             f"{paired.seeds_needed(tests)} seeds, or fewer comparisons, could decide."
-        )
-    if c.alone:
-        yield (
-            f"Along {words.listed(c.alone)} nothing is compared: no two groups with results differ in that alone. "
-            "--tuned compares each method at its best setting."
         )
 
 
@@ -99,7 +103,7 @@ def _fairness(c: Comparison) -> Iterator[str]:
     if choices and tunable:
         yield (
             f"The comparisons of {words.listed(choices)} are averages over the values of {words.listed(tunable)} that "
-            "were swept, good and bad. --tuned compares each at its best value instead."
+            "were swept, good and bad. --tuned would compare each at its best value."
         )
     runs = [run for _, _, run in c.table.runs() if run.observed]
     for tag, what in SAME.items():

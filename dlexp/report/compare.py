@@ -18,6 +18,7 @@ from dlexp.report.measure import Measure
 from dlexp.report.statistics import Range
 from dlexp.report.table import Table, Tokens
 
+SEARCH = 24  # values of a number beyond which it was searched, not compared
 BETTER, INCONCLUSIVE, EQUIVALENT, NO_VERDICT = "better", "INCONCLUSIVE", "EQUIVALENT", "no verdict"
 
 
@@ -96,7 +97,7 @@ class Comparison:
     summaries: tuple[Summary, ...]
     pairs: tuple[Pair, ...]
     ranking: Mapping[str, tuple[Ranked, ...]]
-    alone: tuple[str, ...]  # axes along which no two groups differ in nothing else
+    unmade: Mapping[str, tuple[str, ...]]  # planned pairs of an axis for which no two groups differ in nothing else
     seedless: bool
 
     @property
@@ -111,28 +112,24 @@ class Comparison:
         return any(not math.isfinite(v) for s in self.summaries for v in s.values.values())
 
 
-def compare(
-    table: Table,
-    measure: Measure,
-    *,
-    target: float | None = None,
-    margin: float | None = None,
-    axes: Sequence[int] | None = None,
-) -> Comparison:
-    """Everything about a table; planned pairs for the axes given, or for all."""
+def compare(table: Table, measure: Measure, *, target: float | None = None, margin: float | None = None) -> Comparison:
+    """Everything about a table by one measure; `target` is of the watched metric, `margin` of the measure's."""
     watched = measures.watched(table, measure)
     epochs = measures.per_epoch(table)
     summaries = tuple(_summary(table, g, measure, watched, epochs, target) for g in table.groups)
     seedless = measures.seedless(table)
-    chosen = range(len(table.axes)) if axes is None else axes
-    planned = {i: [p for a, b in _plan(table, i) if (p := _pair(table, i, a, b, measure, margin))] for i in chosen}
-    pairs = _corrected([p for found in planned.values() for p in found], seedless, margin)
-    return Comparison(
-        table, measure, watched, epochs, target, margin, summaries, pairs,
-        {axis.key: _rank(axis.key, pairs) for i in chosen if not (axis := table.axes[i]).numeric and planned[i]},
-        tuple(table.axes[i].key for i in chosen if not planned[i]),
-        seedless,
-    )  # fmt: skip
+    found: list[Pair] = []
+    unmade: dict[str, tuple[str, ...]] = {}
+    for i, axis in enumerate(table.axes):
+        made = {ab: _pair(table, i, *ab, measure, margin) for ab in _plan(table, i)}
+        found += [pair for pair in made.values() if pair]
+        if lacking := [" against ".join(map(axis.name, ab)) for ab, pair in made.items() if not pair]:
+            unmade[axis.key] = tuple(lacking)
+    pairs = _corrected(found, seedless, margin)
+    compared = {pair.axis for pair in pairs}
+    choices = [axis.key for axis in table.axes if axis.key in compared and not (axis.numeric or axis.tunable)]
+    ranking = {key: _rank(key, pairs) for key in choices}
+    return Comparison(table, measure, watched, epochs, target, margin, summaries, pairs, ranking, unmade, seedless)
 
 
 def _summary(
@@ -159,8 +156,13 @@ def _summary(
 
 def _plan(table: Table, axis: int) -> list[tuple[str | None, str | None]]:
     """Pairs of levels fixed before any result is seen."""
-    levels = table.axes[axis].levels
-    return list(pairwise(levels) if table.axes[axis].numeric else combinations(levels, 2))
+    a = table.axes[axis]
+    if not (a.numeric or a.tunable):
+        return list(combinations(a.levels, 2))
+    levels = sorted(
+        (t for t in a.levels if t is not None), key=a.number
+    )  # a method without the number has no neighbour
+    return list(pairwise(levels)) if len(levels) <= SEARCH else []
 
 
 def _pair(table: Table, axis: int, a: str | None, b: str | None, measure: Measure, margin: float | None) -> Pair | None:

@@ -105,7 +105,7 @@ def _tuned(t: Tuned) -> dict[str, Any]:
 
 
 def _place(table: Table, group: Sequence[str | None]) -> dict[str, str]:
-    return {axis.key: words.value(token) for axis, token in zip(table.axes, group, strict=True)}
+    return {axis.key: words.exact(token) for axis, token in zip(table.axes, group, strict=True)}
 
 
 def _summary(s: Summary, c: Comparison) -> dict[str, Any]:

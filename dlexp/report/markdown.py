@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from dlexp.report.blocks import Block, Code, Facts, Grid, Heading, Shown, Words
-from dlexp.report.words import plain
+from dlexp.report.words import clean, plain
 
 
 def render(blocks: Sequence[Block]) -> str:
@@ -30,7 +30,7 @@ def _lines(block: Block) -> Iterator[str]:
         case Shown(picture):
             yield f"*{_safe(picture.caption)}*\n"
         case Code(lines):
-            yield from (f"    {plain(line)}" for line in lines)
+            yield from (f"    {clean(line)}" for line in lines)
 
 
 def _safe(text: str) -> str:

@@ -21,12 +21,13 @@ class Measure:
     """A metric: `high` says whether more is better; `worst` is what a diverged run counts as.
 
     The worst accuracy is 0, the worst of anything else infinite. `cap` is the worst value that any run of the report
-    measured at its end: where differences must be finite, it stands for the infinite.
+    measured at its end: where differences must be finite, it stands for the infinite. `surface`: the loss is f(x, y).
     """
 
     metric: str
     high: bool
     cap: float = math.nan
+    surface: bool = False
 
     @property
     def worst(self) -> float:
@@ -45,7 +46,9 @@ class Measure:
         """The metric with its unit, for an axis."""
         split, _, what = self.metric.rpartition("/")
         spoken = {"test": "test", "val": "validation", "train": "training"}.get(split, split)
-        units = {"accuracy": "accuracy (share correct)", "loss": "loss (nats)" if split != "" else "loss"}
+        if self.surface and what == "loss":
+            return "f(x, y)"
+        units = {"accuracy": "accuracy (share correct)", "loss": "loss (nats)"}
         return f"{spoken} {units.get(what, what)}".strip()
 
     def of(self, run: Run) -> float | None:
@@ -101,7 +104,8 @@ def capped(table: Table, metric: str, high: bool) -> Measure:
     """A measure whose cap is the worst value at the end of any run of the table."""
     plain = Measure(metric, high)
     ends = [value for _, _, run in table.runs() if (value := plain.of(run)) is not None and math.isfinite(value)]
-    return Measure(metric, high, (min if high else max)(ends, default=math.nan))
+    surface = not any(run.dataset for _, _, run in table.runs())
+    return Measure(metric, high, (min if high else max)(ends, default=math.nan), surface)
 
 
 def watched(table: Table, measure: Measure) -> Measure:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from dlexp.report.blocks import Block, Code, Facts, Grid, Heading, Shown, Words
-from dlexp.report.words import plain, slug
+from dlexp.report.words import clean, plain, slug
 
 STYLE = """
 :root { color-scheme: light; --ink: #222; --grey: #666; --line: #ddd; --accent: #0072b2; --alarm: #b34700; }
@@ -88,7 +88,7 @@ def _html(block: Block) -> Iterator[str]:
                 f"<figcaption>{_safe(picture.caption)}</figcaption></figure>"
             )
         case Code(lines):
-            yield f"<pre>{escape(chr(10).join(map(plain, lines)))}</pre>"
+            yield f"<pre>{escape(chr(10).join(map(clean, lines)))}</pre>"
 
 
 def _table(grid: Grid) -> Iterator[str]:

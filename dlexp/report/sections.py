@@ -89,7 +89,7 @@ def terminal(f: Findings, html: Path | None) -> list[Block]:
     found += list(tables.ranks(f.main))
     failed = tables.failures(f.table, most=12, wide=False)
     found += [failed] if failed else []
-    return [*found, Words(""), Words(f"report  {html}")] if html else found
+    return [*found, Words(""), Code([f"report  {html}"])] if html else found
 
 
 def _compared(f: Findings) -> Iterator[Block]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import product
 
 from dlexp.report import words
@@ -39,9 +40,18 @@ class Axis:
 
     def name(self, level: str | None) -> str:
         """A level as it is shown; two that look alike are numbered."""
-        shown = words.level(self.key, level)
-        alike = [other for other in self.levels if words.level(self.key, other) == shown]
-        return shown if len(alike) < 2 else f"{shown} #{alike.index(level) + 1}"
+        return self._names[level]
+
+    @cached_property
+    def _names(self) -> dict[str | None, str]:
+        alike: dict[str, list[str | None]] = {}
+        for level in self.levels:
+            alike.setdefault(words.level(self.key, level), []).append(level)
+        return {
+            level: shown if len(twins) == 1 else f"{shown} #{i}"
+            for shown, twins in alike.items()
+            for i, level in enumerate(twins, start=1)
+        }
 
     def number(self, level: str | None) -> float:
         """A level of a numeric axis."""
@@ -64,7 +74,8 @@ class Table:
 
     def label(self, group: Tokens) -> str:
         """A group as it is shown: `adam · xavier · lr=0.1`."""
-        return " · ".join(axis.name(t) for axis, t in zip(self.axes, group, strict=True)) or "all runs"
+        had = [axis.name(t) for axis, t in zip(self.axes, group, strict=True) if t is not None or len(self.axes) == 1]
+        return " · ".join(had) or "all runs"
 
     def runs(self) -> Iterator[tuple[Tokens, int, Run]]:
         """Every run, with its group and seed."""
@@ -74,8 +85,14 @@ class Table:
 
     def expected(self, group: Tokens) -> list[int]:
         """The seeds this group should have: those that any group of the same sweeps has."""
-        sweeps = {run.sweep for run in self.groups[group].values()}
-        return sorted({seed for _, seed, run in self.runs() if run.sweep in sweeps})
+        return sorted(set().union(*(self._seeds_of[run.sweep] for run in self.groups[group].values())))
+
+    @cached_property
+    def _seeds_of(self) -> dict[str, set[int]]:
+        found: dict[str, set[int]] = {}
+        for _, seed, run in self.runs():
+            found.setdefault(run.sweep, set()).add(seed)
+        return found
 
 
 def arrange(sweeps: Sequence[Sweep]) -> Table:
@@ -85,7 +102,7 @@ def arrange(sweeps: Sequence[Sweep]) -> Table:
     groups: dict[Tokens, dict[int, Run]] = {}
     doubles = 0
     for run in sorted(runs, key=lambda r: (r.observed, r.time_ms, r.key)):
-        cell = groups.setdefault(tuple(_token(run, axis.key) for axis in axes), {})
+        cell = groups.setdefault(tuple(token(run, axis.key) for axis in axes), {})
         assert run.seed is not None
         doubles += run.seed in cell and cell[run.seed].observed
         cell[run.seed] = run
@@ -102,8 +119,6 @@ def arrange(sweeps: Sequence[Sweep]) -> Table:
 
 def _placed(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
     """The runs that can be put in a group. One that died before it said what it is borrows the words of its sisters."""
-    from dataclasses import replace
-
     sisters = {_asked(run): run for run in runs if run.params}
     placed, lost = [], []
     for run in runs:
@@ -119,13 +134,14 @@ def _asked(run: Run) -> tuple[str, ...]:
     return (run.sweep, *sorted(o for o in run.overrides if not o.startswith("seed=")))
 
 
-def _token(run: Run, key: str) -> str | None:
+def token(run: Run, key: str) -> str | None:
+    """A run's value of a key, as JSON; None where it has no such field."""
     return words.token(run.params[key]) if key in run.params else None
 
 
 def _axes(runs: Sequence[Run], sweeps: Sequence[Sweep]) -> list[Axis]:
     keys = sorted({key for run in runs for key in run.params} - {"seed"})
-    columns = {key: tuple(_token(run, key) for run in runs) for key in keys}
+    columns = {key: tuple(token(run, key) for run in runs) for key in keys}
     varied = {key: column for key, column in columns.items() if len(set(column)) > 1}
     typed: dict[str, list[str]] = {}
     for sweep in sweeps:
@@ -133,13 +149,18 @@ def _axes(runs: Sequence[Run], sweeps: Sequence[Sweep]) -> list[Axis]:
             typed.setdefault(key, []).extend(values)
     swept = [key for key in typed if key in varied]
     together = list(zip(*(varied[key] for key in swept), strict=True)) or [()] * len(runs)
-    free = [key for key in varied if key not in swept and not _determines(together, varied[key])]
-    leaders: list[str] = []
-    for key in [*swept, *free]:
-        if not any(_leads(a, key, varied, [*swept, *free]) for a in [*swept, *free] if a != key):
-            leaders.append(key)
-    follows = {key: [k for k in varied if k not in leaders and _determines(varied[key], varied[k])] for key in leaders}
-    return [_axis(key, varied, follows[key], typed.get(key, [])) for key in leaders]
+    free = [
+        key for key in varied if key not in swept and not (_repeated(together) and _determines(together, varied[key]))
+    ]
+    keys = [*swept, *free]
+    leaders = [k for k in keys if not any(_leads(a, k, varied, keys, k in swept) for a in keys if a != k)]
+    others = [key for key in varied if key not in leaders]
+    return [
+        _axis(
+            key, varied, [k for k in others if _leads(key, k, varied, [*leaders, *others], False)], typed.get(key, [])
+        )
+        for key in leaders
+    ]
 
 
 def _determines(a: Sequence[object], b: Sequence[object]) -> bool:
@@ -147,21 +168,26 @@ def _determines(a: Sequence[object], b: Sequence[object]) -> bool:
     return len(set(zip(a, b, strict=True))) == len(set(a))
 
 
-def _leads(a: str, b: str, varied: Mapping[str, Tokens], order: Sequence[str]) -> bool:
+def _repeated(column: Sequence[object]) -> bool:
+    """Whether values come back: what is met only once tells everything, and nothing."""
+    return 2 * len(set(column)) <= len(column)
+
+
+def _leads(a: str, b: str, varied: Mapping[str, Tokens], order: Sequence[str], swept: bool) -> bool:
     """Whether b is no axis because it goes with a: a tells b, and a is not told by b, or comes first.
 
     A plugin never follows from its own field: `optimizer.momentum` has values for one optimizer only, yet it is the
-    optimizer that was chosen. Nor does a choice follow from a number, and a number follows from another only if they
-    were given in pairs: in a random search every number is met once, and would tell everything.
+    optimizer that was chosen. Nor does a choice that was swept follow from a number; and from numbers of a random
+    search, each of them met once, nothing follows.
     """
     if a.startswith(b + ".") or not _determines(varied[a], varied[b]):
         return False
     told_back = _determines(varied[b], varied[a])
+    first = b.startswith(a + ".") or order.index(a) < order.index(b)
     if _numeric(set(varied[a])):
-        if not _numeric(set(varied[b])):
-            return False
-        return told_back and order.index(a) < order.index(b) and 2 * len(set(varied[a])) <= len(varied[a])
-    return not told_back or b.startswith(a + ".") or _numeric(set(varied[b])) or order.index(a) < order.index(b)
+        both = _numeric(set(varied[b]))
+        return _repeated(varied[a]) and (both or not swept) and (first or not told_back)
+    return first or not told_back or _numeric(set(varied[b]))
 
 
 def _numeric(levels: set[str | None]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from dlexp.report import statistics, words
 from dlexp.report.blocks import Grid
-from dlexp.report.compare import BETTER, EQUIVALENT, Comparison, Pair, Summary
+from dlexp.report.compare import BETTER, EQUIVALENT, NO_VERDICT, Comparison, Pair, Summary
 from dlexp.report.plots import tests
 from dlexp.report.runs import Run
 from dlexp.report.statistics import Range
@@ -110,6 +110,8 @@ def _margin(c: Comparison) -> str:
 def ranks(c: Comparison) -> Iterator[Grid]:
     """The ranking of each choice, as far as the comparisons decide it."""
     for key, ranked in c.ranking.items():
+        if not any(p.axis == key and p.verdict != NO_VERDICT for p in c.pairs):
+            continue
         if len(ranked) < 3 and all(r.best != r.last for r in ranked):
             continue
         rows = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dlexp.report.blocks import Block, Code, Facts, Grid, Heading, Shown, Words
-from dlexp.report.words import cut, plain, width
+from dlexp.report.words import clean, cut, plain, width
 
 COLUMNS = 100
 GAP = "  "
@@ -34,7 +34,7 @@ def _lines(block: Block) -> Iterator[str]:
         case Shown(picture):
             yield f"  {picture.path}"
         case Code(lines):
-            yield from (f"  {plain(line)}" for line in lines)
+            yield from (clean(line) for line in lines)
 
 
 def _wrapped(text: str, mark: str = "") -> list[str]:

@@ -17,8 +17,8 @@ from dlexp.errors import UserError
 from dlexp.report import measure as measures, statistics, words
 from dlexp.report.compare import Comparison, compare
 from dlexp.report.measure import Measure
-from dlexp.report.runs import Sweep
-from dlexp.report.table import Axis, Table, Tokens
+from dlexp.report.runs import Run, Sweep
+from dlexp.report.table import Axis, Table, Tokens, token
 
 TUNING, REPORTING = 5, 10  # seeds to choose with, and other seeds to report
 
@@ -67,7 +67,7 @@ def tune(
         raise UserError(f"there is no validation metric to choose by for {measure.metric}", key="--tuned")
     tuning = table.seeds[:TUNING]
     methods = _grids(table, hyper, tuning)
-    choices = tuple(_choose(table, hyper, m, groups, tuning, by) for m, groups in methods.items())
+    choices = tuple(_choose(table, hyper, m, groups, tuning, by, sweeps) for m, groups in methods.items())
     reporting = _reporting(table, hyper, choices, tuning, sweeps)
 
     def at(settings: Mapping[Tokens, Tokens]) -> Comparison:
@@ -125,8 +125,9 @@ def _grids(table: Table, hyper: Sequence[int], tuning: Sequence[int]) -> dict[To
 
 
 def _choose(
-    table: Table, hyper: Sequence[int], method: Tokens, groups: Sequence[Tokens], tuning: Sequence[int], by: Measure
-) -> Choice:
+    table: Table, hyper: Sequence[int], method: Tokens, groups: Sequence[Tokens], tuning: Sequence[int], by: Measure,
+    sweeps: Sequence[Sweep],
+) -> Choice:  # fmt: skip
     """The setting with the best interquartile mean over the tuning seeds; ties go to the lower validation loss."""
     loss = Measure("val/loss", high=False)
 
@@ -144,7 +145,7 @@ def _choose(
     return Choice(
         method, label or "all runs", {s: score(g, by) for s, g in zip(settings, groups, strict=True)}, chosen,
         " · ".join(axis.name(t) for axis, t in zip(axes, chosen, strict=True) if t is not None),
-        _default(table, hyper, method), tuple(_edges(axes, settings, chosen)),
+        _default(table, hyper, method, sweeps), tuple(_edges(axes, settings, chosen)),
     )  # fmt: skip
 
 
@@ -161,25 +162,32 @@ def _edges(axes: Sequence[Axis], settings: Sequence[Tokens], chosen: Tokens) -> 
     return found
 
 
-def _default(table: Table, hyper: Sequence[int], method: Tokens) -> Tokens | None:
+def _default(table: Table, hyper: Sequence[int], method: Tokens, sweeps: Sequence[Sweep]) -> Tokens | None:
     """A method's default setting: as its runs say, or as a run has it for which nobody asked otherwise."""
-    runs = [run for group, seed, run in table.runs() if _split(group, hyper)[0] == method]
+    keys = [axis.key for i, axis in enumerate(table.axes) if i not in hyper]
+    runs = [
+        (run, [*sweep.fixed, *run.overrides])
+        for sweep in sweeps
+        for run in sweep.runs
+        if run.params and tuple(token(run, key) for key in keys) == method
+    ]
     found: list[str | None] = []
-    for i in hyper:
-        key = table.axes[i].key
-        said = [words.token(run.defaults[key]) for run in runs if key in run.defaults]
-        untouched = [
-            words.token(run.params[key])
-            for run in runs
-            if key in run.params
-            and run.overrides
-            and not any(o.lstrip("+").startswith(f"{key}=") for o in run.overrides)
-        ]
-        absent = all(key not in run.params for run in runs)
+    for key in (table.axes[i].key for i in hyper):
+        said = [words.token(run.defaults[key]) for run, _ in runs if key in run.defaults]
+        untouched = [token(run, key) for run, said in runs if key in run.params and not _asked(run, said, key)]
+        absent = all(key not in run.params for run, _ in runs)
         if not (said or untouched or absent):
             return None
         found.append(None if absent else (said or untouched)[0])
     return tuple(found)
+
+
+def _asked(run: Run, overrides: Sequence[str], key: str) -> bool:
+    """Whether somebody may have asked for a value: by its key, by a named study, by a named variant of the plugin."""
+    given = dict(o.lstrip("+").partition("=")[::2] for o in overrides)
+    kind = key.split(".")[0]
+    variant = kind in given and given[kind] != run.params.get(kind)
+    return not overrides or key in given or "experiment" in given or variant
 
 
 def _covers(table: Table, hyper: Sequence[int], choice: Choice, setting: Tokens, seeds: Sequence[int]) -> bool:

@@ -12,14 +12,23 @@ from typing import Any
 ABSENT = "–"  # a field that a method does not have
 
 
+def clean(text: object) -> str:
+    """Text without control characters (a name may hold a terminal's commands), line breaks or half surrogates.
+
+    >>> clean("a\\x1b[31mb\\n  c")
+    'a [31mb   c'
+    """
+    safe = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in str(text))
+    return safe.encode("utf-8", "replace").decode()
+
+
 def plain(text: object) -> str:
-    """Text in one line, without control characters (a name may hold a terminal's commands) or half surrogates.
+    """The same with single spaces.
 
     >>> plain("a\\x1b[31mb\\n  c")
     'a [31mb c'
     """
-    clean = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in str(text))
-    return " ".join(clean.encode("utf-8", "replace").decode().split())
+    return " ".join(clean(text).split())
 
 
 def value(token: str | None) -> str:
@@ -36,10 +45,21 @@ def value(token: str | None) -> str:
     if isinstance(known, str):
         return plain(known) or "''"
     if isinstance(known, float):
-        return f"{known:g}" if float(f"{known:g}") == known else repr(known)
+        return f"{known:.4g}"
     if isinstance(known, list) and len(known) > 2 and len({json.dumps(item) for item in known}) == 1:
         return f"{len(known)}×{value(json.dumps(known[0]))}"
     return plain(json.dumps(known, ensure_ascii=False, separators=(",", ":")))
+
+
+def exact(token: str | None) -> str:
+    """A value for another program: nothing is shortened.
+
+    >>> exact('0.123456789'), exact('"adam"'), exact(None)
+    ('0.123456789', 'adam', '')
+    """
+    if token is None:
+        return ""
+    return str(json.loads(token)) if token.startswith('"') else token
 
 
 def level(key: str, token: str | None) -> str:
@@ -68,11 +88,14 @@ def cut(text: str, room: int) -> str:
     >>> cut("momentum", 5), cut("adam", 5)
     ('mome…', 'adam')
     """
-    if width(text) <= room:
-        return text
-    while text and width(text) > room - 1:
-        text = text[:-1]
-    return text + "…"
+    taken = 0
+    for i, letter in enumerate(text):
+        taken += width(letter)
+        if taken > room:
+            while width(text[:i]) > room - 1:
+                i -= 1
+            return text[:i] + "…"
+    return text
 
 
 def number(x: float | None, like: str = "") -> str:
@@ -108,16 +131,16 @@ def share(x: float, ends: Sequence[float] | None) -> str:
 
 
 def probability(p: float | None) -> str:
-    """A p-value: `.0020`, `.38`, `1`.
+    """A p-value: `.0020`, `.381`, `1`.
 
-    >>> probability(0.001953125), probability(0.3812), probability(1.0), probability(0.0000076)
-    ('.0020', '.381', '1', '7.6e-06')
+    >>> probability(0.001953125), probability(0.0625), probability(0.3812), probability(1.0), probability(0.0000076)
+    ('.0020', '.0625', '.381', '1', '7.6e-06')
     """
     if p is None:
         return ABSENT
     if p >= 0.9995:
         return "1"
-    shown = f"{p:.1e}" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}"
+    shown = f"{p:.1e}" if p < 0.0001 else f"{p:.4f}" if p < 0.1 else f"{p:.3f}"
     return shown.lstrip("0")
 
 

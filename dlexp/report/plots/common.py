@@ -43,7 +43,7 @@ def tests(c: Comparison) -> str:
     low, high = c.n
     how = "exact paired sign-flip test" if high <= paired.EXACT else f"paired sign-flip test ({paired.FLIPS:,} flips)"
     n = f"{low}" if low == high else f"{low}–{high}"
-    return f"{how} on n = {n} seeds, Holm over {words.many(len(c.pairs), 'planned pair')}"
+    return f"{how} on n = {n} seed{'s' * (high != 1)}, Holm over {words.many(len(c.pairs), 'planned pair')}"
 
 
 def seeds(summaries: Sequence[Summary]) -> str:
@@ -110,6 +110,14 @@ def over(table: Table, *shown: Axis | None) -> str:
     """What the axes that are not shown are done with."""
     averaged = [axis.key for axis in table.axes if axis not in shown]
     return f", averaged over {words.listed(averaged)} within each seed" if averaged else ""
+
+
+def plain(ax: Any) -> None:
+    """Write the numbers of a logarithmic x-axis as 0.01; the default writes mathematics."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def tick(axis: Axis, level: str | None) -> str:

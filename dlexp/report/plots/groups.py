@@ -12,7 +12,7 @@ import numpy as np
 from dlexp import figures
 from dlexp.report import statistics, words
 from dlexp.report.compare import BETTER, EQUIVALENT, Comparison, Pair, Summary
-from dlexp.report.plots.common import LETTER, Picture, seeds, tests
+from dlexp.report.plots.common import LETTER, Picture, plain, seeds, tests
 from dlexp.report.statistics import Range
 
 ROWS = 40
@@ -32,10 +32,12 @@ def dots(c: Comparison, path: Path, title: str = "") -> Picture | None:
                + (f"  {s.diverged} of {s.n} diverged" if s.diverged else "") for s in rows]  # fmt: skip
     limits, log = _limits(c, rows)
     size = (6.6, 1.15 + 0.24 * len(rows))
-    left, right = (0.15 + LETTER * max(map(len, texts)) for texts in (labels, numbers))
+    left, right = (0.25 + LETTER * max(map(len, texts)) for texts in (labels, numbers))
     with figures.drawing(path, title, [marks, tests(c)], size=size, left=left, right=right) as axes:
         ax = axes[0, 0]
-        ax.set_xscale("log" if log else "linear")
+        if log:
+            ax.set_xscale("log")
+            plain(ax)
         ax.set(xlim=limits, ylim=(len(rows) - 0.4, -0.6), xlabel=f"{c.measure.unit}{', log scale' if log else ''}")
         ax.set_yticks(range(len(rows)), labels=labels)
         ax.grid(visible=False, axis="y")
@@ -91,7 +93,7 @@ def forest(c: Comparison, path: Path, title: str = "") -> Picture | None:
     texts = [f"{words.number(p.gain, c.measure.metric)} {_ends(p, c)}  {said(p)}" for p in rows]
     finite = [x for p in rows for x in (p.gain, *p.gain_range) if math.isfinite(x)] + [0.0]
     margin = 0.06 * (max(finite) - min(finite)) or 0.05
-    left, right = (0.15 + LETTER * max(map(len, t)) for t in (labels, texts))
+    left, right = (0.25 + LETTER * max(map(len, t)) for t in (labels, texts))
     notes = ["dot: mean of the seeds' differences; line: 95 % interval, the inverted test" + cut, tests(c)]
     with figures.drawing(
         path, title, notes, size=(6.6, 1.15 + 0.24 * len(rows)), left=left, right=right
@@ -107,7 +109,9 @@ def forest(c: Comparison, path: Path, title: str = "") -> Picture | None:
             ax.axvspan(-c.margin, c.margin, color=figures.GREEN, alpha=0.12, linewidth=0)
         for i, (p, text) in enumerate(zip(rows, texts, strict=True)):
             color = {BETTER: figures.BLUE, EQUIVALENT: figures.GREEN}.get(p.verdict, figures.GREY)
-            _row(ax, i, [], p.gain, p.gain_range if math.isfinite(sum(p.gain_range)) else None, color)
+            _row(
+                ax, i, [], p.gain, p.gain_range if p.p is not None and math.isfinite(sum(p.gain_range)) else None, color
+            )
             ax.annotate(text, (1, i), (5, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
                         size=figures.SMALL, va="center", annotation_clip=False)  # fmt: skip
     caption = (
@@ -120,7 +124,7 @@ def forest(c: Comparison, path: Path, title: str = "") -> Picture | None:
 
 
 def _ends(p: Pair, c: Comparison) -> str:
-    return words.span(p.gain_range if math.isfinite(sum(p.gain_range)) else None, c.measure.metric)
+    return words.span(p.gain_range if p.p is not None and math.isfinite(sum(p.gain_range)) else None, c.measure.metric)
 
 
 def said(p: Pair) -> str:

@@ -10,17 +10,17 @@ import numpy as np
 
 from dlexp import figures
 from dlexp.report import statistics, words
-from dlexp.report.compare import Comparison
+from dlexp.report.compare import SEARCH, Comparison
 from dlexp.report.measure import Measure
 from dlexp.report.plots.common import Picture, counted, marginal, over, tick
 from dlexp.report.table import Axis
 
-SIDE, LEGIBLE = 40, 16  # cells on a side, and with how many they hold numbers
+SIDE, LEGIBLE = 40, 10  # cells on a side; columns that have room for numbers
 
 
 def heat(c: Comparison, path: Path) -> Picture | None:
     """A metric over two axes: two numbers if there are two, else the first two axes. Brighter is better."""
-    axes = [i for i, a in enumerate(c.table.axes) if len(a.levels) <= SIDE]
+    axes = [i for i, a in enumerate(c.table.axes) if len(a.levels) <= (SEARCH if a.numeric else SIDE)]
     numbers = [i for i in axes if c.table.axes[i].numeric]
     chosen = sorted((numbers + [i for i in axes if i not in numbers])[:2])
     if len(chosen) < 2:
@@ -28,6 +28,8 @@ def heat(c: Comparison, path: Path) -> Picture | None:
     down, across = sorted(chosen, key=lambda i: len(c.table.axes[i].levels))
     rows, columns = c.table.axes[down], c.table.axes[across]
     means = marginal(c.table, c.measure, down, across)
+    if 2 * len(means) < len(rows.levels) * len(columns.levels):
+        return None  # a search: mostly holes
     grid = np.array([
         [float(statistics.iqm(list(means[a, b].values()))) if (a, b) in means else math.nan for b in columns.levels]
         for a in rows.levels
@@ -58,12 +60,15 @@ def _cells(ax: Any, measure: Measure, rows: Axis, columns: Axis, grid: Any) -> N
     colors = colormaps["viridis" if measure.high else "viridis_r"]
     image = ax.imshow(np.where(told, grid, np.nan), cmap=colors, norm=norm, aspect="auto")
     ax.grid(visible=False)
-    ax.set_xticks(range(len(columns.levels)), labels=[words.cut(tick(columns, t), 12) for t in columns.levels])
+    longest = max(words.width(words.cut(tick(columns, t), 12)) for t in columns.levels)
+    every = math.ceil(len(columns.levels) / min(LEGIBLE, 75 // longest))
+    shown = range(0, len(columns.levels), every)
+    ax.set_xticks(shown, labels=[words.cut(tick(columns, columns.levels[i]), 12) for i in shown])
     ax.set_yticks(range(len(rows.levels)), labels=[words.cut(tick(rows, t), 20) for t in rows.levels])
     ax.set(xlabel=columns.key, ylabel=rows.key)
     bar = ax.figure.colorbar(image, cax=ax.inset_axes([1.02, 0, 0.025, 1]))
     bar.set_label(measure.unit, size=figures.SMALL)
-    if max(grid.shape) > LEGIBLE:
+    if len(columns.levels) > LEGIBLE:
         return
     for i, j in np.ndindex(grid.shape):
         x = grid[i, j]

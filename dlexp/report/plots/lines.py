@@ -11,12 +11,12 @@ import numpy as np
 
 from dlexp import figures
 from dlexp.report import statistics, words
-from dlexp.report.compare import Comparison
+from dlexp.report.compare import SEARCH, Comparison
 from dlexp.report.measure import Measure
-from dlexp.report.plots.common import Means, Picture, counted, legend, look, marginal, over, room, tick
+from dlexp.report.plots.common import Means, Picture, counted, legend, look, marginal, over, plain, room, tick
 from dlexp.report.table import Axis, Table
 
-LINES, TICKS, SCATTER = 12, 12, 25  # lines of a panel; levels with a tick each; points beyond which there is no line
+LINES, TICKS = 12, 12  # lines of a panel; levels with a tick each
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _line(ax: Any, plot: _Plot, of: str | None, i: int, shift: float) -> list[fl
     at = {t: p + nudge for p, t in zip(plot.places, plot.axis.levels, strict=True) if (t, of) in plot.means}
     good = [t for t in at if (t, of) not in plot.lost and np.isfinite(plot.middle(t, of))]
     y = [plot.middle(t, of) for t in good]
-    line = how["linestyle"] if len(at) <= SCATTER else ""
+    line = how["linestyle"] if len(plot.axis.levels) <= SEARCH else ""
     ax.plot([at[t] for t in good], y, **{**how, "linestyle": line}, zorder=4)
     for t in good:
         if ends := statistics.iqm_interval(list(plot.means[t, of].values())):
@@ -132,8 +132,6 @@ def _crosses(ax: Any, x: list[float], color: Any, shift: float, high: bool) -> N
 
 def _across(ax: Any, plot: _Plot) -> None:
     """The x-axis: a tick for each level, if they are not too many."""
-    from matplotlib.ticker import FuncFormatter
-
     if plot.logarithmic:
         ax.set_xscale("log")
     if len(plot.places) <= TICKS or not plot.axis.numeric:
@@ -141,7 +139,7 @@ def _across(ax: Any, plot: _Plot) -> None:
         ax.set_xticks(plot.places, labels=[words.cut(tick(plot.axis, t), letters) for t in plot.axis.levels])
         ax.set_xticks([], minor=True)
     elif plot.logarithmic:
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+        plain(ax)
     ax.set_xlabel(f"{plot.axis.key}{', log scale' if plot.logarithmic else ''}")
 
 
