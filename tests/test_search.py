@@ -26,6 +26,12 @@ except ImportError:
 needs_optuna = pytest.mark.skipif(optuna is None, reason='optuna is not installed: pip install "dlexp[search]"')
 
 
+@pytest.fixture(autouse=True)
+def without_comparison(monkeypatch):
+    """What a sweep ends in has tests of its own, and takes longer than these runs."""
+    monkeypatch.setattr("dlexp.closing.comparison", lambda session: "")
+
+
 def search(sweeper, n_trials, *words):
     return main(["-m", f"hydra/sweeper={sweeper}", f"hydra.sweeper.n_trials={n_trials}", *words, *FAST])
 
