@@ -6,6 +6,8 @@ from itertools import product
 
 import numpy as np
 
+from dlexp.report import compare, measure, runs, table
+
 BEGAN = 1_700_000_000_000
 DEFAULTS = {
     "objective": "classification", "data": "digits", "data.n_train": None, "model": "mlp",
@@ -92,3 +94,16 @@ def sweep(
     (folder / "sweep.json").write_text(json.dumps(description), encoding="utf-8")
     (folder / "ledger.jsonl").write_text("".join(json.dumps(x) + "\n" for x in ledger), encoding="utf-8")
     return folder
+
+
+def arranged(*folders):
+    return table.arrange([runs.read(folder) for folder in folders])
+
+
+def compared(*folders, metric=None, better=None, **asked):
+    found = arranged(*folders)
+    return compare.compare(found, measure.choose(found, metric, better), **asked)
+
+
+def small(tmp_path, place="s", seeds=8, optimizers=("sgd", "adam"), **how):
+    return sweep(tmp_path / place, {"optimizer": list(optimizers), "seed": list(range(seeds))}, **how)

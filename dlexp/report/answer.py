@@ -12,8 +12,22 @@ from dlexp.report.tuned import Tuned
 FEW = 4  # comparisons that are told one by one
 
 
-def answer(c: Comparison) -> str:
-    """What is decided, what is not, and with which certainty."""
+def answer(c: Comparison) -> list[str]:
+    """What is decided, what is not, and with which certainty: how it was asked, then a sentence or two per axis."""
+    reason = _nothing(c)
+    if reason:
+        return [reason]
+    low, high = c.n
+    n = f"{low}" if low == high else f"{low} to {high}"
+    way = "more is better" if c.measure.high else "less is better"
+    tests = f"sign-flip tests with Holm's correction for {words.many(len(c.pairs), 'comparison')}"
+    opening = f"On {c.measure.metric} ({way}), paired by seed (n = {n}), p from {tests}."
+    by_axis = {axis.key: [p for p in c.pairs if p.axis == axis.key] for axis in c.table.axes}
+    return [opening, *(" ".join(_axis(c, key, pairs)) for key, pairs in by_axis.items() if pairs)]
+
+
+def _nothing(c: Comparison) -> str:
+    """Why there is nothing to tell of comparisons; empty if there is."""
     if not any(s.n for s in c.summaries):
         return "No run has a result yet, so there is nothing to say."
     if not c.table.axes:
@@ -29,15 +43,11 @@ def answer(c: Comparison) -> str:
             f"The best {c.measure.metric} is {_number(best.iqm, c)}, by {best.label}. The seed changes nothing in "
             "this task, so this is one exact number per group and there is nothing to test."
         )
+    if all(s.diverged == s.n for s in c.summaries):
+        return "Every run that has a result diverged, so nothing can be told apart."
     if not c.pairs:
         return "No two groups with results differ in one thing alone, so nothing can be attributed to anything."
-    told = [" ".join(_axis(c, axis.key, [p for p in c.pairs if p.axis == axis.key])) for axis in c.table.axes
-            if any(p.axis == axis.key for p in c.pairs)]  # fmt: skip
-    low, high = c.n
-    n = f"{low}" if low == high else f"{low} to {high}"
-    way = "more is better" if c.measure.high else "less is better"
-    tests = f"sign-flip tests with Holm's correction for {words.many(len(c.pairs), 'comparison')}"
-    return f"On {c.measure.metric} ({way}), paired by seed (n = {n}), p from {tests}: {' '.join(told)}"
+    return ""
 
 
 def _axis(c: Comparison, key: str, pairs: list[Pair]) -> Iterator[str]:
@@ -101,10 +111,8 @@ def _number(x: float, c: Comparison) -> str:
     return words.number(x, c.measure.metric)
 
 
-def tuned_answer(t: Tuned) -> str:
+def tuned_answer(t: Tuned) -> list[str]:
     """The same for tuned settings, after what they are."""
-    settings = words.listed([f"{c.label} {c.shown}".strip() for c in t.choices])
-    return (
-        f"Tuned on {t.by.metric} with {len(t.tuning)} seeds ({settings}) and reported on {len(t.reporting)} others. "
-        f"{answer(t.tuned)}"
-    )
+    settings = words.listed([f"{c.label} ({c.shown or '–'})" for c in t.choices])
+    how = f"Tuned on {t.by.metric} with {len(t.tuning)} seeds and reported on {len(t.reporting)} others: {settings}."
+    return [how, *answer(t.tuned)]

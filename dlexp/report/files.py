@@ -55,7 +55,7 @@ def everything(f: Findings) -> str:
     """report.json. An infinite number is the string "inf" or "-inf", one that is not known null."""
     told = {
         "title": f.title,
-        "answer": f.answer,
+        "answer": " ".join(f.answer),
         "warnings": f.warnings,
         "sweeps": [
             {"id": s.id, "name": s.name, "command": s.command, "fixed": s.fixed, "axes": s.axes} for s in f.sweeps

@@ -19,7 +19,9 @@ h2 { font-size: 1.15rem; margin: 2.6rem 0 .6rem; padding-top: .8rem; border-top:
 p, dl { margin: .55rem 0; max-width: 46rem; overflow-wrap: anywhere; }
 a { color: var(--accent); }
 .sub { color: var(--grey); margin-bottom: 1.2rem; }
-.answer { font-size: 1.08rem; background: #f2f7fb; border-left: 4px solid var(--accent); padding: .8rem 1rem; }
+.answer { font-size: 1.08rem; background: #f2f7fb; border-left: 4px solid var(--accent); padding: .4rem 1rem;
+  margin: 0; }
+.answer + p:not(.answer) { margin-top: .9rem; }
 .warning { border-left: 4px solid var(--alarm); padding: .1rem 0 .1rem .9rem; }
 .note { color: var(--grey); font-size: .92rem; }
 .wide { overflow-x: auto; }

@@ -55,8 +55,8 @@ class Findings:
         return [run for _, _, run in self.table.runs()] + list(self.table.unplaced)
 
     @property
-    def answer(self) -> str:
-        """The paragraph that says what is known."""
+    def answer(self) -> list[str]:
+        """The sentences that say what is known."""
         return tuned_answer(self.tuned) if self.tuned else answer(self.main)
 
     @property
@@ -68,7 +68,8 @@ class Findings:
 def page(f: Findings) -> list[Block]:
     """Everything."""
     return [
-        Words(f.answer, "answer"), *(Words(w, "warning") for w in f.warnings), *_compared(f), *_results(f),
+        *(Words(a, "answer") for a in f.answer), *(Words(w, "warning") for w in f.warnings), *_compared(f),
+        *_results(f),
         *_planned(f), *_figures(f), *_failures(f), Heading("How it was computed"), Facts(definitions(f.main)),
         *_repeat(f),
     ]  # fmt: skip
@@ -76,7 +77,7 @@ def page(f: Findings) -> list[Block]:
 
 def terminal(f: Findings, html: Path | None) -> list[Block]:
     """What fits on a screen or two."""
-    found: list[Block] = [Words(f.title), Words(f.subtitle), Words(""), Words(f.answer)]
+    found: list[Block] = [Words(f.title), Words(f.subtitle), Words(""), *(Words(a) for a in f.answer)]
     found += [Words("")] if f.warnings else []
     found += [Words(w, "warning") for w in f.warnings]
     if f.tuned:
@@ -104,7 +105,7 @@ def _compared(f: Findings) -> Iterator[Block]:
     items += [("Seeds", words.ranges(f.table.seeds), ""), *_data(f), ("Runs", _statuses(f), "")]
     same = _same(f.runs)
     items += [("The same for all runs", ", ".join(f"{k}={v}" for k, v in same.items()), "")] if same else []
-    made = [f"{tag.split('.', 1)[1]} {words.listed([words.plain(v) for v in seen], 4)}"
+    made = [f"{tag.split('.', 1)[1]} {words.listed([words.cut(words.plain(v), 24) for v in seen], 4)}"
             for tag in MADE_WITH if (seen := sorted({r.tags[tag] for r in f.runs if tag in r.tags}))]  # fmt: skip
     items += [("Made with", "; ".join(made), "")] if made else []
     yield Facts([item for item in items if item[1]])
@@ -165,7 +166,7 @@ def _planned(f: Findings) -> Iterator[Block]:
         yield tables.comparisons(f.main, wide=True)
     if f.tuned and f.tuned.default and f.tuned.default.pairs:
         yield Heading("Planned comparisons, at default settings")
-        yield Words(answer(f.tuned.default))
+        yield from (Words(sentence) for sentence in answer(f.tuned.default))
         yield tables.comparisons(f.tuned.default, wide=True)
 
 

@@ -144,7 +144,7 @@ def failures(table: Table, *, most: int, wide: bool) -> Grid | None:
     more = f" The first {most} of {len(rows)} rows; all are in runs.csv." if len(rows) > most else ""
     caption = f"DIVERGED is a result, the worst there is; everything else is a missing result.{more}"
     header = ["group", "seeds", "status", "what was said (first)", *(["folders"] * wide)]
-    return Grid(header, lines, "ssls" + "l" * wide, caption)
+    return Grid(header, lines, "ssls" + "s" * wide, caption)
 
 
 def choices(t: Tuned) -> Grid:

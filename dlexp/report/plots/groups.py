@@ -45,11 +45,13 @@ def dots(c: Comparison, path: Path, title: str = "") -> Picture | None:
             _row(ax, i, list(s.values.values()), s.iqm, s.iqm_range, figures.BLUE)
             ax.annotate(text, (1, i), (5, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
                         size=figures.SMALL, va="center", annotation_clip=False)  # fmt: skip
+    lost = any(not limits[0] <= s.iqm <= limits[1] for s in rows)
+    arrow = "; an arrow: outside the picture" if lost else ""
     caption = (
         f"{c.measure.metric} of each group, best first. Dot: interquartile mean over seeds; line: 95 % percentile "
-        f"bootstrap interval ({statistics.RESAMPLES:,} resamples); small dots: single seeds; {seeds(rows)}{cut}. "
-        "Groups share their seeds, so overlapping lines do not mean equal: the planned comparisons decide "
-        f"({tests(c)})."
+        f"bootstrap interval ({statistics.RESAMPLES:,} resamples); small dots: single seeds{arrow}; "
+        f"{seeds(rows)}{cut}. Groups share their seeds, so overlapping lines do not mean equal: the planned "
+        f"comparisons decide ({tests(c)})."
     )
     return Picture("dots", path, title, caption)
 
