@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dlexp import lifecycle, places
 from dlexp.errors import UserError
-from dlexp.tracking import store_uri, ui_command
+from dlexp.tracking import Outcome, store_uri, ui_command
 
 if TYPE_CHECKING:
     from dlexp.experiment import Run
@@ -25,11 +25,15 @@ def words(run: Run) -> str:
     lines = [f"{run.status.lower():9} {result} (step {run.trainer.t})", f"folder    {_near(run.folder)}{figures}"]
     if run.error is not None and run.status != "INTERRUPTED":
         lines[0] = f"{run.status.lower():9} {run.error}"
-    if run.tracked is not None:
-        lines.append(f"MLflow    {run.tracked}")
-        other = "" if run.tracked.uri == store_uri(places.outputs()) else f" --uri {shlex.quote(run.tracked.uri)}"
-        lines.append(f"look      python -m dlexp ui{other}    (or: {ui_command(run.tracked.uri)})")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_shown(run.tracked)])
+
+
+def _shown(tracked: Outcome | None) -> list[str]:
+    """What MLflow has, and how to look at it there."""
+    if tracked is None:
+        return []
+    other = "" if tracked.uri == store_uri(places.outputs()) else f" --uri {shlex.quote(tracked.uri)}"
+    return [f"MLflow    {tracked}", f"look      python -m dlexp ui{other}    (or: {ui_command(tracked.uri)})"]
 
 
 def _near(path: Path | None) -> str:
@@ -60,14 +64,19 @@ def of_sweep(session: Session, compared: str) -> int:
     failed = [entry for entry in session.entries if entry.status not in ("FINISHED", "DIVERGED")]
     for entry in failed:
         print(f"{entry.status.lower():9} {' '.join(entry.overrides)}: {entry.error} ({entry.folder})")
+    for line in _shown(session.tracked):
+        print(line)
     return 1 if failed else 0
 
 
 def comparison(session: Session) -> str:
-    """Make a sweep's report and return its text; or why there is none, in a line."""
+    """Make a sweep's report and return its text; or why there is none, in a line.
+
+    A search has none: it looks for a good setting on validation, and must not see what a test set thinks of each.
+    """
     from dlexp import report
 
-    if session.folder is None or session.dry_run:
+    if session.folder is None or session.dry_run or session.searched:
         return ""
     try:
         return report.make([session.folder]).text

@@ -71,7 +71,7 @@ class Ledger:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.folder / "lock")
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=0.3)  # whoever asks whether the sweep is alive holds it for an instant
         except Timeout:
             raise UserError(f"another command is at work on this sweep: {self.folder}") from None
         except OSError as e:

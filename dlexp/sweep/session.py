@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -12,13 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlexp import journal, places, provenance
+from dlexp import journal, places, provenance, tracking
 from dlexp.config import Setup
 from dlexp.sweep.identity import run_key, sweep_id
 from dlexp.sweep.job import Job, Result, do, unobserved
 from dlexp.sweep.ledger import Entry, Ledger
 from dlexp.sweep.plan import Plan
 from dlexp.sweep.workers import Lost, Pool
+from dlexp.tracking.settings import told
 
 log = logging.getLogger("dlexp")
 
@@ -35,7 +37,8 @@ class Session:
     """What a command asks of its sweep, and what has become of it. Use it in a `with` block.
 
     `entries` are the ends of the jobs asked for, in their order; `folder` is the sweep's, None before there is one;
-    `expected` is how many jobs there will be, where they come in parts; `notes` are printed at the end.
+    `expected` is how many jobs there will be, where they come in parts; `notes` are printed at the end; `tracked` is
+    what MLflow has of the sweep, known when the `with` block has ended.
     """
 
     command: str = "python -m dlexp -m"
@@ -46,7 +49,11 @@ class Session:
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     trained: int = 0
     expected: int = 0
+    searched: bool = False
     notes: list[str] = field(default_factory=list)
+    tracked: tracking.Outcome | None = None
+    _told: dict[str, Any] = field(default_factory=dict)
+    _sender: tracking.Sender | None = None
     _ledger: Ledger | None = None
     _pool: Pool | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -55,7 +62,13 @@ class Session:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._stack.close()
+        failed, shown = error[0] is not None, self._told.get("tracking")
+        if self._ledger is not None and not failed:
+            self._ledger.describe(self._told | {"ended_ms": time.time_ns() // 1_000_000})
+        sender = self._sender if self._sender is not None and self._sender.is_at_work() else None
+        self._stack.close()  # the sweep is at rest: its sender sends the end, and ends
+        if self.folder is not None and shown and not failed:
+            self.tracked = tracking.finish_sweep(self.folder, sender, shown["wait"])
 
     def conduct(self, jobs: Jobs, plan: Plan, *, n_jobs: int | None) -> list[Entry]:
         """Train what is missing of these validated jobs; the entry of each, in order. May be called again with more.
@@ -64,6 +77,7 @@ class Session:
         """
         keyed = self._distinct(jobs)
         first = jobs[0][1]
+        self.searched = plan.by != "grid"
         self.folder = places.outputs() / "sweeps" / (first.sweep or sweep_id(plan.fixed, plan.swept, plan.by))
         if self.dry_run:
             self._list(keyed)
@@ -75,6 +89,8 @@ class Session:
             ledger.adopt(key, name, overrides)
             if not ledger.is_done(key, retry_failed=self.retry_failed):
                 missing.append(Job(unobserved(setup), key, self.folder / "runs" / name, self.folder.name))
+        if missing and self._sender is None and self._told["tracking"]:
+            self._sender = tracking.start_sweep(self.folder)
         self._train(missing, ledger, already=len(keyed) - len(missing), n_jobs=n_jobs or cores())
         entries = [ledger.entries[key] for key in keyed]
         self.entries += entries
@@ -93,15 +109,17 @@ class Session:
         assert self.folder is not None
         if self._ledger is None:
             self._ledger = self._stack.enter_context(Ledger(self.folder).held())
-        said = {
+        self._told = {
             "id": self.folder.name,
             "name": first.sweep,
             "created_ms": int(Path(self.folder / "lock").stat().st_mtime * 1000),
             "fixed": list(plan.fixed),
             "axes": {key: list(values) for key, values in plan.swept.items()},
             "command": self.command,
+            "tracking": told(first.tracking),
+            "ended_ms": None,
         }
-        self._ledger.describe(said)
+        self._ledger.describe(self._told)
         return self._ledger
 
     def _train(self, jobs: Sequence[Job], ledger: Ledger, *, already: int, n_jobs: int) -> None:

@@ -38,7 +38,7 @@ SILENCE = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 class Outcome:
     """What MLflow has of the runs sent: all of them (`complete`), or why not, in one line.
 
-    `experiment_id` and `run_id` are MLflow's, of the first run that has any.
+    `experiment_id` and `run_id` are MLflow's, of the first run that has any; of a sweep, they are its own run's.
     """
 
     complete: bool
@@ -48,7 +48,7 @@ class Outcome:
     why: str = ""
 
     def __str__(self) -> str:
-        return f"run {self.run_id}" if self.complete else self.why
+        return self.why or f"run {self.run_id}"
 
 
 class Sender:
@@ -56,6 +56,10 @@ class Sender:
 
     def __init__(self, folders: Sequence[Path], process: subprocess.Popen[bytes] | None, why: str = "") -> None:
         self.folders, self.process, self._why = [Path(f) for f in folders], process, why
+
+    def is_at_work(self) -> bool:
+        """Whether the process lives."""
+        return self.process is not None and self.process.poll() is None
 
     def wait(self, timeout: float | None = None) -> Outcome:
         """Wait until it has sent everything or given up, `timeout` seconds at most. It goes on by itself afterwards."""
@@ -73,7 +77,25 @@ def start(folders: Sequence[Path]) -> Sender:
     Each folder's `run.json` must stand and its lock be held before. The process survives Ctrl-C and the death of its
     parent; what it says goes to `tracking.log` in the first folder. Raises nothing: `wait` tells what went wrong.
     """
-    command = [sys.executable, "-P", "-m", "dlexp.tracking", *(str(Path(f).absolute()) for f in folders)]
+    return _start([str(Path(f).absolute()) for f in folders], folders)
+
+
+def start_sweep(folder: Path) -> Sender:
+    """The same for a sweep, whose `sweep.json` must stand; at low priority, so that training is not slowed."""
+    return _start(["--sweep", str(Path(folder).absolute())], [folder])
+
+
+def finish_sweep(folder: Path, sender: Sender | None, timeout: float | None = None) -> Outcome:
+    """Wait for the sender of a sweep that has come to rest; where there is none and something is left, start one."""
+    if sender is None:
+        if state.is_complete(folder):
+            return outcome([folder])
+        sender = start_sweep(folder)
+    return sender.wait(timeout)
+
+
+def _start(words: Sequence[str], folders: Sequence[Path]) -> Sender:
+    command = [sys.executable, "-P", "-m", "dlexp.tracking", *words]
     try:
         with (Path(folders[0]) / LOG).open("ab") as log:
             process = subprocess.Popen(
@@ -97,13 +119,17 @@ def outcome(folders: Sequence[Path], why: str = "") -> Outcome:
     missing = [(f, s) for f, s in zip(folders, states, strict=True) if not state.is_complete(f)]
     shown = next((s for s in states if s.run_id), states[0])
     if not missing:
-        return Outcome(True, shown.uri, shown.experiment_id, shown.run_id)
+        sweep = len(folders) == 1 and state.is_sweep(folders[0])
+        runs = f"{shown.sent} run{'s' * (shown.sent != 1)}"
+        said = f"the sweep's run {shown.run_id} and its {runs}" if sweep else ""
+        return Outcome(True, shown.uri, shown.experiment_id, shown.run_id, said)
     error = next((s.error for _, s in missing if s.error), "")
     if not why:
         why = (
             f"nothing is lost, `{SYNC}` sends it later" if error else f"{folders[0] / LOG} says why; `{SYNC}` sends it"
         )
-    which = f"{len(missing)} of {len(folders)} runs are" if len(folders) > 1 else "the run is"
+    one = "the sweep is" if state.is_sweep(folders[0]) else "the run is"
+    which = f"{len(missing)} of {len(folders)} runs are" if len(folders) > 1 else one
     said = "; ".join(filter(None, [error, why]))
     return Outcome(False, shown.uri, shown.experiment_id, shown.run_id, f"{which} not all there yet: {said}")
 
@@ -134,13 +160,15 @@ def store_file(uri: str) -> Path | None:
     return Path(path.partition("?")[0]) if scheme.startswith("sqlite") and path else None
 
 
-def experiment_link(base_url: str, experiment_id: str, view: str = "") -> str:
-    """The page of an experiment's runs, in a ready-made view. Without its last part MLflow opens another page.
+def experiment_link(base_url: str, experiment_id: str, view: str = "", *, charts: bool = False) -> str:
+    """The page of an experiment's runs, as a table or `charts`, in a ready-made view.
+
+    Without its last part MLflow opens another page.
 
     >>> experiment_link("http://127.0.0.1:5000", "1")
     'http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning'
     """
-    shown = f"&viewStateShareKey={view}" if view else ""
+    shown = (f"&viewStateShareKey={view}" if view else "") + ("&compareRunsMode=CHART" if charts else "")
     return f"{base_url.rstrip('/')}/#/experiments/{experiment_id}/runs?workflowType=machine_learning{shown}"
 
 
@@ -165,6 +193,6 @@ def ui_command(uri: str) -> str:
 
 
 __all__ = [
-    "Outcome", "Sender", "experiment_link", "outcome", "redacted", "run_link", "start", "store_file", "store_uri",
-    "ui_command",
+    "Outcome", "Sender", "experiment_link", "finish_sweep", "outcome", "redacted", "run_link", "start", "start_sweep",
+    "store_file", "store_uri", "ui_command",
 ]  # fmt: skip

@@ -1,4 +1,7 @@
-"""`python -m dlexp.tracking <folder>…`: mirror these run folders to MLflow, then end."""
+"""`python -m dlexp.tracking [--sweep] <folder>…`: mirror these runs and sweeps to MLflow, then end.
+
+With `--sweep`, at low priority: others are training meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from dlexp.tracking import environment
 if __name__ == "__main__":
     os.environ.update(environment())  # before MLflow is imported: it reads some of it then
     warnings.simplefilter("ignore")  # a process of MLflow's alone: what it says of its own insides helps nobody here
+    if "--sweep" in sys.argv and hasattr(os, "nice"):
+        os.nice(10)
     from dlexp.tracking.sender import run
 
-    sys.exit(run([Path(folder) for folder in sys.argv[1:]]))
+    sys.exit(run([Path(word) for word in sys.argv[1:] if word != "--sweep"]))

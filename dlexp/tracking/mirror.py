@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dlexp import journal
 from dlexp.errors import UserError
 from dlexp.tracking import model, redacted, state as states, translate
-from dlexp.tracking.state import State
-from dlexp.tracking.store import Refused, Store
+from dlexp.tracking.state import Refused, State
+from dlexp.tracking.store import Store
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -80,7 +80,7 @@ class Mirror:
             return
         last = events[-1] if events else {"time_ms": self.description["created_ms"]}
         status = str(last.get("status", "KILLED"))
-        self._send_files()
+        send_files(self.store, self.run_id, self.folder, self.description)
         if self.description["tracking"].get("model") and (self.folder / NETWORK).exists():
             self._send_model(events)
         note = translate.note(self.description, events, self.folder, status, last.get("error"))
@@ -108,18 +108,6 @@ class Mirror:
         if data := translate.dataset(self.description):
             tags = [InputTag("mlflow.data.context", "training")]
             self.store.client.log_inputs(self.run_id, datasets=[DatasetInput(Dataset(**data), tags)])
-
-    def _send_files(self) -> None:
-        """What stands in the folder, under the same names; what was sent before is overwritten."""
-        client = self.store.client
-        shown = {**self.description, "tracking": {**self.description["tracking"], "uri": redacted(self.uri)}}
-        text = json.dumps(shown, indent=2, ensure_ascii=False).encode("utf-8", "replace").decode()
-        client.log_text(self.run_id, text, journal.DESCRIPTION)
-        for name in FILES:
-            if (self.folder / name).is_file():
-                client.log_artifact(self.run_id, str(self.folder / name))
-        if (self.folder / FIGURES).is_dir():
-            client.log_artifacts(self.run_id, str(self.folder / FIGURES), FIGURES)
 
     def _send_model(self, events: Events) -> None:
         """The network, with its test scores. One that cannot be read is left out; the run is sent without it."""
@@ -153,6 +141,21 @@ def find(store: Store, state: State, uri: str, own_id: str) -> Run | None:
                 raise
     wanted = f"tags.`dlexp.run_id` = '{own_id}'"
     return next(iter(store.client.search_runs([store.experiment_id], wanted, ViewType.ALL, max_results=1)), None)
+
+
+def send_files(store: Store, run_id: str, folder: Path, description: dict[str, Any]) -> None:
+    """What stands in a run folder, under the same names; what was sent before is overwritten."""
+    shown = description.get("tracking") or {}
+    uri = str(shown.get("uri", ""))
+    if uri != redacted(uri):
+        without = {**description, "tracking": {**shown, "uri": redacted(uri)}}
+        text = json.dumps(without, indent=2, ensure_ascii=False).encode("utf-8", "replace").decode()
+        store.client.log_text(run_id, text, journal.DESCRIPTION)
+    for name in FILES if uri != redacted(uri) else (journal.DESCRIPTION, *FILES):
+        if (folder / name).is_file():
+            store.client.log_artifact(run_id, str(folder / name))
+    if (folder / FIGURES).is_dir():
+        store.client.log_artifacts(run_id, str(folder / FIGURES), FIGURES)
 
 
 def batches(items: Iterator[T] | Sequence[T], size: int) -> Iterator[list[T]]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import json
-import zlib
+from dlexp.tracking import view
 
 VIEW = "results"  # a ready-made view of the runs: without one the table shows no metric at all
-VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
+VIEW_TAG = f"{view.PREFIX}{VIEW}"
 COLUMNS = [
     f"metrics.`{name}`" for name in ("test/accuracy", "val/accuracy", "train/accuracy", "test/loss", "train/loss")
 ]
@@ -20,21 +18,6 @@ Charts: `train/`, `val/` and `test/` over epochs. A run's page has the command t
 
 
 def tags(now_ms: int) -> dict[str, str]:
-    """The tags to create an experiment with: its description, and the view `results`.
-
-    The view's form is undocumented, read off MLflow 3.17's own pages; an MLflow that does not know it ignores it.
-    """
-    state = {
-        "searchFilter": "",
-        "orderByKey": "attributes.start_time",
-        "orderByAsc": False,
-        "startTime": "ALL",
-        "lifecycleFilter": "Active",
-        "datasetsFilter": [],
-        "modelVersionFilter": "All Runs",
-        "selectedColumns": [*COLUMNS, "attributes.`Dataset`", "attributes.`Models`"],
-        "columnOrder": COLUMNS,
-    }
-    packed = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
-    view = {"name": VIEW, "createdAt": now_ms, "updatedAt": now_ms, "state": f"deflate;{packed}"}
-    return {"mlflow.note.content": NOTE, VIEW_TAG: json.dumps(view)}
+    """The tags to create an experiment with: its description, and the view `results`."""
+    table = view.runs([*COLUMNS, "attributes.`Dataset`", "attributes.`Models`"])
+    return {"mlflow.note.content": NOTE, VIEW_TAG: view.tag_value(VIEW, table, now_ms)}

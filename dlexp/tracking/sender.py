@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import time
 import traceback
 from collections.abc import Sequence
@@ -14,7 +15,8 @@ from filelock import FileLock, Timeout
 from dlexp import journal
 from dlexp.tracking import redacted, state as states, translate
 from dlexp.tracking.mirror import Mirror
-from dlexp.tracking.store import Refused, Store, explain, open_store
+from dlexp.tracking.state import Refused
+from dlexp.tracking.store import Store, explain, open_store
 
 POLL = 0.1  # seconds between looks at the journals
 LIVE = 1.0  # seconds between batches of a run under way
@@ -24,9 +26,11 @@ OTHERS = 60.0  # seconds to wait for another sender to finish a run that has end
 
 
 def run(folders: Sequence[Path]) -> int:
-    """Mirror these runs until each has ended and is sent, or cannot be; 0 if all were."""
+    """Mirror these runs and sweeps until each has ended and is sent, or cannot be; 0 if all were."""
+    from dlexp.tracking import sweeps
+
     stores = Stores()
-    followed = [Follower(folder, stores) for folder in folders]
+    followed = [(sweeps.Follower if states.is_sweep(f) else Follower)(f, stores) for f in folders]
     try:
         while waiting := [f for f in followed if not f.over]:
             for follower in waiting:
@@ -121,16 +125,24 @@ class Follower:
             self.mirror.finish(self.events)
 
     def _open(self) -> Mirror:
+        description = self._described(journal.DESCRIPTION)
+        return Mirror(self.folder, self._store(description), self.uri, description, self.events)
+
+    def _described(self, file: str) -> dict[str, Any]:
+        """The folder's description. Raises `Refused` for one that cannot be read, or is not for MLflow."""
         try:
-            description = journal.description(self.folder)
+            description: dict[str, Any] = json.loads((self.folder / file).read_text(encoding="utf-8"))
             shown: dict[str, Any] = description["tracking"] or {}
             self.uri = str(shown["uri"]) if shown else ""
         except (OSError, ValueError, KeyError, TypeError) as e:
-            raise Refused(f"run.json cannot be read: {type(e).__name__}: {e}") from None
+            raise Refused(f"{file} cannot be read: {type(e).__name__}: {e}") from None
         if not shown:
-            raise Refused("the run was made with tracking=none")
-        store = self.stores.get(self.uri, shown.get("artifacts"), str(shown.get("experiment", "dlexp")))
-        return Mirror(self.folder, store, self.uri, description, self.events)
+            raise Refused(f"the {'run' if file == journal.DESCRIPTION else 'sweep'} was made with tracking=none")
+        return description
+
+    def _store(self, description: dict[str, Any]) -> Store:
+        shown = description["tracking"]
+        return self.stores.get(self.uri, shown.get("artifacts"), str(shown.get("experiment", "dlexp")))
 
     def _failed(self, e: Exception, ended: bool) -> None:
         """Note what went wrong; try again later, unless that is of no use."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -10,14 +11,19 @@ from urllib.parse import urlsplit
 from dlexp import journal
 
 STATE = "mlflow.json"
+SWEEP, LEDGER, REPORT = "sweep.json", "ledger.jsonl", "report"  # of a sweep's folder
+
+
+class Refused(Exception):
+    """MLflow cannot take this run until somebody does something; the message says what."""
 
 
 @dataclass
 class State:
     """Where a run is shown, how many lines of its journal are there, and what stood in the way last.
 
-    `done` says that everything the folder held was sent, artifacts and model too. A sweep has a state as well: the lines
-    are its ledger's, `mark` is the digest of whatever else was sent. In a sweep's runs, `mark` is the sweep's run_id.
+    `done` says that everything the folder held was sent, artifacts and model too. A sweep has a state as well: `sent`
+    counts its runs, `mark` is a digest of what was sent. In a run of a sweep, `mark` is the sweep's `run_id`.
     """
 
     uri: str = ""
@@ -45,12 +51,34 @@ def load(folder: Path) -> State:
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether MLflow has all there is of a run, which has ended."""
+    """Whether MLflow has all there is of a run that has ended, or of a sweep."""
     state = load(folder)
+    if is_sweep(folder):
+        return state.done and state.mark == mark(folder)
     try:
         return state.done and state.sent == len(journal.events(folder)[0])
     except (OSError, ValueError):
         return state.done
+
+
+def is_sweep(folder: Path) -> bool:
+    """Whether a folder is a sweep's."""
+    return (folder / SWEEP).is_file()
+
+
+def mark(sweep: Path) -> str:
+    """A digest of all that is sent of a sweep beside its runs: what it says, which runs it has, its report."""
+    digest = hashlib.sha256()
+    try:
+        told = json.loads((sweep / SWEEP).read_text(encoding="utf-8"))
+        told["ended_ms"] = told.get("ended_ms") is not None  # asked again, it ends at another time
+        digest.update(json.dumps(told, sort_keys=True).encode())
+    except (OSError, ValueError, TypeError):
+        digest.update(b"damaged")
+    for file in [sweep / LEDGER, *sorted((sweep / REPORT).rglob("*"))]:
+        if file.is_file():
+            digest.update(str(file.relative_to(sweep)).encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def redacted(uri: str) -> str:

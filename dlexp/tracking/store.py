@@ -18,16 +18,13 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from dlexp.tracking import page, redacted, store_file
+from dlexp.tracking.state import Refused
 
 if TYPE_CHECKING:
     from mlflow.entities import Experiment
     from mlflow.tracking import MlflowClient
 
 MAGIC = b"SQLite format 3\x00"
-
-
-class Refused(Exception):
-    """MLflow cannot take this run until somebody does something; the message says what."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,150 @@
+"""A sweep's folder as the sender reads it: the ledger, the runs it names, what varies. Imports no MLflow."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dlexp import journal
+from dlexp.tracking import state as states, translate
+from dlexp.tracking.state import Refused
+
+SAMPLE = 200  # runs looked at to learn what varies and what was measured
+MEASURED = ("test/accuracy", "test/loss", "val/accuracy", "val/loss", "train/accuracy", "train/loss")  # before any run
+
+Entry = Mapping[str, Any]
+Description = dict[str, Any]
+
+
+class Ledger:
+    """What a sweep's ledger says so far; `pending` are the entries not sent yet, by key."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / states.LEDGER
+        self.entries: dict[str, Entry] = {}
+        self.pending: dict[str, Entry] = {}
+        self._latest: dict[tuple[str, ...], str] = {}
+        self._offset = 0
+
+    def read(self) -> None:
+        """Read what is new. A damaged line is left out: its run is trained again."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                text = file.read()
+        except FileNotFoundError:
+            return
+        complete = text[: text.rfind(b"\n") + 1]
+        self._offset += len(complete)
+        for line in complete.splitlines():
+            try:
+                entry = json.loads(line)
+                key, _, _ = str(entry["key"]), int(entry["time_ms"]), (entry["folder"], entry["status"])
+            except (ValueError, KeyError, TypeError):
+                continue
+            self.pending.pop(key, None)
+            self.entries[key] = self.pending[key] = entry
+            self._latest[_combination(entry)] = key
+
+    def is_current(self, entry: Entry) -> bool:
+        """Whether no later run has the same overrides: with a plugin or the data changed, a run is trained anew."""
+        return self._latest[_combination(entry)] == str(entry["key"])
+
+    def current(self) -> list[Entry]:
+        """The entries that no other has taken the place of."""
+        return [e for e in self.entries.values() if self.is_current(e)]
+
+
+def _combination(entry: Entry) -> tuple[str, ...]:
+    return tuple(sorted(map(str, entry.get("overrides") or (entry["key"],))))
+
+
+def place_of(folder: Path, entry: Entry) -> Path:
+    """A run's folder. Raises `Refused` for one outside the sweep's."""
+    place = folder / str(entry["folder"])
+    if (folder / "runs").resolve() not in place.resolve().parents:
+        raise Refused(f"the ledger is damaged: it names the folder {str(entry['folder'])[:80]!r}")
+    return place
+
+
+def read(place: Path, entry: Entry) -> tuple[Description, list[translate.Event]]:
+    """A run's description and journal; what the ledger knows of one that died before it had any. Raises `Refused`."""
+    try:
+        description = journal.description(place)
+        events, _ = journal.events(place)
+        return {**description}, [{**e} for e in events]
+    except FileNotFoundError:
+        words = [str(o) for o in entry.get("overrides") or ()]
+        params = dict(re.sub(r"^[+~]+", "", o).partition("=")[::2] for o in words)
+        tags = {"dlexp.overrides": " ".join(words), "dlexp.sweep": place.parents[1].name}
+        name = " ".join(words) or str(entry["key"])
+        told = {"name": name, "created_ms": entry["time_ms"], "params": params, "tags": tags, "tracking": None}
+        return told, []
+    except (OSError, ValueError, TypeError) as e:
+        raise Refused(f"{place.name} cannot be read: {type(e).__name__}: {e}") from None
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What there is to compare: the parameters that vary (without the seed), which of them are numbers, the metrics.
+
+    `groups` are the labels of the runs that differ in their seed only; `seeds` says whether there are several of those.
+    """
+
+    varied: Sequence[str]
+    numeric: Sequence[str]
+    metrics: Sequence[str]
+    groups: Sequence[str]
+    seeds: bool
+    runs: int
+
+
+def survey(folder: Path, swept: Mapping[str, Sequence[str]], entries: Sequence[Entry]) -> Survey:
+    """Look at a sample of the runs, or before there are any, at what is swept."""
+    seen: list[dict[str, str]] = []
+    metrics: dict[str, None] = {}
+    for entry in entries[:: max(1, len(entries) // SAMPLE)]:
+        try:
+            description, events = read(place_of(folder, entry), entry)
+            seen.append(translate.params(description))
+            metrics |= {translate.key(name): None for e in events for name in e.get("metrics") or ()}
+        except (Refused, KeyError, TypeError, ValueError, AttributeError):
+            continue
+    known = sorted({name for params in seen for name in params})
+    several = [k for k in known if len({params.get(k) for params in seen}) > 1 and k != "seed"]
+    asked = [k for k, values in swept.items() if k != "seed" and (k in several or (not seen and len(values) > 1))]
+    varied = asked or several[:4]
+    numeric = [k for k in varied if seen and all(_is_number(params.get(k)) for params in seen)]
+    labels = dict.fromkeys(label(swept, params) for params in seen)
+    return Survey(
+        [translate.key(k) for k in varied], numeric, list(metrics) or MEASURED, list(labels),
+        len(swept.get("seed", ())) > 1, len(entries),
+    )  # fmt: skip
+
+
+def label(swept: Iterable[str], params: Mapping[str, str]) -> str:
+    """What runs that differ in their seed only have in common, in short.
+
+    >>> label(["optimizer", "optimizer.lr", "regularizer", "seed"],
+    ...       {"optimizer": "adam", "optimizer.lr": "0.1", "regularizer": "none", "seed": "3", "epochs": "50"})
+    'adam · lr=0.1 · regularizer=none'
+    """
+    said = []
+    for key in swept:
+        value = params.get(key)
+        if key != "seed" and value is not None:
+            itself = value[:1].isalpha() and value not in ("none", "null", "true", "false")
+            said.append(value if itself else f"{key.rpartition('.')[2]}={value}")
+    return translate.readable(" · ".join(said), translate.NAME) or "all"
+
+
+def _is_number(text: str | None) -> bool:
+    try:
+        return text is not None and math.isfinite(float(text))
+    except ValueError:
+        return False

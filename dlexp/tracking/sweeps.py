@@ -1,0 +1,139 @@
+"""A sweep on its way to MLflow: its runs as the ledger names them, and when it rests its own run, with the report.
+
+A run that the ledger does not name is half a run: it will be trained again, and is not sent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dlexp import journal
+from dlexp.tracking import experiment_link, redacted, sender, state as states, sweep_page as page, view
+from dlexp.tracking.members import Members
+from dlexp.tracking.mirror import find
+from dlexp.tracking.state import Refused, State
+from dlexp.tracking.store import Store, explain
+from dlexp.tracking.sweep_folder import Entry, Ledger, survey
+
+
+class Follower(sender.Follower):
+    """Follows one sweep until it is at rest and sent."""
+
+    def __init__(self, folder: Path, stores: sender.Stores) -> None:
+        super().__init__(folder, stores)
+        self.sweep: Sweep | None = None
+        self.ledger = Ledger(folder)
+        self.refused: dict[str, str] = {}
+
+    def _read(self) -> bool:
+        alive = journal.is_alive(self.folder)  # asked first, so that what a dead writer wrote is all there
+        self.ledger.read()
+        return not alive
+
+    def _send(self, ended: bool) -> None:
+        if self.sweep is None:
+            told = self._described(states.SWEEP)
+            self.sweep = Sweep(self.folder, self._store(told), self.uri, told, resting=ended)
+        pending = self.ledger.pending
+        while pending:
+            key = next(iter(pending))
+            self._send_one(self.sweep, pending[key])
+            del pending[key]
+            self._failures = 0
+        if ended:
+            why = next(iter(self.refused.values()), "")
+            self.sweep.finish(self._described(states.SWEEP), self.ledger, len(self.refused), why)
+
+    def _send_one(self, sweep: Sweep, entry: Entry) -> None:
+        """Send a run; one that can never be sent stops no other."""
+        self.refused.pop(entry["key"], None)
+        try:
+            sweep.members.send(entry, shown=self.ledger.is_current(entry))
+        except Exception as e:
+            said, final = explain(e, self.uri)
+            if not (isinstance(e, Refused) or (final and getattr(e, "error_code", "") == "INVALID_PARAMETER_VALUE")):
+                raise
+            print(f"{self.folder / str(entry.get('folder'))}: {said}", flush=True)
+            self.refused[entry["key"]] = said
+
+
+class Sweep:
+    """A sweep in an open store: its own run, and its runs.
+
+    Made by finding its own run, or beginning it; raises `Refused` if MLflow's user has deleted that.
+    """
+
+    def __init__(self, folder: Path, store: Store, uri: str, told: dict[str, Any], *, resting: bool) -> None:
+        self.folder, self.store, self.uri, self.key = folder, store, uri, page.key(told)
+        state = states.load(folder)
+        found = find(store, state, uri, self.key)
+        if found is None:
+            run_id = self._begin(told)
+        elif found.info.lifecycle_stage != "active":
+            raise Refused("the sweep's own run was deleted in MLflow; restore it there to have the sweep sent")
+        else:
+            run_id = str(found.info.run_id)
+        self.state = State(redacted(uri), store.experiment_id, run_id, state.sent)
+        self.state.save(folder)
+        self.members = Members(folder, store, uri, self.key, run_id, list(page.axes(told)))
+        if found is not None and not resting:
+            self.store.client.update_run(run_id, "RUNNING")
+            self.store.client.set_tag(run_id, "dlexp.status", "RUNNING")
+        if not resting:
+            self._show(told, [])
+
+    @property
+    def run_id(self) -> str:
+        """MLflow's name for the sweep's own run."""
+        return str(self.state.run_id)
+
+    def finish(self, told: dict[str, Any], ledger: Ledger, refused: int, why: str) -> None:
+        """Send what the sweep says of itself, and end its run. Of runs that cannot be sent, say how many and why."""
+        from mlflow.entities import Param, RunTag
+
+        mark, client, current = states.mark(self.folder), self.store.client, ledger.current()
+        self.members.hide([e for e in ledger.entries.values() if not ledger.is_current(e)])
+        self._show(told, current)
+        if (self.folder / states.REPORT).is_dir():
+            client.log_artifacts(self.run_id, str(self.folder / states.REPORT), states.REPORT)
+        status = page.status(told, current)
+        note = page.note(told, current, self.folder, status, self._link())
+        logged = client.get_run(self.run_id).data.params
+        tags = page.tags(told, status) | {"mlflow.note.content": note}
+        params = [Param(k, v) for k, v in page.params(told).items() if k not in logged]
+        client.log_batch(self.run_id, params=params[:100], tags=[RunTag(k, v) for k, v in tags.items()][:100])
+        client.update_run(self.run_id, name=page.name(told, len(current)))
+        ended = max([int(e["time_ms"]) for e in current], default=int(told["created_ms"]))
+        shown = {"INTERRUPTED": "KILLED"}.get(status, status)
+        client.set_terminated(self.run_id, shown, max(ended, int(told.get("ended_ms") or 0)))
+        self.state.sent, self.state.done, self.state.mark = len(ledger.entries) - refused, not refused, mark
+        self.state.error = f"{page.many(refused, 'run')} cannot be sent: {why}" if refused else None
+        self.state.save(self.folder)
+
+    def _begin(self, told: dict[str, Any]) -> str:
+        note = page.note(told, [], self.folder, "RUNNING", self._link())
+        tags = page.tags(told, "RUNNING") | {"mlflow.note.content": note}
+        began = int(told["created_ms"])
+        run = self.store.client.create_run(self.store.experiment_id, began, tags, page.name(told))
+        return str(run.info.run_id)
+
+    def _link(self) -> str:
+        return experiment_link("", self.store.experiment_id, self.key, charts=True).lstrip("/")
+
+    def _show(self, told: dict[str, Any], entries: Sequence[Entry]) -> None:
+        """Make the view of the sweep's runs, or renew it. A store that has no room for it does without."""
+        from mlflow.exceptions import MlflowException
+
+        found = survey(self.folder, page.axes(told), entries)
+        views = {self.key: found.seeds, self.key + page.EACH: False}
+        for key, grouped in views.items():
+            state = view.sweep(self.key, found, grouped=grouped)
+            name = str(told["id"]) + ("" if key == self.key else ", each run")
+            value = view.tag_value(name, state, time.time_ns() // 1_000_000)
+            try:
+                self.store.client.set_experiment_tag(self.store.experiment_id, view.PREFIX + key, value)
+            except MlflowException as e:
+                print(f"{self.folder}: MLflow has no view of it: {e}", flush=True)

@@ -1,0 +1,113 @@
+"""Ready-made views of MLflow's table and charts, kept as tags of the experiment. Imports no MLflow.
+
+Their form is undocumented, read off MLflow 3.17's own pages (`ExperimentPageUIState.tsx`, `runs-charts.types.ts` in
+https://github.com/mlflow/mlflow); an MLflow that does not know it ignores it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from dlexp.tracking.sweep_folder import Survey
+
+PREFIX = "mlflow.sharedViewState."
+MEMBER = "dlexp.view"  # the tag of the runs that a sweep's view shows
+RESULTS = ("test/accuracy", "val/accuracy", "test/loss", "val/loss", "train/loss")  # the first there is: the bars
+COLUMNS = ("test/accuracy", "val/accuracy", "train/accuracy", "test/loss", "val/loss", "train/loss")
+CURVES = ("val/accuracy", "val/loss", "train/loss")
+GROUP = "dlexp.group"  # the tag that runs have in common which differ in their seed only
+NAME = "attributes.`Run Name`"
+PAGE = 100  # runs that MLflow's page loads at a time
+DRAWN = 30  # more groups than this make no readable chart: the first are drawn
+CLOSED = 60  # groups whose runs are folded away
+
+State = dict[str, Any]
+
+
+def tag_value(name: str, state: Mapping[str, Any], now_ms: int) -> str:
+    """The tag's value for a view."""
+    packed = base64.b64encode(zlib.compress(json.dumps(state).encode(), 9)).decode()
+    return json.dumps({"name": name, "createdAt": now_ms, "updatedAt": now_ms, "state": f"deflate;{packed}"})
+
+
+def runs(
+    columns: Sequence[str], search: str = "", order: str = "attributes.start_time", ascending: bool = False
+) -> State:
+    """A table of runs."""
+    return {
+        "searchFilter": search,
+        "orderByKey": order,
+        "orderByAsc": ascending,
+        "startTime": "ALL",
+        "lifecycleFilter": "Active",
+        "datasetsFilter": [],
+        "modelVersionFilter": "All Runs",
+        "selectedColumns": list(columns),
+        "columnOrder": [NAME, "runDateAndNestInfo", *columns],
+        "columnWidths": {NAME: 300},
+    }
+
+
+def sweep(key: str, found: Survey, *, grouped: bool) -> State:
+    """A sweep's runs with bars, parallel coordinates and curves: `grouped`, means over the seeds; else each run alone.
+
+    MLflow loads a hundred runs at a time. Of a larger sweep, the first by seed: so every group has its share of them.
+    """
+    result = next((m for m in RESULTS if m in found.metrics), next(iter(found.metrics), ""))
+    params = [f"params.`{p}`" for p in [*found.varied, *(["seed"] if found.seeds else [])]]
+    shown = [m for m in COLUMNS if m in found.metrics] or list(found.metrics)[:6]
+    large = found.seeds and found.runs > PAGE
+    order = "params.`seed`" if large else f"metrics.`{result}`" if result else "attributes.start_time"
+    columns = [*(f"metrics.`{m}`" for m in shown), *params, "tags.`dlexp.status`"]
+    state = runs(columns, f"tags.`{MEMBER}` = '{key}'", order, large or result.endswith("loss"))
+    by = {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": GROUP}]}
+    closed = {f"tag.{GROUP}.{name}": False for name in found.groups} if len(found.groups) <= CLOSED else {}
+    return state | {
+        "groupBy": by if grouped else None,
+        "groupsExpanded": closed,
+        "useGroupedValuesInCharts": True,
+        "runsHiddenMode": "FIRST_20_RUNS" if grouped and len(found.groups) > DRAWN else "SHOW_ALL",
+        "hideEmptyCharts": True,
+        "autoRefreshEnabled": True,
+        "isAccordionReordered": True,
+        "compareRunSections": [_section("results", True), _section("curves", True), _section("more", False)],
+        "compareRunCharts": list(_charts(result, found, shown, grouped)),
+        "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
+    }
+
+
+def _section(name: str, display: bool) -> State:
+    return {"uuid": name, "name": name, "display": display, "isReordered": True, "deleted": False, "isGenerated": False}
+
+
+def _charts(result: str, found: Survey, shown: Sequence[str], grouped: bool) -> Iterator[State]:
+    if result:
+        yield _chart("BAR", "results", result, metricKey=result)
+    several = {
+        "selectedParams": list(found.numeric),
+        "selectedMetrics": [m for m in shown[::-1] if "accuracy" in m] or shown,
+    }
+    if not grouped or list(found.varied) == list(found.numeric):  # MLflow draws no words for a group
+        several = {"selectedParams": list(found.varied), "selectedMetrics": [result]}
+    if sum(map(len, several.values())) > 1:
+        yield _chart("PARALLEL", "results", "axes", **several, showAllRuns=not grouped)
+    for metric in sorted(found.metrics, key=lambda m: CURVES.index(m) if m in CURVES else len(CURVES)):
+        if metric != result:
+            yield _line(metric, "curves" if metric in CURVES else "more")
+
+
+def _chart(kind: str, section: str, name: str, **more: Any) -> State:
+    usual = {"type": kind, "uuid": f"{kind}-{name}".lower(), "metricSectionId": section, "deleted": False}
+    return {**usual, "isGenerated": False, "runsCountToCompare": DRAWN, **more}
+
+
+def _line(metric: str, section: str) -> State:
+    return _chart(
+        "LINE", section, metric, metricKey=metric, selectedMetricKeys=[metric], lineSmoothness=0, xAxisKey="step",
+        xAxisScaleType="linear", scaleType="linear", selectedXAxisMetricKey="", yAxisKey="metric", yAxisExpressions=[],
+        ignoreOutliers=False, useGlobalXaxisKey=True, useGlobalLineSmoothing=True, range={},
+    )  # fmt: skip
