@@ -85,12 +85,15 @@ def test_the_same_runs_give_the_same_bytes(tmp_path):
     assert everything(made.folder) == first
 
 
-def test_a_figure_that_no_longer_belongs_to_the_report_is_removed(tmp_path, monkeypatch):
+def test_a_figure_that_no_longer_belongs_to_the_report_is_removed_and_no_other_file(tmp_path, monkeypatch):
+    folder = sweep(tmp_path / "s", {"seed": [0, 1]})
+    monkeypatch.setattr(plots, "draw", lambda c, folder: [plots.dots(c, folder / "dots.png")])
+    report.make([folder])
+    (folder / "report/figures/mine.png").write_bytes(b"x")
+    assert {"figures/dots.png", "figures/mine.png"} <= everything(folder / "report").keys()
     monkeypatch.setattr(plots, "draw", lambda *_: [])
-    folder = four(tmp_path)
-    (folder / "report/figures").mkdir(parents=True)
-    (folder / "report/figures/old.png").write_bytes(b"x")
-    assert "figures/old.png" not in everything(report.make([folder]).folder)
+    assert "figures/dots.png" not in everything(report.make([folder]).folder)
+    assert "figures/mine.png" in everything(folder / "report")
 
 
 def test_the_page_loads_nothing_and_shows_every_figure(made):

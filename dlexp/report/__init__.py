@@ -8,6 +8,7 @@ Reads run folders and ledgers, trains nothing, changes no run. The same runs giv
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -49,8 +50,6 @@ def make(
     `target` is a value of the validation metric, `margin` the largest difference that does not matter. `out` is, for
     one sweep, its folder's `report` (`report-tuned`), for several a folder under outputs/reports. Raises `UserError`.
     """
-    import json
-
     from dlexp.report import files, markdown, page, runs, sections, terminal
 
     read = [runs.read(folder) for folder in dict.fromkeys(Path(s) for s in sweeps)]
@@ -58,10 +57,11 @@ def make(
         raise UserError("no run has ended yet, so there is nothing to report", key=", ".join(s.id for s in read))
     folder = out or _home([s.folder for s in read], [s.id for s in read], tuned)
     (folder / "figures").mkdir(parents=True, exist_ok=True)
+    before = _drawn_before(folder)
     repeat = _command([s.label for s in read], metric, tuned, target, margin, better)
     found = findings(read, folder / "figures", repeat, metric, tuned, target, margin, better)
-    for stale in {*(folder / "figures").glob("*.png")} - {p.path for p in found.pictures}:
-        stale.unlink()
+    for stale in before - {p.path for p in found.pictures}:
+        stale.unlink(missing_ok=True)
     texts = dict(files.written(found))
     html = folder / "report.html"
     texts["report.html"] = page.render(found.title, found.subtitle, sections.page(found))
@@ -88,6 +88,15 @@ def findings(
         return Findings(read, arranged, main, None, plots.draw(main, figures), repeat)
     best = tuning.tune(arranged, chosen, read, target=target, margin=margin)
     return Findings(read, arranged, best.tuned, best, plots.draw_tuned(best, figures), repeat)
+
+
+def _drawn_before(folder: Path) -> set[Path]:
+    """The figures of the report that lies in a folder; those of others are none of our business."""
+    try:
+        told = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        return {folder / "figures" / Path(figure["file"]).name for figure in told["figures"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
 
 
 def _home(folders: Sequence[Path], ids: Sequence[str], tuned: bool) -> Path:

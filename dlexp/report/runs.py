@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import math
+from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,10 @@ NAMED = 8  # names listed in an error message
 
 @dataclass(frozen=True)
 class Curve:
-    """A metric against the step, as measured; what was not finite is nan."""
+    """A metric against the step, as measured; what was not finite is nan. Compact: a sweep has thousands."""
 
-    steps: list[int]
-    values: list[float]
+    steps: tuple[int, ...]
+    values: array[float]
 
 
 @dataclass(frozen=True)
@@ -213,7 +215,7 @@ def _seed(value: Any) -> int | None:
 
 def _measured(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Curves, latest values, length and error of a journal."""
-    curves: dict[str, Curve] = {}
+    points: dict[str, list[tuple[int, float]]] = {}
     ends: list[int] = []
     steps = 0
     error = ""
@@ -227,9 +229,8 @@ def _measured(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         if epoch and step:
             ends.append(step // epoch)
         for name, value in event["metrics"].items():
-            curve = curves.setdefault(str(name), Curve([], []))
-            curve.steps.append(step)
-            curve.values.append(math.nan if value is None else float(value))
+            points.setdefault(str(name), []).append((step, math.nan if value is None else float(value)))
+    curves = {name: Curve(_shared(tuple(s for s, _ in p)), array("d", (y for _, y in p))) for name, p in points.items()}
     final = {name: curve.values[-1] for name, curve in curves.items()}
     if "early_stopping/best_step" in final:  # the test is of the weights of that step, and so is the rest
         best = int(final["early_stopping/best_step"])
@@ -238,3 +239,9 @@ def _measured(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
                 final[name] = curve.values[curve.steps.index(best)]
     found: dict[str, Any] = {"curves": curves, "final": final, "steps": steps, "epoch_steps": min(ends, default=None)}
     return found | ({"error": error} if error else {})
+
+
+@lru_cache(maxsize=1024)
+def _shared(steps: tuple[int, ...]) -> tuple[int, ...]:
+    """The same object for equal steps: most curves of a sweep have the same."""
+    return steps

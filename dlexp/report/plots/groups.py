@@ -16,6 +16,7 @@ from dlexp.report.plots.common import LETTER, Picture, plain, seeds, tests
 from dlexp.report.statistics import Range
 
 ROWS = 40
+DIGIT = 0.056  # inches, of the small print, on average in a number
 
 
 def dots(c: Comparison, path: Path, title: str = "") -> Picture | None:
@@ -31,9 +32,9 @@ def dots(c: Comparison, path: Path, title: str = "") -> Picture | None:
     numbers = [f"{words.number(s.iqm, c.measure.metric)} {words.span(s.iqm_range, c.measure.metric)}"
                + (f"  {s.diverged} of {s.n} diverged" if s.diverged else "") for s in rows]  # fmt: skip
     limits, log = _limits(c, rows)
-    size = (6.6, 1.15 + 0.24 * len(rows))
-    left, right = (0.25 + LETTER * max(map(len, texts)) for texts in (labels, numbers))
-    with figures.drawing(path, title, [marks, tests(c)], size=size, left=left, right=right) as axes:
+    lost = any(not limits[0] <= s.iqm <= limits[1] for s in rows)
+    marks += "; arrow: outside the picture" * lost
+    with figures.drawing(path, title, [marks, tests(c)], **_sides(labels, numbers)) as axes:
         ax = axes[0, 0]
         if log:
             ax.set_xscale("log")
@@ -45,8 +46,7 @@ def dots(c: Comparison, path: Path, title: str = "") -> Picture | None:
             _row(ax, i, list(s.values.values()), s.iqm, s.iqm_range, figures.BLUE)
             ax.annotate(text, (1, i), (5, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
                         size=figures.SMALL, va="center", annotation_clip=False)  # fmt: skip
-    lost = any(not limits[0] <= s.iqm <= limits[1] for s in rows)
-    arrow = "; an arrow: outside the picture" if lost else ""
+    arrow = "; arrow: outside the picture" * lost
     caption = (
         f"{c.measure.metric} of each group, best first. Dot: interquartile mean over seeds; line: 95 % percentile "
         f"bootstrap interval ({statistics.RESAMPLES:,} resamples); small dots: single seeds{arrow}; "
@@ -54,6 +54,13 @@ def dots(c: Comparison, path: Path, title: str = "") -> Picture | None:
         f"comparisons decide ({tests(c)})."
     )
     return Picture("dots", path, title, caption)
+
+
+def _sides(labels: Sequence[str], numbers: Sequence[str]) -> dict[str, Any]:
+    """Margins that hold the texts on both sides, and a size that leaves room between them, in inches."""
+    left = 0.25 + LETTER * max(map(words.width, labels))
+    right = 0.3 + DIGIT * max(map(words.width, numbers))
+    return {"left": left, "right": right, "size": (max(6.6, left + right + 2.4), 1.15 + 0.24 * len(labels))}
 
 
 def _row(ax: Any, y: float, values: Sequence[float], middle: float, ends: Range | None, color: str) -> None:
@@ -95,11 +102,8 @@ def forest(c: Comparison, path: Path, title: str = "") -> Picture | None:
     texts = [f"{words.number(p.gain, c.measure.metric)} {_ends(p, c)}  {said(p)}" for p in rows]
     finite = [x for p in rows for x in (p.gain, *p.gain_range) if math.isfinite(x)] + [0.0]
     margin = 0.06 * (max(finite) - min(finite)) or 0.05
-    left, right = (0.25 + LETTER * max(map(len, t)) for t in (labels, texts))
     notes = ["dot: mean of the seeds' differences; line: 95 % interval, the inverted test" + cut, tests(c)]
-    with figures.drawing(
-        path, title, notes, size=(6.6, 1.15 + 0.24 * len(rows)), left=left, right=right
-    ) as axes:  # fmt: skip
+    with figures.drawing(path, title, notes, **_sides(labels, texts)) as axes:
         ax = axes[0, 0]
         ax.set(xlim=(min(finite) - margin, max(finite) + margin), ylim=(len(rows) - 0.4, -0.6),
                xlabel=f"better by, in {c.measure.metric}")  # fmt: skip
