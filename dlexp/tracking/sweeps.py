@@ -76,14 +76,14 @@ class Sweep:
             raise Refused("the sweep's own run was deleted in MLflow; restore it there to have the sweep sent")
         else:
             run_id = str(found.info.run_id)
-        self.state = State(redacted(uri), store.experiment_id, run_id, state.sent)
-        self.state.save(folder)
+        if (state.uri, state.run_id) != (redacted(uri), run_id):
+            state = State(redacted(uri), store.experiment_id, run_id)
+        self.state = state
         self.members = Members(folder, store, uri, self.key, run_id, list(page.axes(told)))
-        if found is not None and not resting:
-            self.store.client.update_run(run_id, "RUNNING")
-            self.store.client.set_tag(run_id, "dlexp.status", "RUNNING")
         if not resting:
-            self._show(told, [])
+            self._stir(told, found is not None)
+        state.error = None
+        state.save(folder)
 
     @property
     def run_id(self) -> str:
@@ -95,6 +95,8 @@ class Sweep:
         from mlflow.entities import Param, RunTag
 
         mark, client, current = states.mark(self.folder), self.store.client, ledger.current()
+        if self.state.done and self.state.mark == mark:
+            return
         self.members.hide([e for e in ledger.entries.values() if not ledger.is_current(e)])
         self._show(told, current)
         if (self.folder / states.REPORT).is_dir():
@@ -112,6 +114,14 @@ class Sweep:
         self.state.sent, self.state.done, self.state.mark = len(ledger.entries) - refused, not refused, mark
         self.state.error = f"{page.many(refused, 'run')} cannot be sent: {why}" if refused else None
         self.state.save(self.folder)
+
+    def _stir(self, told: dict[str, Any], known: bool) -> None:
+        """Say that the sweep is at work, and show what there is of it so far."""
+        self.state.done = False
+        if known:
+            self.store.client.update_run(self.run_id, "RUNNING")
+            self.store.client.set_tag(self.run_id, "dlexp.status", "RUNNING")
+        self._show(told, [])
 
     def _begin(self, told: dict[str, Any]) -> str:
         note = page.note(told, [], self.folder, "RUNNING", self._link())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import NoReturn
 from dlexp import journal, places
 from dlexp.errors import UserError
 from dlexp.tracking import start
+from dlexp.tracking.state import SWEEP, is_sweep
 
 
 class _Parser(argparse.ArgumentParser):
@@ -19,41 +21,62 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(words: Sequence[str]) -> int:
-    """Send the runs named, or all under outputs/; 0 if MLflow then has all there is, 1 if not.
+    """Send the runs and sweeps named, or all under outputs/; 0 if MLflow then has all there is, 1 if not.
 
-    Raises `UserError` for a folder that holds no run.
+    Raises `UserError` for a folder that holds no run and no sweep.
     """
     parser = _Parser(
         prog="python -m dlexp sync",
-        description="Send MLflow what it has not got yet, of the runs named or of all under outputs/.",
+        description="Send MLflow what it has not got yet, of the runs and sweeps named or of all under outputs/.",
     )
-    parser.add_argument("run", nargs="*", type=Path, help="a run's folder")
-    asked: list[Path] = parser.parse_args(list(words)).run
+    parser.add_argument("folder", nargs="*", type=Path, help="a run's or a sweep's folder")
+    asked: list[Path] = parser.parse_args(list(words)).folder
     for folder in asked:
-        if not (folder / journal.EVENTS).is_file():
+        if not ((folder / journal.EVENTS).is_file() or is_sweep(folder)):
             raise UserError(f"there is no run in {folder}", key="sync", where="command line")
-    tracked = [f for f in asked or runs(places.outputs()) if is_tracked(f)]
+    named = dict.fromkeys(f.parents[1] if _in_sweep(f) else f for f in asked)
+    tracked = [f for f in named or [*runs(places.outputs()), *sweeps(places.outputs())] if is_tracked(f)]
     folders = [f for f in tracked if not journal.is_alive(f)]
-    if live := len(tracked) - len(folders):
-        print(f"{live} run{'s' if live > 1 else ''} under way: left to the sender beside it")
+    if live := [f for f in tracked if f not in folders]:
+        print(f"{_counted(live)} under way: left to the sender beside it")
     if not folders:
         print("nothing to send" if tracked else f"nothing to send: no runs for MLflow under {places.outputs()}")
         return 0
-    print(f"sending {len(folders)} run{'s' if len(folders) > 1 else ''} …", flush=True)
+    print(f"sending {_counted(folders)} …", flush=True)
     outcome = start(folders).wait()
     print(f"all there: {outcome.uri}" if outcome.complete else outcome, file=None if outcome.complete else sys.stderr)
     return 0 if outcome.complete else 1
 
 
 def runs(outputs: Path) -> list[Path]:
-    """The folders of all runs under an outputs folder, oldest first; MLflow's copies of `run.json` are no runs."""
+    """The folders of all runs under an outputs folder, oldest first; MLflow's copies of `run.json` are no runs.
+
+    Those of sweeps are left out: they go with their sweep, which knows which of them are whole.
+    """
     found = (f.parent for f in outputs.glob(f"**/{journal.EVENTS}") if (f.parent / journal.DESCRIPTION).is_file())
-    return sorted(found, key=lambda folder: folder.name)
+    return sorted((folder for folder in found if not _in_sweep(folder)), key=lambda folder: folder.name)
+
+
+def sweeps(outputs: Path) -> list[Path]:
+    """The folders of all sweeps under an outputs folder."""
+    return sorted(f.parent for f in (outputs / "sweeps").glob(f"*/{SWEEP}"))
 
 
 def is_tracked(folder: Path) -> bool:
-    """Whether the run is one for MLflow. One whose description is damaged is: the sender says what is wrong with it."""
+    """Whether it is for MLflow. What has a damaged description is: the sender says what is wrong with it."""
     try:
-        return bool(journal.description(folder).get("tracking"))
+        text = (folder / (SWEEP if is_sweep(folder) else journal.DESCRIPTION)).read_text(encoding="utf-8")
+        return bool(json.loads(text).get("tracking"))
     except (OSError, ValueError, AttributeError):
         return True
+
+
+def _in_sweep(run: Path) -> bool:
+    return run.parent.name == "runs" and is_sweep(run.parents[1])
+
+
+def _counted(folders: Sequence[Path]) -> str:
+    """`2 runs and 1 sweep`."""
+    n = sum(map(is_sweep, folders))
+    numbers = ((len(folders) - n, "run"), (n, "sweep"))
+    return " and ".join(f"{k} {what}{'s' * (k > 1)}" for k, what in numbers if k)

@@ -18,6 +18,8 @@ from typing import NoReturn
 from dlexp import places
 from dlexp.errors import UserError
 from dlexp.tracking import environment, experiment_link, page, redacted, store_file, store_uri, ui_command
+from dlexp.tracking.state import SWEEP, load
+from dlexp.tracking.sweep_page import key
 
 HOST, PORT = "127.0.0.1", 5000
 READY = 120.0  # seconds MLflow may take to answer for the first time
@@ -39,19 +41,23 @@ def main(words: Sequence[str]) -> int:
     )
     parser.add_argument("--uri", help="another store: the tracking.uri of the runs")
     parser.add_argument("--experiment", default="dlexp", help="the experiment to link to (%(default)s)")
+    parser.add_argument("--open", action="store_true", help="open the last sweep, or all runs, in the browser")
     asked = parser.parse_args(list(words))
     if not 0 <= asked.port < 65536:
         raise UserError("must be a port, 0 to 65535", key="--port", value=asked.port, where="command line")
-    return serve(asked.uri or store_uri(places.outputs()), port=asked.port, experiment=asked.experiment)
+    return serve(
+        asked.uri or store_uri(places.outputs()), port=asked.port, experiment=asked.experiment, show=asked.open
+    )
 
 
-def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp") -> int:
+def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool = False) -> int:
     """Run MLflow's server on a store, print where it is, and wait for Ctrl-C; 0 then, 1 if it ends by itself.
 
-    The store's tables are made by the first run; raises `UserError` where there has been none.
+    The last sweep has a link of its own; `show` opens it, or else all runs, in the browser. The store's tables are made
+    by the first run; raises `UserError` where there has been none.
     """
     if uri.startswith(("http://", "https://")):
-        print(f"MLflow    {redacted(uri)}")
+        _print([("MLflow", redacted(uri)), *_last_sweep(places.outputs(), uri, redacted(uri))], show)
         return 0
     file = store_file(uri)
     if file is not None and not file.is_file():
@@ -68,7 +74,9 @@ def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp") -> int:
     try:
         with _terminable(), log.open("wb") as out, _running(command, settings, out.fileno()) as server:
             if _answers(base, server):
-                print(f"look      {_page(base, experiment)}\nthe same  {ui_command(uri)}\nCtrl-C ends it.", flush=True)
+                links = [("look", _page(base, experiment)), *_last_sweep(home, uri, base)]
+                _print(links, show)
+                print(f"the same  {ui_command(uri)}\nCtrl-C ends it.", flush=True)
                 server.wait()
         print(f"dlexp: error: MLflow has ended by itself; {log} says why", file=sys.stderr)
         return 1
@@ -160,3 +168,28 @@ def _page(base: str, experiment: str) -> str:
         return experiment_link(base, str(known["experiment_id"]), page.VIEW if has_view else "")
     except (ValueError, KeyError):
         return base
+
+
+def _last_sweep(outputs: Path, uri: str, base: str) -> list[tuple[str, str]]:
+    """The charts of the sweep in these outputs that began last, if this store has it."""
+    began = []
+    for file in outputs.glob(f"sweeps/*/{SWEEP}"):
+        known = load(file.parent)
+        try:
+            told = json.loads(file.read_text(encoding="utf-8"))
+            if known.experiment_id and known.uri == redacted(uri):
+                link = experiment_link(base, known.experiment_id, key(told), charts=True)
+                began.append((int(told["created_ms"]), link))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return [("sweep", max(began)[1])] if began else []
+
+
+def _print(links: list[tuple[str, str]], show: bool) -> None:
+    """Print the links; open the last one."""
+    for name, link in links:
+        print(f"{name:9} {link}", flush=True)
+    if show:
+        import webbrowser
+
+        webbrowser.open(links[-1][1])
