@@ -50,10 +50,26 @@ def test_in_a_difference_an_infinite_loss_is_the_worst_that_was_measured(tmp_pat
     assert "diverged and counted as infinitely bad" in report.make([folder], metric="test/loss").text
 
 
+@pytest.mark.parametrize("value", [1e300, 1e308, 0.0, -1e250, 1e-320])
+def test_numbers_at_the_edge_of_what_can_be_held_are_no_trouble(tmp_path, value):
+    """Warnings are errors: nothing overflows on the way."""
+
+    def lines(params, seed):
+        events = journal(0.9)
+        for e in events:
+            e["metrics"] = dict.fromkeys(e.get("metrics", ()), value * (seed + 1 + (params["optimizer"] == "sgd")))
+        return events
+
+    made = report.make([small(tmp_path, lines=lines)], metric="test/loss")
+    assert len(made.data["pairs"]) == (value != 1e308)
+    assert json.loads((made.folder / "report.json").read_text())
+
+
 def test_where_everything_diverged_nothing_is_claimed(tmp_path):
     made = report.make([small(tmp_path, fate=lambda p, s: "DIVERGED")], metric="val/loss")
     assert made.data["pairs"] == []
     assert [g["iqm"] for g in made.data["groups"]] == ["inf", "inf"]
+    assert made.data["answer"].startswith("Every run that has a result diverged")
 
 
 def test_the_metric_falls_back_and_an_unknown_one_is_refused_with_the_nearest(tmp_path):

@@ -168,6 +168,7 @@ def test_the_effect_size_is_the_paired_t_over_the_root_of_n():
     assert paired.effect_size([2.0, 2.0, 2.0]) == np.inf
     assert paired.effect_size([-2.0, -2.0]) == -np.inf
     assert paired.effect_size([0.0, 0.0]) == 0.0
+    assert paired.effect_size((a - b) * 1e250) == pytest.approx(paired.effect_size(a - b))
     assert np.isnan(paired.effect_size([1.0]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from dlexp.report import paired, words
@@ -84,11 +85,12 @@ def _diverged(c: Comparison) -> Iterator[str]:
     if diverged and not c.capped:
         yield f"{words.many(diverged, 'run')} diverged and counted as {c.measure.metric} = 0, the worst there is."
     elif c.capped:
+        infinite = sum(not math.isfinite(v) for s in c.summaries for v in s.values.values())
+        shown = f" ({words.number(c.measure.cap, c.measure.metric)})" if math.isfinite(c.measure.cap) else ""
         yield (
-            f"{words.many(diverged, 'run')} diverged and counted as infinitely bad in means and medians of groups. "
-            "In paired differences, which must be finite, each stands for the worst value that any run ended with "
-            f"({words.number(c.measure.cap, c.measure.metric)}): a difference to a diverged run is at least as large "
-            "as it is shown."
+            f"{words.many(infinite, 'run')} diverged and counted as infinitely bad in means and medians of groups. In "
+            "paired differences, which must be finite, each stands for the worst value that any run ended "
+            f"with{shown}: a difference to a diverged run is at least as large as it is shown."
         )
 
 

@@ -123,8 +123,10 @@ def compare(table: Table, measure: Measure, *, target: float | None = None, marg
     for i, axis in enumerate(table.axes):
         made = {ab: _pair(table, i, *ab, measure, margin) for ab in _plan(table, i)}
         found += [pair for pair in made.values() if pair]
-        if lacking := [" against ".join(map(axis.name, ab)) for ab, pair in made.items() if not pair]:
-            unmade[axis.key] = tuple(lacking)
+        cells = {level: {g[:i] + g[i + 1 :] for g in table.groups if g[i] == level} for level in axis.levels}
+        lacking = [ab for ab in made if not cells[ab[0]] & cells[ab[1]]]
+        if lacking:
+            unmade[axis.key] = tuple(" against ".join(map(axis.name, ab)) for ab in lacking)
     pairs = _corrected(found, seedless, margin)
     compared = {pair.axis for pair in pairs}
     choices = [axis.key for axis in table.axes if axis.key in compared and not (axis.numeric or axis.tunable)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dlexp.errors import UserError, nearest
+from dlexp.figures import HUGE
 from dlexp.report.runs import Curve, Run
 from dlexp.report.statistics import Floats
 from dlexp.report.table import Table, Tokens
@@ -20,8 +21,9 @@ USUAL = ("test/accuracy", "test/loss", "train/loss")
 class Measure:
     """A metric: `high` says whether more is better; `worst` is what a diverged run counts as.
 
-    The worst accuracy is 0, the worst of anything else infinite. `cap` is the worst value that any run of the report
-    measured at its end: where differences must be finite, it stands for the infinite. `surface`: the loss is f(x, y).
+    The worst accuracy is 0, the worst of anything else infinite, as is what no sum could hold (above 1e300). `cap` is
+    the worst value that any run of the report measured at its end: where differences must be finite, it stands for
+    the infinite. `surface`: the loss is f(x, y).
     """
 
     metric: str
@@ -58,7 +60,7 @@ class Measure:
         if run.status != "FINISHED" or self.metric not in run.final:
             return None
         value = run.final[self.metric]
-        return value if math.isfinite(value) else self.worst
+        return value if abs(value) <= HUGE else self.worst
 
     def values(self, runs: Mapping[int, Run]) -> dict[int, float]:
         """The values of a group by seed, those that there are."""
@@ -145,7 +147,7 @@ def curves(table: Table, group: Tokens, measure: Measure, epochs: bool, whole: F
         curve = run.curves.get(measure.metric)
         if run.observed and curve and curve.steps:
             y = np.array(curve.values)
-            y[~np.isfinite(y)] = measure.worst
+            y[~(np.abs(y) <= HUGE)] = measure.worst
             found.append((run, np.array(places(run, curve, epochs)), y))
     if not found:
         return np.empty(0), np.empty((0, 0))

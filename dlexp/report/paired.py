@@ -85,6 +85,7 @@ def effect_size(d: ArrayLike) -> float:
     Source: Cohen, Statistical Power Analysis (1988), §2.3.5; Lakens 2013, https://doi.org/10.3389/fpsyg.2013.00863
     """
     d = _finite(d)
+    d = d / (np.abs(d).max() or 1.0)  # the squares of 1e200 are no numbers
     mean = d.mean()
     spread = d.std(ddof=1) if len(d) > 1 else np.nan
     if np.isnan(spread) or abs(mean) <= ROUNDING * np.abs(d).sum():
