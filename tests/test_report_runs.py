@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -38,11 +39,12 @@ def test_a_run_whose_folder_is_gone_or_outside_is_missing_and_not_dropped(tmp_pa
     folder = small(tmp_path)
     (folder / "runs/r0000/journal.jsonl").unlink()
     (folder / "runs/r0001/journal.jsonl").write_text("[]\n")
-    text = (folder / "ledger.jsonl").read_text().replace("runs/r0002", "../../elsewhere")
+    shutil.copytree(folder / "runs/r0002", tmp_path / "elsewhere")  # a run, but none of this sweep's
+    text = (folder / "ledger.jsonl").read_text().replace("runs/r0002", "../elsewhere")
     (folder / "ledger.jsonl").write_text(text)
     c = compared(folder)
     lost = [run for _, _, run in c.table.runs() if run.status == "MISSING"]
-    assert sorted(run.name for run in lost) == ["../../elsewhere", "runs/r0000", "runs/r0001"]
+    assert sorted(run.name for run in lost) == ["../elsewhere", "runs/r0000", "runs/r0001"]
     assert next(run.error for run in lost if run.name == "runs/r0000") == "no journal.jsonl in its folder"
     assert [(s.label, s.n, s.expected) for s in c.summaries] == [("sgd", 5, 8), ("adam", 8, 8)]
     assert c.pairs[0].n == 5
@@ -153,6 +155,27 @@ def test_a_field_of_one_method_only_is_an_axis_of_its_own_and_the_gap_is_said(tm
         ("optimizer", "adam", "sgd"), ("optimizer.momentum", "momentum=0.5", "momentum=0.9")
     }  # fmt: skip
     assert c.unmade == {"optimizer": ("sgd against momentum", "adam against momentum")}
+
+
+def test_a_plugin_never_follows_from_its_own_field(tmp_path):
+    first = small(tmp_path, "a", optimizers=["sgd"])
+    second = sweep(tmp_path / "b", {"optimizer": ["momentum"], "optimizer.momentum": [0.5, 0.9], "seed": [0, 1]})
+    assert [axis.key for axis in arranged(first, second).axes] == ["optimizer", "optimizer.momentum"]
+
+
+def test_of_numbers_that_are_met_once_none_follows_from_another_but_given_in_pairs_they_do(tmp_path):
+    r = np.random.default_rng(6)
+    rates = [float(10 ** r.uniform(-4, 0)) for _ in range(12)]
+    decay = {lr: float(10 ** r.uniform(-6, -1)) for lr in rates}
+    axes = {"optimizer.lr": rates, "regularizer.l1.strength": list(decay.values()), "seed": [0]}
+
+    def fate(params, seed):
+        return "FINISHED" if decay[params["optimizer.lr"]] == params["regularizer.l1.strength"] else "NEVER"
+
+    keys = ["optimizer.lr", "regularizer.l1.strength"]
+    assert [axis.key for axis in arranged(sweep(tmp_path / "once", axes, fate=fate)).axes] == keys
+    seeds = {"seed": [0, 1, 2]}
+    assert [axis.key for axis in arranged(sweep(tmp_path / "pairs", axes | seeds, fate=fate)).axes] == keys[:1]
 
 
 def test_a_random_search_is_not_taken_for_a_grid(tmp_path):
