@@ -6,7 +6,7 @@ among the deleted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from dlexp.tracking import redacted, state as states, translate, view
 from dlexp.tracking.mirror import METRICS, PARAMS, batches, send_files
 from dlexp.tracking.state import State
 from dlexp.tracking.store import Store
-from dlexp.tracking.sweep_folder import Description, Entry, label, place_of, read
+from dlexp.tracking.sweep_folder import Ended, Entry, label, place_of
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -38,90 +38,81 @@ class Members:
         state = states.load(place)
         if state.done and state.mark == self.sweep_run and state.uri == redacted(self.uri):
             return
-        description, events = read(place, entry)
-        began = next((int(e["time_ms"]) for e in events if e["event"] == "start"), 0)
-        if began > int(entry["time_ms"]) or (events and journal.is_alive(place)):
+        run = Ended.read(self.folder, entry, own_id := f"{self.key}.{entry['key']}")
+        if run.began is not None and (run.began > int(entry["time_ms"]) or journal.is_alive(place)):
             return  # it is being trained again: the ledger will say how that ended
-        description["id"] = f"{self.key}.{entry['key']}"
-        run = self._found(description["id"], began)
-        if run is None or (run.info.status == "RUNNING" and run.info.lifecycle_stage == "active"):
-            run_id = run.info.run_id if run else self._begin(place, entry, description, events, began, shown)
-            self._fill(run_id, place, description, events, run.data.params if run else {})
-            ended = int(events[-1]["time_ms"]) if events else int(entry["time_ms"])
-            status = translate.ENDED.get(str(entry["status"]), "FAILED")
-            self.store.client.set_terminated(run_id, status, ended)
-        else:
-            run_id = run.info.run_id
+        found = self._found(own_id, run.began)
+        if found is None:
+            found = self._begin(run, shown)
+            self._listed().setdefault(own_id, []).append(found)
+        run_id = str(found.info.run_id)
+        if found.info.status == "RUNNING" and found.info.lifecycle_stage == "active":
+            self._fill(run_id, run, found.data.params)
+            self.store.client.set_terminated(run_id, translate.ENDED.get(run.status, "FAILED"), run.ended)
         if place.is_dir():
-            done = State(redacted(self.uri), self.store.experiment_id, run_id, len(events), True, mark=self.sweep_run)
-            done.save(place)
+            sent = State(redacted(self.uri), self.store.experiment_id, run_id, run.lines, True, mark=self.sweep_run)
+            sent.save(place)
 
     def hide(self, entries: Sequence[Entry]) -> None:
         """Take runs whose place another has taken out of the sweep's view; they stay in MLflow."""
-        for entry in entries:
-            run_id = states.load(place_of(self.folder, entry)).run_id
-            if run_id and view.MEMBER in self.store.client.get_run(run_id).data.tags:
-                self.store.client.delete_tag(run_id, view.MEMBER)
+        wanted = {f"{self.key}.{entry['key']}" for entry in entries}
+        for run in self._search(f"tags.`{view.MEMBER}` = '{self.key}'") if wanted else ():
+            if run.data.tags.get("dlexp.run_id") in wanted:
+                self.store.client.delete_tag(run.info.run_id, view.MEMBER)
 
-    def _found(self, own_id: str, began: int) -> Run | None:
-        """What MLflow has of this attempt at the run; it deletes earlier attempts."""
+    def forget(self) -> None:
+        """Ask MLflow anew: a call was not answered, and may have been carried out."""
+        self._known = None
+
+    def _found(self, own_id: str, began: int | None) -> Run | None:
+        """What MLflow has of this attempt at the run; earlier attempts are deleted there."""
         runs = self._listed().get(own_id, [])
-        same = [run for run in runs if run.info.start_time == began or not began]
+        same = [run for run in runs if began in (None, run.info.start_time)]
         for run in runs:
             if run not in same and run.info.lifecycle_stage == "active":
                 self.store.client.delete_run(run.info.run_id)
-        return next(iter(sorted(same, key=lambda run: run.info.lifecycle_stage != "active")), None)
+        self._listed()[own_id] = same
+        return min(same, key=lambda run: run.info.lifecycle_stage != "active", default=None)
 
     def _listed(self) -> dict[str, list[Run]]:
-        """What MLflow has of the sweep's runs, asked once: from then on this process is the only one to add any."""
-        from mlflow.entities import ViewType
-
+        """What MLflow has of the sweep's runs, asked once: this process is the only one to add any."""
         if self._known is None:
             known: dict[str, list[Run]] = {}
-            wanted, token = f"tags.`dlexp.run_id` LIKE '{self.key}.%'", None
-            while True:
-                some = self.store.client.search_runs(
-                    [self.store.experiment_id], wanted, ViewType.ALL, max_results=1000, page_token=token
-                )
-                for run in some:
-                    known.setdefault(run.data.tags["dlexp.run_id"], []).append(run)
-                token = some.token
-                if not token:
-                    break
+            for run in self._search(f"tags.`dlexp.run_id` LIKE '{self.key}.%'"):
+                known.setdefault(run.data.tags["dlexp.run_id"], []).append(run)
             self._known = known
         return self._known
 
-    def _begin(
-        self, place: Path, entry: Entry, description: Description, events: Sequence[translate.Event], began: int,
-        shown: bool,
-    ) -> str:  # fmt: skip
-        status = str(entry["status"])
-        error = entry.get("error") or (events[-1].get("error") if events else None)
-        note = translate.note(description, events, place, status, error)
-        tags = translate.tags(description) | {"dlexp.status": status, "mlflow.note.content": note}
-        tags[view.GROUP] = label(self.swept, translate.params(description))
-        tags |= {view.MEMBER: self.key} if shown else {}
-        name = translate.run_name(description)
-        start = began or int(entry["time_ms"])
-        run = self.store.client.create_run(self.store.experiment_id, start_time=start, tags=tags, run_name=name)
-        return str(run.info.run_id)
+    def _search(self, wanted: str) -> Iterator[Run]:
+        from mlflow.entities import ViewType
 
-    def _fill(
-        self, run_id: str, place: Path, description: Description, events: Sequence[translate.Event],
-        logged: Mapping[str, str],
-    ) -> None:  # fmt: skip
-        """Parameters and measurements together, as many as MLflow takes in one call; the data set; the files."""
+        home, token = [self.store.experiment_id], None
+        while True:
+            some = self.store.client.search_runs(home, wanted, ViewType.ALL, max_results=1000, page_token=token)
+            yield from some
+            token = some.token
+            if not token:
+                return
+
+    def _begin(self, run: Ended, shown: bool) -> Run:
+        tags = {**run.tags, view.GROUP: label(self.swept, run.params)} | ({view.MEMBER: self.key} if shown else {})
+        began = run.ended if run.began is None else run.began
+        return self.store.client.create_run(self.store.experiment_id, start_time=began, tags=tags, run_name=run.name)
+
+    def _fill(self, run_id: str, run: Ended, logged: Mapping[str, str]) -> None:
+        """The files; parameters and measurements together, as many as MLflow takes in one call; the data set."""
         from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 
-        params = [Param(k, v) for k, v in translate.params(description).items() if k not in logged]
-        metrics = [Metric(p.name, p.value, p.time_ms, p.step) for p in translate.points(events)]
+        client = self.store.client
+        send_files(self.store, run_id, run.place, run.description)  # MLflow reads the run for it, which is short as yet
+        params = [Param(k, v) for k, v in run.params.items() if k not in logged]
+        metrics = [Metric(p.name, p.value, p.time_ms, p.step) for p in run.points]
         first = METRICS - PARAMS
-        self.store.client.log_batch(run_id, metrics=metrics[:first], params=params[:PARAMS])
+        client.log_batch(run_id, metrics=metrics[:first], params=params[:PARAMS])
         for some in batches(params[PARAMS:], PARAMS):
-            self.store.client.log_batch(run_id, params=some)
+            client.log_batch(run_id, params=some)
         for more in batches(metrics[first:], METRICS):
-            self.store.client.log_batch(run_id, metrics=more)
-        if data := translate.dataset(description):
+            client.log_batch(run_id, metrics=more)
+        if run.data:
             tags = [InputTag("mlflow.data.context", "training")]
-            self.store.client.log_inputs(run_id, datasets=[DatasetInput(Dataset(**data), tags)])
-        send_files(self.store, run_id, place, description)
+            client.log_inputs(run_id, datasets=[DatasetInput(Dataset(**run.data), tags)])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -143,7 +143,7 @@ def find(store: Store, state: State, uri: str, own_id: str) -> Run | None:
     return next(iter(store.client.search_runs([store.experiment_id], wanted, ViewType.ALL, max_results=1)), None)
 
 
-def send_files(store: Store, run_id: str, folder: Path, description: dict[str, Any]) -> None:
+def send_files(store: Store, run_id: str, folder: Path, description: Mapping[str, Any]) -> None:
     """What stands in a run folder, under the same names; what was sent before is overwritten."""
     shown = description.get("tracking") or {}
     uri = str(shown.get("uri", ""))

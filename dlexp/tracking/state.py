@@ -54,7 +54,7 @@ def is_complete(folder: Path) -> bool:
     """Whether MLflow has all there is of a run that has ended, or of a sweep."""
     state = load(folder)
     if is_sweep(folder):
-        return state.done and state.mark == mark(folder)
+        return state.done and not state.error and state.mark == mark(folder)
     try:
         return state.done and state.sent == len(journal.events(folder)[0])
     except (OSError, ValueError):

@@ -17,8 +17,9 @@ from dlexp.tracking.state import Refused
 SAMPLE = 200  # runs looked at to learn what varies and what was measured
 MEASURED = ("test/accuracy", "test/loss", "val/accuracy", "val/loss", "train/accuracy", "train/loss")  # before any run
 
+SILENT = ("sweep", "tracking", "observer", "hydra", "max_jobs", "zip")  # keys that change no number
+
 Entry = Mapping[str, Any]
-Description = dict[str, Any]
 
 
 class Ledger:
@@ -61,7 +62,13 @@ class Ledger:
 
 
 def _combination(entry: Entry) -> tuple[str, ...]:
-    return tuple(sorted(map(str, entry.get("overrides") or (entry["key"],))))
+    words = sorted(str(o) for o in entry.get("overrides") or () if not is_silent(str(o)))
+    return tuple(words) or (str(entry["key"]),)
+
+
+def is_silent(override: str) -> bool:
+    """Whether an override changes no number."""
+    return override.lstrip("+~").startswith(SILENT)
 
 
 def place_of(folder: Path, entry: Entry) -> Path:
@@ -72,21 +79,55 @@ def place_of(folder: Path, entry: Entry) -> Path:
     return place
 
 
-def read(place: Path, entry: Entry) -> tuple[Description, list[translate.Event]]:
-    """A run's description and journal; what the ledger knows of one that died before it had any. Raises `Refused`."""
-    try:
-        description = journal.description(place)
-        events, _ = journal.events(place)
-        return {**description}, [{**e} for e in events]
-    except FileNotFoundError:
-        words = [str(o) for o in entry.get("overrides") or ()]
-        params = dict(re.sub(r"^[+~]+", "", o).partition("=")[::2] for o in words)
-        tags = {"dlexp.overrides": " ".join(words), "dlexp.sweep": place.parents[1].name}
-        name = " ".join(words) or str(entry["key"])
-        told = {"name": name, "created_ms": entry["time_ms"], "params": params, "tags": tags, "tracking": None}
-        return told, []
-    except (OSError, ValueError, TypeError) as e:
-        raise Refused(f"{place.name} cannot be read: {type(e).__name__}: {e}") from None
+@dataclass(frozen=True)
+class Ended:
+    """A run that has ended, in MLflow's words. `began` is None if it died before it had a journal."""
+
+    place: Path
+    description: Mapping[str, Any]
+    name: str
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    points: Sequence[translate.Point]
+    data: Mapping[str, str] | None
+    began: int | None
+    ended: int
+    status: str
+    lines: int
+
+    @staticmethod
+    def read(folder: Path, entry: Entry, own_id: str) -> Ended:
+        """A run by its entry in the ledger and its folder; `own_id` is its name in MLflow. Raises `Refused`."""
+        place = place_of(folder, entry)
+        try:
+            try:
+                told, events = journal.description(place), journal.events(place)[0]
+            except FileNotFoundError:
+                told, events = _borrowed(folder, entry), []
+            told = {**told, "id": own_id}
+            status = str(entry["status"])
+            error = entry.get("error") or (events[-1].get("error") if events else None)
+            note = translate.note(told, events, place, status, error)
+            return Ended(
+                place, told, translate.run_name(told),
+                {**translate.tags(told), "dlexp.status": status, "mlflow.note.content": note},
+                translate.params(told), list(translate.points(events)), translate.dataset(told),
+                next((int(e["time_ms"]) for e in events if e["event"] == "start"), None),
+                int((events[-1] if events else entry)["time_ms"]), status, len(events),
+            )  # fmt: skip
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
+            raise Refused(f"{place.name} cannot be read: {type(e).__name__}: {e}") from None
+
+
+def _borrowed(folder: Path, entry: Entry) -> dict[str, Any]:
+    """What the ledger knows of a run that died before it could say anything."""
+    words = [str(o) for o in entry.get("overrides") or ()]
+    return {
+        "name": " ".join(words) or str(entry["key"]),
+        "created_ms": int(entry["time_ms"]),
+        "params": dict(re.sub(r"^[+~]+", "", o).partition("=")[::2] for o in words),
+        "tags": {"dlexp.overrides": " ".join(words), "dlexp.sweep": folder.name},
+    }
 
 
 @dataclass(frozen=True)
@@ -110,11 +151,11 @@ def survey(folder: Path, swept: Mapping[str, Sequence[str]], entries: Sequence[E
     metrics: dict[str, None] = {}
     for entry in entries[:: max(1, len(entries) // SAMPLE)]:
         try:
-            description, events = read(place_of(folder, entry), entry)
-            seen.append(translate.params(description))
-            metrics |= {translate.key(name): None for e in events for name in e.get("metrics") or ()}
-        except (Refused, KeyError, TypeError, ValueError, AttributeError):
+            run = Ended.read(folder, entry, "")
+        except Refused:
             continue
+        seen.append(dict(run.params))
+        metrics |= {point.name: None for point in run.points}
     known = sorted({name for params in seen for name in params})
     several = [k for k in known if len({params.get(k) for params in seen}) > 1 and k != "seed"]
     asked = [k for k, values in swept.items() if k != "seed" and (k in several or (not seen and len(values) > 1))]

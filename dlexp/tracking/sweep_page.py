@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from dlexp.tracking import translate
+from dlexp.tracking.sweep_folder import Entry, is_silent
 
-Entry = Mapping[str, Any]
 Told = Mapping[str, Any]
 
 REPORT = "report"
 EACH = "-runs"  # behind the key: the view of the runs one by one
 ROWS = 40  # of the summary table
-NO_CHOICE = ("sweep", "tracking", "observer", "hydra", "max_jobs", "zip")  # fixed keys that change no number
 
 
 def key(told: Told) -> str:
@@ -59,9 +58,9 @@ def many(n: int, what: str) -> str:
 
 def params(told: Told) -> dict[str, str]:
     """What is fixed, and which keys are swept. Their values can grow, so they are tags: no parameter may change."""
-    fixed = dict(str(o).lstrip("+~").partition("=")[::2] for o in told.get("fixed") or ())
-    chosen = {k: v for k, v in fixed.items() if not k.startswith(NO_CHOICE)}
-    return {translate.key(k): translate.value(v) for k, v in {**chosen, "axes": " × ".join(axes(told))}.items()}
+    said = [str(o).lstrip("+~") for o in told.get("fixed") or ()]
+    fixed = dict(o.partition("=")[::2] for o in said if not is_silent(o))
+    return {translate.key(k): translate.value(v) for k, v in {**fixed, "axes": " × ".join(axes(told))}.items()}
 
 
 def tags(told: Told, status: str) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Any
 from dlexp import journal
 from dlexp.tracking import experiment_link, redacted, sender, state as states, sweep_page as page, view
 from dlexp.tracking.members import Members
-from dlexp.tracking.mirror import find
+from dlexp.tracking.mirror import PARAMS, find
 from dlexp.tracking.state import Refused, State
 from dlexp.tracking.store import Store, explain
 from dlexp.tracking.sweep_folder import Entry, Ledger, survey
@@ -35,8 +35,10 @@ class Follower(sender.Follower):
 
     def _send(self, ended: bool) -> None:
         if self.sweep is None:
-            told = self._described(states.SWEEP)
-            self.sweep = Sweep(self.folder, self._store(told), self.uri, told, resting=ended)
+            told = self._told()
+            self.sweep = Sweep(self.folder, self._store(told), self.uri, told)
+            if not ended:
+                self.sweep.stir(told, self.ledger)
         pending = self.ledger.pending
         while pending:
             key = next(iter(pending))
@@ -44,8 +46,16 @@ class Follower(sender.Follower):
             del pending[key]
             self._failures = 0
         if ended:
-            why = next(iter(self.refused.values()), "")
-            self.sweep.finish(self._described(states.SWEEP), self.ledger, len(self.refused), why)
+            mark = states.mark(self.folder)  # before it is read: what is written meanwhile is sent another time
+            self.sweep.finish(self._told(), self.ledger, mark, list(self.refused.values()))
+
+    def _told(self) -> dict[str, Any]:
+        told = self._described(states.SWEEP)
+        try:
+            page.key(told)
+            return told
+        except (KeyError, TypeError, ValueError) as e:
+            raise Refused(f"{states.SWEEP} cannot be read: {type(e).__name__}: {e}") from None
 
     def _send_one(self, sweep: Sweep, entry: Entry) -> None:
         """Send a run; one that can never be sent stops no other."""
@@ -53,10 +63,11 @@ class Follower(sender.Follower):
         try:
             sweep.members.send(entry, shown=self.ledger.is_current(entry))
         except Exception as e:
+            sweep.members.forget()
             said, final = explain(e, self.uri)
             if not (isinstance(e, Refused) or (final and getattr(e, "error_code", "") == "INVALID_PARAMETER_VALUE")):
                 raise
-            print(f"{self.folder / str(entry.get('folder'))}: {said}", flush=True)
+            print(f"{self.folder / str(entry['folder'])}: {said}", flush=True)
             self.refused[entry["key"]] = said
 
 
@@ -66,36 +77,36 @@ class Sweep:
     Made by finding its own run, or beginning it; raises `Refused` if MLflow's user has deleted that.
     """
 
-    def __init__(self, folder: Path, store: Store, uri: str, told: dict[str, Any], *, resting: bool) -> None:
+    def __init__(self, folder: Path, store: Store, uri: str, told: dict[str, Any]) -> None:
         self.folder, self.store, self.uri, self.key = folder, store, uri, page.key(told)
         state = states.load(folder)
         found = find(store, state, uri, self.key)
-        if found is None:
-            run_id = self._begin(told)
-        elif found.info.lifecycle_stage != "active":
+        if found is not None and found.info.lifecycle_stage != "active":
             raise Refused("the sweep's own run was deleted in MLflow; restore it there to have the sweep sent")
-        else:
-            run_id = str(found.info.run_id)
+        run_id = str(found.info.run_id) if found else self._begin(told)
         if (state.uri, state.run_id) != (redacted(uri), run_id):
             state = State(redacted(uri), store.experiment_id, run_id)
-        self.state = state
-        self.members = Members(folder, store, uri, self.key, run_id, list(page.axes(told)))
-        if not resting:
-            self._stir(told, found is not None)
         state.error = None
         state.save(folder)
+        self.state, self.run_id = state, run_id
+        self.members = Members(folder, store, uri, self.key, run_id, list(page.axes(told)))
 
-    @property
-    def run_id(self) -> str:
-        """MLflow's name for the sweep's own run."""
-        return str(self.state.run_id)
+    def stir(self, told: dict[str, Any], ledger: Ledger) -> None:
+        """Say that the sweep is at work, and show what there is of it so far."""
+        self.state.done = False
+        self.state.save(self.folder)
+        self.store.client.update_run(self.run_id, "RUNNING")
+        self.store.client.set_tag(self.run_id, "dlexp.status", "RUNNING")
+        self._show(told, ledger.current())
 
-    def finish(self, told: dict[str, Any], ledger: Ledger, refused: int, why: str) -> None:
-        """Send what the sweep says of itself, and end its run. Of runs that cannot be sent, say how many and why."""
+    def finish(self, told: dict[str, Any], ledger: Ledger, mark: str, refused: Sequence[str]) -> None:
+        """Send what the sweep says of itself, and end its run. Of runs that were `refused`, say how many and why."""
         from mlflow.entities import Param, RunTag
 
-        mark, client, current = states.mark(self.folder), self.store.client, ledger.current()
+        client, current = self.store.client, ledger.current()
         if self.state.done and self.state.mark == mark:
+            self.state.error = None
+            self.state.save(self.folder)
             return
         self.members.hide([e for e in ledger.entries.values() if not ledger.is_current(e)])
         self._show(told, current)
@@ -103,25 +114,17 @@ class Sweep:
             client.log_artifacts(self.run_id, str(self.folder / states.REPORT), states.REPORT)
         status = page.status(told, current)
         note = page.note(told, current, self.folder, status, self._link())
-        logged = client.get_run(self.run_id).data.params
         tags = page.tags(told, status) | {"mlflow.note.content": note}
+        logged = client.get_run(self.run_id).data.params
         params = [Param(k, v) for k, v in page.params(told).items() if k not in logged]
-        client.log_batch(self.run_id, params=params[:100], tags=[RunTag(k, v) for k, v in tags.items()][:100])
+        client.log_batch(self.run_id, params=params[:PARAMS], tags=[RunTag(k, v) for k, v in tags.items()][:PARAMS])
         client.update_run(self.run_id, name=page.name(told, len(current)))
         ended = max([int(e["time_ms"]) for e in current], default=int(told["created_ms"]))
-        shown = {"INTERRUPTED": "KILLED"}.get(status, status)
-        client.set_terminated(self.run_id, shown, max(ended, int(told.get("ended_ms") or 0)))
-        self.state.sent, self.state.done, self.state.mark = len(ledger.entries) - refused, not refused, mark
-        self.state.error = f"{page.many(refused, 'run')} cannot be sent: {why}" if refused else None
+        ended = max(ended, int(told.get("ended_ms") or 0))
+        client.set_terminated(self.run_id, {"INTERRUPTED": "KILLED"}.get(status, status), ended)
+        self.state.sent, self.state.done, self.state.mark = len(ledger.entries) - len(refused), not refused, mark
+        self.state.error = f"{page.many(len(refused), 'run')} cannot be sent: {refused[0]}" if refused else None
         self.state.save(self.folder)
-
-    def _stir(self, told: dict[str, Any], known: bool) -> None:
-        """Say that the sweep is at work, and show what there is of it so far."""
-        self.state.done = False
-        if known:
-            self.store.client.update_run(self.run_id, "RUNNING")
-            self.store.client.set_tag(self.run_id, "dlexp.status", "RUNNING")
-        self._show(told, [])
 
     def _begin(self, told: dict[str, Any]) -> str:
         note = page.note(told, [], self.folder, "RUNNING", self._link())

@@ -20,6 +20,7 @@ from dlexp.errors import UserError
 from dlexp.tracking import environment, experiment_link, page, redacted, store_file, store_uri, ui_command
 from dlexp.tracking.state import SWEEP, load
 from dlexp.tracking.sweep_page import key
+from dlexp.tracking.view import PREFIX
 
 HOST, PORT = "127.0.0.1", 5000
 READY = 120.0  # seconds MLflow may take to answer for the first time
@@ -57,7 +58,7 @@ def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool =
     by the first run; raises `UserError` where there has been none.
     """
     if uri.startswith(("http://", "https://")):
-        _print([("MLflow", redacted(uri)), *_last_sweep(places.outputs(), uri, redacted(uri))], show)
+        _print([("MLflow", redacted(uri)), *_last_sweep(places.outputs(), uri, redacted(uri), ask=False)], show)
         return 0
     file = store_file(uri)
     if file is not None and not file.is_file():
@@ -74,7 +75,7 @@ def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool =
     try:
         with _terminable(), log.open("wb") as out, _running(command, settings, out.fileno()) as server:
             if _answers(base, server):
-                links = [("look", _page(base, experiment)), *_last_sweep(home, uri, base)]
+                links = [("look", _page(base, experiment)), *_last_sweep(home, uri, base, ask=True)]
                 _print(links, show)
                 print(f"the same  {ui_command(uri)}\nCtrl-C ends it.", flush=True)
                 server.wait()
@@ -170,19 +171,22 @@ def _page(base: str, experiment: str) -> str:
         return base
 
 
-def _last_sweep(outputs: Path, uri: str, base: str) -> list[tuple[str, str]]:
-    """The charts of the sweep in these outputs that began last, if this store has it."""
+def _last_sweep(outputs: Path, uri: str, base: str, *, ask: bool) -> list[tuple[str, str]]:
+    """The charts of the sweep in these outputs that began last, of those the store has; `ask` the server at `base`."""
     began = []
     for file in outputs.glob(f"sweeps/*/{SWEEP}"):
-        known = load(file.parent)
+        sent = load(file.parent)
         try:
             told = json.loads(file.read_text(encoding="utf-8"))
-            if known.experiment_id and known.uri == redacted(uri):
-                link = experiment_link(base, known.experiment_id, key(told), charts=True)
-                began.append((int(told["created_ms"]), link))
+            if sent.experiment_id and sent.uri == redacted(uri):
+                began.append((int(told["created_ms"]), sent.experiment_id, key(told)))
         except (OSError, ValueError, KeyError, TypeError):
             continue
-    return [("sweep", max(began)[1])] if began else []
+    for _, experiment_id, view in sorted(began, reverse=True):
+        found = _get(f"{base}/api/2.0/mlflow/experiments/get?experiment_id={experiment_id}") if ask else None
+        if not ask or f'"{PREFIX}{view}"'.encode() in (found or b""):
+            return [("sweep", experiment_link(base, experiment_id, view, charts=True))]
+    return []
 
 
 def _print(links: list[tuple[str, str]], show: bool) -> None:
