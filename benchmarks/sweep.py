@@ -2,9 +2,14 @@
 
     python benchmarks/sweep.py [repetitions]
 
-Both in turn, in fresh outputs folders, without MLflow and then with it. "Work" is the time from the start of the first
-job to the end of the last, start-up aside. CPU time is split into training (the workers' own), the command's process
-(composing and validating all jobs with Hydra, the ledger), and MLflow (the rest: the sender and what it imports).
+Each in turn, in fresh outputs folders, without MLflow and then with it. "Work" is the time from the start of the first
+job to the end of the last, start-up aside. CPU time is split into
+
+- training: the workers' time, less dlexp's part in it;
+- Hydra: its composing of every job, in the command's process;
+- dlexp: what else a job costs, in the command (validation, ledger) and in its worker (journal, run folder), where it
+  is the difference between a run in a folder and the same run without one, measured in pairs;
+- comparison: the report at the end; MLflow: the sender's process; start-up: imports, and Hydra's own beginning.
 """
 
 import json
@@ -14,61 +19,128 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 JOBS = ["optimizer=sgd,momentum,adagrad,adam", "init=xavier,he", "seed=range(10)"]
+COLUMNS = {"1 worker": (1, "none"), "2 workers": (2, "none"), "2 workers, MLflow": (2, "mlflow")}
 
 
-def sweep(workers: int, tracking: str) -> dict[str, float]:
+def inside(told: str, words: list[str]) -> int:
+    """The command itself, with clocks at its parts; they go to the file `told`."""
+    from hydra._internal.config_loader_impl import ConfigLoaderImpl
+
+    from dlexp import cli, closing
+    from dlexp.sweep import validate
+    from dlexp.sweep.session import Session
+
+    spent: Counter[str] = Counter()
+
+    def clock(owner: object, name: str, part: str) -> None:
+        original = getattr(owner, name)
+
+        def timed(*args: object, **kwargs: object) -> object:
+            began = time.process_time()
+            try:
+                return original(*args, **kwargs)
+            finally:
+                spent[part] += time.process_time() - began
+
+        setattr(owner, name, timed)
+
+    clock(ConfigLoaderImpl, "load_sweep_config", "hydra")
+    clock(validate, "jobs", "validation and hydra")
+    clock(Session, "conduct", "conduct")
+    clock(closing, "comparison", "comparison")
+    status = cli.main(words)
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)  # the sender: workers are not this process's own children
+    spent["mlflow"] = children.ru_utime + children.ru_stime
+    spent["command"] = time.process_time()
+    Path(told).write_text(json.dumps(spent))
+    return status
+
+
+def overhead() -> float:
+    """CPU seconds that a job costs its worker beside training: journal, run folder, identity. Median of 32 pairs."""
+    from dlexp import config, lifecycle, provenance
+    from dlexp.experiment import Run
+    from dlexp.sweep.job import unobserved
+
+    found = []
+    with provenance.one_blas_thread(), TemporaryDirectory(prefix="dlexp-bench-") as name:
+        for seed in range(32):
+            setup = unobserved(config.compose("epochs=5", f"seed={seed}", "tracking=none"))
+            clocks = [time.process_time()]
+            run = Run(setup.experiment, setup.experiment.trainer())
+            run.train()
+            clocks.append(time.process_time())
+            place = lifecycle.Place(Path(name) / str(seed), str(seed), {"dlexp.sweep": "bench"}, alone=False)
+            lifecycle.perform(setup, place=place)
+            clocks.append(time.process_time())
+            found.append(clocks[2] - 2 * clocks[1] + clocks[0])
+    return statistics.median(found)
+
+
+def sweep(workers: int, tracking: str, per_job: float) -> dict[str, float]:
     """One sweep in a fresh folder, and what it cost."""
     with TemporaryDirectory(prefix="dlexp-bench-") as name:
-        command = [
-            sys.executable,
-            "-m",
-            "dlexp",
-            "-m",
-            *JOBS,
-            f"tracking={tracking}",
-            f"hydra.launcher.n_jobs={workers}",
-        ]
-        before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        told = str(Path(name) / "told.json")
+        words = ["-m", *JOBS, f"tracking={tracking}", f"hydra.launcher.n_jobs={workers}"]
+        command = [sys.executable, __file__, "--inside", told, *words]
+        began = time.perf_counter()
         done = subprocess.run(
             command, env=os.environ | {"DLEXP_OUTPUTS": name}, cwd=name, capture_output=True, text=True, check=False
         )
-        wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+        wall = time.perf_counter() - began
         if done.returncode:
             raise SystemExit(done.stderr)
         (ledger,) = Path(name).glob("sweeps/*/ledger.jsonl")
         entries = [json.loads(line) for line in ledger.read_text().splitlines()]
-    starts = [e["time_ms"] / 1000 - e["seconds"] for e in entries]
-    work = max(e["time_ms"] for e in entries) / 1000 - min(starts)
+        spent = json.loads(Path(told).read_text())
+    n = len(entries)
+    work = max(e["time_ms"] for e in entries) / 1000 - min(e["time_ms"] / 1000 - e["seconds"] for e in entries)
+    in_workers = sum(e["cpu_seconds"] for e in entries)
+    ours = n * per_job
+    ours_before = spent["validation and hydra"] - spent["hydra"]
     return {
-        "runs": len(entries),
+        "runs": n,
         "wall, s": wall,
         "work, s": work,
         "start-up and end, s": wall - work,
-        "runs per minute": 60 * len(entries) / work,
-        "CPU in all, s": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime,
-        "CPU training, s": sum(e["cpu_seconds"] for e in entries),
+        "runs per minute of work": 60 * n / work,
+        "CPU training, s": in_workers - ours,
+        "CPU Hydra, s": spent["hydra"],
+        "CPU dlexp in the command, s": ours_before + spent["conduct"],
+        "CPU dlexp in the workers, s": ours,
+        "CPU comparison, s": spent["comparison"],
+        "CPU MLflow, s": spent["mlflow"],
+        "CPU start-up, s": spent["command"] - spent["validation and hydra"] - spent["conduct"] - spent["comparison"],
+        "Hydra per job, ms": 1000 * spent["hydra"] / n,
+        "dlexp per job, ms": 1000 * (ours_before + spent["conduct"] + ours) / n,
         "peak memory of a worker, MB": max(e["peak_mb"] for e in entries),
+        "… in its first ten jobs, MB": max(e["peak_mb"] for e in entries[:10]),
     }
 
 
 def main(repetitions: int) -> None:
     """Print a table: one worker, two workers, two workers with MLflow; and the ratio of the work."""
-    columns = {"1 worker": (1, "none"), "2 workers": (2, "none"), "2 workers, MLflow": (2, "mlflow")}
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in columns}
+    per_job = overhead()
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in COLUMNS}
     for _ in range(repetitions):
-        for name, how in columns.items():
-            found[name].append(sweep(*how))
-    print(f"{'':30}" + "".join(f"{name:>20}" for name in columns) + f"   (medians, n={repetitions})")
+        for name, how in COLUMNS.items():
+            found[name].append(sweep(*how, per_job))
+    print(f"{'':32}" + "".join(f"{name:>20}" for name in COLUMNS) + f"   (medians, n={repetitions})")
     for what in found["1 worker"][0]:
-        row = [statistics.median(run[what] for run in found[name]) for name in columns]
-        print(f"{what:30}" + "".join(f"{value:20.2f}" for value in row))
-    ratios = [b["work, s"] / a["work, s"] for a, b in zip(found["1 worker"], found["2 workers"], strict=True)]
-    print(f"work of 2 workers / of 1: median {statistics.median(ratios):.3f}, {min(ratios):.3f} … {max(ratios):.3f}")
+        row = [statistics.median(run[what] for run in found[name]) for name in COLUMNS]
+        print(f"{what:32}" + "".join(f"{value:20.2f}" for value in row))
+    for two in ("2 workers", "2 workers, MLflow"):
+        ratios = [b["work, s"] / a["work, s"] for a, b in zip(found["1 worker"], found[two], strict=True)]
+        median = statistics.median(ratios)
+        print(f"work of {two} / of 1: median {median:.3f}, {min(ratios):.3f} … {max(ratios):.3f}")
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] == ["--inside"]:
+        raise SystemExit(inside(sys.argv[2], sys.argv[3:]))
     main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)

@@ -29,8 +29,9 @@ def one_blas_thread() -> AbstractContextManager[Any]:
     return limits
 
 
+@cache
 def versions() -> dict[str, str]:
-    """Python's and the packages' versions."""
+    """Python's and the packages' versions. Looked up once: it reads every package's metadata."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:

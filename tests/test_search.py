@@ -317,3 +317,16 @@ def test_a_surface_is_searched_for_the_smallest_training_loss(in_tmp, capsys):
     words = ["hydra/sweeper=random", "hydra.sweeper.n_trials=3", "objective=valley", "steps=5", "tracking=none", LR]
     assert main(["-m", *words]) == 0
     assert "best      train/loss" in capsys.readouterr().out
+
+
+def test_a_study_can_choose_its_sweeper_and_the_command_line_another(in_tmp, capsys):
+    (in_tmp / "experiment").mkdir()
+    (in_tmp / "experiment" / "drawn.yaml").write_text(
+        "# @package _global_\ndefaults: [override /hydra/sweeper: random]\n"
+        "hydra: {mode: MULTIRUN, sweeper: {params: {optimizer.lr: 'tag(log,interval(0.01,0.1))'}}}\n"
+    )
+    words = ["--config-dir", str(in_tmp), "experiment=drawn", *FAST, "--dry-run"]
+    assert main([*words, "hydra.sweeper.n_trials=3"]) == 0
+    assert "3 jobs, 0 done" in capsys.readouterr().out
+    assert main([*words, "hydra/sweeper=grid"]) == 2
+    assert "an interval has no list of values for a grid" in capsys.readouterr().err

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from dlexp import journal
+from dlexp import config, journal
 from dlexp.cli import main
 from dlexp.sweep.ledger import Entry, Ledger
+from dlexp.sweep.session import Session
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "tracking=none")
 
@@ -327,3 +328,58 @@ def test_a_run_that_ended_unwritten_is_taken_over_and_one_that_did_not_end_is_cl
     assert ledger.entries["a"].status == "FINISHED"
     assert "b" not in ledger.entries
     assert not (tmp_path / "runs" / "b-x").exists()
+
+
+@pytest.fixture
+def composed(monkeypatch):
+    """The overrides of every job that Hydra composes from here on."""
+    from hydra._internal.config_loader_impl import ConfigLoaderImpl
+
+    seen, original = [], ConfigLoaderImpl.load_sweep_config
+
+    def load(self, config, overrides):
+        seen.append(overrides)
+        return original(self, config, overrides)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", load)
+    return seen
+
+
+def test_jobs_that_differ_in_their_seed_alone_are_composed_once_and_are_what_hydra_would_make(in_tmp, composed, caught):
+    assert sweep("optimizer=sgd,adam", "seed=range(4)", "init=xavier", "--dry-run") == 0
+    assert len(composed) == 2
+    assert len(caught) == 8
+    for overrides, setup in caught:
+        alone = config.compose(*overrides)
+        assert (setup.experiment, setup.yaml, setup.overrides) == (alone.experiment, alone.yaml, alone.overrides)
+
+
+@pytest.fixture
+def caught(monkeypatch):
+    """The validated jobs of the sweeps from here on."""
+    found = []
+    original = Session.conduct
+
+    def conduct(self, jobs, plan, **how):
+        found.extend(jobs)
+        return original(self, jobs, plan, **how)
+
+    monkeypatch.setattr(Session, "conduct", conduct)
+    return found
+
+
+def test_a_study_in_which_the_seed_says_something_else_too_is_composed_for_every_seed(in_tmp, composed, caught):
+    (in_tmp / "experiment").mkdir()
+    (in_tmp / "experiment" / "grow.yaml").write_text("# @package _global_\nmodel: {hidden: ['${seed}', 5]}\n")
+    words = ["--config-dir", str(in_tmp), "experiment=grow", "seed=3,4", "epochs=1", "tracking=none", "--dry-run"]
+    assert main(["-m", *words]) == 0
+    assert len(composed) == 2
+    assert [setup.experiment.model.hidden for _, setup in caught] == [(3, 5), (4, 5)]
+
+
+def test_a_seed_that_is_refused_is_refused_with_its_place_as_ever(in_tmp, capsys):
+    assert sweep("seed=0,9223372036854775808") == 2
+    first = capsys.readouterr().err
+    assert sweep("seed=0,1,99999999999999999999") == 2
+    assert "seed=99999999999999999999 (command line): must be < 2**63" in capsys.readouterr().err
+    assert "seed=9223372036854775808 (command line): must be < 2**63" in first

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -35,6 +35,14 @@ class Setup:
     def placed(self, error: UserError) -> UserError:
         """The error with the place its key was set at."""
         return placed(error, self.overrides, self.files)
+
+    def reseeded(self, seed: int, overrides: Sequence[str]) -> Setup:
+        """The same with another seed: what composing these overrides would give, in a hundredth of the time."""
+        try:
+            experiment = replace(self.experiment, seed=seed)
+        except UserError as e:
+            raise placed(e, overrides, self.files) from None
+        return replace(self, experiment=experiment, overrides=tuple(overrides), yaml=written(experiment, self.tracking))
 
 
 def placed(error: UserError, overrides: Sequence[str], files: Sequence[tuple[str, Path]]) -> UserError:

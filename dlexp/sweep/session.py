@@ -114,6 +114,7 @@ class Session:
             "name": first.sweep,
             "created_ms": int(Path(self.folder / "lock").stat().st_mtime * 1000),
             "fixed": list(plan.fixed),
+            "sweeper": plan.by,
             "axes": {key: list(values) for key, values in plan.swept.items()},
             "command": self.command,
             "tracking": told(first.tracking),

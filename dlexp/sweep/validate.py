@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,24 +46,43 @@ def jobs(
     """Each job's overrides and setup. Raises the `UserError` of the first that is wrong.
 
     Data are loaded and networks laid out once for every different combination of the parts that can be refused then.
+    Jobs that differ in their seed alone are composed once.
     """
     made = []
     tried: set[Any] = set()
+    siblings: dict[tuple[str, ...], Setup | None] = {}
     for words in job_overrides:
         overrides = list(words)
-        try:
-            cfg = loader.load_sweep_config(config, overrides)
-            files = files_in_use(cfg.hydra)
-            with open_dict(cfg):
-                del cfg["hydra"]
-            setup = build(cfg, overrides, files)
-        except Exception as e:
-            if said := explain(e, overrides):
-                raise said from None
-            raise
+        seeds, rest = _seed_apart(overrides)
+        sibling = siblings.get(rest) if len(seeds) == 1 else None
+        if sibling is not None:
+            setup = sibling.reseeded(int(seeds[0]), overrides)
+        else:
+            setup, seedless = _composed(loader, config, overrides)
+            siblings[rest] = setup if seedless else None
         _try(setup, tried)
         made.append((overrides, setup))
     return made
+
+
+def _seed_apart(overrides: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
+    """The values given to the seed, as far as they are plain numbers, and the other overrides."""
+    plain = [o for o in overrides if re.fullmatch(r"seed=\d{1,18}", o)]
+    return [o.partition("=")[2] for o in plain], tuple(o for o in overrides if o not in plain)
+
+
+def _composed(loader: Any, config: DictConfig, overrides: list[str]) -> tuple[Setup, bool]:
+    """One job's setup by Hydra, and whether its seed stands in the configuration for itself only."""
+    try:
+        cfg = loader.load_sweep_config(config, overrides)
+        files = files_in_use(cfg.hydra)
+        with open_dict(cfg):
+            del cfg["hydra"]
+        return build(cfg, overrides, files), not re.search(r"\$\{[^}]*\bseed\b", OmegaConf.to_yaml(cfg))
+    except Exception as e:
+        if said := explain(e, overrides):
+            raise said from None
+        raise
 
 
 def _try(setup: Setup, tried: set[Any]) -> None:
