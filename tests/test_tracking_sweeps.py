@@ -222,7 +222,7 @@ def test_statuses_say_how_it_ended(outputs, make):
     told = found(outputs, folder)
     assert told["status"] == "FAILED"
     assert "1 diverged, 1 killed" in told["note"]
-    lost = told["runs"]["epochs=3 optimizer=adam +x=1"]
+    lost = told["runs"]["adam epochs=3 +x=1"]
     assert (lost["status"], lost["params"]) == ("KILLED", {"epochs": "3", "optimizer": "adam", "x": "1"})
 
 

@@ -8,8 +8,8 @@ import sys
 import zlib
 
 import pytest
-from run_folders import BEGAN, send, with_store
-from sweep_folders import client, fill, found, sweep_folder
+from run_folders import BEGAN, records, send, with_store
+from sweep_folders import add, client, fill, found, sweep_folder
 
 from dlexp import tracking
 from dlexp.tracking import sender, state, sweep_page, sync, ui, view
@@ -80,6 +80,26 @@ def test_the_views_show_groups_and_runs(outputs, make):
     charts = {c["type"]: c for c in each["compareRunCharts"]}
     assert charts["PARALLEL"]["selectedParams"] == ["optimizer"]
     assert charts["BAR"]["metricKey"] == "val/accuracy"
+
+
+def test_a_search_is_looked_at_without_its_test_metrics(outputs, make):
+    """Whoever chooses by what is seen must choose on validation."""
+    shown = {}
+    for sweeper in ("grid", "random"):
+        folder = make({"optimizer": ["sgd"], "optimizer.lr": ["interval(0,1)"]}, sweeper=sweeper)
+        for i in (1, 2):
+            lines = records(3, **{"test/accuracy": 0.5})
+            add(folder, f"{i}", ["optimizer=sgd", f"optimizer.lr=0.{i}"], events=lines, **{"optimizer.lr": i / 10})
+        send(folder)
+        key = sweep_page.key(json.loads((folder / "sweep.json").read_text()))
+        shown[sweeper] = unpacked(client(outputs).get_experiment("1").tags[view.PREFIX + key])
+    assert shown["grid"]["orderByKey"] == "metrics.`test/accuracy`"
+    assert shown["random"]["orderByKey"] == "metrics.`val/accuracy`"
+    assert "test/" in json.dumps(shown["grid"])
+    assert "test/" not in json.dumps(shown["random"]["selectedColumns"])
+    charts = [(c["type"], c.get("metricKey")) for c in shown["random"]["compareRunCharts"] if not c["deleted"]]
+    assert "test/" not in json.dumps(charts)
+    assert [c for c in charts if c[1] == "val/accuracy"] == [("BAR", "val/accuracy"), ("LINE", "val/accuracy")]
 
 
 def test_a_view_of_any_size_has_room_in_mlflow():

@@ -15,7 +15,7 @@ from dlexp.tracking import redacted, state as states, translate, view
 from dlexp.tracking.mirror import METRICS, PARAMS, batches, send_files
 from dlexp.tracking.state import State
 from dlexp.tracking.store import Store
-from dlexp.tracking.sweep_folder import Ended, Entry, label, place_of
+from dlexp.tracking.sweep_folder import Ended, Entry, label, place_of, run_name
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -96,8 +96,9 @@ class Members:
 
     def _begin(self, run: Ended, shown: bool) -> Run:
         tags = {**run.tags, view.GROUP: label(self.swept, run.params)} | ({view.MEMBER: self.key} if shown else {})
+        name = run_name(self.swept, run.params, run.name)
         began = run.ended if run.began is None else run.began
-        return self.store.client.create_run(self.store.experiment_id, start_time=began, tags=tags, run_name=run.name)
+        return self.store.client.create_run(self.store.experiment_id, start_time=began, tags=tags, run_name=name)
 
     def _fill(self, run_id: str, run: Ended, logged: Mapping[str, str]) -> None:
         """The files; parameters and measurements together, as many as MLflow takes in one call; the data set."""

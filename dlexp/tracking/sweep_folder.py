@@ -175,13 +175,32 @@ def label(swept: Iterable[str], params: Mapping[str, str]) -> str:
     ...       {"optimizer": "adam", "optimizer.lr": "0.1", "regularizer": "none", "seed": "3", "epochs": "50"})
     'adam · lr=0.1 · regularizer=none'
     """
+    return translate.readable(" · ".join(_said(swept, params)), translate.NAME) or "all"
+
+
+def run_name(swept: Iterable[str], params: Mapping[str, str], name: str) -> str:
+    """A run's name with what varies in front: MLflow's charts and lists show the first twenty characters.
+
+    >>> run_name(["optimizer", "optimizer.lr", "seed"], {"optimizer": "sgd", "optimizer.lr": "0.01", "seed": "3"},
+    ...          "sgd he hidden=8 blobs epochs=50 s3")
+    'sgd lr=0.01 s3 he hidden=8 blobs epochs=50'
+    """
+    swept = list(swept)
+    first, seed = _said(swept, params), (f"s{params.get('seed')}", f"seed={params.get('seed')}")
+    first += [word for word in name.split() if word in seed and "seed" in swept]
+    rest = [w for w in name.split() if w not in first and w.lstrip("+~").partition("=")[0] not in swept]
+    return translate.readable(" ".join([*first, *rest]), translate.NAME) or name
+
+
+def _said(swept: Iterable[str], params: Mapping[str, str]) -> list[str]:
+    """The swept values but the seed's, a word each."""
     said = []
     for key in swept:
         value = params.get(key)
         if key != "seed" and value is not None:
             itself = value[:1].isalpha() and value not in ("none", "null", "true", "false")
             said.append(value if itself else f"{key.rpartition('.')[2]}={value}")
-    return translate.readable(" · ".join(said), translate.NAME) or "all"
+    return said
 
 
 def _is_number(text: str | None) -> bool:

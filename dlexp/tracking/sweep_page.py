@@ -18,6 +18,7 @@ Told = Mapping[str, Any]
 REPORT = "report"
 EACH = "-runs"  # behind the key: the view of the runs one by one
 ROWS = 40  # of the summary table
+GAP = "\u00a0" * 3  # other spaces have no width at the end of a cell
 
 
 def key(told: Told) -> str:
@@ -32,6 +33,11 @@ def key(told: Told) -> str:
 def axes(told: Told) -> dict[str, list[str]]:
     """What is swept: each key with its values, as they are typed."""
     return {str(k): [str(v) for v in values] for k, values in (told.get("axes") or {}).items()}
+
+
+def searched(told: Told) -> bool:
+    """Whether values were searched, and not all combinations trained."""
+    return str(told.get("sweeper") or "grid") != "grid"
 
 
 def name(told: Told, runs: int | None = None) -> str:
@@ -132,9 +138,9 @@ def _result(path: Path) -> list[str]:
 
 
 def _row(cells: Sequence[object]) -> str:
-    """A row of a Markdown table; wide spaces keep the columns apart, which MLflow's page does not."""
+    """A row of a Markdown table; spaces keep the columns apart, which MLflow's page does not: it has no padding."""
     plain = (" ".join(str(cell).split()).replace("|", "/") for cell in cells)
-    return "|" + "|".join(cell if set(cell) <= set("-:") else f"{cell}\u2003" for cell in plain) + "|"
+    return "|" + "|".join(cell if set(cell) <= set("-:") else f"{cell}{GAP}" for cell in plain) + "|"
 
 
 def _short(x: Any) -> str:

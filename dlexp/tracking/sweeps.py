@@ -143,7 +143,7 @@ class Sweep:
         found = survey(self.folder, page.axes(told), entries)
         views = {self.key: found.seeds, self.key + page.EACH: False}
         for key, grouped in views.items():
-            state = view.sweep(self.key, found, grouped=grouped)
+            state = view.sweep(self.key, found, grouped=grouped, searched=page.searched(told))
             name = str(told["id"]) + ("" if key == self.key else ", each run")
             value = view.tag_value(name, state, time.time_ns() // 1_000_000)
             try:

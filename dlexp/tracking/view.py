@@ -52,14 +52,16 @@ def runs(
     }
 
 
-def sweep(key: str, found: Survey, *, grouped: bool) -> State:
+def sweep(key: str, found: Survey, *, grouped: bool, searched: bool = False) -> State:
     """A sweep's runs with bars, parallel coordinates and curves: `grouped`, means over the seeds; else each run alone.
 
     MLflow loads a hundred runs at a time. Of a larger sweep, the first by seed: so every group has its share of them.
+    A sweep that `searched` shows no test metric: whoever chooses by what is seen here must choose on validation.
     """
-    result = next((m for m in RESULTS if m in found.metrics), next(iter(found.metrics), ""))
+    metrics = [m for m in found.metrics if not (searched and m.startswith("test/"))]
+    result = next((m for m in RESULTS if m in metrics), next(iter(metrics), ""))
     params = [f"params.`{p}`" for p in [*found.varied, *(["seed"] if found.seeds else [])]]
-    shown = [m for m in COLUMNS if m in found.metrics] or list(found.metrics)[:6]
+    shown = [m for m in COLUMNS if m in metrics] or metrics[:6]
     large = found.seeds and found.runs > PAGE
     order = "params.`seed`" if large else f"metrics.`{result}`" if result else "attributes.start_time"
     columns = [*(f"metrics.`{m}`" for m in shown), *params, "tags.`dlexp.status`"]
@@ -74,17 +76,18 @@ def sweep(key: str, found: Survey, *, grouped: bool) -> State:
         "hideEmptyCharts": True,
         "autoRefreshEnabled": True,
         "isAccordionReordered": True,
-        "compareRunSections": [_section("results", True), _section("curves", True), _section("more", False)],
-        "compareRunCharts": list(_charts(result, found, shown, grouped)),
+        "compareRunSections": [_section("results", True, 2), _section("curves", True, 3), _section("more", False, 3)],
+        "compareRunCharts": list(_charts(result, found, metrics, shown, grouped)),
         "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
     }
 
 
-def _section(name: str, display: bool) -> State:
-    return {"uuid": name, "name": name, "display": display, "isReordered": True, "deleted": False, "isGenerated": False}
+def _section(name: str, display: bool, columns: int) -> State:
+    usual = {"uuid": name, "name": name, "isReordered": True, "deleted": False, "isGenerated": False}
+    return {**usual, "display": display, "columns": columns}
 
 
-def _charts(result: str, found: Survey, shown: Sequence[str], grouped: bool) -> Iterator[State]:
+def _charts(result: str, found: Survey, metrics: Sequence[str], shown: Sequence[str], grouped: bool) -> Iterator[State]:
     if result:
         yield _chart("BAR", "results", result, metricKey=result)
     several = {
@@ -95,8 +98,11 @@ def _charts(result: str, found: Survey, shown: Sequence[str], grouped: bool) -> 
         several = {"selectedParams": list(found.varied), "selectedMetrics": [result]}
     if sum(map(len, several.values())) > 1:
         yield _chart("PARALLEL", "results", "axes", **several, showAllRuns=not grouped)
-    for metric in sorted(found.metrics, key=lambda m: CURVES.index(m) if m in CURVES else len(CURVES)):
-        if metric != result:
+    for metric in found.metrics:
+        if metric not in metrics:
+            yield _chart("BAR", "more", metric, metricKey=metric) | {"deleted": True}  # or MLflow's page makes one
+    for metric in sorted(metrics, key=lambda m: CURVES.index(m) if m in CURVES else len(CURVES)):
+        if metric != result or metric in CURVES:  # what is measured once makes no curve
             yield _line(metric, "curves" if metric in CURVES else "more")
 
 
