@@ -71,10 +71,9 @@ def links():
                 if line.startswith("Ctrl-C"):
                     break
             yield {words[0]: words[1].strip() for words in said if len(words) == 2}
+        finally:  # also after a failure: killed outright, it would leave MLflow behind
             server.send_signal(signal.SIGINT)
             assert server.wait(60) == 0
-        finally:
-            server.kill()
 
 
 def rows(page, n, pattern):
