@@ -10,7 +10,8 @@ import numpy as np
 
 from dlexp.errors import UserError, nearest
 from dlexp.figures import HUGE
-from dlexp.report.runs import Curve, Run
+from dlexp.report.measured import Curve
+from dlexp.report.runs import Run
 from dlexp.report.statistics import Floats
 from dlexp.report.table import Table, Tokens
 
@@ -51,6 +52,8 @@ class Measure:
         if self.surface and what == "loss":
             return "f(x, y)"
         units = {"accuracy": "accuracy (share correct)", "loss": "loss (nats)"}
+        if split == "gap":
+            return f"gap in {units.get(what, what)}"
         return f"{spoken} {units.get(what, what)}".strip()
 
     def of(self, run: Run) -> float | None:
@@ -95,9 +98,9 @@ def direction(metric: str, better: str | None) -> bool:
     """Whether more is better."""
     if better is not None:
         return better == "high"
-    what = metric.rsplit("/", 1)[-1]
+    split, _, what = metric.rpartition("/")
     if what in ("accuracy", "loss", "objective", "distance"):
-        return what == "accuracy"
+        return what == "accuracy" and split != "gap"
     raise UserError(f"is more of it better, or less? Say --better high, or --better low, with --metric {metric}",
                     key="metric", value=metric)  # fmt: skip
 
@@ -116,7 +119,8 @@ def watched(table: Table, measure: Measure) -> Measure:
     what = measure.metric.rsplit("/", 1)[-1]
     split = next((s for s in ("val", "train") if f"{s}/{what}" in known), None)
     name = f"{split}/{what}" if split else measure.metric
-    return capped(table, name, measure.high)
+    gap = measure.metric.startswith("gap/") and split  # less of it is better, more of the accuracy is
+    return capped(table, name, direction(name, None) if gap else measure.high)
 
 
 def per_epoch(table: Table) -> bool:

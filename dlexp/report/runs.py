@@ -7,26 +7,18 @@ from __future__ import annotations
 
 import json
 import math
-from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from dlexp import journal, places
 from dlexp.errors import UserError, nearest
+from dlexp.report import measured
+from dlexp.report.measured import Curve
 
 OBSERVED = ("FINISHED", "DIVERGED")  # outcomes; whatever else a run may be, its result is missing
 NAMED = 8  # names listed in an error message
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A metric against the step, as measured; what was not finite is nan. Compact: a sweep has thousands."""
-
-    steps: tuple[int, ...]
-    values: array[float]
 
 
 @dataclass(frozen=True)
@@ -70,6 +62,8 @@ class Sweep:
     command: str
     runs: tuple[Run, ...]
     notes: tuple[str, ...] = ()
+    study: Mapping[str, Any] | None = None  # of a named study: its words and claims, as they stand in its file
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of a study: the keys of each part's runs
 
     @property
     def label(self) -> str:
@@ -77,14 +71,14 @@ class Sweep:
         return self.name or self.id
 
 
-def find(word: str) -> Path:
-    """The folder of a sweep: a path, an id, a name, or `last`. Raises `UserError` where there is none."""
+def find(word: str, key: str = "report") -> Path:
+    """The folder of a sweep: a path, an id, a name, or `last`. Raises `UserError` where there is none, for `key`."""
     if (Path(word) / "sweep.json").is_file():
         return Path(word)
     home = places.outputs() / "sweeps"
     known = {folder: _told(folder) for folder in sorted(home.glob("*")) if (folder / "sweep.json").is_file()}
     if not known:
-        raise UserError(f"there is no sweep in {home}; one is made by: python -m dlexp -m …", key="report", value=word)
+        raise UserError(f"there is no sweep in {home}; one is made by: python -m dlexp -m …", key=key, value=word)
     if word == "last":
         return max(known, key=lambda folder: (_touched(folder, known[folder]), folder.name))
     fits = [f for f, told in known.items() if word in (f.name, told.get("id"))] or [
@@ -96,7 +90,7 @@ def find(word: str) -> Path:
     listed = ", ".join(names[:NAMED]) + (f", … ({len(names)} in all)" if len(names) > NAMED else "")
     raise UserError(
         "there is no such sweep, nor a folder with a sweep.json",
-        key="report",
+        key=key,
         value=word,
         allowed=f"last, {listed}",
         hint=nearest(word, [*names, "last"]),
@@ -134,7 +128,15 @@ def read(folder: Path) -> Sweep:
         command=str(told.get("command") or ""),
         runs=runs,
         notes=tuple(notes),
+        study=study if isinstance(study := told.get("study"), dict) else None,
+        parts=_parts(told.get("parts")),
     )
+
+
+def _parts(told: Any) -> dict[str, tuple[str, ...]]:
+    """Which runs belong to which part; what is damaged is no part."""
+    found = told.items() if isinstance(told, dict) else ()
+    return {str(part): tuple(map(str, keys)) for part, keys in found if isinstance(keys, list)}
 
 
 def _told(folder: Path) -> dict[str, Any]:
@@ -193,7 +195,7 @@ def _run(folder: Path, sweep: str, entry: Mapping[str, Any]) -> Run:
         known |= {k: told.get(k) or {} for k in ("params", "tags", "defaults")} | {"dataset": told.get("dataset")}
         known["seed"] = _seed(known["params"].get("seed", known["seed"]))
         events, _ = journal.events(place)
-        known |= _measured(events)
+        known |= measured.of(events)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
         lost = known["status"] in OBSERVED
         known |= {"status": "MISSING" if lost else known["status"], "error": known["error"] or _why(e)}
@@ -211,37 +213,3 @@ def _seed(value: Any) -> int | None:
         return int(value)
     except (TypeError, ValueError):
         return None
-
-
-def _measured(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Curves, latest values, length and error of a journal."""
-    points: dict[str, list[tuple[int, float]]] = {}
-    ends: list[int] = []
-    steps = 0
-    error = ""
-    for event in events:
-        if event.get("event") == "finish":
-            error = str(event.get("error") or "")
-        if event.get("event") not in ("record", "note"):
-            continue
-        step, epoch = int(event["step"]), int(event["epoch"])
-        steps = max(steps, step)
-        if epoch and step:
-            ends.append(step // epoch)
-        for name, value in event["metrics"].items():
-            points.setdefault(str(name), []).append((step, math.nan if value is None else float(value)))
-    curves = {name: Curve(_shared(tuple(s for s, _ in p)), array("d", (y for _, y in p))) for name, p in points.items()}
-    final = {name: curve.values[-1] for name, curve in curves.items()}
-    if "early_stopping/best_step" in final:  # the test is of the weights of that step, and so is the rest
-        best = int(final["early_stopping/best_step"])
-        for name, curve in curves.items():
-            if best in curve.steps and not name.startswith("test/"):
-                final[name] = curve.values[curve.steps.index(best)]
-    found: dict[str, Any] = {"curves": curves, "final": final, "steps": steps, "epoch_steps": min(ends, default=None)}
-    return found | ({"error": error} if error else {})
-
-
-@lru_cache(maxsize=1024)
-def _shared(steps: tuple[int, ...]) -> tuple[int, ...]:
-    """The same object for equal steps: most curves of a sweep have the same."""
-    return steps

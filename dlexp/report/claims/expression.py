@@ -1,0 +1,246 @@
+"""A claim's metric: a small expression of measured values, read without `eval`.
+
+    train/accuracy
+    train/accuracy @ mean
+    abs(log10(diagnostics/activation_std/activation5 / diagnostics/activation_std/activation1))
+
+Names contain slashes, so a division has spaces around it. After `@` stands the moment of a value: `end` (the default:
+the run's final value, of the weights that were kept), `start`, `mean` (of all records: the area under the curve per
+record), `step N` or `epoch N` (the last record at or before it).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from dlexp.errors import UserError, nearest
+from dlexp.figures import HUGE
+from dlexp.report.runs import Run
+
+MOMENTS = ("end", "mean", "start", "step", "epoch")
+LONGEST, DEEPEST = 500, 40  # letters, and parentheses in parentheses
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))|(?P<name>[A-Za-z_][\w.]*(?:/[\w.]+)*)"
+    r"|(?P<sign>[-+*/(),@]))"
+)
+
+
+@dataclass(frozen=True)
+class Name:
+    """A measured value at a moment."""
+
+    name: str
+    moment: str = "end"
+    at: int = 0
+
+    def of(self, run: Run) -> float | None:
+        if self.moment == "end":
+            return run.final.get(self.name)
+        curve = run.curves.get(self.name)
+        if curve is None or not curve.steps:
+            return None
+        if self.moment == "mean":
+            return math.fsum(curve.values) / len(curve.values)
+        if self.moment == "start":
+            return curve.values[0]
+        if self.moment == "epoch" and self.at and run.epoch_steps is None:
+            return None
+        last = self.at * (run.epoch_steps or 0) if self.moment == "epoch" else self.at
+        here = bisect_right(curve.steps, last)
+        return curve.values[here - 1] if here else None
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number."""
+
+    value: float
+
+    def of(self, run: Run) -> float | None:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Call:
+    """An operation or a function of other nodes."""
+
+    function: str
+    arguments: tuple[Node, ...]
+
+    def of(self, run: Run) -> float | None:
+        found = [argument.of(run) for argument in self.arguments]
+        values = [value for value in found if value is not None]
+        if len(values) < len(found):
+            return None
+        if not all(map(math.isfinite, values)):
+            return math.nan
+        try:
+            return float(_DO[self.function](*values))
+        except (ZeroDivisionError, ValueError, OverflowError):  # no number, as log10(0) is none
+            return math.nan
+
+
+Node = Name | Number | Call
+_DO: dict[str, Callable[..., float]] = {
+    "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "/": lambda a, b: a / b,
+    "abs": abs, "log10": math.log10, "min": min, "max": max,
+}  # fmt: skip
+FUNCTIONS = {"abs": (1, 1), "log10": (1, 1), "max": (2, 99), "min": (2, 99)}  # how many arguments each takes
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A metric as it was written, and what it needs: `names` in the order in which they first stand there."""
+
+    text: str
+    root: Node = field(repr=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The metrics that are needed."""
+        return tuple(dict.fromkeys(node.name for node in _names(self.root)))
+
+    @property
+    def single(self) -> str | None:
+        """The metric's name where the expression is nothing else, at whatever moment."""
+        return self.root.name if isinstance(self.root, Name) else None
+
+    @property
+    def accuracy(self) -> bool:
+        """Whether it is an accuracy: 0 is the worst there is, and more is better."""
+        split, _, what = (self.single or "").rpartition("/")
+        return what == "accuracy" and split != "gap"
+
+    def of(self, run: Run) -> float | None:
+        """A run's value: None where it has not measured what is needed, nan where that is no finite number."""
+        value = self.root.of(run)
+        return value if value is None or abs(value) <= HUGE else math.nan
+
+
+def _names(node: Node) -> Iterator[Name]:
+    if isinstance(node, Name):
+        yield node
+    elif isinstance(node, Call):
+        for argument in node.arguments:
+            yield from _names(argument)
+
+
+def parse(text: object, key: str = "metric", where: str = "") -> Expression:
+    """Read an expression. Raises `UserError` for `key` where it cannot be read.
+
+    >>> parse("abs(a/b - 2) / a/c @ epoch 5").names
+    ('a/b', 'a/c')
+    """
+
+    def wrong(what: str, **more: str) -> UserError:
+        return UserError(what, key=key, value=text, where=where, **more)
+
+    if not isinstance(text, str) or not text.strip():
+        raise wrong("must be a metric, as in test/accuracy, or an expression of metrics")
+    if len(text) > LONGEST:
+        raise wrong(f"is longer than {LONGEST} letters")
+    found = Expression(" ".join(text.split()), _Parser(_tokens(text, wrong), wrong).read())
+    if not found.names:
+        raise wrong("names no metric")
+    return found
+
+
+def _tokens(text: str, wrong: Callable[..., UserError]) -> list[tuple[str, str]]:
+    """(kind, letters) of each token: kinds are number, name, sign, and end."""
+    found, at = [], 0
+    while text[at:].strip():
+        match = _TOKEN.match(text, at)
+        if match is None:
+            raise wrong(f"cannot be read at {text[at:].strip()[:20]!r}")
+        found.append((str(match.lastgroup), match[match.lastgroup or 0]))
+        at = match.end()
+    return [*found, ("end", "")]
+
+
+class _Parser:
+    """Recursive descent: sum → product → signed → one."""
+
+    def __init__(self, tokens: list[tuple[str, str]], wrong: Callable[..., UserError]) -> None:
+        self.tokens, self.wrong, self.depth = tokens[::-1], wrong, 0
+
+    def read(self) -> Node:
+        found = self.sum()
+        if self.tokens[-1][0] != "end":
+            raise self.wrong(f"cannot be read at {self.tokens[-1][1]!r}: an operator is missing before it")
+        return found
+
+    def take(self, *signs: str) -> str:
+        """The next token if it is one of these signs, else nothing."""
+        return self.tokens.pop()[1] if self.tokens[-1][0] == "sign" and self.tokens[-1][1] in signs else ""
+
+    def sum(self) -> Node:
+        found = self.product()
+        while sign := self.take("+", "-"):
+            found = Call(sign, (found, self.product()))
+        return found
+
+    def product(self) -> Node:
+        found = self.signed()
+        while sign := self.take("*", "/"):
+            found = Call(sign, (found, self.signed()))
+        return found
+
+    def signed(self) -> Node:
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise self.wrong(f"has more than {DEEPEST} levels")
+        found = Call("-", (Number(0.0), self.signed())) if self.take("-") else self.one()
+        self.depth -= 1
+        return found
+
+    def one(self) -> Node:
+        kind, letters = self.tokens.pop()
+        if kind == "number":
+            return Number(float(letters))
+        if kind == "name":
+            return self.call(letters) if self.take("(") else self.moment(letters)
+        if letters != "(":
+            raise self.wrong(f"ends where a value must stand, or has {letters or 'nothing'!r} in its place")
+        found = self.sum()
+        self.close()
+        return found
+
+    def close(self) -> None:
+        if not self.take(")"):
+            raise self.wrong("a parenthesis is not closed")
+
+    def call(self, name: str) -> Node:
+        if name not in FUNCTIONS:
+            raise self.wrong(
+                f"there is no function {name!r}", allowed=", ".join(FUNCTIONS), hint=nearest(name, FUNCTIONS)
+            )
+        arguments = [self.sum()]
+        while self.take(","):
+            arguments.append(self.sum())
+        self.close()
+        low, high = FUNCTIONS[name]
+        if not low <= len(arguments) <= high:
+            raise self.wrong(f"{name} takes {'one value' if high == 1 else 'two or more values'}, not {len(arguments)}")
+        return Call(name, tuple(arguments))
+
+    def moment(self, name: str) -> Node:
+        if not self.take("@"):
+            return Name(name)
+        _, moment = self.tokens.pop()
+        if moment not in MOMENTS:
+            raise self.wrong(
+                f"there is no moment {moment!r}", allowed="end, mean, start, step N, epoch N",
+                hint=nearest(moment, MOMENTS),
+            )  # fmt: skip
+        if name.startswith("gap/") and moment != "end":
+            raise self.wrong(f"{name} is known at the end only")
+        if moment not in ("step", "epoch"):
+            return Name(name, moment)
+        kind, at = self.tokens.pop()
+        if kind != "number" or not at.isdecimal():
+            raise self.wrong(f"{moment} needs a whole number, as in @ {moment} 5")
+        return Name(name, moment, int(at))
