@@ -1,17 +1,37 @@
-"""What layers and optimizers are written with: arrays, by name, and the moment they are used in."""
+"""What layers and optimizers are written with: arrays, by name, and the moment they are used in. Arrays as files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy
+
+from dlexp.errors import DataError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Rng = np.random.Generator
 Backward = Callable[[Array], Array]
+
+_DAMAGE = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    KeyError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+LARGEST = 2**28  # bytes of arrays that a file may hold: a small one can claim to unpack to gigabytes
 
 
 @dataclass(frozen=True)
@@ -44,3 +64,33 @@ class Context:
     training: bool
     rng: Rng
     input_is_data: bool = False
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Arrays by name as an `.npz` file, old or new, never half; the same arrays give the same bytes.
+
+    Raises `OSError` where it cannot be written, `ValueError` for arrays of Python objects.
+    """
+    staged = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with zipfile.ZipFile(staged, "w") as archive:  # ZipInfo of its own: the time of day would change the bytes
+            for name, array in arrays.items():
+                with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
+                    npy.write_array(entry, np.asanyarray(array), allow_pickle=False)
+        staged.replace(path)
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def read_arrays(path: Path) -> dict[str, Array]:
+    """The arrays of an `.npz` file by name. Raises `FileNotFoundError`, and `DataError` for what is none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > LARGEST:
+                raise ValueError(f"it claims to hold more than {LARGEST >> 20} MB")
+        with np.load(path, allow_pickle=False) as found:
+            return {name: found[name] for name in found.files}
+    except FileNotFoundError:
+        raise
+    except _DAMAGE as e:
+        raise DataError(f"cannot be read: {e}", key=str(path)) from None

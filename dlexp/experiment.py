@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from dlexp import kinds
-from dlexp.arrays import Array, Context
+from dlexp.arrays import Array, Context, write_arrays
 from dlexp.dataset import Dataset
 from dlexp.errors import FieldError, nearest
 from dlexp.fields import at_least, check_fields, non_negative, one_of, positive
@@ -195,6 +195,16 @@ class Run:
             return None
         (self.folder / "figures").mkdir(exist_ok=True)
         return self.folder / "figures" / f"{name}.png"
+
+    def save_arrays(self, name: str, arrays: Mapping[str, Array]) -> None:
+        """Leave arrays in `<run folder>/arrays/<name>.npz`, old or new, never half; nothing for a run without a folder.
+
+        Reports and studies read run folders and know neither network nor surface: what their figures are to show of
+        these, an observer leaves here.
+        """
+        if self.folder is not None:
+            (self.folder / "arrays").mkdir(exist_ok=True)
+            write_arrays(self.folder / "arrays" / f"{name}.npz", arrays)
 
     def train(self) -> None:
         """Train under the observers' eyes. What the training raises is raised, after the observers were told."""

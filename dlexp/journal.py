@@ -5,6 +5,7 @@
     config.yaml     the complete configuration, as composed
     run.log         what was said
     figures/        pictures
+    arrays/         what observers left for the figures of several runs (.npz, without pickle)
     network.npz     the trained network
     lock            held by the process that writes, as long as it lives
 

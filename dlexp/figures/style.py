@@ -99,7 +99,8 @@ def drawing(
         )  # fmt: skip
         yield axes
         figure.align_ylabels()
-        save(figure, path)
+        if path.suffix == ".png":  # an animation was saved by whoever moved it
+            save(figure, path)
 
 
 def _headline(figure: Figure, title: str, notes: Sequence[str], color: str) -> float:
@@ -118,9 +119,14 @@ def save(figure: Figure, path: Path) -> None:
     """Write a PNG without date or version, so that equal figures are equal files; never a half-written one."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None}, pil_kwargs={"compress_level": 3})
+    replace(path, buffer.getvalue())
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file, old or new, never half."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        partial.write_bytes(buffer.getvalue())
+        partial.write_bytes(content)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -86,7 +86,7 @@ def _html(block: Block) -> Iterator[str]:
         case Shown(picture):
             data = base64.b64encode(picture.path.read_bytes()).decode("ascii")
             yield (
-                f'<figure><img src="data:image/png;base64,{data}" alt="{_safe(picture.title)}">'
+                f'<figure><img src="data:image/{picture.path.suffix[1:]};base64,{data}" alt="{_safe(picture.title)}">'
                 f"<figcaption>{_safe(picture.caption)}</figcaption></figure>"
             )
         case Code(lines):

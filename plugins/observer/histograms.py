@@ -8,8 +8,10 @@ from dlexp import Activation, Array, Observer, figures, plugin, softmax_cross_en
 
 COLUMNS = 6  # layers shown at most
 BINS = 40
-WIDE = 0.86  # a histogram's share of its column
-LINE = 0.125  # a line of text's share of the height of a row
+KEPT = 120  # bins of activations that are kept as arrays, three for one of a figure
+DECADES = (-45, 15)  # of the gradients' sizes that are kept, ten bins each: 1e-45 is the smallest float32
+FLAT = 0.01  # of an activation's largest slope: a value where it is less is saturated
+FAR = 1e6  # where a bounded activation has long reached its bound
 
 
 @plugin("histograms")
@@ -23,19 +25,30 @@ class Histograms(Observer):
     "across samples" is the standard deviation of a unit over the samples, averaged over the units: a layer that says
     the same whatever the input has none, though the pooled histogram may look healthy. Without hidden layers the
     network's output is shown.
+
+    The run folder's arrays/histograms.npz keeps the counts and these facts, for figures of several runs.
+    `figure=false` leaves that alone, as in a sweep.
     """
+
+    figure: bool = True
 
     def start(self, run, s):
         s.before = _look(run) if run.folder is not None else None
 
     def finish(self, run, s, error):
-        path = run.figure_path("histograms")
         before = getattr(s, "before", None)
-        if path is None or before is None:
+        if before is None:
             return
         moments = [(before, "untrained" if before.step == 0 else f"at step {before.step}")]
         if run.trainer.t > before.step:
             moments.append((_look(run), "trained" if error is None else f"at step {run.trainer.t}"))
+        kept = {"layers": np.array([trace.name for trace in before.traces])}
+        for (look, _), moment in zip(moments, ("untrained", "trained"), strict=False):
+            kept |= {f"{moment}_{name}": array for name, array in _numbers(look).items()}
+        run.save_arrays("histograms", kept)
+        if not self.figure:
+            return
+        path = run.figure_path("histograms")
         bad = figures.outcome(run, error)
         title = f"{figures.task(run)}: {bad or 'activations and gradients per layer'}"
         layers = f"{len(before.traces)} of {before.depth} layers · " if len(before.traces) < before.depth else ""
@@ -50,19 +63,27 @@ class Histograms(Observer):
             activations = [[_Panel.of_activations(trace) for trace in look.traces] for look, _ in moments]
             gradients = [[_Panel.of_gradients(trace) for trace in look.traces] for look, _ in moments]
             for ax, row, (_, when) in zip(upper, activations, moments, strict=True):
-                _draw(ax, row, f"activations y, {when}", figures.BLUE, _linear(row))
+                low, high = _ends(row)
+                _draw(ax, row, f"activations y, {when}", figures.BLUE, low, high, figures.linear_ticks(low, high))
+            low, high = _decades(gradients)
             for ax, row, (_, when) in zip(lower, gradients, moments, strict=True):
-                _draw(ax, row, f"|∂L/∂y|, {when}, log scale", figures.ORANGE, _logarithmic(gradients))
+                title = f"|∂L/∂y|, {when}, log scale"
+                _draw(ax, row, title, figures.ORANGE, low, high, figures.decade_ticks(low, high))
 
 
 @dataclass(frozen=True)
 class Look:
-    """The hidden layers at one moment: their number, and the traces of those that are shown."""
+    """The hidden layers at one moment: their number, the traces of those that are shown, and what they have.
+
+    `flat` is the share of each one's values that are saturated, `bounds` are the ends of its range, nan for none.
+    """
 
     step: int
     depth: int
     mode: str
     traces: list
+    flat: list
+    bounds: list
 
 
 def _look(run):
@@ -72,10 +93,57 @@ def _look(run):
     x, labels, ctx = run.probe()
     with run.trainer.rehearsal(), np.errstate(all="ignore"):  # a diverged network may overflow
         traces = run.network.trace(x, ctx, lambda logits: softmax_cross_entropy(logits, labels)[1] * len(x))
-    hidden = [trace for trace in traces if isinstance(trace.layer, Activation)] or traces[-1:]
-    shown = np.linspace(0, len(hidden) - 1, min(COLUMNS, len(hidden))).round().astype(int)
+        hidden = [i for i, trace in enumerate(traces) if isinstance(trace.layer, Activation)] or [len(traces) - 1]
+        shown = [hidden[i] for i in np.linspace(0, len(hidden) - 1, min(COLUMNS, len(hidden))).round().astype(int)]
+        told = [_range(traces[i], traces[i - 1].output if i else x, run.network.params, ctx) for i in shown]
     mode = "training mode (statistics of these samples)" if ctx.training else "evaluation mode"
-    return Look(run.trainer.t, len(hidden), f"{len(x)} training samples, {mode}", [hidden[i] for i in shown])
+    return Look(
+        run.trainer.t, len(hidden), f"{len(x)} training samples, {mode}", [traces[i] for i in shown],
+        [flat for flat, _ in told], [bounds for _, bounds in told],
+    )  # fmt: skip
+
+
+def _range(trace, x, params, ctx):
+    """The share of saturated values of an activation that was given x, and the bounds of its values."""
+    if not isinstance(trace.layer, Activation):
+        return np.nan, (np.nan, np.nan)
+    p = params.views(trace.name)
+    probe = np.tile(np.array([-FAR, *np.linspace(-10, 10, 201), FAR], x.dtype)[:, None], x.shape[1])
+    slopes = []
+    for inputs in (x, probe):
+        y, backward = trace.layer.forward(inputs, p, ctx)
+        slopes.append(np.abs(backward(np.ones_like(y))))
+    low, high = float(y.min()), float(y.max())
+    bounded = high - low < 0.01 * FAR
+    return np.mean(slopes[0] < FLAT * max(s.max() for s in slopes)), (low, high) if bounded else (np.nan, np.nan)
+
+
+def _numbers(look):
+    """Counts and facts of every layer shown; shares are of all values, spreads nan where a value is not finite."""
+    outputs = [trace.output.astype(np.float64) for trace in look.traces]
+    gradients = [np.abs(trace.gradient.astype(np.float64)) for trace in look.traces]
+    low, high = _ends([_Panel.of_activations(trace) for trace in look.traces])
+    if np.isfinite(look.bounds).all():
+        low, high = np.min(look.bounds), np.max(look.bounds)
+    edges = np.linspace(low, high, KEPT + 1)
+    decades = np.linspace(*DECADES, 10 * (DECADES[1] - DECADES[0]) + 1)
+    with np.errstate(all="ignore"):
+        sizes = [np.log10(g[np.isfinite(g) & (g > 0)]).clip(*DECADES) for g in gradients]
+        return {
+            "samples": np.array(len(outputs[0])),
+            "edges": edges,
+            "counts": np.array([np.histogram(y[np.isfinite(y) & (y != 0)], edges)[0] for y in outputs]),
+            "std": np.array([y.std() for y in outputs]),
+            "std_across_samples": np.array([y.std(axis=0).mean() for y in outputs]),
+            "zero": np.array([np.mean(y == 0) for y in outputs]),
+            "saturated": np.array(look.flat, float),
+            "finite": np.array([np.mean(np.isfinite(y)) for y in outputs]),
+            "gradient_edges": decades,
+            "gradient_counts": np.array([np.histogram(g, decades)[0] for g in sizes]),
+            "gradient_std": np.array([trace.gradient.std(dtype=np.float64) for trace in look.traces]),
+            "gradient_zero": np.array([np.mean(g == 0) for g in gradients]),
+            "gradient_finite": np.array([np.mean(np.isfinite(g)) for g in gradients]),
+        }
 
 
 @dataclass(frozen=True)
@@ -110,51 +178,25 @@ class _Panel:
         return cls(scale(values), "\n".join([name, *facts]))
 
 
-def _draw(ax, row, title, color, scale):
-    """A row of histograms in one axes: panel j stands at j … j + WIDE, its bars reach from 0 to 1."""
-    low, high, ticks = scale
-    top = 1 / (0.95 - LINE * max(1 + panel.text.count("\n") for panel in row))
-    ax.set_title(title, loc="left", size=figures.NORMAL, weight="bold", pad=3)
-    ax.grid(visible=False)
-    ax.spines[["left", "bottom"]].set_visible(False)
-    ax.set(xlim=(0, len(row) - 1 + WIDE), ylim=(0, top), yticks=[])
-    places, heights, edges = {}, [], []
-    for j, panel in enumerate(row):
-        counts, at = np.histogram(panel.values, BINS, (low, high))
-        heights += [*counts / max(counts.max(), 1), 0]  # the gap to the next panel
-        edges += [*j + WIDE * (at - low) / (high - low)]
-        ax.text(j, top, panel.text, size=figures.SMALL, va="top", linespacing=1.1)
-        places |= {j + WIDE * (tick - low) / (high - low): text for tick, text in ticks}
-    ax.stairs(heights[:-1], edges, fill=True, color=color)
-    ax.hlines([0] * len(row), range(len(row)), np.arange(len(row)) + WIDE, colors=figures.GREY, linewidth=1)
-    ax.set_xticks(list(places), labels=list(places.values()))
-    ax.tick_params(axis="x", length=2, pad=2)
+def _draw(ax, row, title, color, low, high, ticks):
+    counts = [np.histogram(panel.values, BINS, (low, high))[0] for panel in row]
+    figures.histogram_row(ax, title, color, counts, [panel.text for panel in row], (low, high), ticks)
 
 
-def _linear(row):
-    """An axis for all layers of a row, without the last permille on each side: its ends, its ticks and their labels."""
-    from matplotlib.ticker import MaxNLocator
-
+def _ends(row):
+    """The ends of an axis for all layers of a row, without the last permille on each side."""
     values = np.concatenate([panel.values for panel in row])
     low, high = np.quantile(values, [0.001, 0.999]) if values.size else (0.0, 0.0)
     low, high = max(min(low, 0.0), -figures.HUGE), min(max(high, 0.0), figures.HUGE)
-    if low == high:
-        low, high = -1.0, 1.0
-    slack = (high - low) / 50  # a bound such as 1 may just be missed
-    ticks = MaxNLocator(3, steps=[1, 2, 5, 10]).tick_values(low, high)
-    return low, high, [(tick, f"{tick:g}") for tick in ticks if low - slack <= tick <= high + slack]
+    return (-1.0, 1.0) if low == high else (low, high)
 
 
-def _logarithmic(rows):
-    """The same for all rows, in powers of ten; ticks keep clear of the neighbouring panels."""
+def _decades(rows):
+    """The same for all rows of gradients, in powers of ten."""
     values = np.concatenate([panel.values for row in rows for panel in row])
     low, high = np.quantile(values, [0.001, 0.999]) if values.size else (-1.0, 0.0)
     low, high = np.floor(low), np.ceil(high)
-    if low == high:
-        low, high = low - 1, high + 1
-    quarter = (high - low) / 4
-    ticks = sorted({np.ceil(low + quarter / 2), np.floor(high - quarter / 2)})
-    return low, high, [(tick, f"1e{tick:.0f}") for tick in ticks]
+    return (low - 1, high + 1) if low == high else (low, high)
 
 
 def _short(value):

@@ -6,6 +6,7 @@ from dlexp import Observer, Surface, figures, plugin
 
 REACH = 3.0  # how many times as wide as the surface's window the picture may become
 GRID = 241  # heights computed each way for the contour lines
+CELLS = 80  # of the grid that is kept, along each side of the surface's window
 ARROWS = 21  # of the gradient field, along the longer side
 
 
@@ -15,14 +16,22 @@ class Path(Observer):
 
     Contour levels rise by constant factors above the minimum. Arrows point along −∇f; their length grows with |∇f| and
     levels off. The window is the surface's own, wider where the path leaves it, up to three times as wide.
+
+    The run folder's arrays/surface.npz keeps what the figures of several runs need of the surface. `figure=false`
+    leaves that alone, as in a sweep.
     """
+
+    figure: bool = True
 
     def finish(self, run, s, error):
         surface = run.experiment.objective
-        path = run.figure_path("path")
         walked = np.array([[r.metrics["path/x"], r.metrics["path/y"]] for r in run.records if "path/x" in r.metrics])
-        if path is None or not isinstance(surface, Surface) or not len(walked):
+        if not isinstance(surface, Surface) or run.folder is None:
             return
+        run.save_arrays("surface", _terrain(surface))
+        if not self.figure or not len(walked):
+            return
+        path = run.figure_path("path")
         window = _window(surface, walked)
         size, aspect = _shape(window)
         bad = figures.outcome(run, error)
@@ -37,6 +46,23 @@ class Path(Observer):
                 _contours(ax, surface, window)
                 _arrows(ax, surface, window, aspect)
             _walk(ax, surface, walked, every)
+
+
+def _terrain(surface):
+    """f on a grid as wide as any picture may become, its gradient at every second point of it, and what marks it."""
+    window = np.array(surface.window, float)
+    extra = (REACH - 1) / 2 * np.ptp(window, axis=1)
+    x, y = (np.linspace(a - e, b + e, round(CELLS * REACH) + 1) for (a, b), e in zip(window, extra, strict=True))
+    with np.errstate(all="ignore"):  # far out, f may overflow
+        u, v = surface.gradient(*np.meshgrid(x[::2], y[::2]))
+        return {
+            "window": window,
+            "minimum": np.array([*surface.minimum, surface.f(*surface.minimum)], float),
+            "x": x,
+            "y": y,
+            "f": np.asarray(surface.f(*np.meshgrid(x, y)), np.float32),
+            "gradient": np.array([u, v], np.float32),
+        }
 
 
 def _shape(window):
@@ -82,31 +108,16 @@ def _notes(run, walked, window, every):
 
 def _contours(ax, surface, window):
     """Bands of equal height with a scale beside them, or nothing where f is flat."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    x, y = np.meshgrid(*(np.linspace(low, high, GRID) for low, high in window))
+    x, y = (np.linspace(low, high, GRID) for low, high in window)
     bottom = float(surface.f(*surface.minimum))
-    above = surface.f(x, y) - bottom
-    finite = above[np.isfinite(above) & (above > 0)]
-    if not finite.size:
+    above = surface.f(*np.meshgrid(x, y)) - bottom
+    levels = figures.contour_levels(above)
+    if not levels:
         return
-    levels = _levels(np.quantile(finite, 0.005), np.quantile(finite, 0.99))
-    colors = LinearSegmentedColormap.from_list("pale", ["#8FBCDD", "#FFFFFF"])(np.linspace(0, 1, len(levels) + 1))
-    bands = ax.contourf(x, y, above, levels, colors=colors, extend="both")
-    ax.contour(x, y, above, levels, colors=figures.BLUE, linewidths=0.4, alpha=0.5)
+    bands = figures.contours(ax, x, y, above, levels)
     bar = ax.figure.colorbar(bands, cax=ax.inset_axes([1.02, 0, 0.025, 1]), extendfrac=0.03)
     bar.set_ticks(levels, labels=[f"{level + bottom:g}" for level in levels])
     bar.set_label("f(x, y)")
-
-
-def _levels(low, high):
-    """About ten round heights between `low` and `high`, each a nearly constant factor above the one before."""
-    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    for steps in ((1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,)):
-        levels = [s * 10.0**d for d in decades for s in steps if low <= s * 10.0**d <= high]
-        if len(levels) <= 14:
-            break
-    return levels or [low, high]
 
 
 def _arrows(ax, surface, window, aspect):
@@ -114,16 +125,8 @@ def _arrows(ax, surface, window, aspect):
     counts = [max(5, round(ARROWS * side / max(wide, high))) for side in (wide, high)]
     if aspect == "auto":
         counts = [ARROWS, 13]
-    sides = (np.linspace(a, b, n + 2)[1:-1] for (a, b), n in zip(window, counts, strict=True))
-    x, y = np.meshgrid(*sides)
-    u, v = surface.gradient(x, y)
-    size = np.hypot(u, v)
-    size[~(size > 0)] = np.nan  # no arrow where there is no direction
-    length = (0.4 + 0.6 * size / (size + np.nanmedian(size))) / size / (1.5 * max(counts))
-    ax.quiver(
-        x, y, -u * length, -v * length, angles="xy", scale_units="width", scale=1, width=0.002, color="#999999",
-        headwidth=4, headlength=5, headaxislength=4.5, pivot="mid", zorder=1.5,
-    )  # fmt: skip
+    x, y = np.meshgrid(*(np.linspace(a, b, n + 2)[1:-1] for (a, b), n in zip(window, counts, strict=True)))
+    figures.gradient_field(ax, x, y, *surface.gradient(x, y))
 
 
 def _walk(ax, surface, walked, every):
