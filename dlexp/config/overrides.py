@@ -19,7 +19,8 @@ from dlexp.tracking.settings import TRACKING
 
 COMMAND_LINE = "command line"
 GROUPS = (*kinds.KINDS, "tracking", "experiment")
-SWEEP = {"sweep": (str | None, None), "max_jobs": (int, 20_000), "zip": (Any, None)}  # keys of a sweep: type, default
+# Keys of a sweep: type, default.
+SWEEP = {"sweep": (str | None, None), "max_jobs": (int, 20_000), "zip": (Any, None), "study": (Any, None)}
 ROOT = (*GROUPS, *(f.name for f in fields(Experiment) if f.name not in kinds.KINDS), *SWEEP)
 # Of Hydra's own keys, those that cannot name code to run.
 HYDRA_KEYS = (
@@ -85,6 +86,8 @@ def _check_one(o: Override, text: str) -> None:
         raise wrong(f"@{o.package}: a group stands in its own place only; leave the @ out")
     if root not in ROOT or "/" in key:
         raise wrong("there is no such key", allowed=", ".join(ROOT), hint=nearest(key, _all_keys()))
+    if root == "study":
+        raise wrong("what a study says and claims stands in its file, conf/experiment/<name>.yaml")
     if o.type is OverrideType.ADD:
         raise wrong("nothing can be added with +; every key exists already: leave the + out")
     if not rest and root in GROUPS:

@@ -28,10 +28,14 @@ def run_key(e: Experiment) -> str:
     return _digest(json.dumps(said, sort_keys=True, default=str))
 
 
-def sweep_id(fixed: Iterable[str], swept: Iterable[str], by: str = "grid") -> str:
-    """A sweep without a name is known by what is fixed, by which keys are swept, and how: more values extend it."""
+def sweep_id(fixed: Iterable[str], swept: Iterable[str], by: str = "grid", study: str = "") -> str:
+    """A sweep without a name is known by what is fixed, by which keys are swept, and how: more values extend it.
+
+    `study` is the digest of the named study's file, if there is one: an edited study is another sweep.
+    """
     fixed = sorted(o for o in fixed if not _root(o).startswith(SILENT_KEYS))
-    return _digest(json.dumps([fixed, sorted(swept), *([by] if by != "grid" else [])]))[:12]
+    rest = [*([by] if by != "grid" else []), *([study] if study else [])]
+    return _digest(json.dumps([fixed, sorted(swept), *rest]))[:12]
 
 
 def _line(p: object) -> Sequence[type]:

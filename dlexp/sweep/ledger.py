@@ -23,8 +23,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from dlexp import journal, places
-from dlexp.errors import UserError, nearest
+from dlexp import journal
+from dlexp.errors import UserError
+from dlexp.report import runs
 
 LEDGER, DESCRIPTION = "ledger.jsonl", "sweep.json"
 RESULTS = ("FINISHED", "DIVERGED")  # how a run can end that need not be trained again
@@ -48,12 +49,9 @@ class Entry:
 def command_of(sweep: str) -> list[str]:
     """The words behind `python -m dlexp` that a sweep was asked for with.
 
-    `sweep` is a name, an id or a folder. Raises `UserError` where there is none.
+    `sweep` is a name, an id, a folder or `last`. Raises `UserError` where there is none.
     """
-    folder = next((p for p in (Path(sweep), places.outputs() / "sweeps" / sweep) if (p / DESCRIPTION).is_file()), None)
-    if folder is None:
-        known = sorted(p.parent.name for p in (places.outputs() / "sweeps").glob(f"*/{DESCRIPTION}"))
-        raise UserError("there is no such sweep", key=sweep, allowed=", ".join(known), hint=nearest(sweep, known))
+    folder = runs.find(sweep, key="resume")
     command: str = json.loads((folder / DESCRIPTION).read_text("utf-8"))["command"]
     return shlex.split(command)[3:]
 
@@ -101,7 +99,7 @@ class Ledger:
         self.entries[entry.key] = entry
 
     def describe(self, description: Mapping[str, Any]) -> None:
-        """Write `sweep.json`; axes that are there already keep their values and gain the new ones."""
+        """Write `sweep.json`; axes and parts that are there already keep their values and gain the new ones."""
         path = self.folder / DESCRIPTION
         if path.exists():
             before = json.loads(path.read_text("utf-8"))
@@ -110,6 +108,12 @@ class Ledger:
                 for key, values in description["axes"].items()
             }
             description = {**description, "axes": axes, "created_ms": before["created_ms"]}
+            if "parts" in description:
+                known = before.get("parts", {})
+                description["parts"] = {
+                    name: list(dict.fromkeys([*known.get(name, ()), *keys]))
+                    for name, keys in description["parts"].items()
+                }
         journal.write_atomically(path, json.dumps(description, indent=2, ensure_ascii=False) + "\n")
 
     def is_done(self, key: str, *, retry_failed: bool) -> bool:

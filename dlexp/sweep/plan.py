@@ -47,6 +47,17 @@ class Plan:
                 swept.pop(key, None)
         return Plan(tuple(fixed.values()), swept, intervals, by)
 
+    @staticmethod
+    def union(plans: Sequence[Plan]) -> Plan:
+        """Of the parts of one sweep: fixed is what all fix alike, swept what any sweeps, with the values of all."""
+        swept: dict[str, tuple[str, ...]] = {}
+        for plan in plans:
+            for key, values in plan.swept.items():
+                swept[key] = tuple(dict.fromkeys([*swept.get(key, ()), *values]))
+        fixed = [o for o in plans[0].fixed if all(o in plan.fixed for plan in plans)]
+        intervals = {key: interval for plan in plans for key, interval in plan.intervals.items()}
+        return Plan(tuple(fixed), swept, intervals, plans[0].by)
+
     def size(self, pairs: Sequence[Sequence[str]]) -> int:
         """How many jobs the product has."""
         return math.prod(len(values) for values in self._axes(pairs))

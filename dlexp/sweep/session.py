@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from dlexp.sweep.identity import run_key, sweep_id
 from dlexp.sweep.job import Job, Result, do, unobserved
 from dlexp.sweep.ledger import Entry, Ledger
 from dlexp.sweep.plan import Plan
+from dlexp.sweep.study import Study
 from dlexp.sweep.workers import Lost, Pool
 from dlexp.tracking.settings import told
 
@@ -37,8 +38,9 @@ class Session:
     """What a command asks of its sweep, and what has become of it. Use it in a `with` block.
 
     `entries` are the ends of the jobs asked for, in their order; `folder` is the sweep's, None before there is one;
-    `expected` is how many jobs there will be, where they come in parts; `notes` are printed at the end; `tracked` is
-    what MLflow has of the sweep, known when the `with` block has ended.
+    `expected` is how many jobs there will be, where they come in batches; `parts` says of which parts the jobs are, in
+    their order, and how many of each; `study` is the named study they belong to; `notes` are printed at the end;
+    `tracked` is what MLflow has of the sweep, known when the `with` block has ended.
     """
 
     command: str = "python -m dlexp -m"
@@ -50,6 +52,8 @@ class Session:
     trained: int = 0
     expected: int = 0
     searched: bool = False
+    parts: Mapping[str, int] = field(default_factory=dict)
+    study: Study | None = None
     notes: list[str] = field(default_factory=list)
     tracked: tracking.Outcome | None = None
     _told: dict[str, Any] = field(default_factory=dict)
@@ -75,14 +79,17 @@ class Session:
 
         Raises `UserError` where another command is at work on the same sweep.
         """
-        keyed = self._distinct(jobs)
+        keys = [run_key(setup.experiment) for _, setup in jobs]
+        keyed = dict(zip(reversed(keys), reversed(jobs), strict=True))
+        keyed = {key: keyed[key] for key in keys}  # of jobs that repeat each other, the first
+        members = self._members(keys)
         first = jobs[0][1]
         self.searched = plan.by != "grid"
-        self.folder = places.outputs() / "sweeps" / (first.sweep or sweep_id(plan.fixed, plan.swept, plan.by))
+        self.folder = places.outputs() / "sweeps" / (first.sweep or self._called(plan))
         if self.dry_run:
             self._list(keyed)
             return []
-        ledger = self._hold(plan, first)
+        ledger = self._hold(plan, first, members)
         missing = []
         for key, (overrides, setup) in keyed.items():
             name = folder_name(setup, key)
@@ -96,22 +103,31 @@ class Session:
         self.entries += entries
         return entries
 
-    def _distinct(self, jobs: Jobs) -> dict[str, tuple[Sequence[str], Setup]]:
-        """Jobs by key; a job that repeats another is left out, with a warning."""
-        keyed: dict[str, tuple[Sequence[str], Setup]] = {}
-        for overrides, setup in jobs:
-            keyed.setdefault(run_key(setup.experiment), (overrides, setup))
-        if repeated := len(jobs) - len(keyed):
-            log.warning("%d of %d jobs repeat another one and are left out", repeated, len(jobs))
-        return keyed
+    def _members(self, keys: Sequence[str]) -> dict[str, list[str]]:
+        """The keys of each part. Parts may share runs; a job that repeats another of its own part is warned of."""
+        members: dict[str, list[str]] = {}
+        at = repeated = 0
+        for name, n in (self.parts or {"": len(keys)}).items():
+            members[name] = list(dict.fromkeys(keys[at : at + n]))
+            repeated += n - len(members[name])
+            at += n
+        if repeated:
+            log.warning("%d of %d jobs repeat another one and are left out", repeated, len(keys))
+        return members
 
-    def _hold(self, plan: Plan, first: Setup) -> Ledger:
+    def _called(self, plan: Plan) -> str:
+        """The name of the folder of a sweep that was given none."""
+        if self.study is None:
+            return sweep_id(plan.fixed, plan.swept, plan.by)
+        return f"{self.study.name}-{sweep_id(plan.fixed, plan.swept, plan.by, self.study.digest)[:8]}"
+
+    def _hold(self, plan: Plan, first: Setup, members: Mapping[str, list[str]]) -> Ledger:
         assert self.folder is not None
         if self._ledger is None:
             self._ledger = self._stack.enter_context(Ledger(self.folder).held())
         self._told = {
             "id": self.folder.name,
-            "name": first.sweep,
+            "name": first.sweep or (self.study.name if self.study else None),
             "created_ms": int(Path(self.folder / "lock").stat().st_mtime * 1000),
             "fixed": list(plan.fixed),
             "sweeper": plan.by,
@@ -120,6 +136,8 @@ class Session:
             "tracking": told(first.tracking),
             "ended_ms": None,
         }
+        if self.study is not None and self.study.words is not None:
+            self._told |= {"study": {"name": self.study.name, **self.study.words}, "parts": members}
         self._ledger.describe(self._told)
         return self._ledger
 

@@ -15,29 +15,47 @@ from dlexp.errors import UserError
 from dlexp.provenance import one_blas_thread
 from dlexp.sweep.plan import Jobs, Plan, pairs_of
 
+ALL = "all"  # the part that a sweep without parts consists of
 
-def plan_of(config: DictConfig) -> Plan:
-    """What a multirun's configuration sweeps and what it fixes: `hydra.sweeper.params`, then the command line."""
+
+def plans_of(config: DictConfig) -> dict[str, Plan]:
+    """What each part of a multirun sweeps and fixes; without parts there is one, called `all`.
+
+    Later words overrule: `hydra.sweeper.params`, then the part's own, then the command line.
+    """
     sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
     typed: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
-    said = [*(f"{key}={value}" for key, value in (sweeper.get("params") or {}).items()), *typed]
     by = config.hydra.runtime.choices["hydra/sweeper"]
-    return Plan.of(OverridesParser.create().parse_overrides(said), by)
+    made = {}
+    for name, own in (sweeper.get("parts") or {ALL: {}}).items():
+        params = {**(sweeper.get("params") or {}), **own}
+        said = [*(f"{key}={value}" for key, value in params.items()), *typed]
+        made[name] = Plan.of(OverridesParser.create().parse_overrides(said), by)
+    return made
 
 
-def grid(config: DictConfig) -> Jobs:
-    """Every combination. Raises `UserError` where there are more than `max_jobs`, before one of them is made."""
-    plan = plan_of(config)
+def plan_of(config: DictConfig) -> Plan:
+    """What a multirun sweeps and what it fixes, in all its parts."""
+    return Plan.union(list(plans_of(config).values()))
+
+
+def grid(config: DictConfig) -> dict[str, Jobs]:
+    """Every combination, part by part. Raises `UserError` above `max_jobs`, before one of them is made."""
     pairs = pairs_of(OmegaConf.to_container(config.zip) if OmegaConf.is_config(config.zip) else config.zip)
-    for key in plan.intervals:
-        wrong = "an interval has no list of values for a grid: say hydra/sweeper=random or hydra/sweeper=tpe"
-        raise UserError(wrong, key=key, value=plan.swept[key][0], where=where(key, config.hydra.overrides.task))
-    size = plan.size(pairs)
+    plans = plans_of(config)
+    fitting = {}
+    for name, plan in plans.items():
+        for key in plan.intervals:
+            wrong = "an interval has no list of values for a grid: say hydra/sweeper=random or hydra/sweeper=tpe"
+            raise UserError(wrong, key=key, value=plan.swept[key][0], where=where(key, config.hydra.overrides.task))
+        several = len(plans) > 1  # a pair is for the parts that sweep any of it
+        fitting[name] = [p for p in pairs if not several or any(key in plan.swept for key in p)]
+    size = sum(plan.size(fitting[name]) for name, plan in plans.items())
     if size > config.max_jobs:
         raise UserError(f"the sweep has {size:,} jobs; max_jobs={config.max_jobs} is the limit", key="max_jobs")
-    if not plan.swept:
+    if not any(plan.swept for plan in plans.values()):
         raise UserError("-m sweeps, and nothing is swept: give a key several values, as in seed=0,1,2")
-    return plan.jobs(pairs)
+    return {name: plan.jobs(fitting[name]) for name, plan in plans.items()}
 
 
 def jobs(

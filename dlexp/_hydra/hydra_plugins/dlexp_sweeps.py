@@ -24,10 +24,14 @@ class LocalConf:
 
 @dataclass
 class GridConf:
-    """`hydra/sweeper=grid`: every combination of the swept values."""
+    """`hydra/sweeper=grid`: every combination of the swept values; or of several parts, each with its own.
+
+    `params` are swept (or fixed) in every part, `parts.<name>` in that part; the command line overrules both.
+    """
 
     _target_: str = "hydra_plugins.dlexp_sweeps.GridSweeper"
     params: Optional[Dict[str, str]] = field(default_factory=dict)  # noqa: UP006, UP045
+    parts: Optional[Dict[str, Dict[str, str]]] = field(default_factory=dict)  # noqa: UP006, UP045
 
 
 @dataclass
@@ -67,10 +71,12 @@ class LocalLauncher(Launcher):
         """Conduct the jobs; each return value holds the run's latest metrics by name."""
         from dlexp.sweep import validate
         from dlexp.sweep.session import current
+        from dlexp.sweep.study import Study
 
         plan = validate.plan_of(self.config)
-        jobs = validate.jobs(self.hydra_context.config_loader, self.config, job_overrides)
         session = current()
+        session.study = Study.of(self.config, session.parts)
+        jobs = validate.jobs(self.hydra_context.config_loader, self.config, job_overrides)
         entries = session.conduct(jobs, plan, n_jobs=self.n_jobs)
         return [
             JobReturn(
@@ -83,10 +89,14 @@ class LocalLauncher(Launcher):
 
 
 class GridSweeper(Sweeper):
-    """The product of all swept values; keys named in `zip` advance together."""
+    """The product of all swept values, or the union of several products; keys named in `zip` advance together."""
 
-    def __init__(self, params: Optional[Dict[str, str]] = None) -> None:  # noqa: UP006, UP045
-        self.params = params or {}
+    def __init__(
+        self,
+        params: Optional[Dict[str, str]] = None,  # noqa: UP006, UP045
+        parts: Optional[Dict[str, Dict[str, str]]] = None,  # noqa: UP006, UP045
+    ) -> None:
+        self.params, self.parts = params or {}, parts or {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         from hydra.core.plugins import Plugins
@@ -99,10 +109,13 @@ class GridSweeper(Sweeper):
     def sweep(self, arguments: List[str]) -> Any:  # noqa: UP006
         """Launch all combinations at once."""
         from dlexp.sweep import validate
+        from dlexp.sweep.session import current
 
         assert self.config is not None
         assert self.launcher is not None
-        return self.launcher.launch(validate.grid(self.config), initial_job_idx=0)
+        jobs = validate.grid(self.config)
+        current().parts = {name: len(part) for name, part in jobs.items()}
+        return self.launcher.launch([job for part in jobs.values() for job in part], initial_job_idx=0)
 
 
 class RandomSweeper(GridSweeper):

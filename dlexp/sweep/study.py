@@ -1,0 +1,49 @@
+"""A named study at the head of a sweep: what it is called, what it says and claims, which jobs belong to which part."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from dlexp.config import files_in_use
+from dlexp.errors import UserError
+from dlexp.report.claims.spec import read
+
+
+@dataclass(frozen=True)
+class Study:
+    """`conf/experiment/<name>.yaml`: `words` is what stands under its key `study`, `digest` is of all the rest."""
+
+    name: str
+    digest: str
+    words: Mapping[str, Any] | None
+
+    @staticmethod
+    def of(config: DictConfig, parts: Iterable[str]) -> Study | None:
+        """The study that was asked for, or None. Raises the `UserError` of a claim that is wrong."""
+        name = config.hydra.runtime.choices.get("experiment")
+        if not name:
+            return None
+        words: Any = OmegaConf.to_container(config.study, resolve=True) if OmegaConf.is_config(config.study) else None
+        if words is not None:
+            try:
+                read({"name": name, **words}, tuple(parts))
+            except UserError as e:
+                e.where = e.where or f"experiment/{name}.yaml"
+                raise
+        return Study(str(name), _digest(config, str(name)), words)
+
+
+def _digest(config: DictConfig, name: str) -> str:
+    """Of the study's file without its words: comments, titles and claims may change, what is trained may not."""
+    said = []
+    for _, path in files_in_use(config.hydra):
+        if (path.parent.name, path.stem) == ("experiment", name):
+            held: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+            said.append({key: value for key, value in held.items() if key != "study"})
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()[:16]
