@@ -1,0 +1,71 @@
+"""The guard of a claim: a gap can shrink because the network collapsed, and then there is nothing to judge."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from dlexp.report import words
+from dlexp.report.claims.said import Said, Undecided, say
+from dlexp.report.claims.sides import Sides, described
+from dlexp.report.claims.spec import Claim
+from dlexp.report.claims.values import value
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A side's value of the guard's metric: its mean, and the mean over seeds of the setting that is nearest to fail.
+
+    `holds` is judged by `worst`. A diverged run counts as 0 where the metric is an accuracy; otherwise it is nan, and
+    nothing holds.
+    """
+
+    side: str
+    mean: float
+    worst: float
+    holds: bool
+
+
+def found(sides: Sides, claim: Claim, seeds: tuple[int, ...]) -> tuple[Guarded, ...]:
+    """The guard's values at the seeds that are judged. Raises `Undecided` where they were not measured."""
+    guard = claim.guard
+    if guard is None:
+        return ()
+    values = []
+    for name, side in (("of", sides.of), ("against", sides.against)):
+        if guard.of not in ("both", name):
+            continue
+        rows = [[value(runs[seed], guard.metric) for seed in seeds] for runs in side.values()]
+        if any(x is None for row in rows for x in row):
+            raise Undecided("guard_unmeasured", metric=guard.metric.text)
+        table = np.array(rows, float)
+        means = np.where(np.isnan(table), 0.0 if guard.metric.accuracy else np.nan, table).mean(axis=1)
+        low, high = float(means.min()), float(means.max())
+        fits_low, fits_high = (
+            guard.at_least is None or low >= guard.at_least,
+            guard.at_most is None or high <= guard.at_most,
+        )
+        worst = low if guard.at_least is not None and (not fits_low or fits_high) else high
+        values.append(Guarded(name, float(means.mean()), worst, fits_low and fits_high))
+    return tuple(values)
+
+
+def bounds(claim: Claim) -> str:
+    """`≥ 0.7`."""
+    if claim.guard is None:
+        return ""
+    ends = (("≥", claim.guard.at_least), ("≤", claim.guard.at_most))
+    return ", ".join(f"{sign} {end:g}" for sign, end in ends if end is not None)
+
+
+def fault(values: tuple[Guarded, ...], claim: Claim) -> Said | None:
+    """Why there is no verdict: the first side whose guard does not hold."""
+    for g in values:
+        if not g.holds and claim.guard is not None:
+            metric = claim.guard.metric.text
+            shown = words.number(g.worst, metric) if math.isfinite(g.worst) else "nan"
+            side = described(claim.of if g.side == "of" else claim.against)
+            return say("guard", metric=metric, value=shown, side=side, bound=bounds(claim))
+    return None

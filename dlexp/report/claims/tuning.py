@@ -1,0 +1,110 @@
+"""Each side at its best: the setting that a validation metric likes best on the first seeds, judged on the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dlexp.report import statistics, words
+from dlexp.report.claims.said import Said, Undecided, say
+from dlexp.report.claims.sides import Place, Sides, described
+from dlexp.report.claims.spec import Claim
+from dlexp.report.measure import Measure
+from dlexp.report.runs import Run
+from dlexp.report.table import Tokens
+from dlexp.report.tuned import TUNING
+
+Grid = Mapping[Place, Mapping[int, Run]]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What one side was tuned to: `scores` are the settings tried, as they are shown, with their validation scores."""
+
+    side: str
+    setting: Mapping[str, str]
+    by: str
+    seeds: tuple[int, ...]
+    scores: Mapping[str, float]
+
+
+def tune(sides: Sides, claim: Claim) -> tuple[Sides, tuple[Chosen, ...]]:
+    """Both sides at their chosen settings, without the tuning seeds. Raises `Undecided` where none can be chosen."""
+    keys = words.listed(claim.tuned)
+    by = _watched(sides, claim)
+    seeds = sides.seeds()[:TUNING]
+    if len(sides.seeds()) <= TUNING:
+        raise Undecided("few_tuning", need=TUNING, keys=keys, n=len(sides.seeds()))
+    found, settings, notes = [], [], list(sides.notes)
+    for name, side, conditions in (("of", sides.of, claim.of), ("against", sides.against, claim.against)):
+        scores = _scores(side, by, seeds)
+        if not scores:
+            raise Undecided("tuning_missing", keys=keys, seeds=words.ranges(seeds), side=described(conditions))
+        best = min(scores, key=lambda setting: scores[setting])
+        settings.append(best)
+        shown = dict(zip(claim.tuned, map(words.value, best), strict=True))
+        told = {" ".join(map(words.value, s)): -by.sign * score[0] for s, score in scores.items()}
+        found.append(Chosen(name, shown, by.metric, tuple(seeds), told))
+        partly = {p.setting for p, runs in side.items() if {*runs} & {*seeds}} - {*scores}
+        if partly:
+            notes.append(say("untried", side=described(conditions), n=len(partly), keys=keys))
+        notes += _edges(claim, described(conditions), list(scores), best)
+    if len(found[0].scores) != len(found[1].scores):
+        notes.append(say("budget", of=len(found[0].scores), against=len(found[1].scores)))
+    at = sides.at(settings[0], settings[1], seeds)
+    return Sides(at.of, at.against, at.keys, tuple(notes)), tuple(found)
+
+
+def _watched(sides: Sides, claim: Claim) -> Measure:
+    """The validation metric of the same kind as the claim's, or else validation loss."""
+    known = {name for run in sides.runs() for name in run.final}
+    kinds = [name.rpartition("/")[2] for name in claim.metric.names]
+    wanted = [*(f"val/{kind}" for kind in kinds if kind in ("accuracy", "loss")), "val/loss", "val/accuracy"]
+    name = next((name for name in wanted if name in known), None)
+    if name is None:
+        raise Undecided("no_validation", keys=words.listed(claim.tuned))
+    return Measure(name, high=name.endswith("accuracy"))
+
+
+def _scores(side: Grid, by: Measure, seeds: Sequence[int]) -> dict[Tokens, tuple[float, float]]:
+    """For each setting with a result everywhere: what to minimise, and what decides between equals (loss)."""
+    found = {}
+    whole = {place._replace(setting=()) for place in side}
+    for setting in sorted({place.setting for place in side}, key=order):
+        there = {place._replace(setting=()): runs for place, runs in side.items() if place.setting == setting}
+        values = [[_value(there.get(place, {}).get(seed), by) for seed in seeds] for place in sorted(whole, key=repr)]
+        loss = Measure("val/loss", high=False)
+        if not any(value is None for row in values for value in row):
+            score = statistics.iqm(np.array(values, float).mean(axis=0))
+            others = [[_value(runs[seed], loss) for seed in seeds] for runs in there.values()]
+            tie = statistics.iqm(np.array([[np.inf if x is None else x for x in row] for row in others]).mean(axis=0))
+            found[setting] = (-by.sign * round(float(score), 12), float(tie))
+    return found
+
+
+def _value(run: Run | None, by: Measure) -> float | None:
+    return None if run is None else by.of(run)
+
+
+def order(setting: Tokens) -> tuple[tuple[float, str], ...]:
+    """The order of settings: numbers ascending."""
+    found = []
+    for level in setting:
+        value = json.loads(level or "null")
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        found.append((float(value) if number else 0.0, level or ""))
+    return tuple(found)
+
+
+def _edges(claim: Claim, side: str, settings: Sequence[Tokens], best: Tokens) -> list[Said]:
+    """Where the best number is the first or the last of several that were tried."""
+    notes = []
+    for i, key in enumerate(claim.tuned):
+        tried = sorted({s[i] for s in settings if s[i] is not None}, key=lambda level: order((level,)))
+        if len(tried) > 1 and best[i] in (tried[0], tried[-1]) and not str(best[i]).startswith('"'):
+            which = say("smallest" if best[i] == tried[0] else "largest")
+            notes.append(say("edge", side=side, key=key, value=words.value(best[i]), which=which))
+    return notes
