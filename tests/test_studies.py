@@ -104,7 +104,7 @@ def test_a_study_is_continued_and_reported_by_its_name(study, in_tmp, capsys):
         (
             [],
             STUDY.replace("claims: []", "claims: [{id: a}]"),
-            "study.claims[0].says (experiment/small.yaml): is missing",
+            "study.claims[0].says (small): is missing",
         ),
         (["max_jobs=7"], STUDY, "the sweep has 8 jobs; max_jobs=7 is the limit"),
         ([], STUDY.replace("none,weight_decay", "none,wieght_decay"), "did you mean 'weight_decay'"),

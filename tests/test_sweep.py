@@ -89,7 +89,9 @@ def test_resume_says_the_sweeps_own_command_again(in_tmp, capsys):
     assert main(["resume", "mine"]) == 0
     assert "2 finished; 0 trained now" in capsys.readouterr().out
     assert main(["resume", "min"]) == 2
-    assert "resume=min: there is no such sweep, nor a folder with a sweep.json; choose from last, mine; did you mean 'mine'?" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "resume=min: there is no such sweep, nor a folder with a sweep.json" in said
+    assert "choose from last, mine; did you mean 'mine'?" in said
 
 
 def test_a_run_in_a_sweep_is_the_run_alone_to_the_last_bit(in_tmp):

@@ -11,7 +11,6 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from dlexp.config import files_in_use
-from dlexp.errors import UserError
 from dlexp.report.claims.spec import read
 
 
@@ -31,11 +30,7 @@ class Study:
             return None
         words: Any = OmegaConf.to_container(config.study, resolve=True) if OmegaConf.is_config(config.study) else None
         if words is not None:
-            try:
-                read({"name": name, **words}, tuple(parts))
-            except UserError as e:
-                e.where = e.where or f"experiment/{name}.yaml"
-                raise
+            read({"name": name, **words}, tuple(parts))
         return Study(str(name), _digest(config, str(name)), words)
 
 
