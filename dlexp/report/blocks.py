@@ -17,7 +17,10 @@ class Heading:
 
 @dataclass(frozen=True)
 class Words:
-    """A paragraph. `kind` is "plain", "answer", "warning" or "note"; `link` a source, as (words, address)."""
+    """A paragraph; `link` is a source, as (words, address).
+
+    `kind` is "plain", "answer", "warning" or "note", or the tone of a verdict: "supported", "refuted" or "open".
+    """
 
     text: str
     kind: str = "plain"
@@ -26,9 +29,9 @@ class Words:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table; `align` has one letter per column: l, r, or s for text on the left that may be cut short.
+    """A table; `align` has one letter per column: l, r, s for text on the left that may be cut short, v for a verdict.
 
-    A row whose `faint` is true is shown in grey.
+    A row whose `faint` is true is shown in grey; `tones` colour the verdicts, row by row.
     """
 
     header: Sequence[str]
@@ -36,6 +39,7 @@ class Grid:
     align: str
     caption: str = ""
     faint: Sequence[bool] = ()
+    tones: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,18 @@ a { color: var(--accent); }
 .answer + p:not(.answer) { margin-top: .9rem; }
 .warning { border-left: 4px solid var(--alarm); padding: .1rem 0 .1rem .9rem; }
 .note { color: var(--grey); font-size: .92rem; }
+p.supported, p.refuted, p.open { border-left: 4px solid var(--grey); padding: .1rem 0 .1rem .9rem; }
+p.supported { border-color: var(--accent); }
+p.refuted { border-color: var(--alarm); }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .83rem; font-variant-numeric: tabular-nums; margin: .6rem 0; }
 th, td { padding: .28rem .7rem .28rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; border-bottom: 1.5px solid var(--ink); white-space: nowrap; }
 .l, .r { white-space: nowrap; }
 .r { text-align: right; }
+.v { white-space: nowrap; font-weight: 600; color: var(--grey); }
+tr.supported .v { color: var(--accent); }
+tr.refuted .v { color: var(--alarm); }
 tr.faint td { color: var(--grey); }
 .caption, figcaption { color: var(--grey); font-size: .85rem; line-height: 1.45; margin: 0 0 1.2rem; max-width: 48rem; }
 figure { margin: 1.2rem 0 2rem; }
@@ -99,9 +105,11 @@ def _table(grid: Grid) -> Iterator[str]:
     yield '<div class="wide"><table>'
     heads = "".join(f'<th scope="col"{k}>{_safe(cell)}</th>' for k, cell in zip(kinds, grid.header, strict=True))
     yield f"<thead><tr>{heads}</tr></thead><tbody>"
-    for row, grey in zip(grid.rows, faint, strict=True):
+    tones = [*grid.tones, *[""] * (len(grid.rows) - len(grid.tones))]
+    for row, grey, tone in zip(grid.rows, faint, tones, strict=True):
         shown = "".join(f"<td{k}>{_safe(cell)}</td>" for k, cell in zip(kinds, row, strict=True))
-        start = '<tr class="faint">' if grey else "<tr>"
+        kind = "faint" if grey else tone
+        start = f'<tr class="{escape(kind)}">' if kind else "<tr>"
         yield f"{start}{shown}</tr>"
     yield "</tbody></table></div>"
     if grid.caption:

@@ -1,8 +1,16 @@
 """Claims, put to the test: read from a study, decided on its runs, written down.
 
     verdicts = decide(runs.read(folder))
-    text(verdicts)  # verdicts.json
-    blocks(verdicts)  # for the page and the terminal
+    written.text(verdicts)  # verdicts.json
+    written.blocks(verdicts)  # for the page and the terminal
 
 `spec.read` checks the claims before anything is trained.
 """
+
+from __future__ import annotations
+
+from dlexp.report.claims.spec import Claim
+from dlexp.report.claims.verdicts import INCONCLUSIVE, NOT_SUPPORTED, SUPPORTED, Verdict, decide
+from dlexp.report.claims.written import blocks, text
+
+__all__ = ["INCONCLUSIVE", "NOT_SUPPORTED", "SUPPORTED", "Claim", "Verdict", "blocks", "decide", "text"]
