@@ -104,7 +104,7 @@ def duration(tmp_path_factory):
     return time.monotonic() - command.began
 
 
-@pytest.mark.parametrize("repetition", range(20))
+@pytest.mark.parametrize("repetition", range(20), ids=lambda i: f"{VICTIMS[i % 3]}-{i}")
 def test_a_sweep_that_was_killed_is_completed_with_each_run_once(repetition, in_tmp, duration):
     chance = random.Random(repetition)
     victim = VICTIMS[repetition % 3]

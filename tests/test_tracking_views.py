@@ -117,10 +117,11 @@ def test_the_last_sweep_of_the_store_is_linked(outputs, make, tmp_path):
     uri = tracking.store_uri(outputs)
     for name, created in (("a", BEGAN + 5), ("b", BEGAN + 9), ("c", BEGAN + 7)):
         folder = sweep_folder(tmp_path / "sweeps" / name, uri, created=created)
-        state.State(uri, "1", "x").save(folder)
+        state.State(uri, "1", f"{name}9").save(folder)
     assert ui._last_sweep(tmp_path, "sqlite:///other.db", "http://h", ask=False) == []
-    ((name, link),) = ui._last_sweep(tmp_path, uri, "http://h", ask=False)
-    assert name == "sweep"
+    ((report, own), (name, link)) = ui._last_sweep(tmp_path, uri, "http://h", ask=False)
+    assert (report, name) == ("report", "sweep")
+    assert own == "http://h/#/experiments/1/runs/b9?workflowType=machine_learning"
     assert link.startswith("http://h/#/experiments/1/runs?")
     assert link.endswith(f"viewStateShareKey=b-{BEGAN + 9:x}&compareRunsMode=CHART")
 

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from dlexp import places
 from dlexp.errors import UserError
-from dlexp.tracking import environment, experiment_link, page, redacted, store_file, store_uri, ui_command
+from dlexp.tracking import environment, experiment_link, page, redacted, run_link, store_file, store_uri, ui_command
 from dlexp.tracking.state import SWEEP, load
 from dlexp.tracking.sweep_page import key
 from dlexp.tracking.view import PREFIX
@@ -54,7 +54,7 @@ def main(words: Sequence[str]) -> int:
 def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool = False) -> int:
     """Run MLflow's server on a store, print where it is, and wait for Ctrl-C; 0 then, 1 if it ends by itself.
 
-    The last sweep has a link of its own; `show` opens it, or else all runs, in the browser. The store's tables are made
+    The last sweep has links of its own; `show` opens its charts, or else all runs, in the browser. The store's tables are made
     by the first run; raises `UserError` where there has been none.
     """
     if uri.startswith(("http://", "https://")):
@@ -172,20 +172,24 @@ def _page(base: str, experiment: str) -> str:
 
 
 def _last_sweep(outputs: Path, uri: str, base: str, *, ask: bool) -> list[tuple[str, str]]:
-    """The charts of the sweep in these outputs that began last, of those the store has; `ask` the server at `base`."""
+    """The sweep in these outputs that began last, of those the store has: its own run, with the report, and its charts.
+
+    `ask` the server at `base` which it has.
+    """
     began = []
     for file in outputs.glob(f"sweeps/*/{SWEEP}"):
         sent = load(file.parent)
         try:
             told = json.loads(file.read_text(encoding="utf-8"))
-            if sent.experiment_id and sent.uri == redacted(uri):
-                began.append((int(told["created_ms"]), sent.experiment_id, key(told)))
+            if sent.experiment_id and sent.run_id and sent.uri == redacted(uri):
+                began.append((int(told["created_ms"]), sent.experiment_id, key(told), sent.run_id))
         except (OSError, ValueError, KeyError, TypeError):
             continue
-    for _, experiment_id, view in sorted(began, reverse=True):
+    for _, experiment_id, view, run_id in sorted(began, reverse=True):
         found = _get(f"{base}/api/2.0/mlflow/experiments/get?experiment_id={experiment_id}") if ask else None
         if not ask or f'"{PREFIX}{view}"'.encode() in (found or b""):
-            return [("sweep", experiment_link(base, experiment_id, view, charts=True))]
+            charts = experiment_link(base, experiment_id, view, charts=True)
+            return [("report", run_link(base, experiment_id, run_id)), ("sweep", charts)]
     return []
 
 
