@@ -54,8 +54,8 @@ def main(words: Sequence[str]) -> int:
 def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool = False) -> int:
     """Run MLflow's server on a store, print where it is, and wait for Ctrl-C; 0 then, 1 if it ends by itself.
 
-    The last sweep has links of its own; `show` opens its charts, or else all runs, in the browser. The store's tables are made
-    by the first run; raises `UserError` where there has been none.
+    The last sweep has links of its own; `show` opens its charts, or else all runs, in the browser. The store's tables
+    are made by the first run; raises `UserError` where there has been none.
     """
     if uri.startswith(("http://", "https://")):
         _print([("MLflow", redacted(uri)), *_last_sweep(places.outputs(), uri, redacted(uri), ask=False)], show)
