@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,26 +12,37 @@ import numpy as np
 from dlexp.figures.style import replace
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
 COLORS = 128  # of all frames together
 
 
-def animate(figure: Figure, path: Path, frames: Iterable[Any], seconds: float, hold: float, dpi: int = 114) -> None:
+def animate(
+    figure: Figure, path: Path, moving: Sequence[Artist], frames: Iterable[Any], seconds: float, hold: float,
+    dpi: int = 114,
+) -> None:  # fmt: skip
     """Write a GIF that repeats for ever: a frame as the figure stands at each item of `frames`, the last one held.
 
-    Whoever calls moves the figure's artists while the frames are asked for. `seconds` is the time of a frame, `hold`
-    of the last, in hundredths exact; at 114 dots per inch a figure of 6.6 inches is 752 pixels wide. All frames
-    share one palette, so that only what moves is stored. The same frames give the same bytes.
+    Only the artists in `moving` may change between frames; whoever calls moves them while the frames are asked for.
+    `seconds` is the time of a frame, `hold` that of the last, exact to hundredths; at 114 dots per inch a figure of
+    6.6 inches is 752 pixels wide. All frames share one palette, so that only what moves is stored. The same frames
+    give the same bytes.
     """
     from PIL import Image
 
     figure.set_dpi(dpi)
+    canvas: Any = figure.canvas
+    for artist in moving:
+        artist.set_animated(True)  # left out of the background
+    canvas.draw()
+    behind = canvas.copy_from_bbox(figure.bbox)
     seen = []
     for _ in frames:
-        figure.canvas.draw()
-        rgba = np.asarray(figure.canvas.buffer_rgba())  # type: ignore[attr-defined]
-        seen.append(Image.fromarray(np.ascontiguousarray(rgba[..., :3])))
+        canvas.restore_region(behind)
+        for artist in moving:
+            figure.draw_artist(artist)
+        seen.append(Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3].copy()))
     palette = seen[-1].quantize(COLORS)
     first, *rest = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in seen]
     times = [*[round(1000 * seconds)] * (len(seen) - 1), round(1000 * hold)]

@@ -122,4 +122,5 @@ def plain(ax: Any) -> None:
 
 def tick(axis: Axis, level: str | None) -> str:
     """A level at an axis that bears its key."""
-    return words.value(level) if axis.numeric else axis.name(level)
+    plainly = axis.numeric or (level or "").startswith("[")  # hidden=[100,100] at an axis called model.hidden
+    return words.value(level) if plainly else axis.name(level)

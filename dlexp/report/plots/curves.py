@@ -11,9 +11,10 @@ import numpy as np
 from dlexp import figures
 from dlexp.report import measure as measures, statistics, words
 from dlexp.report.compare import Comparison
+from dlexp.report.measure import Measure
 from dlexp.report.plots.common import Picture, legend, look, room, seeds, shape
 from dlexp.report.statistics import Floats
-from dlexp.report.table import Axis, Tokens
+from dlexp.report.table import Axis, Table, Tokens
 
 PANELS, LINES, POINTS = 16, 12, 200  # what one figure can hold
 BAND = 1_999  # resamples of each point of a band
@@ -23,57 +24,71 @@ Drawn = Mapping[Tokens, tuple[Floats, Floats]]
 
 
 def curves(c: Comparison, path: Path, title: str = "") -> Picture | None:
-    """Learning curves, a panel per combination of all axes but one; of very many groups all lines in one panel."""
-    axis, panels = layout(c)
-    whole = measures.grid(c.table, c.watched, c.epochs)
-    found = {g: measures.curves(c.table, g, c.watched, c.epochs, whole) for _, groups in panels for g in groups}
+    """Learning curves of a comparison, a panel per combination of all axes but one."""
+    return learning(c.table, c.watched, path, title, lines(c.table), seeds(c.summaries))
+
+
+def learning(
+    table: Table, measure: Measure, path: Path, title: str, line: Axis | None, n: str, name: str = "curves"
+) -> Picture | None:
+    """Learning curves, a line per level of `line`, a panel per combination of the others; or all lines in one panel.
+
+    `n` says how many seeds there are.
+    """
+    panels, epochs = layout(table, line), measures.per_epoch(table)
+    whole = measures.grid(table, measure, epochs)
+    found = {g: measures.curves(table, g, measure, epochs, whole) for _, groups in panels for g in groups}
     drawn = {g: (x, y) for g, (x, y) in found.items() if len(x) > 1}
     if not drawn:
         return None
     crowd = len(panels) > PANELS
     if crowd:
         panels = [("", list(drawn))]
-    title = title or f"Learning curves, {c.watched.metric}"
+    title = title or f"Learning curves, {measure.metric}"
     band = "one line per group, without bands" if crowd else "band: its 95 % bootstrap interval"
-    notes = [f"line: interquartile mean over seeds; {band}; {seeds(c.summaries)}", "no test in this figure"]
+    notes = [f"line: interquartile mean over seeds; {band}; {n}", "no test in this figure"]
     rows, columns = shape(len(panels))
-    size = (6.6, 3.9) if rows * columns == 1 else (6.6 if columns < 4 else 8.4, 1.0 + 1.75 * rows)
-    named = axis if axis is not None and len(axis.levels) > 1 else None
+    size = (6.6, 3.9) if rows * columns == 1 else (6.6 if columns < 4 else 7.4, 1.0 + 1.75 * rows)
+    named = line if line is not None and len(line.levels) > 1 else None
     with figures.drawing(
         path, title, notes, rows=rows, columns=columns, size=size, right=0.2, pad=room(named), gaps=(0.32, 0.12),
         sharex=True, sharey=True,
     ) as axes:  # fmt: skip
-        heights = _panels(axes, c, axis, panels, drawn, crowd)
-        _scale(axes, c, len(panels), heights, max(x[-1] for x, _ in drawn.values()))
+        heights = _panels(axes, table, line, panels, drawn, crowd)
+        _scale(axes, measure, epochs, len(panels), heights, max(x[-1] for x, _ in drawn.values()))
         if named is not None:
             legend(axes[0, 0], named)
     band = (
         band if crowd else f"band: its 95 % percentile bootstrap interval ({BAND:,} resamples, each point on its own)"
     )
     caption = (
-        f"{c.watched.metric} while training. Line: interquartile mean over seeds at each point; {band}; "
-        f"{seeds(c.summaries)}. After a run diverged it counts as worst; after it stopped early it keeps its last "
+        f"{measure.metric} while training. Line: interquartile mean over seeds at each point; {band}; "
+        f"{n}. After a run diverged it counts as worst; after it stopped early it keeps its last "
         "value. No test and no correction in this figure."
     )
-    return Picture("curves", path, title, caption)
+    return Picture(name, path, title, caption)
 
 
-def layout(c: Comparison) -> tuple[Axis | None, list[tuple[str, list[Tokens]]]]:
-    """Which axis the lines of a panel tell apart, and the groups of each panel."""
-    axes = list(c.table.axes)
+def lines(table: Table) -> Axis | None:
+    """Which axis the lines of a panel tell apart."""
+    axes = table.axes
     fit = [a for a in axes if not a.numeric and len(a.levels) <= LINES] or [a for a in axes if len(a.levels) <= LINES]
-    line = max(fit, key=lambda a: len(a.levels), default=None)
-    where = axes.index(line) if line else -1
+    return max(fit, key=lambda a: len(a.levels), default=None)
+
+
+def layout(table: Table, line: Axis | None) -> list[tuple[str, list[Tokens]]]:
+    """The panels, each with its name and its groups."""
+    where = table.axes.index(line) if line else -1
     panels: dict[Tokens, list[Tokens]] = {}
-    for group in c.table.groups:
+    for group in table.groups:
         panels.setdefault(tuple(t for i, t in enumerate(group) if i != where), []).append(group)
-    rest = [a for a in axes if a is not line]
-    return line, [(" · ".join(a.name(t) for a, t in zip(rest, key, strict=True)), g) for key, g in panels.items()]
+    rest = [a for a in table.axes if a is not line]
+    return [(" · ".join(a.name(t) for a, t in zip(rest, key, strict=True)), g) for key, g in panels.items()]
 
 
 def _panels(
     axes: Any,
-    c: Comparison,
+    table: Table,
     axis: Axis | None,
     panels: Sequence[tuple[str, Sequence[Tokens]]],
     drawn: Drawn,
@@ -85,14 +100,14 @@ def _panels(
         ax.set_visible(False)
     for ax, (name, groups) in zip(axes.flat, panels, strict=False):
         for group in (g for g in groups if g in drawn):
-            how = look(axis, axis.levels.index(group[c.table.axes.index(axis)])) if axis else {"color": figures.BLUE}
-            heights += _curve(ax, *drawn[group], {**how, "alpha": 0.5, "linewidth": 0.8} if crowd else how, not crowd)
+            how = look(axis, axis.levels.index(group[table.axes.index(axis)])) if axis else {"color": figures.BLUE}
+            heights += curve(ax, *drawn[group], {**how, "alpha": 0.5, "linewidth": 0.8} if crowd else how, not crowd)
         if len(panels) > 1:
             ax.set_title(words.cut(name, 28), size=figures.SMALL, loc="left", pad=3)
     return heights
 
 
-def _curve(ax: Any, x: Floats, y: Floats, how: Mapping[str, Any], band: bool) -> list[float]:
+def curve(ax: Any, x: Floats, y: Floats, how: Mapping[str, Any], band: bool) -> list[float]:
     """A line with its band; returns the finite heights of the line."""
     if len(x) > POINTS:
         chosen = np.unique(np.linspace(0, len(x) - 1, POINTS).astype(int))
@@ -107,19 +122,19 @@ def _curve(ax: Any, x: Floats, y: Floats, how: Mapping[str, Any], band: bool) ->
     return [float(v) for v in middle[shown]]
 
 
-def _scale(axes: Any, c: Comparison, panels: int, heights: Sequence[float], last: float) -> None:
+def _scale(axes: Any, measure: Measure, epochs: bool, panels: int, heights: Sequence[float], last: float) -> None:
     """Common limits; names on the outer axes, where the lowest panel of a column may stand above an empty place."""
     log = False
-    if c.watched.metric.endswith("accuracy"):
+    if measure.metric.endswith("accuracy"):
         axes[0, 0].set_ylim(0, 1)
-    else:
+    elif min(heights, default=0) >= 0:
         log = figures.scale_heights(axes[0, 0], heights)
     figures.scale_epochs(axes[0, 0], last)
     rows, columns = axes.shape
-    unit = c.watched.unit if axes.size == 1 else c.watched.metric
+    unit = measure.unit if axes.size == 1 else measure.metric
     for (i, j), ax in np.ndenumerate(axes):
         if i * columns + j < panels and (i == rows - 1 or (i + 1) * columns + j >= panels):
-            ax.set_xlabel("epoch" if c.epochs else "step")
+            ax.set_xlabel("epoch" if epochs else "step")
             ax.tick_params(labelbottom=True)
         if j == 0:
             ax.set_ylabel(f"{unit}{', log scale' if log else ''}")

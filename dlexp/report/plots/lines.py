@@ -20,7 +20,7 @@ LINES, TICKS = 12, 12  # lines of a panel; levels with a tick each
 
 
 @dataclass(frozen=True)
-class _Plot:
+class Plot:
     """What is drawn: `means` by (level of axis, level of other), `stars` the chosen level of axis for each of other."""
 
     axis: Axis
@@ -53,7 +53,7 @@ def sensitivity(
     """A metric against a numeric axis, a line per level of another; `stars` marks a chosen value on each line."""
     axis, line = c.table.axes[x], lines(c.table, x)
     other = None if line is None else c.table.axes[line]
-    plot = _Plot(axis, other, marginal(c.table, measure, x, line), measure, stars or {})
+    plot = Plot(axis, other, marginal(c.table, measure, x, line), measure, stars or {})
     if len({level for level, _ in plot.means}) < 2:
         return None
     return _drawn(plot, c.table, path, "sensitivity", f"{measure.metric} against {axis.key}")
@@ -68,7 +68,7 @@ def interaction(c: Comparison, path: Path) -> Picture | None:
     axis, other = c.table.axes[x], c.table.axes[line]
     if len(other.levels) > LINES or len(axis.levels) > 2 * LINES:
         return None
-    plot = _Plot(axis, other, marginal(c.table, c.measure, x, line), c.measure, {})
+    plot = Plot(axis, other, marginal(c.table, c.measure, x, line), c.measure, {})
     return _drawn(plot, c.table, path, "interaction", f"{c.measure.metric}: {axis.key} and {other.key} together")
 
 
@@ -78,7 +78,7 @@ def lines(table: Table, x: int) -> int | None:
     return next((i for i in fit if not table.axes[i].numeric), fit[0] if fit else None)
 
 
-def _drawn(plot: _Plot, table: Table, path: Path, name: str, title: str) -> Picture:
+def _drawn(plot: Plot, table: Table, path: Path, name: str, title: str) -> Picture:
     cross = "; cross: the middle runs diverged" * bool(plot.lost)
     n = counted(plot.means) + over(table, plot.axis, plot.other)
     notes = [f"mark: interquartile mean; line: 95 % bootstrap interval{cross}; {n}", "no test in this figure"]
@@ -87,9 +87,9 @@ def _drawn(plot: _Plot, table: Table, path: Path, name: str, title: str) -> Pict
         heights: list[float] = []
         levels = plot.other.levels if plot.other else (None,)
         for i, level in enumerate(levels):
-            heights += _line(ax, plot, level, i, i - (len(levels) - 1) / 2)
-        _across(ax, plot)
-        _upward(ax, plot.measure, heights)
+            heights += draw_line(ax, plot, level, i, i - (len(levels) - 1) / 2)
+        scale_x(ax, plot)
+        scale_y(ax, plot.measure, heights)
         if plot.other:
             legend(ax, plot.other)
     gone = " A cross at the edge where worse lies: the middle runs diverged." if plot.lost else ""
@@ -101,7 +101,7 @@ def _drawn(plot: _Plot, table: Table, path: Path, name: str, title: str) -> Pict
     return Picture(name, path, title, caption)
 
 
-def _line(ax: Any, plot: _Plot, of: str | None, i: int, shift: float) -> list[float]:
+def draw_line(ax: Any, plot: Plot, of: str | None, i: int, shift: float) -> list[float]:
     """One line of marks with their intervals, without those that are as bad as can be; returns their heights."""
     how = look(plot.other, i) if plot.other else {"color": figures.BLUE, "linestyle": "-", "marker": "o"}
     nudge = 0.0 if plot.axis.numeric else 0.08 * shift * min(1, 4 / len(plot.axis.levels))
@@ -130,12 +130,12 @@ def _crosses(ax: Any, x: list[float], color: Any, shift: float, high: bool) -> N
             transform=ax.get_xaxis_transform() + beside, zorder=6)  # fmt: skip
 
 
-def _across(ax: Any, plot: _Plot) -> None:
-    """The x-axis: a tick for each level, if they are not too many."""
+def scale_x(ax: Any, plot: Plot, width: int = 84) -> None:
+    """The x-axis: a tick for each level, if they are not too many; of `width` letters in all."""
     if plot.logarithmic:
         ax.set_xscale("log")
     if len(plot.places) <= TICKS or not plot.axis.numeric:
-        letters = max(6, 84 // len(plot.places))
+        letters = max(6, width // len(plot.places))
         ax.set_xticks(plot.places, labels=[words.cut(tick(plot.axis, t), letters) for t in plot.axis.levels])
         ax.set_xticks([], minor=True)
     elif plot.logarithmic:
@@ -143,10 +143,12 @@ def _across(ax: Any, plot: _Plot) -> None:
     ax.set_xlabel(f"{plot.axis.key}{', log scale' if plot.logarithmic else ''}")
 
 
-def _upward(ax: Any, measure: Measure, heights: list[float]) -> None:
+def scale_y(ax: Any, measure: Measure, heights: list[float]) -> None:
     """The y-axis: an accuracy as far as it is used, a loss logarithmic where it spans more than a decade."""
     log = False
-    if measure.metric.endswith("accuracy"):
+    if measure.metric.startswith("gap/") or min(heights, default=0) < 0:  # what may be negative has its zero in sight
+        ax.axhline(0, color=figures.INK, linewidth=0.8, zorder=1)
+    elif measure.metric.endswith("accuracy"):
         low, high = ax.get_ylim()
         ax.set_ylim(max(low, -0.02), min(high, 1.01))
     elif heights:

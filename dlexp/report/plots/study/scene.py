@@ -1,0 +1,83 @@
+"""What a figure of a study is drawn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dlexp.arrays import Array, read_arrays
+from dlexp.errors import DataError, UserError, nearest
+from dlexp.report import measure as measures, words
+from dlexp.report.measure import Measure
+from dlexp.report.runs import Run
+from dlexp.report.table import Axis, Table, Tokens
+
+
+class CannotDraw(Exception):  # no error, but an answer
+    """A figure that has nothing to show; the words say why."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A sweep's folder, the runs that are shown, and the file to draw; `title` is empty where a kind has its own."""
+
+    folder: Path
+    table: Table
+    path: Path
+    name: str
+    title: str
+
+    def arrays(self, run: Run, name: str) -> dict[str, Array] | str:
+        """What an observer left in the run's folder; or why there is nothing."""
+        if not run.observed:
+            return f"the run is {run.status}"
+        try:
+            return read_arrays(self.folder / run.name / "arrays" / f"{name}.npz")
+        except FileNotFoundError:
+            return f"it has no arrays/{name}.npz"
+        except DataError as e:
+            return f"its arrays/{name}.npz {e.wrong}"
+
+    @property
+    def surface(self) -> str:
+        """What the runs go down."""
+        names = sorted({str(run.params.get("objective", "")) for _, _, run in self.table.runs()} - {""})
+        return words.cut(words.plain(words.listed(names)), 40)
+
+    def axis(self, key: str) -> Axis:
+        """The axis of this key. Raises `CannotDraw` where it does not vary."""
+        for axis in self.table.axes:
+            if axis.key == key or any(key in goes for goes in axis.follows.values()):
+                return axis
+        keys = [axis.key for axis in self.table.axes]
+        near = nearest(key, keys)
+        raise CannotDraw(
+            f"{key} does not vary between these runs; what varies is {words.listed(keys) if keys else 'nothing'}"
+            + (f"; did you mean {near}?" if near else "")
+        )
+
+    def measure(self, metric: str, better: str | None = None) -> Measure:
+        """A metric that some run measured; where nobody says which way is better, less is. Raises `CannotDraw`."""
+        known = sorted({name for _, _, run in self.table.runs() for name in (*run.final, *run.curves)})
+        if metric not in known:
+            near = nearest(metric, known)
+            raise CannotDraw(f"no run measured {metric}" + (f"; did you mean {near}?" if near else ""))
+        try:
+            high = measures.direction(metric, better)
+        except UserError:
+            high = False
+        return measures.capped(self.table, metric, high)
+
+    def label(self, group: Tokens, *keys: str) -> str:
+        """A group as it is shown, with these parameters of its runs that go with what varies."""
+        run = next(iter(self.table.groups[group].values()))
+        shown = {axis.key for axis in self.table.axes}
+        more = [words.level(k, words.token(run.params[k])) for k in keys if k in run.params and k not in shown]
+        return " · ".join([self.table.label(group), *more])
+
+    def counted(self, metric: str) -> str:
+        """How many seeds a group has: `n = 10 seeds per group`, those that measured a metric."""
+        n = sorted(
+            {sum(run.observed and metric in run.curves for run in runs.values()) for runs in self.table.groups.values()}
+        )
+        return (f"n = {n[0]}" if n[0] == n[-1] else f"n = {n[0]} to {n[-1]}") + f" seed{'s' * (n[-1] != 1)} per group"
