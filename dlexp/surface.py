@@ -25,11 +25,13 @@ class Surface(Objective):
     """A function of x and y to minimise from a start; its run records every step.
 
     A subclass writes `f` and `gradient`, which take numbers or arrays, and says which window shows them, where the
-    minimum is, and (as a field, so that it can be overridden) where to start.
+    minimum is, and (as fields, so that they can be overridden) where to start and how far from there: each seed starts
+    at `start` + `spread`·u with u uniform in (−1, 1)². Without spread all seeds walk the same way.
     """
 
     ignores = ("data", "model", "initializer", "activation", "normalization", "batch_size")
     start: tuple[float, float]
+    spread: float = 0.0
     window: ClassVar[tuple[Interval, Interval]]
     minimum: ClassVar[tuple[float, float]]
 
@@ -42,9 +44,12 @@ class Surface(Objective):
         """(∂f/∂x, ∂f/∂y) at (x, y)."""
 
     def build(self, parts: Experiment, rngs: Mapping[str, Rng]) -> Problem:
-        if max(map(abs, self.start)) > FARTHEST:
+        if max(map(abs, self.start)) + self.spread > FARTHEST:
             raise FieldError(f"must be within ±{FARTHEST:g}", key="objective.start", value=list(self.start))
-        return Descent(self, np.dtype(parts.dtype))
+        start = np.array(self.start)
+        if self.spread:
+            start = start + self.spread * rngs["init"].uniform(-1, 1, 2)
+        return Descent(self, start, np.dtype(parts.dtype))
 
 
 class Descent(Problem):
@@ -53,10 +58,10 @@ class Descent(Problem):
     epoch_name = "step"
     steps_per_epoch = 1
 
-    def __init__(self, surface: Surface, dtype: Any) -> None:
+    def __init__(self, surface: Surface, start: Array, dtype: Any) -> None:
         self.surface = surface
         self.params = Parameters({"xy": Param((2,))}, dtype)
-        self.params["xy"][...] = surface.start
+        self.params["xy"][...] = start
 
     @property
     def position(self) -> Array:

@@ -204,3 +204,15 @@ def test_hydras_own_flags_work(in_tmp, capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"dlexp {dlexp.__version__}\n"
     assert list(in_tmp.iterdir()) == []
+
+
+def test_with_a_spread_every_seed_starts_elsewhere_and_the_same_seed_at_the_same_place():
+    def start(*words):
+        run = dlexp.run("objective=valley", "steps=1", "tracking=none", *words, keep=False)
+        return run.records[0].metrics["path/x"], run.records[0].metrics["path/y"]
+
+    assert start() == start("seed=5") == (-7, 2)
+    found = [start("objective.spread=0.5", f"seed={i}") for i in range(8)]
+    assert len(set(found)) == 8
+    assert all(abs(x + 7) < 0.5 and abs(y - 2) < 0.5 for x, y in found)
+    assert start("objective.spread=0.5", "seed=3", "optimizer=momentum") == found[3]

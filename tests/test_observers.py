@@ -134,8 +134,11 @@ def test_diagnostics_are_noted_at_each_record_once_and_stay_out_of_the_records()
     assert not [name for name in run.metrics if name.startswith("diagnostics/")]
     assert set(notes[0].metrics) == {
         *(f"diagnostics/{what}/relu{i}" for i in (1, 2) for what in
-          ("activation_mean", "activation_std", "activation_std_across_samples", "saturated", "dead")),
-        *(f"diagnostics/{what}/dense{i}.W" for i in (1, 2, 3) for what in ("gradient_norm", "update_ratio")),
+          ("activation_mean", "activation_std", "activation_std_across_samples", "saturated", "dead",
+           "activation_gradient_std")),
+        *(f"diagnostics/{what}/dense{i}.W" for i in (1, 2, 3) for what in
+          ("gradient_norm", "update_ratio", "weight_norm", "unit_spread")),
+        "diagnostics/weight_norm/all",
     }  # fmt: skip
 
 
@@ -188,6 +191,31 @@ def test_units_next_to_their_bounds_are_saturated(activation, edge):
 
     _, found = look(activation, lambda params: params["dense1.b"].fill(500))  # none is left to compare with
     assert found[f"saturated/{activation}1"] == 1
+
+
+def test_equal_units_have_no_spread_independent_ones_have_one_and_the_norm_is_of_all_weights():
+    def twins(params):
+        params["dense1.W"][...] = params["dense1.W"][:, :1]
+
+    run, found = look("relu", twins)
+    w = [run.network.params[name].astype(float) for name in ("dense1.W", "dense2.W")]
+    assert found["unit_spread/dense1.W"] == pytest.approx(0, abs=1e-7)
+    assert found["unit_spread/dense2.W"] == pytest.approx(1, abs=0.25)
+    assert found["weight_norm/all"] == pytest.approx(np.sqrt(sum((x**2).sum() for x in w)))
+    assert look("relu", lambda params: params["dense1.W"].fill(0))[1]["unit_spread/dense1.W"] == 0
+
+
+def test_the_gradients_of_activations_are_those_of_each_samples_own_loss():
+    run, found = look("tanh", lambda params: None)
+    x, labels, _ = run.probe()
+    y = np.tanh(x @ run.network.params["dense1.W"])
+    logits = y @ run.network.params["dense2.W"]
+    p = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    p[np.arange(len(x)), labels] -= 1
+    assert found["activation_gradient_std/tanh1"] == pytest.approx(
+        (p @ run.network.params["dense2.W"].T).std(), rel=1e-5
+    )
 
 
 def test_means_and_spreads_are_those_of_the_activations():

@@ -1,6 +1,6 @@
 """Beale's function: flat, with sharp peaks at the corners."""
 
-from dlexp import Surface, plugin
+from dlexp import Surface, non_negative, plugin
 
 
 @plugin("beale")
@@ -12,6 +12,7 @@ class Beale(Surface):
     """
 
     start: tuple[float, float] = (1.0, 1.0)
+    spread: float = non_negative(0.0)
     window = ((-4.5, 4.5), (-4.5, 4.5))
     minimum = (3.0, 0.5)
 

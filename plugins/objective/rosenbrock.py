@@ -1,6 +1,6 @@
 """Rosenbrock's banana-shaped valley."""
 
-from dlexp import Surface, plugin
+from dlexp import Surface, non_negative, plugin
 
 
 @plugin("rosenbrock")
@@ -11,6 +11,7 @@ class Rosenbrock(Surface):
     """
 
     start: tuple[float, float] = (-1.2, 1.0)
+    spread: float = non_negative(0.0)
     window = ((-2, 2), (-1, 3))
     minimum = (1.0, 1.0)
 

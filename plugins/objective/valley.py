@@ -1,6 +1,6 @@
 """The long valley on which SGD zig-zags."""
 
-from dlexp import Surface, plugin
+from dlexp import Surface, non_negative, plugin
 
 
 @plugin("valley")
@@ -11,6 +11,7 @@ class Valley(Surface):
     """
 
     start: tuple[float, float] = (-7.0, 2.0)
+    spread: float = non_negative(0.0)
     window = ((-10, 10), (-5, 5))
     minimum = (0.0, 0.0)
 

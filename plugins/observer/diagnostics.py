@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dlexp import Activation, Diverged, Observer, figures, plugin
+from dlexp import Activation, Diverged, Observer, figures, plugin, softmax_cross_entropy
 
 FLAT = 0.01  # of an activation's largest slope: below it hardly any gradient passes
 PANELS = {
@@ -24,7 +24,12 @@ class Diagnostics(Observer):
       averaged over the units (near 0: the layer does not tell samples apart);
     - `saturated`: share of (sample, unit) pairs with |φ′(x)| below 1 % of φ's largest slope, which is looked for at
       −10 … 10 and at x itself. For ReLU these are the zeros, for a sigmoid or tanh the values next to its bounds;
-    - `dead`: share of units saturated for every sample: nothing can revive them but the layers below.
+    - `dead`: share of units saturated for every sample: nothing can revive them but the layers below;
+    - `activation_gradient_std`: of ∂Lᵢ/∂y, each sample's own loss, over all (sample, unit) pairs (vanishing gradients).
+
+    For each weight array W (inputs, units), `weight_norm` is ‖W‖ (`weight_norm/all`: of all of them together) and
+    `unit_spread` how different its units are: the standard deviation over the units, root mean square over the inputs,
+    divided by the root mean square of W. Equal units have 0, independent ones about 1, and 0 stands for W = 0 too.
 
     On the next minibatch, in a step that is taken back, for each weight array W:
 
@@ -43,7 +48,7 @@ class Diagnostics(Observer):
             return
         s.step = record.step
         found = {}
-        for measure in (_activations, _step):  # apart: the step is to draw the noise that the next one will
+        for measure in (_activations, _weights, _step):  # apart: the step is to draw the noise that the next one will
             with run.trainer.rehearsal(), np.errstate(all="ignore"):
                 found |= measure(run)
         found = {name: float(value) for name, value in found.items() if np.isfinite(value)}
@@ -75,12 +80,15 @@ class Diagnostics(Observer):
 def _activations(run):
     """What the hidden layers say to the training samples."""
     network = run.network
-    x, _, ctx = run.probe()
+    x, labels, ctx = run.probe()
     found = {}
-    for layer, (name, y) in zip(network.layers, network.outputs(x, ctx), strict=True):
+    n = len(x)
+    for trace in network.trace(x, ctx, lambda logits: softmax_cross_entropy(logits, labels)[1] * n):
+        name, layer, y = trace.name, trace.layer, trace.output
         if isinstance(layer, Activation):
             flat = _flat(layer, x, network.params.views(name), ctx)
             found |= {
+                f"activation_gradient_std/{name}": trace.gradient.std(dtype=np.float64),
                 f"activation_mean/{name}": y.mean(dtype=np.float64),
                 f"activation_std/{name}": y.std(dtype=np.float64),
                 f"activation_std_across_samples/{name}": y.std(axis=0, dtype=np.float64).mean(),
@@ -89,6 +97,21 @@ def _activations(run):
             }
         x = y
     return found
+
+
+def _weights(run):
+    """How large the weights are, and how different the units of a layer."""
+    params = run.network.params
+    found, squares = {}, 0.0
+    for name, spec in params.specs.items():
+        if spec.start is None:
+            w = params[name].astype(np.float64)
+            square = np.square(w).sum()
+            squares += square
+            found[f"weight_norm/{name}"] = np.sqrt(square)
+            spread = w.var(axis=1, ddof=1).sum() if w.shape[1] > 1 else 0.0
+            found[f"unit_spread/{name}"] = np.sqrt(spread * w.shape[1] / square) if square else 0.0
+    return found | {"weight_norm/all": np.sqrt(squares)}
 
 
 def _flat(layer, x, p, ctx):
