@@ -130,8 +130,9 @@ def test_as_good_knows_which_way_an_accuracy_a_loss_and_a_gap_are_better(metric,
 
 def run(status="FINISHED", epoch_steps=5, **final):
     curve = Curve((0, 5, 10), array("d", (8.0, 4.0, 3.0)))
-    known = {"a": 2.0, "d/x/a1": 100.0, "d/x/a5": 1.0, "test/loss": 0.5} | final
-    return Run("s", "k", "r", status, 0, curves={"train/loss": curve}, final=known, epoch_steps=epoch_steps)
+    way = Curve((0, 1, 2, 3, 4, 5), array("d", (0.0, 1.0, -1.0, -1.0, -2.0, 3.0)))
+    known = {"d/y": 3.0, "a": 2.0, "d/x/a1": 100.0, "d/x/a5": 1.0, "test/loss": 0.5} | final
+    return Run("s", "k", "r", status, 0, curves={"train/loss": curve, "d/y": way}, final=known, epoch_steps=epoch_steps)
 
 
 @pytest.mark.parametrize(("text", "value"), [
@@ -157,6 +158,13 @@ def run(status="FINISHED", epoch_steps=5, **final):
     ("train/loss @ epoch 1", 4.0),
     ("train/loss @ epoch 0 - train/loss @ epoch 2", 5.0),
     ("a @ end", 2.0),
+    ("train/loss @ travel", 5.0),
+    ("train/loss @ turns", 0),
+    ("d/y @ travel", 9.0),
+    ("d/y @ turns", 2),
+    ("d/x/*5", 1.0),
+    ("d/x/*1 / d/x/*5", 100.0),
+    ("d/y @ step 1 * d/y* @ turns", 2),
 ])  # fmt: skip
 def test_an_expression_is_what_it_says(text, value):
     assert expression.parse(text).of(run()) == pytest.approx(value)

@@ -2,94 +2,32 @@
 
     train/accuracy
     train/accuracy @ mean
-    abs(log10(diagnostics/activation_std/activation5 / diagnostics/activation_std/activation1))
+    abs(log10(diagnostics/activation_std/*5 / diagnostics/activation_std/*1))
 
-Names contain slashes, so a division has spaces around it. After `@` stands the moment of a value: `end` (the default:
-the run's final value, of the weights that were kept), `start`, `mean` (of all records: the area under the curve per
-record), `step N` or `epoch N` (the last record at or before it).
+Names contain slashes, so a division has spaces around it. A `*` in a name stands for any letters, where the layers of
+one run are called otherwise than another's: `activation_std/*5` is `…/relu5` or `…/tanh5`. After `@` stands the moment
+of a value: `end` (the default: the run's final value, of the weights that were kept), `start`, `mean` (of all records:
+the area under the curve per record), `step N` or `epoch N` (the last record at or before it); or what becomes of it on
+the way: `travel` (Σ|Δ| from record to record) and `turns` (how often Δ changes its sign).
 """
 
 from __future__ import annotations
 
 import math
 import re
-from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from dlexp.errors import UserError, nearest
 from dlexp.figures import HUGE
+from dlexp.report.claims.terms import FUNCTIONS, MOMENTS, Call, Name, Node, Number
 from dlexp.report.runs import Run
 
-MOMENTS = ("end", "mean", "start", "step", "epoch")
 LONGEST, DEEPEST = 500, 40  # letters, and parentheses in parentheses
 _TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))|(?P<name>[A-Za-z_][\w.]*(?:/[\w.]+)*)"
+    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))|(?P<name>[A-Za-z_][\w.]*(?:/[\w.*]+)*)"
     r"|(?P<sign>[-+*/(),@]))"
 )
-
-
-@dataclass(frozen=True)
-class Name:
-    """A measured value at a moment."""
-
-    name: str
-    moment: str = "end"
-    at: int = 0
-
-    def of(self, run: Run) -> float | None:
-        if self.moment == "end":
-            return run.final.get(self.name)
-        curve = run.curves.get(self.name)
-        if curve is None or not curve.steps:
-            return None
-        if self.moment == "mean":
-            return math.fsum(curve.values) / len(curve.values)
-        if self.moment == "start":
-            return curve.values[0]
-        if self.moment == "epoch" and self.at and run.epoch_steps is None:
-            return None
-        last = self.at * (run.epoch_steps or 0) if self.moment == "epoch" else self.at
-        here = bisect_right(curve.steps, last)
-        return curve.values[here - 1] if here else None
-
-
-@dataclass(frozen=True)
-class Number:
-    """A number."""
-
-    value: float
-
-    def of(self, run: Run) -> float | None:
-        return self.value
-
-
-@dataclass(frozen=True)
-class Call:
-    """An operation or a function of other nodes."""
-
-    function: str
-    arguments: tuple[Node, ...]
-
-    def of(self, run: Run) -> float | None:
-        found = [argument.of(run) for argument in self.arguments]
-        values = [value for value in found if value is not None]
-        if len(values) < len(found):
-            return None
-        if not all(map(math.isfinite, values)):
-            return math.nan
-        try:
-            return float(_DO[self.function](*values))
-        except (ZeroDivisionError, ValueError, OverflowError):  # no number, as log10(0) is none
-            return math.nan
-
-
-Node = Name | Number | Call
-_DO: dict[str, Callable[..., float]] = {
-    "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "/": lambda a, b: a / b,
-    "abs": abs, "log10": math.log10, "min": min, "max": max,
-}  # fmt: skip
-FUNCTIONS = {"abs": (1, 1), "log10": (1, 1), "max": (2, 99), "min": (2, 99)}  # how many arguments each takes
 
 
 @dataclass(frozen=True)
@@ -112,7 +50,9 @@ class Expression:
     @property
     def accuracy(self) -> bool:
         """Whether it is an accuracy: 0 is the worst there is, and more is better."""
-        split, _, what = (self.single or "").rpartition("/")
+        if not isinstance(self.root, Name) or self.root.moment in ("travel", "turns"):
+            return False
+        split, _, what = self.root.name.rpartition("/")
         return what == "accuracy" and split != "gap"
 
     def of(self, run: Run) -> float | None:
@@ -233,7 +173,7 @@ class _Parser:
         _, moment = self.tokens.pop()
         if moment not in MOMENTS:
             raise self.wrong(
-                f"there is no moment {moment!r}", allowed="end, mean, start, step N, epoch N",
+                f"there is no moment {moment!r}", allowed="end, mean, start, step N, epoch N, travel, turns",
                 hint=nearest(moment, MOMENTS),
             )  # fmt: skip
         if name.startswith("gap/") and moment != "end":

@@ -1,0 +1,87 @@
+"""What a claim's expression is made of: metrics at a moment, numbers, operations; each has a value for a run."""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from dlexp.report.runs import Run
+
+MOMENTS = ("end", "mean", "start", "step", "epoch", "travel", "turns")
+
+
+@dataclass(frozen=True)
+class Name:
+    """A measured value at a moment."""
+
+    name: str
+    moment: str = "end"
+    at: int = 0
+
+    def of(self, run: Run) -> float | None:
+        name = self.found(run)
+        if self.moment == "end":
+            return run.final.get(name)
+        curve = run.curves.get(name)
+        if curve is None or not curve.steps:
+            return None
+        if self.moment in ("travel", "turns"):
+            ways = [b - a for a, b in pairwise(curve.values)]
+            moves = [way for way in ways if way != 0]
+            return math.fsum(map(abs, ways)) if self.moment == "travel" else sum(a * b < 0 for a, b in pairwise(moves))
+        if self.moment == "mean":
+            return math.fsum(curve.values) / len(curve.values)
+        if self.moment == "start":
+            return curve.values[0]
+        if self.moment == "epoch" and self.at and run.epoch_steps is None:
+            return None
+        last = self.at * (run.epoch_steps or 0) if self.moment == "epoch" else self.at
+        here = bisect_right(curve.steps, last)
+        return curve.values[here - 1] if here else None
+
+    def found(self, run: Run) -> str:
+        """The name in a run: where it has a `*`, the one that fits, if there is exactly one."""
+        fits = fnmatch.filter(run.final, self.name) if "*" in self.name else []
+        return fits[0] if len(fits) == 1 else self.name
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number."""
+
+    value: float
+
+    def of(self, run: Run) -> float | None:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Call:
+    """An operation or a function of other nodes."""
+
+    function: str
+    arguments: tuple[Node, ...]
+
+    def of(self, run: Run) -> float | None:
+        found = [argument.of(run) for argument in self.arguments]
+        values = [value for value in found if value is not None]
+        if len(values) < len(found):
+            return None
+        if not all(map(math.isfinite, values)):
+            return math.nan
+        try:
+            return float(_DO[self.function](*values))
+        except (ZeroDivisionError, ValueError, OverflowError):  # no number, as log10(0) is none
+            return math.nan
+
+
+Node = Name | Number | Call
+_DO: dict[str, Callable[..., float]] = {
+    "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "/": lambda a, b: a / b,
+    "abs": abs, "log10": math.log10, "min": min, "max": max,
+}  # fmt: skip
+FUNCTIONS = {"abs": (1, 1), "log10": (1, 1), "max": (2, 99), "min": (2, 99)}  # how many arguments each takes
