@@ -52,15 +52,15 @@ def typed(value):
 
 def sweep(
     folder, axes, *, score=skill, fate=None, name=None, fixed=(), lines=None, tags=TAGS, implied=None, dataset=True,
-    command=None, parts=None, **told,
+    command=None, belongs=None, **told,
 ):  # fmt: skip
     """Write a sweep over the product of `axes` (key → values).
 
     `score(params, seed)` is a run's accuracy, `fate(params, seed)` its status, `implied(params)` what else follows,
-    `lines(params, seed)` a whole journal, `parts` (part → condition on params) which runs belong to which part.
+    `lines(params, seed)` a whole journal, `belongs` (part → condition on params) which runs belong to which part.
     """
     (folder / "runs").mkdir(parents=True)
-    ledger, members = [], {part: [] for part in parts or ()}
+    ledger, members = [], {part: [] for part in belongs or ()}
     for i, values in enumerate(product(*axes.values())):
         params = DEFAULTS | dict(zip(axes, values, strict=True))
         params |= implied(params) if implied else {}
@@ -69,8 +69,8 @@ def sweep(
         overrides = [f"{k}={typed(v)}" for k, v in zip(axes, values, strict=True)]
         key = hashlib.sha256(" ".join([*fixed, *overrides]).encode("utf-8", "surrogatepass")).hexdigest()[:16]
         place = folder / "runs" / f"r{i:04d}"
-        for part, belongs in (parts or {}).items():
-            members[part] += [key] if belongs(params) else []
+        for part, condition in (belongs or {}).items():
+            members[part] += [key] if condition(params) else []
         told_error = {"DIVERGED": "diverged at step 7: output of dense3 is not finite"}.get(status)
         if status != "NEVER":
             place.mkdir()
@@ -92,7 +92,7 @@ def sweep(
         "id": folder.name, "name": name, "created_ms": BEGAN, "fixed": list(fixed),
         "axes": {k: [typed(v) for v in values] for k, values in axes.items()},
         "command": command or " ".join(["python -m dlexp -m", *fixed, *words]),
-    } | ({"parts": members} if parts else {}) | told  # fmt: skip
+    } | ({"parts": members} if belongs else {}) | told  # fmt: skip
     (folder / "sweep.json").write_text(json.dumps(description), encoding="utf-8")
     (folder / "ledger.jsonl").write_text("".join(json.dumps(x) + "\n" for x in ledger), encoding="utf-8")
     return folder

@@ -202,7 +202,7 @@ def _judged(v: Verdict, p: float, family: int) -> Verdict:
     if v.because:  # the guard
         return v
     status, code = _status(v, p)
-    effect, margin = (words.number(x, v.claim.metric.text) for x in (v.effect, v.claim.margin))
+    effect, margin = words.number(v.effect, v.claim.metric.text), f"{v.claim.margin:g}"
     interval = words.span(v.interval, v.claim.metric.text)
     because = say(code, effect=effect, margin=margin, interval=interval, p=words.probability(p))
     return replace(v, status=status, because=because)
