@@ -47,5 +47,5 @@ def animate(
     first, *rest = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in seen]
     times = [*[round(1000 * seconds)] * (len(seen) - 1), round(1000 * hold)]
     buffer = io.BytesIO()
-    first.save(buffer, "GIF", save_all=True, append_images=rest, duration=times, loop=0, optimize=False)
+    first.save(buffer, "GIF", save_all=True, append_images=rest, duration=times, loop=0, optimize=True)
     replace(path, buffer.getvalue())

@@ -119,11 +119,15 @@ def _range(trace, x, params, ctx):
 
 
 def _numbers(look):
-    """Counts and facts of every layer shown; shares are of all values, spreads nan where a value is not finite."""
+    """Counts and facts of every layer shown; shares are of all values, spreads nan where a value is not finite.
+
+    Zeros are left out of the counts of an activation without bounds, which for ReLU would hide all others.
+    """
     outputs = [trace.output.astype(np.float64) for trace in look.traces]
     gradients = [np.abs(trace.gradient.astype(np.float64)) for trace in look.traces]
     low, high = _ends([_Panel.of_activations(trace) for trace in look.traces])
-    if np.isfinite(look.bounds).all():
+    bounded = np.isfinite(look.bounds).all()
+    if bounded:
         low, high = np.min(look.bounds), np.max(look.bounds)
     edges = np.linspace(low, high, KEPT + 1)
     decades = np.linspace(*DECADES, 10 * (DECADES[1] - DECADES[0]) + 1)
@@ -132,7 +136,7 @@ def _numbers(look):
         return {
             "samples": np.array(len(outputs[0])),
             "edges": edges,
-            "counts": np.array([np.histogram(y[np.isfinite(y) & (y != 0)], edges)[0] for y in outputs]),
+            "counts": np.array([np.histogram(y[np.isfinite(y) & (bounded | (y != 0))], edges)[0] for y in outputs]),
             "std": np.array([y.std() for y in outputs]),
             "std_across_samples": np.array([y.std(axis=0).mean() for y in outputs]),
             "zero": np.array([np.mean(y == 0) for y in outputs]),

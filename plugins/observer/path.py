@@ -6,7 +6,7 @@ from dlexp import Observer, Surface, figures, plugin
 
 REACH = 3.0  # how many times as wide as the surface's window the picture may become
 GRID = 241  # heights computed each way for the contour lines
-CELLS = 80  # of the grid that is kept, along each side of the surface's window
+CELLS = 160  # of the grid that is kept, along each side of the surface's window; a quarter for gradients
 ARROWS = 21  # of the gradient field, along the longer side
 
 
@@ -49,19 +49,24 @@ class Path(Observer):
 
 
 def _terrain(surface):
-    """f on a grid as wide as any picture may become, its gradient at every second point of it, and what marks it."""
+    """f and its gradient on grids as wide as any picture may become, f finer in the window, and what marks it."""
     window = np.array(surface.window, float)
     extra = (REACH - 1) / 2 * np.ptp(window, axis=1)
-    x, y = (np.linspace(a - e, b + e, round(CELLS * REACH) + 1) for (a, b), e in zip(window, extra, strict=True))
+    ends = [(low - more, low, high, high + more) for (low, high), more in zip(window, extra, strict=True)]
+    x, y = (np.concatenate([np.linspace(a, b, CELLS // 4 + 1)[:-1], np.linspace(b, c, CELLS + 1),
+                            np.linspace(c, d, CELLS // 4 + 1)[1:]]) for a, b, c, d in ends)  # fmt: skip
+    at = [np.linspace(a, d, round(REACH * CELLS / 4) + 1) for a, _, _, d in ends]
     with np.errstate(all="ignore"):  # far out, f may overflow
-        u, v = surface.gradient(*np.meshgrid(x[::2], y[::2]))
+        u, v = surface.gradient(*np.meshgrid(*at))
         return {
             "window": window,
             "minimum": np.array([*surface.minimum, surface.f(*surface.minimum)], float),
             "x": x,
             "y": y,
             "f": np.asarray(surface.f(*np.meshgrid(x, y)), np.float32),
-            "gradient": np.array([u, v], np.float32),
+            "gradient_x": at[0],
+            "gradient_y": at[1],
+            "gradient": np.array(np.broadcast_arrays(u, v, np.empty((len(at[1]), len(at[0]))))[:2], np.float32),
         }
 
 

@@ -75,8 +75,8 @@ def distributions(scene: Scene, *, of: str = "activations", moment: str = "untra
     scale = (
         "Sizes on a logarithmic axis that all panels share; exact zeros are counted, not drawn. "
         if of == "gradients"
-        else "Exact zeros are counted, not drawn. Across samples: the standard deviation of a unit over the samples, "
-        "averaged over the units; near 0 the layer says the same whatever the input. "
+        else "Exact zeros of an unbounded activation are counted, not drawn. Across samples: the standard deviation of a "
+        "unit over the samples, averaged over the units; near 0 the layer says the same whatever the input. "
         "Saturated: the slope is below 1 % of its largest. "
     )
     caption = " ".join([
@@ -156,10 +156,11 @@ def _text(row: _Row, i: int) -> str:
     lines.append(f"std {_short(facts['std'])}")
     if "std_across_samples" in facts:
         lines.append(f"across samples {_short(facts['std_across_samples'])}")
-    if facts["zero"] >= NOTED:
+    flat = facts.get("saturated", 0.0)
+    if flat >= NOTED and abs(flat - facts["zero"]) > NOTED:  # ReLU is saturated where it is zero
+        lines.append(f"{flat:.0%} saturated")
+    elif facts["zero"] >= NOTED:
         lines.append(f"{facts['zero']:.0%} zero")
-    elif facts.get("saturated", 0) >= NOTED:
-        lines.append(f"{facts['saturated']:.0%} saturated")
     return "\n".join(lines)
 
 

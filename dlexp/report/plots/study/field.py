@@ -36,11 +36,11 @@ def gradient_field(scene: Scene) -> Picture:
         "arrows: −∇f; blue: −∇f at a few points; dashed: the way to the minimum",
         f"angle between the two: {facts}",
     ]
-    with figures.drawing(scene.path, title, notes, size=size, right=0.95, pad=0.26) as axes:
+    with figures.drawing(scene.path, title, notes, size=size, right=0.95, pad=0.14) as axes:
         ax = axes[0, 0]
         in_window(ax, window, aspect)
         levels = bands(ax, terrain, window)
-        arrows(ax, terrain, window, aspect)
+        arrows(ax, terrain, window)
         if levels:
             scale(ax, terrain, levels)
         for point in SHOWN:

@@ -17,6 +17,7 @@ from dlexp.report.plots.study.scene import CannotDraw, Scene
 from dlexp.report.plots.study.terrain import Terrain, arrows, bands, read, scale
 
 PANELS, FRAMES, DOTS = 9, 120, 200  # at most: of a figure, of an animation, of a path
+LENGTH = 12.0  # seconds of an animation at most, where nobody says how long a frame is
 ASIDE, BELOW = 0.3, 0.36  # inches between panels
 NO_TEST = "No test: a path on a surface is no matter of chance."
 
@@ -32,20 +33,20 @@ class Walk:
 
 def paths(scene: Scene) -> Picture:
     """A panel per group: contours, gradients, and the path of its first seed, all in one window."""
-    walks, terrain = read_walks(scene)
+    walks, terrain = _few(scene)
     title = scene.title or f"Paths on {scene.surface}"
     window = terrain.around([walk.at for walk in walks])
     with figures.drawing(scene.path, title, _notes(walks), **_page(window, len(walks))) as axes:
         _panels(axes, walks, terrain, window)
         for ax, walk in zip(axes.flat, walks, strict=False):
             _path(ax, walk.at)
-            ax.set_title(_said(walk), loc="left", size=figures.SMALL, pad=3)
+            ax.set_title(_said(walk, walks), loc="left", size=figures.SMALL, pad=3)
     return Picture(scene.name, scene.path, title, f"{title}. {_caption(terrain)}")
 
 
-def paths_animation(scene: Scene, *, seconds: float = 0.25, hold: float = 3.0) -> Picture:
-    """The same as a GIF, `seconds` per step (of long paths a frame for some steps), the end held for `hold`."""
-    walks, terrain = read_walks(scene)
+def paths_animation(scene: Scene, *, seconds: float | None = None, hold: float = 3.0) -> Picture:
+    """The same as a GIF, a frame per step (of long paths for some steps) of `seconds`, the end held for `hold`."""
+    walks, terrain = _few(scene)
     title = scene.title or f"Paths on {scene.surface}"
     window = terrain.around([walk.at for walk in walks])
     last = max(len(walk.at) for walk in walks) - 1
@@ -55,7 +56,7 @@ def paths_animation(scene: Scene, *, seconds: float = 0.25, hold: float = 3.0) -
         _panels(axes, walks, terrain, window)
         moving = []
         for ax, walk in zip(axes.flat, walks, strict=False):
-            ax.set_title(words.cut(walk.label, 36), loc="left", size=figures.SMALL, pad=3)
+            ax.set_title(words.cut(walk.label, 80 // shape(len(walks))[1]), loc="left", size=figures.SMALL, pad=3)
             moving.append((walk, _path(ax, walk.at), _counter(ax)))
 
         def frames() -> Iterator[int]:
@@ -69,15 +70,22 @@ def paths_animation(scene: Scene, *, seconds: float = 0.25, hold: float = 3.0) -
                 yield step
 
         artists = [artist for _, lines, said in moving for artist in (*lines, said)]
-        figures.animate(axes[0, 0].figure, scene.path, artists, frames(), seconds, hold)
+        figures.animate(
+            axes[0, 0].figure, scene.path, artists, frames(), seconds or min(0.25, LENGTH / len(steps)), hold
+        )
     pace = f"One frame {'per step' if every == 1 else f'for {every} steps'}, the last one held. "
     return Picture(scene.name, scene.path, title, f"{title}. {pace}{_caption(terrain)}")
 
 
+def _few(scene: Scene) -> tuple[list[Walk], Terrain]:
+    """The same, of no more groups than a page holds."""
+    if (n := len(scene.table.groups)) > PANELS:
+        raise CannotDraw(f"{n} groups, more than the {PANELS} that a page holds; choose by `where`")
+    return read_walks(scene)
+
+
 def read_walks(scene: Scene) -> tuple[list[Walk], Terrain]:
     """The path of each group's first seed that has one, and the surface. Raises `CannotDraw`."""
-    if len(scene.table.groups) > PANELS:
-        raise CannotDraw(f"{len(scene.table.groups)} groups, more than the {PANELS} that a page holds")
     walks, found, why = [], None, []
     for group, runs in scene.table.groups.items():
         for _, run in sorted(runs.items()):
@@ -132,7 +140,7 @@ def _panels(axes: Any, walks: Sequence[Walk], terrain: Terrain, window: Array) -
             continue
         in_window(ax, window, "equal" if equal(window) else "auto")
         levels = bands(ax, terrain, window)
-        arrows(ax, terrain, window, "equal" if equal(window) else "auto", 15)
+        arrows(ax, terrain, window, 15)
         ax.locator_params(nbins=5)
         mark(ax, terrain.minimum[:2], "minimum")
         if i % columns == 0:
@@ -183,11 +191,11 @@ def _legend(ax: Any) -> None:
     )  # fmt: skip
 
 
-def _said(walk: Walk) -> str:
-    """The name of a path, its number of steps, and how it ended."""
-    return f"{words.cut(walk.label, 30)}: {words.many(len(walk.at) - 1, 'step')}" + (
-        f", {walk.ended}" if walk.ended else ""
-    )
+def _said(walk: Walk, walks: Sequence[Walk]) -> str:
+    """The name of a path, and how it ended; its number of steps where others have another."""
+    alike = len({len(w.at) for w in walks}) == 1
+    rest = ("" if alike else f": {words.many(len(walk.at) - 1, 'step')}") + (f", {walk.ended}" if walk.ended else "")
+    return words.cut(walk.label, 80 // shape(len(walks))[1] - len(rest)) + rest
 
 
 def _notes(walks: Sequence[Walk]) -> list[str]:

@@ -12,18 +12,29 @@ from dlexp import figures
 from dlexp.arrays import Array
 
 ARROWS = 21  # along the longer side
-SHAPES = {"window": (2, 2), "minimum": (3,), "x": (None,), "y": (None,), "f": (None, None), "gradient": (2, None, None)}
+SHAPES = {
+    "window": (2, 2),
+    "minimum": (3,),
+    "x": (None,),
+    "y": (None,),
+    "f": (None, None),
+    "gradient_x": (None,),
+    "gradient_y": (None,),
+    "gradient": (2, None, None),
+}
 
 
 @dataclass(frozen=True)
 class Terrain:
-    """`window` ((x₀, x₁), (y₀, y₁)), `minimum` (x, y, f), heights f (len(y), len(x)); gradient at every other."""
+    """`window` ((x₀, x₁), (y₀, y₁)), `minimum` (x, y, f), heights f (len(y), len(x)); gradients likewise."""
 
     window: Array
     minimum: Array
     x: Array
     y: Array
     f: Array
+    gradient_x: Array
+    gradient_y: Array
     gradient: Array
 
     def around(self, paths: Sequence[Array]) -> Array:
@@ -38,7 +49,7 @@ class Terrain:
 
     def field(self, window: Array, every: int = 1) -> tuple[Array, Array, Array, Array]:
         """Points x, y in a window and the gradient (u, v) there, each (rows, columns)."""
-        x, y = self.x[::2], self.y[::2]
+        x, y = self.gradient_x, self.gradient_y
         columns, rows = (np.flatnonzero((c > low) & (c < high)) for c, (low, high) in zip((x, y), window, strict=True))
         columns, rows = (i[(len(i) - 1) % every // 2 :: every] for i in (columns, rows))
         u, v = self.gradient[:, rows[:, None], columns].astype(float)
@@ -47,9 +58,9 @@ class Terrain:
     def nearest(self, place: tuple[float, float]) -> tuple[float, float, float, float]:
         """The point of the gradient's grid nearest to a place, in shares of the window's sides: x, y, u, v."""
         at = [low + share * (high - low) for share, (low, high) in zip(place, self.window, strict=True)]
-        j, i = (int(np.abs(c[::2] - want).argmin()) for c, want in zip((self.x, self.y), at, strict=True))
+        j, i = (int(np.abs(c - want).argmin()) for c, want in zip((self.gradient_x, self.gradient_y), at, strict=True))
         u, v = (float(c) for c in self.gradient[:, i, j])
-        return float(self.x[2 * j]), float(self.y[2 * i]), u, v
+        return float(self.gradient_x[j]), float(self.gradient_y[i]), u, v
 
 
 def read(arrays: dict[str, Array] | str) -> Terrain | str:
@@ -61,8 +72,8 @@ def read(arrays: dict[str, Array] | str) -> Terrain | str:
         if array is None or array.dtype.kind != "f" or array.ndim != len(shape):
             return f"its arrays/surface.npz has no {name} of {len(shape)} dimensions"
     found = Terrain(**{name: arrays[name] for name in SHAPES})
-    sizes = (len(found.y), len(found.x))
-    if found.f.shape != sizes or found.gradient.shape != (2, *(-(-n // 2) for n in sizes)):
+    finely, coarsely = (len(found.y), len(found.x)), (2, len(found.gradient_y), len(found.gradient_x))
+    if found.f.shape != finely or found.gradient.shape != coarsely or min(*finely, *coarsely) < 2:
         return "its arrays/surface.npz has arrays that do not fit each other"
     return found
 
@@ -95,12 +106,12 @@ def scale(ax: Any, terrain: Terrain, drawn: tuple[Any, Sequence[float]], rows: i
     bar.set_label("f(x, y)")
 
 
-def arrows(ax: Any, terrain: Terrain, window: Array, aspect: str, most: int = ARROWS) -> None:
+def arrows(ax: Any, terrain: Terrain, window: Array, most: int = ARROWS) -> None:
     """The field of negative gradients, about `most` arrows along the longer side."""
-    wide, high = np.ptp(window, axis=1)
-    longest = max(wide, high) if aspect == "equal" else wide
-    step = 2 * float(terrain.x[1] - terrain.x[0])
-    every = max(1, round(float(longest if longest == wide else wide) / step / most))
+    steps = [
+        np.ptp(side) / (c[1] - c[0]) for side, c in zip(window, (terrain.gradient_x, terrain.gradient_y), strict=True)
+    ]
+    every = max(1, round(float(max(steps)) / most))
     x, y, u, v = terrain.field(window, every)
     if x.size and np.isfinite(np.hypot(u, v)).any():
         with np.errstate(all="ignore"):
