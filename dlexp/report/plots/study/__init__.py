@@ -157,7 +157,7 @@ def _drawn(
             kept = tuple(run for _, _, run in table.runs() if _fits(run.params, where))
             if not kept:
                 asked = ", ".join(f"{k}={words.value(words.token(v))}" for k, v in where.items())
-                raise CannotDraw(f"no run of {part} has {asked}")
+                raise CannotDraw(f"no run {f'of the part {part} ' if len(tables) > 1 else ''}has {asked}")
             table = arrange([replace(sweep, runs=kept)])
         scene = Scene(sweep.folder, table, folder / f"{name}{kind.suffix}", name, words.plain(spec.get("title") or ""))
         return kind.draw(scene, **options)

@@ -75,8 +75,8 @@ def distributions(scene: Scene, *, of: str = "activations", moment: str = "untra
     scale = (
         "Sizes on a logarithmic axis that all panels share; exact zeros are counted, not drawn. "
         if of == "gradients"
-        else "Exact zeros of an unbounded activation are counted, not drawn. Across samples: the standard deviation of a "
-        "unit over the samples, averaged over the units; near 0 the layer says the same whatever the input. "
+        else "Exact zeros of an unbounded activation are counted, not drawn. Across samples: the standard deviation of "
+        "a unit over the samples, averaged over the units; near 0 the layer says the same whatever the input. "
         "Saturated: the slope is below 1 % of its largest. "
     )
     caption = " ".join([

@@ -40,7 +40,9 @@ def paths(scene: Scene) -> Picture:
         _panels(axes, walks, terrain, window)
         for ax, walk in zip(axes.flat, walks, strict=False):
             _path(ax, walk.at)
-            ax.set_title(_said(walk, walks), loc="left", size=figures.SMALL, pad=3)
+            ax.set_title(_name(walk, walks), loc="left", size=figures.SMALL, pad=3)
+            said = "" if len({len(w.at) for w in walks}) == 1 else words.many(len(walk.at) - 1, "step")
+            _corner(ax, ", ".join(filter(None, [said, walk.ended])))
     return Picture(scene.name, scene.path, title, f"{title}. {_caption(terrain)}")
 
 
@@ -56,8 +58,8 @@ def paths_animation(scene: Scene, *, seconds: float | None = None, hold: float =
         _panels(axes, walks, terrain, window)
         moving = []
         for ax, walk in zip(axes.flat, walks, strict=False):
-            ax.set_title(words.cut(walk.label, 80 // shape(len(walks))[1]), loc="left", size=figures.SMALL, pad=3)
-            moving.append((walk, _path(ax, walk.at), _counter(ax)))
+            ax.set_title(_name(walk, walks), loc="left", size=figures.SMALL, pad=3)
+            moving.append((walk, _path(ax, walk.at), _corner(ax, "step 0")))
 
         def frames() -> Iterator[int]:
             for step in steps:
@@ -175,8 +177,9 @@ def _path(ax: Any, at: Array) -> tuple[Any, Any, Any]:
     return line, mark(ax, seen[-1] if len(seen) else at[-1], "end"), mark(ax, at[0], "start")
 
 
-def _counter(ax: Any) -> Any:
-    return ax.text(0.98, 0.03, "step 0", transform=ax.transAxes, ha="right", size=figures.SMALL, zorder=6,
+def _corner(ax: Any, text: str) -> Any:
+    """A few words in a panel."""
+    return ax.text(0.98, 0.03, text, transform=ax.transAxes, ha="right", size=figures.SMALL, zorder=6,
                    bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1})  # fmt: skip
 
 
@@ -191,11 +194,9 @@ def _legend(ax: Any) -> None:
     )  # fmt: skip
 
 
-def _said(walk: Walk, walks: Sequence[Walk]) -> str:
-    """The name of a path, and how it ended; its number of steps where others have another."""
-    alike = len({len(w.at) for w in walks}) == 1
-    rest = ("" if alike else f": {words.many(len(walk.at) - 1, 'step')}") + (f", {walk.ended}" if walk.ended else "")
-    return words.cut(walk.label, 80 // shape(len(walks))[1] - len(rest)) + rest
+def _name(walk: Walk, walks: Sequence[Walk]) -> str:
+    """A path's name, as long as a panel is wide."""
+    return words.cut(walk.label, 80 // shape(len(walks))[1])
 
 
 def _notes(walks: Sequence[Walk]) -> list[str]:
