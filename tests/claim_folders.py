@@ -56,3 +56,12 @@ def verdicts(folder, claims, measure, **how):
 def shift(size, off=0.3, noisy=0.01, key="regularizer", of="weight_decay"):
     """A loss that is `size` less with weight decay."""
     return lambda params, seed: off - size * (params[key] == of) + noise(params, seed, noisy)
+
+
+def verdict(folder, measured, *, changes=None, **how):
+    (found,) = verdicts(folder, [claim(**(changes or {}))], measured, **how)
+    return found
+
+
+def notes(v):
+    return " | ".join(note["en"] for note in v.notes)

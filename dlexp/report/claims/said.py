@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from dlexp.report import words
+
 Said = dict[str, str]  # language → sentence
 
 
@@ -14,15 +18,40 @@ class Undecided(Exception):
 
 
 def say(code: str, **values: object) -> Said:
-    """A sentence in both languages. A value that is a `Said` is put in language by language.
+    """A sentence in both languages. A value that is a `Said` is put in language by language, a list as one.
 
     >>> say("one_level", over="initializer.std")["en"]
     'initializer.std has fewer than two values that both sides have'
     """
     return {
-        language: template.format(**{k: v[language] if isinstance(v, dict) else v for k, v in values.items()})
+        language: template.format(**{k: _in(language, v) for k, v in values.items()})
         for language, template in zip(("en", "zh"), TEMPLATES[code], strict=True)
     }
+
+
+def _in(language: str, value: object) -> object:
+    if isinstance(value, dict):
+        return value[language]
+    return listed([str(x) for x in value], language) if isinstance(value, (list, tuple)) else value
+
+
+def listed(names: Sequence[str], language: str) -> str:
+    """`a, b and c`, or `a、b、c`.
+
+    >>> listed(["a", "b", "c"], "zh")
+    'a、b、c'
+    """
+    return words.listed(names, 20) if language == "en" else "、".join(names)
+
+
+def ended(sentence: str, language: str) -> str:
+    """With a capital letter and its full stop.
+
+    >>> ended("did you mean 'x'?", "en"), ended("它成立", "zh")
+    ("Did you mean 'x'?", '它成立。')
+    """
+    stop = {"en": ".", "zh": "。"}[language]
+    return words.capital(sentence) + stop * (not sentence.endswith(("?", "？")))
 
 
 def hint(name: str) -> Said:

@@ -55,7 +55,7 @@ class Sides:
         shared = found[0] & found[1]
         if not shared:
             keys = [*self.keys.level, *self.keys.cell]
-            raise Undecided("no_common", keys=words.listed([str(key) for key in keys]))
+            raise Undecided("no_common", keys=keys)
         if self.keys.level:
             counts = [sum(cell == other for _, other in shared) for _, cell in shared]
             if min(counts) < 2:
@@ -113,8 +113,7 @@ def _matching(runs: Sequence[Run], conditions: Mapping[str, Any]) -> list[Run]:
         if not any(_equal(value, other) for other in have):
             shown = sorted({words.value(words.token(other)) for other in have})
             wanted = words.value(words.token(value))
-            known = words.listed(shown)
-            raise Undecided("no_value", key=key, value=wanted, known=known, hint=hint(nearest(wanted, shown)))
+            raise Undecided("no_value", key=key, value=wanted, known=shown, hint=hint(nearest(wanted, shown)))
     found = [r for r in runs if all(k in r.params and _equal(v, r.params[k]) for k, v in conditions.items())]
     if not found:
         raise Undecided("no_together", what=described(conditions))
@@ -193,5 +192,5 @@ def _averaged(of: Sequence[Run], against: Sequence[Run], claim: Claim, own: Toke
     for side, conditions in ((of, claim.of), (against, claim.against)):
         keys = [str(key) for key in own if len({token(run, str(key)) for run in side}) > 1]
         if keys:
-            found.append(say("own", side=described(conditions), keys=words.listed(keys)))
+            found.append(say("own", side=described(conditions), keys=keys))
     return found

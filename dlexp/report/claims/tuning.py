@@ -33,7 +33,7 @@ class Chosen:
 
 def tune(sides: Sides, claim: Claim) -> tuple[Sides, tuple[Chosen, ...]]:
     """Both sides at their chosen settings, without the tuning seeds. Raises `Undecided` where none can be chosen."""
-    keys = words.listed(claim.tuned)
+    keys = claim.tuned
     by = _watched(sides, claim)
     seeds = sides.seeds()[:TUNING]
     if len(sides.seeds()) <= TUNING:
@@ -65,7 +65,7 @@ def _watched(sides: Sides, claim: Claim) -> Measure:
     wanted = [*(f"val/{kind}" for kind in kinds if kind in ("accuracy", "loss")), "val/loss", "val/accuracy"]
     name = next((name for name in wanted if name in known), None)
     if name is None:
-        raise Undecided("no_validation", keys=words.listed(claim.tuned))
+        raise Undecided("no_validation", keys=claim.tuned)
     return Measure(name, high=name.endswith("accuracy"))
 
 

@@ -7,6 +7,7 @@ SUPPORTED needs the whole interval below the margin; everything else is INCONCLU
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -116,7 +117,7 @@ def _known(sweep: Sweep, sides: Sides, claim: Claim) -> None:
     runs = sides.runs()
     known = {name for run in sweep.runs for name in (*run.final, *run.curves)}
     for name in claim.metric.names:
-        if name not in known:
+        if name not in known and not fnmatch.filter(known, name):
             raise Undecided("unmeasured", name=name, hint=hint(nearest(name, sorted(known))))
     if runs and all(run.status == "DIVERGED" for run in runs):
         raise Undecided("all_diverged")

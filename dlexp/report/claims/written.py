@@ -11,14 +11,16 @@ from typing import Any
 from dlexp.report import paired, words
 from dlexp.report.blocks import Block, Grid, Words
 from dlexp.report.claims.guards import bounds
+from dlexp.report.claims.said import ended, listed
 from dlexp.report.claims.sides import described
 from dlexp.report.claims.spec import Claim
+from dlexp.report.claims.terms import Name
 from dlexp.report.claims.verdicts import NOT_SUPPORTED, SUPPORTED, Verdict
 
 DIGITS = 6  # significant ones: beyond them another BLAS adds in another order
 MARKS = {SUPPORTED: "✓ SUPPORTED", NOT_SUPPORTED: "✗ NOT SUPPORTED"}
 TONES = {SUPPORTED: "supported", NOT_SUPPORTED: "refuted"}
-WORDS = {
+WORDS: dict[str, dict[str, Any]] = {
     "en": {
         "header": ("claim", "verdict", "effect [95 % interval]", "n", "p Holm"),
         "caption": "Effect: mean over n seeds of the paired differences, positive in the direction of the claim; p by "
@@ -29,12 +31,18 @@ WORDS = {
         "more": "more of it is claimed", "less": "less of it is claimed",
         "as_good": "not worse by more than the margin is claimed",
         "sides": "{metric}: {of}{mean_of} against {against}{mean_against}; {direction}, margin {margin}.",
-        "mean": " (mean {mean})", "over": "Over {over} ({levels}): {reduce}.", "averaged": "Averaged over {keys}.",
+        "mean": " (mean {mean})", "over": "Over {over} ({levels}): {reduce}.",
+        "reduce": {
+            "mean": "the mean", "median": "the median", "min": "the smallest value", "max": "the largest value",
+            "range": "largest less smallest value", "std": "the standard deviation",
+            "worst": "the smallest gain of any",
+        },
+        "averaged": "Averaged over {keys}.",
         "tuned": "Tuned by {by} on seeds {seeds}: {settings}.",
         "test": "{kind} sign-flip test of {n} paired differences (seeds {seeds}): p = {p}, d_z = {d_z}, "
         "P(improvement) = {improvement}.",
         "two": "Two-sided", "one": "One-sided (against a loss of the margin)",
-        "guard": "Guard {metric} {bound}: {values}.", "side": "{side} {value}", "stop": ". ",
+        "guard": "Guard {metric} {bound}: {values}.", "side": "{side} {value}",
     },
     "zh": {
         "header": ("论断", "结论", "效应 [95 % 区间]", "n", "p（Holm）"),
@@ -44,12 +52,17 @@ WORDS = {
         "family": ("1 条论断", "{n} 条论断"),
         "more": "论断称其更大", "less": "论断称其更小", "as_good": "论断称其不比对方差超过界限",
         "sides": "{metric}：{of}{mean_of} 对 {against}{mean_against}；{direction}，界限 {margin}。",
-        "mean": "（均值 {mean}）", "over": "沿 {over}（{levels}）取 {reduce}。", "averaged": "对 {keys} 取平均。",
+        "mean": "（均值 {mean}）", "over": "沿 {over}（{levels}）取{reduce}。",
+        "reduce": {
+            "mean": "均值", "median": "中位数", "min": "最小值", "max": "最大值", "range": "最大值与最小值之差",
+            "std": "标准差", "worst": "各值上最小的增益",
+        },
+        "averaged": "对 {keys} 取平均。",
         "tuned": "按 {by} 在种子 {seeds} 上调参：{settings}。",
         "test": "对 {n} 个配对差（种子 {seeds}）作{kind}符号翻转检验：p = {p}，d_z = {d_z}，"
         "P(improvement) = {improvement}。",
         "two": "双侧", "one": "单侧（原假设：差出整个界限）",
-        "guard": "前提 {metric} {bound}：{values}。", "side": "{side} {value}", "stop": "。",
+        "guard": "前提 {metric} {bound}：{values}。", "side": "{side} {value}",
     },
 }  # fmt: skip
 
@@ -132,16 +145,17 @@ def effect(v: Verdict) -> str:
 
 def unit(claim: Claim) -> str:
     """The unit of a claim's metric, where it has one: accuracy, or nats for a loss."""
-    kind = (claim.metric.single or "").rpartition("/")[2]
+    root = claim.metric.root
+    kind = root.name.rpartition("/")[2] if isinstance(root, Name) and root.moment != "turns" else ""
     return {"accuracy": "accuracy", "loss": "nats"}.get(kind, "")
 
 
 def _paragraph(v: Verdict, lang: str) -> str:
     """The verdict and why, then how it was found."""
     space = " " if lang == "en" else ""
-    because = words.capital(v.because[lang]) + str(WORDS[lang]["stop"]).strip()
-    rest = [*_details(v, lang), *(f"{words.capital(note[lang])}{WORDS[lang]['stop']}".strip() for note in v.notes)]
-    return f"{mark(v.status)}. {space.join([because, *rest])}"
+    notes = [ended(note[lang], lang) for note in v.notes]
+    told = space.join([ended(v.because[lang], lang), *_details(v, lang), *notes])
+    return f"{v.claim.says[lang]} {mark(v.status)}. {told}"
 
 
 def _details(v: Verdict, lang: str) -> Iterator[str]:
@@ -156,10 +170,10 @@ def _details(v: Verdict, lang: str) -> Iterator[str]:
         against=described(c.against), direction=say(c.direction), margin=f"{c.margin:g}",
     )  # fmt: skip
     if c.over and v.levels:
-        yield say("over", over=c.over, levels=words.listed(v.levels, 20), reduce=c.reduce)
+        yield say("over", over=c.over, levels=listed(v.levels, lang), reduce=WORDS[lang]["reduce"][c.reduce])
     if v.averaged:
         shown = [f"{key} ({', '.join(levels)})" for key, levels in v.averaged.items()]
-        yield say("averaged", keys=words.listed(shown))
+        yield say("averaged", keys=listed(shown, lang))
     if v.chosen:
         settings = [
             f"{described(getattr(c, x.side))} {', '.join(f'{k}={value}' for k, value in x.setting.items())}"
