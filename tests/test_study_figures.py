@@ -2,6 +2,7 @@
 
 import io
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -101,9 +102,6 @@ def said(figure):
     return " ".join([*(t.get_text() for t in figure.texts), *axes])
 
 
-# every kind
-
-
 def test_every_kind_is_tried_here():
     assert set(SPECS) == set(KINDS)
 
@@ -187,9 +185,6 @@ def test_damaged_arrays_give_a_reason(kind, content, tmp_path, left):
     assert "arrays/" in found.reason
 
 
-# each kind
-
-
 def test_the_gradient_of_the_valley_stands_at_an_angle_to_the_way_down(tmp_path, left, seen):
     found = one(folder(tmp_path / "s", left), tmp_path, "gradient_field")
     x, y = np.meshgrid(*(np.linspace(a, b, 41)[1:-1] for a, b in ((-10, 10), (-5, 5))))
@@ -238,6 +233,19 @@ def test_the_animation_has_a_frame_per_step_holds_the_last_and_is_small(tmp_path
         assert image.info["loop"] == 0
     assert times == [100] * 12 + [2000]
     assert found.path.stat().st_size < 1_500_000
+
+
+def test_the_animations_marks_walk_along_the_path(tmp_path, left, monkeypatch):
+    place, ends = folder(tmp_path / "s", left, optimizers=("sgd",), rates=(0.1,), seeds=1), []
+
+    def animate(figure, path, moving, frames, seconds, hold):
+        line, end = moving[:2]
+        ends.extend((len(line.get_xdata()), *end.get_xydata()[-1]) for _ in frames)
+
+    monkeypatch.setattr(sys.modules["dlexp.figures"], "animate", animate)
+    one(place, tmp_path, "paths_animation")
+    points = [e["metrics"] for e in walked({"optimizer.lr": 0.1}, 0)]
+    assert ends == [(i, m["path/x"], m["path/y"]) for i, m in enumerate(points, start=1)]
 
 
 def test_distributions_say_the_mean_of_the_seeds_and_draw_the_first(tmp_path, left, seen):
@@ -344,9 +352,6 @@ def test_a_figure_that_makes_no_sense_is_refused_before_anything_is_trained(aske
     assert wrong in str(refused.value)
 
 
-# arrays
-
-
 def test_arrays_come_back_as_they_were_and_the_same_arrays_give_the_same_bytes(tmp_path):
     arrays = {"a": np.arange(6.0).reshape(2, 3), "b": np.array(["x", "层"]), "c": np.array(1)}
     for name in "pq":
@@ -354,6 +359,8 @@ def test_arrays_come_back_as_they_were_and_the_same_arrays_give_the_same_bytes(t
     back = read_arrays(tmp_path / "p.npz")
     assert all(np.array_equal(back[k], v) for k, v in arrays.items())
     assert (tmp_path / "p.npz").read_bytes() == (tmp_path / "q.npz").read_bytes()
+    with zipfile.ZipFile(tmp_path / "p.npz") as archive:
+        assert {entry.date_time[0] for entry in archive.infolist()} == {1980}  # not the time of day
     assert len(list(tmp_path.iterdir())) == 2
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -29,9 +30,14 @@ def plans_of(config: DictConfig) -> dict[str, Plan]:
     made = {}
     for name, own in (sweeper.get("parts") or {ALL: {}}).items():
         params = {**(sweeper.get("params") or {}), **own}
-        said = [*(f"{key}={value}" for key, value in params.items()), *typed]
+        said = [*(f"{key}={_typed(value)}" for key, value in params.items()), *typed]
         made[name] = Plan.of(OverridesParser.create().parse_overrides(said), by)
     return made
+
+
+def _typed(value: Any) -> str:
+    """A value of a file as it would be typed: text may hold a sweep, all else is written as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def plan_of(config: DictConfig) -> Plan:
@@ -41,21 +47,28 @@ def plan_of(config: DictConfig) -> Plan:
 
 def grid(config: DictConfig) -> dict[str, Jobs]:
     """Every combination, part by part. Raises `UserError` above `max_jobs`, before one of them is made."""
-    pairs = pairs_of(OmegaConf.to_container(config.zip) if OmegaConf.is_config(config.zip) else config.zip)
     plans = plans_of(config)
-    fitting = {}
+    pairs = {}
     for name, plan in plans.items():
         for key in plan.intervals:
             wrong = "an interval has no list of values for a grid: say hydra/sweeper=random or hydra/sweeper=tpe"
             raise UserError(wrong, key=key, value=plan.swept[key][0], where=where(key, config.hydra.overrides.task))
-        several = len(plans) > 1  # a pair is for the parts that sweep any of it
-        fitting[name] = [p for p in pairs if not several or any(key in plan.swept for key in p)]
-    size = sum(plan.size(fitting[name]) for name, plan in plans.items())
+        pairs[name] = pairs_of(_own_zip(plan, config.zip))
+    size = sum(plan.size(pairs[name]) for name, plan in plans.items())
     if size > config.max_jobs:
         raise UserError(f"the sweep has {size:,} jobs; max_jobs={config.max_jobs} is the limit", key="max_jobs")
     if not any(plan.swept for plan in plans.values()):
         raise UserError("-m sweeps, and nothing is swept: give a key several values, as in seed=0,1,2")
-    return {name: plan.jobs(fitting[name]) for name, plan in plans.items()}
+    return {name: plan.jobs(pairs[name]) for name, plan in plans.items()}
+
+
+def _own_zip(plan: Plan, usual: Any) -> Any:
+    """What a part pairs: its own `zip`, else the configuration's."""
+    said = [o for o in plan.fixed if o.startswith("zip=")]
+    if said:
+        (override,) = OverridesParser.create().parse_overrides(said)
+        return override.value()
+    return OmegaConf.to_container(usual) if OmegaConf.is_config(usual) else usual
 
 
 def jobs(

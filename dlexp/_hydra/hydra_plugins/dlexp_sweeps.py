@@ -31,7 +31,7 @@ class GridConf:
 
     _target_: str = "hydra_plugins.dlexp_sweeps.GridSweeper"
     params: Optional[Dict[str, str]] = field(default_factory=dict)  # noqa: UP006, UP045
-    parts: Optional[Dict[str, Dict[str, str]]] = field(default_factory=dict)  # noqa: UP006, UP045
+    parts: Optional[Dict[str, Dict[str, Any]]] = field(default_factory=dict)  # noqa: UP006, UP045
 
 
 @dataclass
@@ -94,7 +94,7 @@ class GridSweeper(Sweeper):
     def __init__(
         self,
         params: Optional[Dict[str, str]] = None,  # noqa: UP006, UP045
-        parts: Optional[Dict[str, Dict[str, str]]] = None,  # noqa: UP006, UP045
+        parts: Optional[Dict[str, Dict[str, Any]]] = None,  # noqa: UP006, UP045
     ) -> None:
         self.params, self.parts = params or {}, parts or {}
 

@@ -85,7 +85,7 @@ def split(sweep: Sweep, claim: Claim) -> Sides:
         raise Undecided("no_part", part=claim.part or sweep.label)
     of, against = _matching(known, claim.of), _matching(known, claim.against)
     twice = {run.key for run in of} & {run.key for run in against}
-    if twice:
+    if twice and not claim.tuned:  # what is tuned may well be tuned to the other side
         raise Undecided("shared", n=len(twice))
     cells, own = _keys(of, against, claim, sweep)
     over = (claim.over,) if claim.over else ()
@@ -133,7 +133,7 @@ def _keys(of: Sequence[Run], against: Sequence[Run], claim: Claim, sweep: Sweep)
     every = sorted({key for side in sides for run in side for key in run.params})
     order = [*(key for key in sweep.axes if key in every), *(key for key in every if key not in sweep.axes)]
     varied = [key for key in order if any(len({token(run, key) for run in side}) > 1 for side in sides)]
-    own = [key for key in varied if key in named]
+    own = [key for key in varied if key in named and key not in claim.tuned]
     cells: list[str] = []
     for key in varied:
         leaders = [*own, *cells, *claim.tuned, *([claim.over] if claim.over else [])]

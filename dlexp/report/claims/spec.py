@@ -212,6 +212,6 @@ class _Reader:
         if isinstance(told, str) or not isinstance(told, Sequence) or not told or any(type(k) is not str for k in told):
             self.fail("tuned", "must be a list of keys, as in [optimizer.lr]", told)
         for key in told:
-            if key in of or key in against or key in ("seed", self.told.get("over")):
-                self.fail("tuned", "is fixed by `of`, `against` or `over`, or is the seed", key)
+            if (key in of and key in against) or key in ("seed", self.told.get("over")):
+                self.fail("tuned", "is fixed by both sides or by `over`, or is the seed", key)
         return tuple(dict.fromkeys(told))
