@@ -2,16 +2,15 @@
 
 import io
 import sys
-import zipfile
 
 import numpy as np
 import pytest
 import report_folders as made
 from PIL import Image
 
-from dlexp.arrays import LARGEST, read_arrays, write_arrays
+from dlexp.arrays import read_arrays, write_arrays
 from dlexp.conformance.toy import experiment
-from dlexp.errors import DataError, UserError
+from dlexp.errors import UserError
 from dlexp.experiment import Run
 from dlexp.registry import find
 from dlexp.report import runs, table
@@ -350,41 +349,6 @@ def test_a_figure_that_makes_no_sense_is_refused_before_anything_is_trained(aske
     with pytest.raises(UserError) as refused:
         check_figures(asked, ["width"])
     assert wrong in str(refused.value)
-
-
-def test_arrays_come_back_as_they_were_and_the_same_arrays_give_the_same_bytes(tmp_path):
-    arrays = {"a": np.arange(6.0).reshape(2, 3), "b": np.array(["x", "层"]), "c": np.array(1)}
-    for name in "pq":
-        write_arrays(tmp_path / f"{name}.npz", arrays)
-    back = read_arrays(tmp_path / "p.npz")
-    assert all(np.array_equal(back[k], v) for k, v in arrays.items())
-    assert (tmp_path / "p.npz").read_bytes() == (tmp_path / "q.npz").read_bytes()
-    with zipfile.ZipFile(tmp_path / "p.npz") as archive:
-        assert {entry.date_time[0] for entry in archive.infolist()} == {1980}  # not the time of day
-    assert len(list(tmp_path.iterdir())) == 2
-
-
-def test_arrays_of_python_objects_are_neither_written_nor_read(tmp_path):
-    with pytest.raises(ValueError, match="allow_pickle"):
-        write_arrays(tmp_path / "a.npz", {"x": np.array([{}], dtype=object)})
-    assert not list(tmp_path.iterdir())
-    np.savez(tmp_path / "b.npz", x=np.array([{}], dtype=object))
-    with pytest.raises(DataError, match=r"b\.npz: cannot be read"):
-        read_arrays(tmp_path / "b.npz")
-
-
-def test_a_small_file_that_claims_to_hold_gigabytes_is_refused(tmp_path):
-    np.savez_compressed(tmp_path / "a.npz", x=np.zeros(LARGEST // 8 + 1))
-    with pytest.raises(DataError, match="claims to hold more"):
-        read_arrays(tmp_path / "a.npz")
-
-
-def test_a_run_without_a_folder_keeps_no_arrays(tmp_path):
-    e = experiment()
-    Run(e, e.trainer()).save_arrays("x", {"x": np.zeros(2)})
-    run = Run(e, e.trainer(), folder=tmp_path)
-    run.save_arrays("x", {"x": np.zeros(2)})
-    assert list(read_arrays(tmp_path / "arrays/x.npz")) == ["x"]
 
 
 def test_an_observer_that_is_to_draw_nothing_leaves_its_arrays_alone(tmp_path, left):

@@ -99,7 +99,7 @@ def drawing(
         )  # fmt: skip
         yield axes
         figure.align_ylabels()
-        if path.suffix == ".png":  # an animation was saved by whoever moved it
+        if path.suffix != ".gif":  # an animation was saved by whoever moved it
             save(figure, path)
 
 

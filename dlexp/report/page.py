@@ -90,9 +90,10 @@ def _html(block: Block) -> Iterator[str]:
                 yield f"<dt>{_safe(term)}</dt><dd>{_safe(text)}{source}</dd>"
             yield "</dl>"
         case Shown(picture):
+            kind = "gif" if picture.path.suffix == ".gif" else "png"
             data = base64.b64encode(picture.path.read_bytes()).decode("ascii")
             yield (
-                f'<figure><img src="data:image/{picture.path.suffix[1:]};base64,{data}" alt="{_safe(picture.title)}">'
+                f'<figure><img src="data:image/{kind};base64,{data}" alt="{_safe(picture.title)}">'
                 f"<figcaption>{_safe(picture.caption)}</figcaption></figure>"
             )
         case Code(lines):
