@@ -115,3 +115,15 @@ def test_a_mistake_in_a_study_is_told_before_anything_is_created(study, in_tmp, 
     assert study(*words, text=text) == 2
     assert said in capsys.readouterr().err
     assert not (in_tmp / "outputs").exists()
+
+
+def test_the_observers_that_a_study_asks_for_look_on_and_the_usual_ones_do_not(study, in_tmp):
+    def arrays():
+        return sorted({p.name for p in in_tmp.glob("outputs/sweeps/*/runs/*/arrays/*")})
+
+    assert study("seed=0") == 0
+    assert arrays() == []
+    watched = STUDY.replace("defaults:", "defaults:\n  - override /observer: [histograms]")
+    assert study("seed=0", text=watched + "observer: {histograms: {figure: false}}\n") == 0
+    assert arrays() == ["histograms.npz"]
+    assert not list(in_tmp.glob("outputs/sweeps/*/runs/*/figures/*"))

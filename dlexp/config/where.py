@@ -36,3 +36,22 @@ def where(key: str, overrides: Sequence[str], files: Sequence[tuple[str, Path]] 
         except (OSError, ValueError, YAMLError):
             continue
     return ""
+
+
+def asks_for(kind: str, overrides: Sequence[str], files: Sequence[tuple[str, Path]] = ()) -> bool:
+    """Whether the command line or a file of the user's, such as a named study, chooses or sets a kind of plugin."""
+    if any(o.lstrip("+").partition("=")[0].partition(".")[0] == kind for o in overrides):
+        return True
+    return any(path.name != "config.yaml" and kind in _speaks_of(package, path) for package, path in files)
+
+
+def _speaks_of(package: str, path: Path) -> set[str]:
+    """The groups and keys that a file mentions."""
+    try:
+        held = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    except (OSError, ValueError, YAMLError):
+        return set()
+    if not isinstance(held, dict) or package:
+        return {package}
+    menu = [key for item in held.get("defaults") or () if isinstance(item, dict) for key in item]
+    return {str(key).removeprefix("override").strip().strip("/") for key in (*menu, *held)}

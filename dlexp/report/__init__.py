@@ -59,17 +59,37 @@ def make(
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     before = _drawn_before(folder)
     repeat = _command([s.label for s in read], metric, tuned, target, margin, better)
+    html = folder / "report.html"
+    if (
+        len(read) == 1
+        and read[0].study is not None
+        and not (metric or tuned or better)
+        and (target, margin) == (None, None)
+    ):
+        return _of_study(read[0], folder, before, repeat)
     found = findings(read, folder / "figures", repeat, metric, tuned, target, margin, better)
     for stale in before - {p.path for p in found.pictures}:
         stale.unlink(missing_ok=True)
     texts = dict(files.written(found))
-    html = folder / "report.html"
     texts["report.html"] = page.render(found.title, found.subtitle, sections.page(found))
     for name, text in texts.items():
         journal.write_atomically(folder / name, text.encode("utf-8", "replace").decode())  # half a surrogate is no text
     told = terminal.render(sections.terminal(found, _near(html)))
     noted = markdown.render(sections.terminal(found, None))
     return Report(told, noted, folder, html, tuple(p.path for p in found.pictures), json.loads(texts["report.json"]))
+
+
+def _of_study(sweep: Any, folder: Path, before: set[Path], repeat: str) -> Report:
+    """The report of a named study, with its claims."""
+    from dlexp.report import study
+
+    found = study.read(sweep, folder / "figures", repeat)
+    for stale in before - {p.path for p in found.pictures}:
+        stale.unlink(missing_ok=True)
+    html = folder / "report.html"
+    told, noted = study.write(found, folder, str(_near(html)))
+    data = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return Report(told, noted, folder, html, tuple(p.path for p in found.pictures), data)
 
 
 def findings(

@@ -68,6 +68,11 @@ def everything(f: Findings) -> str:
         "tuned": None if f.tuned is None else _tuned(f.tuned),
         "figures": [{"file": f"figures/{p.path.name}", "title": p.title, "caption": p.caption} for p in f.pictures],
     }
+    return plain_json(told)
+
+
+def plain_json(told: Mapping[str, Any]) -> str:
+    """JSON that every reader understands: what is not finite is a string, or null."""
     return json.dumps(_plain(told), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

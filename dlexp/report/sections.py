@@ -70,7 +70,7 @@ def page(f: Findings) -> list[Block]:
     return [
         *(Words(a, "answer") for a in f.answer), *(Words(w, "warning") for w in f.warnings), *_compared(f),
         *_results(f),
-        *_planned(f), *_figures(f), *_failures(f), Heading("How it was computed"), Facts(definitions(f.main)),
+        *_planned(f), *_figures(f), *failures(f), Heading("How it was computed"), Facts(definitions(f.main)),
         *_repeat(f),
     ]  # fmt: skip
 
@@ -176,7 +176,8 @@ def _figures(f: Findings) -> Iterator[Block]:
         yield from (Shown(p) for p in f.pictures)
 
 
-def _failures(f: Findings) -> Iterator[Block]:
+def failures(f: Findings) -> Iterator[Block]:
+    """The runs that have no result, and why."""
     yield Heading("Runs that did not finish")
     yield tables.failures(f.table, most=200, wide=True) or Words("None: every run finished.")
 

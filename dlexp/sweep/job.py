@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dlexp import lifecycle
 from dlexp.config import Setup
+from dlexp.config.where import asks_for
 
 
 @dataclass(frozen=True)
@@ -62,5 +63,5 @@ def _peak_mb() -> float:
 
 def unobserved(setup: Setup) -> Setup:
     """The setup as a sweep trains it: without a run's own figures, unless observers were asked for."""
-    asked = any(o.lstrip("+").partition("=")[0].partition(".")[0] == "observer" for o in setup.overrides)
+    asked = asks_for("observer", setup.overrides, setup.files)
     return setup if asked else replace(setup, experiment=replace(setup.experiment, observer=()))

@@ -36,8 +36,12 @@ class Diagnostics(Observer):
     - `gradient_norm`: ‖∂L/∂W‖ as the optimizer is given it, with penalties and after clipping;
     - `update_ratio`: ‖ΔW‖/‖W‖ of that step, with decay. About 1e-3 is usual; far more is unstable, far less is slow.
 
+    `figure=false` draws nothing.
+
     Source of the update ratio: Karpathy (2015), https://cs231n.github.io/neural-networks-3/#ratio
     """
+
+    figure: bool = True
 
     def start(self, run, s):
         s.history = {}
@@ -57,6 +61,8 @@ class Diagnostics(Observer):
         run.note({f"diagnostics/{name}": value for name, value in found.items()})
 
     def finish(self, run, s, error):
+        if not self.figure:
+            return
         path = run.figure_path("diagnostics")
         if path is None or not getattr(s, "history", None):
             return
