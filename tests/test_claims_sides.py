@@ -234,3 +234,52 @@ def test_a_layer_may_be_called_otherwise_in_the_runs_of_either_side(tmp_path):
     assert verdict(tmp_path / "s", ends, axes=axes, changes=changes).status == "SUPPORTED"
     lost = verdict(tmp_path / "t", ends, axes=axes, changes=changes | {"metric": "diagnostics/std/*6"})
     assert lost.reason.startswith("no run has measured diagnostics/std/*6; did you mean 'diagnostics/std/")
+
+
+def test_what_follows_from_a_choice_or_from_the_seed_is_no_cell_of_its_own(tmp_path):
+    axes = {"regularizer": ["none", "weight_decay"], "activation": ["relu", "tanh"], "seed": list(range(8))}
+
+    def implied(p):
+        gain = {"relu": 1, "tanh": 2}[p["activation"]] + 10 * (p["regularizer"] == "none")
+        return {"initializer.gain": gain, "objective.start": 7 * p["seed"]}
+
+    v = verdict(tmp_path / "s", shift(0.1), axes=axes, implied=implied)
+    assert (v.status, v.n, list(v.averaged)) == ("SUPPORTED", 8, ["activation"])
+
+
+def test_a_setting_that_was_tried_in_one_cell_only_cannot_be_chosen(tmp_path):
+    axes = {"regularizer": ["none", "weight_decay"], "activation": ["relu", "tanh"], "optimizer.lr": [0.1, 0.01],
+            "seed": list(range(12))}  # fmt: skip
+    part = {"all": lambda p: p["optimizer.lr"] == 0.1 or p["activation"] == "relu"}
+    ends = lambda p, s: {"val/loss": p["optimizer.lr"] + noise(p, s, 0.001), "test/loss": shift(0.1)(p, s)}  # noqa: E731
+    v = verdict(tmp_path / "s", ends, axes=axes, parts=part, changes={"tuned": ["optimizer.lr"]})
+    assert [c.setting for c in v.chosen] == [{"optimizer.lr": "0.1"}] * 2
+    assert "1 settings of optimizer.lr lack results" in notes(v)
+
+
+def test_of_runs_that_repeat_each_other_the_latest_with_a_result_counts(tmp_path):
+    folder = studied(tmp_path / "s", [claim()], shift(0.1))
+    lines = (folder / "ledger.jsonl").read_text().splitlines()
+    first, failed = (json.loads(line) | {"key": key} for line, key in zip(lines[:2], ("again", "failed"), strict=True))
+    first |= {"folder": json.loads(lines[10])["folder"], "time_ms": 1}  # older than the run it repeats
+    failed |= {"status": "FAILED", "time_ms": 9e15}
+    before = decide(runs.read(folder))[0]
+    with (folder / "ledger.jsonl").open("a") as ledger:
+        ledger.write(json.dumps(first) + "\n" + json.dumps(failed) + "\n")
+    (after,) = decide(runs.read(folder))
+    assert after.values == before.values
+    assert "2 runs repeat another's values and seed" in notes(after)
+
+
+def test_a_truth_value_is_no_number(tmp_path):
+    axes = {"model.bias": [True, False], "seed": list(range(8))}
+    changes = {"of": {"model.bias": 1}, "against": {"model.bias": False}}
+    v = verdict(tmp_path / "s", shift(0.1), axes=axes, changes=changes)
+    assert v.reason.startswith("no run has model.bias=1; the values are false and true")
+
+
+def test_a_claim_whose_guard_fails_still_counts_in_the_family(tmp_path):
+    guard = {"metric": "train/loss", "at_most": 0.1}
+    stopped, other = verdicts(tmp_path / "s", [claim(guard=guard), claim(id="b")], shift(0.1))
+    assert (stopped.status, stopped.family, other.family) == ("INCONCLUSIVE", 2, 2)
+    assert other.p_holm == 2 * other.p
