@@ -176,6 +176,13 @@ def report(words: list[str]) -> int:
     return command.main(words)
 
 
+def claims(words: list[str]) -> int:
+    """Run the named studies and put their claims to the test."""
+    from dlexp import studies
+
+    return studies.main(words)
+
+
 def sync(words: list[str]) -> int:
     """Send MLflow what it has not got yet, of the runs named or of all under outputs/."""
     from dlexp.tracking import sync as tracking_sync
@@ -188,6 +195,7 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "ui": ui,
     "sync": sync,
     "report": report,
+    "claims": claims,
     "resume": resume,
 }
 

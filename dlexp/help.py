@@ -37,6 +37,7 @@ dlexp: a laboratory for the techniques that make neural networks train
   python -m dlexp help adam                                         all of one option: equation, values, source
   python -m dlexp ui                                                look at the runs in MLflow
   python -m dlexp sync                                              send MLflow what it has not got yet
+  python -m dlexp claims                                            the chapter's claims, put to the test
   python -m dlexp resume <sweep>                                    train what a sweep still misses
   python -m dlexp --cfg job                                         show the configuration, train nothing
   --config-dir <folder>                                             options of your own: <folder>/<group>/<name>.yaml

@@ -17,7 +17,7 @@ ORDER = [
     "errors", "arrays", "fields", "registry", "dataset", "places", "kinds", "params", "layers", "loss", "network",
     "problem", "surface", "stopping", "trainer", "experiment", "datafiles", "idx", "synthetic", "filedata", "figures",
     "plugins", "journal", "serving", "provenance", "tracking", "config", "lifecycle", "report", "sweep",
-    "closing", "help", "cli", "__main__",
+    "studies", "closing", "help", "cli", "__main__",
 ]  # fmt: skip
 FREE = ("__init__", "conformance", "_hydra")  # the public face, the kit that checks everything, what Hydra finds
 HOMES = {  # who may import these, and nobody else

@@ -20,7 +20,10 @@ from dlexp.tracking.settings import TRACKING
 COMMAND_LINE = "command line"
 GROUPS = (*kinds.KINDS, "tracking", "experiment")
 # Keys of a sweep: type, default.
-SWEEP = {"sweep": (str | None, None), "max_jobs": (int, 20_000), "zip": (Any, None), "study": (Any, None)}
+SWEEP = {
+    "sweep": (str | None, None), "max_jobs": (int, 20_000), "zip": (Any, None), "study": (Any, None),
+    "quick": (bool, False),
+}  # fmt: skip
 ROOT = (*GROUPS, *(f.name for f in fields(Experiment) if f.name not in kinds.KINDS), *SWEEP)
 # Of Hydra's own keys, those that cannot name code to run.
 HYDRA_KEYS = (

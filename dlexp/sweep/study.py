@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from dlexp.config import files_in_use
+from dlexp.errors import UserError, nearest
 from dlexp.report.claims.spec import read
+from dlexp.report.plots.study import check_figures
+
+WORDS = ("title", "shows", "parts", "figures", "claims", "quick", "cost")
 
 
 @dataclass(frozen=True)
@@ -23,15 +27,35 @@ class Study:
     words: Mapping[str, Any] | None
 
     @staticmethod
-    def of(config: DictConfig, parts: Iterable[str]) -> Study | None:
-        """The study that was asked for, or None. Raises the `UserError` of a claim that is wrong."""
+    def of(config: DictConfig) -> Study | None:
+        """The study that was asked for, or None. Raises the `UserError` of a word, figure or claim that is wrong."""
         name = config.hydra.runtime.choices.get("experiment")
         if not name:
             return None
         words: Any = OmegaConf.to_container(config.study, resolve=True) if OmegaConf.is_config(config.study) else None
         if words is not None:
-            read({"name": name, **words}, tuple(parts))
+            parts = [str(part) for part in config.hydra.sweeper.get("parts") or ("all",)]
+            try:
+                _check(words, parts)
+                read({"name": name, **words}, parts)
+                check_figures(words.get("figures") or [], parts)
+            except UserError as e:
+                e.where = e.where or str(name)
+                raise
         return Study(str(name), _digest(config, str(name)), words)
+
+
+def _check(words: Any, parts: Collection[str]) -> None:
+    if not isinstance(words, Mapping):
+        raise UserError("must say title, shows, parts, figures, claims", key="study", value=words)
+    for word in words:
+        if word not in WORDS:
+            allowed, hint = ", ".join(WORDS), nearest(str(word), WORDS)
+            raise UserError("there is no such word", key=f"study.{word}", allowed=allowed, hint=hint)
+    for part in words.get("parts") or {}:
+        if part not in parts:
+            allowed, hint = ", ".join(parts), nearest(str(part), parts)
+            raise UserError("there is no such part", key="study.parts", value=part, allowed=allowed, hint=hint)
 
 
 def _digest(config: DictConfig, name: str) -> str:

@@ -12,11 +12,12 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dlexp.config import Setup, build, explain, files_in_use
 from dlexp.config.where import where
-from dlexp.errors import UserError
+from dlexp.errors import UserError, nearest
 from dlexp.provenance import one_blas_thread
 from dlexp.sweep.plan import Jobs, Plan, pairs_of
 
 ALL = "all"  # the part that a sweep without parts consists of
+QUICK = {"seed": "range(6)"}  # the smaller budget of a study that names none
 
 
 def plans_of(config: DictConfig) -> dict[str, Plan]:
@@ -27,12 +28,27 @@ def plans_of(config: DictConfig) -> dict[str, Plan]:
     sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
     typed: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
     by = config.hydra.runtime.choices["hydra/sweeper"]
+    params, parts = sweeper.get("params") or {}, sweeper.get("parts") or {ALL: {}}
+    if config.quick:
+        params, parts = _quick(config.study, params, parts)
     made = {}
-    for name, own in (sweeper.get("parts") or {ALL: {}}).items():
-        params = {**(sweeper.get("params") or {}), **own}
-        said = [*(f"{key}={_typed(value)}" for key, value in params.items()), *typed]
+    for name, own in parts.items():
+        said = [*(f"{key}={_typed(value)}" for key, value in {**params, **own}.items()), *typed]
         made[name] = Plan.of(OverridesParser.create().parse_overrides(said), by)
     return made
+
+
+def _quick(study: Any, params: dict[str, Any], parts: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The smaller budget of a study: what stands under its `quick` overrules."""
+    said: Any = OmegaConf.to_container(study, resolve=True) if OmegaConf.is_config(study) else {}
+    quick = (said or {}).get("quick") or {}
+    changed = quick.get("parts") or {}
+    for name in changed:
+        if name not in parts:
+            allowed, hint = ", ".join(parts), nearest(name, parts)
+            raise UserError("there is no such part", key="study.quick.parts", value=name, allowed=allowed, hint=hint)
+    fewer = quick.get("params") or QUICK
+    return {**params, **fewer}, {name: {**own, **changed.get(name, {})} for name, own in parts.items()}
 
 
 def _typed(value: Any) -> str:

@@ -75,7 +75,7 @@ class LocalLauncher(Launcher):
 
         plan = validate.plan_of(self.config)
         session = current()
-        session.study = Study.of(self.config, session.parts)
+        session.study = Study.of(self.config)
         jobs = validate.jobs(self.hydra_context.config_loader, self.config, job_overrides)
         entries = session.conduct(jobs, plan, n_jobs=self.n_jobs)
         return [
