@@ -259,16 +259,22 @@ def test_a_setting_that_was_tried_in_one_cell_only_cannot_be_chosen(tmp_path):
 
 def test_of_runs_that_repeat_each_other_the_latest_with_a_result_counts(tmp_path):
     folder = studied(tmp_path / "s", [claim()], shift(0.1))
-    lines = (folder / "ledger.jsonl").read_text().splitlines()
-    first, failed = (json.loads(line) | {"key": key} for line, key in zip(lines[:2], ("again", "failed"), strict=True))
-    first |= {"folder": json.loads(lines[10])["folder"], "time_ms": 1}  # older than the run it repeats
-    failed |= {"status": "FAILED", "time_ms": 9e15}
+    other = studied(tmp_path / "t", [claim()], shift(0.1, off=0.4))
+    (other / "runs" / "r0000").rename(folder / "runs" / "again")
+    line = json.loads((folder / "ledger.jsonl").read_text().splitlines()[0])
+    older = line | {"key": "again", "folder": "runs/again", "time_ms": -1}
+    failed = line | {"key": "failed", "status": "FAILED", "time_ms": 9e15}
     before = decide(runs.read(folder))[0]
     with (folder / "ledger.jsonl").open("a") as ledger:
-        ledger.write(json.dumps(first) + "\n" + json.dumps(failed) + "\n")
+        ledger.write(json.dumps(older) + "\n" + json.dumps(failed) + "\n")
     (after,) = decide(runs.read(folder))
     assert after.values == before.values
     assert "2 runs repeat another's values and seed" in notes(after)
+    newer = json.dumps(older | {"time_ms": 9e15}) + "\n"
+    with (folder / "ledger.jsonl").open("a") as ledger:
+        ledger.write(newer)
+    (after,) = decide(runs.read(folder))
+    assert after.values["against"][0] != before.values["against"][0]
 
 
 def test_a_truth_value_is_no_number(tmp_path):
