@@ -78,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
     parser = _Parser(prog="python -m dlexp claims", description="Put the claims of the named studies to the test.")
     parser.add_argument("studies", nargs="*", help="names of studies, and overrides for all of them; all by default")
     parser.add_argument(
-        "--quick", action="store_true", help="a smaller budget: six seeds, fewer settings, not sent to MLflow"
+        "--quick", action="store_true", help="a smaller budget: fewer seeds and settings, not sent to MLflow"
     )
     try:
         asked = parser.parse_intermixed_args(list(argv))

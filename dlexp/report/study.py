@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dlexp import journal
+from dlexp.errors import UserError
 from dlexp.report import claims, files, markdown, measure, page, plots, sections, table, tables, terminal, tuned, words
 from dlexp.report.blocks import Block, Code, Facts, Heading, Shown, Words
 from dlexp.report.checks import warnings
@@ -90,15 +91,21 @@ def read(sweep: Sweep, figures: Path, repeat: str) -> Study:
     for name, arranged in whole.items():
         told = (said.get("parts") or {}).get(name) or {}
         chosen = measure.choose(arranged, told.get("metric"), told.get("better"))
-        if told.get("tuned") and len(arranged.seeds) > tuned.TUNING:
-            best = tuned.tune(arranged, chosen, [subs[name]])
-            found = Findings([subs[name]], arranged, best.tuned, best, [], repeat)
-        else:
-            found = Findings([subs[name]], arranged, compare(arranged, chosen), None, [], repeat)
+        best = _tuned(arranged, chosen, subs[name]) if told.get("tuned") else None
+        main = best.tuned if best else compare(arranged, chosen)
+        found = Findings([subs[name]], arranged, main, best, [], repeat)
         if not asked:
             drawn += plots.draw(found.main, figures / name if len(whole) > 1 else figures)
         parts.append(Part(name, words.plain(_said(told.get("title")) or name), found))
     return Study(sweep, claims.decide(sweep), parts, drawn, repeat)
+
+
+def _tuned(arranged: table.Table, chosen: measure.Measure, sweep: Sweep) -> tuned.Tuned | None:
+    """Each method at its best; None where there are too few seeds to choose with some and report others."""
+    try:
+        return tuned.tune(arranged, chosen, [sweep])
+    except UserError:
+        return None
 
 
 def texts(s: Study) -> dict[str, str]:

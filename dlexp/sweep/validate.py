@@ -14,10 +14,10 @@ from dlexp.config import Setup, build, explain, files_in_use
 from dlexp.config.where import where
 from dlexp.errors import UserError, nearest
 from dlexp.provenance import one_blas_thread
+from dlexp.report.paired import seeds_needed
 from dlexp.sweep.plan import Jobs, Plan, pairs_of
 
 ALL = "all"  # the part that a sweep without parts consists of
-QUICK = {"seed": "range(6)"}  # the smaller budget of a study that names none
 
 
 def plans_of(config: DictConfig) -> dict[str, Plan]:
@@ -39,7 +39,7 @@ def plans_of(config: DictConfig) -> dict[str, Plan]:
 
 
 def _quick(study: Any, params: dict[str, Any], parts: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The smaller budget of a study: what stands under its `quick` overrules."""
+    """The smaller budget of a study: what its `quick` says, and as few seeds as can decide its claims."""
     said: Any = OmegaConf.to_container(study, resolve=True) if OmegaConf.is_config(study) else {}
     quick = (said or {}).get("quick") or {}
     changed = quick.get("parts") or {}
@@ -47,7 +47,8 @@ def _quick(study: Any, params: dict[str, Any], parts: dict[str, Any]) -> tuple[d
         if name not in parts:
             allowed, hint = ", ".join(parts), nearest(name, parts)
             raise UserError("there is no such part", key="study.quick.parts", value=name, allowed=allowed, hint=hint)
-    fewer = quick.get("params") or QUICK
+    claims = len((said or {}).get("claims") or ())
+    fewer = {"seed": f"range({seeds_needed(max(claims, 1))})", **(quick.get("params") or {})}
     return {**params, **fewer}, {name: {**own, **changed.get(name, {})} for name, own in parts.items()}
 
 
