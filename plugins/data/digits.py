@@ -1,5 +1,7 @@
 """The digits that come with scikit-learn: 8 × 8 pixels, real handwriting, no download."""
 
+from functools import cache
+
 import numpy as np
 
 from dlexp import Data, Split, plugin, three_way
@@ -23,9 +25,15 @@ class Digits(Data):
 
     def load(self, rng):
         (file,) = self.files()
-        table = np.loadtxt(file, delimiter=",", dtype=np.float32)
+        table = _table(file)
         samples = Split(table[:, :64] / 16, table[:, 64].astype(np.int64))
         return three_way(samples, validation=180, test=360, rng=rng)
 
     def source(self):
         return "https://doi.org/10.24432/C50P49"
+
+
+@cache
+def _table(file):
+    """The file as it is, read once: the runs of a sweep ask again and again."""
+    return np.loadtxt(file, delimiter=",", dtype=np.float32)
