@@ -222,7 +222,7 @@ def test_a_setting_that_failed_while_tuning_is_told_and_a_diverged_one_is_the_wo
     v = tuned(tmp_path / "a", fate=lost)
     assert len(v.chosen[1].scores) == 2
     assert "regularizer=none: 1 settings of optimizer.lr lack results" in notes(v)
-    assert "unequal tuning budgets: 3 settings against 2" in notes(v)
+    assert "unequal tuning budgets, in settings tried: 3 against 2" in notes(v)
     wild = lambda p, s: "DIVERGED" if p["optimizer.lr"] == 0.1 else "FINISHED"  # noqa: E731
     assert tuned(tmp_path / "b", fate=wild).chosen[0].setting == {"optimizer.lr": "0.01"}
 

@@ -81,13 +81,15 @@ def make(
 
 def _of_study(sweep: Any, folder: Path, before: set[Path], repeat: str) -> Report:
     """The report of a named study, with its claims."""
-    from dlexp.report import study
+    from dlexp.report import study, study_page
 
+    if study.is_quick(sweep) and sweep.name:  # the full study has this name too
+        repeat = _command([sweep.id], None, False, None, None, None)
     found = study.read(sweep, folder / "figures", repeat)
     for stale in before - {p.path for p in found.pictures}:
         stale.unlink(missing_ok=True)
     html = folder / "report.html"
-    told, noted = study.write(found, folder, str(_near(html)))
+    told, noted = study_page.write(found, folder, str(_near(html)))
     data = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     return Report(told, noted, folder, html, tuple(p.path for p in found.pictures), data)
 

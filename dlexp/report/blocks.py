@@ -10,14 +10,15 @@ from dlexp.report.plots import Picture
 
 @dataclass(frozen=True)
 class Heading:
-    """The title of a section."""
+    """The title of a section; `anchor` names it in links where its own text does not, being in Chinese."""
 
     text: str
+    anchor: str = ""
 
 
 @dataclass(frozen=True)
 class Words:
-    """A paragraph; `link` is a source, as (words, address).
+    """A paragraph; `link` is a source, as (words, address), `lead` what it begins with, in bold.
 
     `kind` is "plain", "answer", "warning" or "note", or the tone of a verdict: "supported", "refuted" or "open".
     """
@@ -25,13 +26,20 @@ class Words:
     text: str
     kind: str = "plain"
     link: tuple[str, str] | None = None
+    lead: str = ""
+
+    @property
+    def whole(self) -> str:
+        """The paragraph with its beginning."""
+        return f"{self.lead} {self.text}".strip()
 
 
 @dataclass(frozen=True)
 class Grid:
     """A table; `align` has one letter per column: l, r, s for text on the left that may be cut short, v for a verdict.
 
-    A row whose `faint` is true is shown in grey; `tones` colour the verdicts, row by row.
+    A row whose `faint` is true is shown in grey; `tones` colour the verdicts, row by row. A page shows a table with
+    `fold` as these words, to be opened.
     """
 
     header: Sequence[str]
@@ -40,6 +48,7 @@ class Grid:
     caption: str = ""
     faint: Sequence[bool] = ()
     tones: Sequence[str] = ()
+    fold: str = ""
 
 
 @dataclass(frozen=True)

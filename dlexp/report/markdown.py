@@ -18,8 +18,8 @@ def _lines(block: Block) -> Iterator[str]:
     match block:
         case Heading(text):
             yield f"\n## {_safe(text)}\n"
-        case Words(text, kind):
-            yield f"> {_safe(text)}\n" if kind == "warning" else f"{_safe(text)}\n"
+        case Words(_, kind):
+            yield f"> {_safe(block.whole)}\n" if kind == "warning" else f"{_safe(block.whole)}\n"
         case Grid(header, rows, align, caption):
             yield f"| {' | '.join(map(_safe, header))} |"
             yield f"|{'|'.join('---:' if a == 'r' else '---' for a in align)}|"

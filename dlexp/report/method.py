@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dlexp.report import paired, statistics
 from dlexp.report.compare import Comparison
 from dlexp.report.plots.curves import BAND
@@ -100,3 +102,28 @@ def definitions(c: Comparison) -> list[tuple[str, str, str]]:
             "",
         ))  # fmt: skip
     return found
+
+
+def definitions_of_claims(parts: Sequence[Comparison]) -> list[tuple[str, str, str]]:
+    """The same for a study: its tables show groups, and what is tested are its claims."""
+    usual = {term: (term, text, source) for c in parts for term, text, source in definitions(c)}
+    found = [usual["Group"], *(fact for term, fact in usual.items() if term.startswith("Value of a run"))]
+    found += [
+        usual[term] for term in ("Interquartile mean (IQM)", "Interval of IQM, median, P(improvement)", "Diverged")
+    ]
+    effect = (
+        "For each seed the difference d of the two sides, positive in the direction of the claim; a side's value is "
+        "its mean over the settings that both sides have. The effect is the mean of d over seeds. A diverged run "
+        "counts as the claim says, else as accuracy 0; without a value that is certain there is no verdict."
+    )
+    holm = (
+        "Holm's correction over the claims of the study that could be tested. SUPPORTED: p Holm ≤ .05 and an effect of "
+        "at least the margin (as good: of more than −margin). NOT SUPPORTED: the whole interval lies below the margin "
+        "(as good: below −margin). INCONCLUSIVE is everything else, which does not mean equal."
+    )
+    one = " Of a claim to be as good: one-sided, against a loss of the margin."
+    p, interval, d_z = usual["p"], usual["Interval of a difference"], usual["d_z"]
+    return [
+        *found, ("Effect of a claim", effect, ""), (p[0], p[1] + one, p[2]), interval,
+        ("p Holm, verdict", holm, usual["p Holm, verdict"][2]), d_z, usual["P(improvement)"],
+    ]  # fmt: skip

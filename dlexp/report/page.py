@@ -23,8 +23,12 @@ a { color: var(--accent); }
   margin: 0; }
 .answer + p:not(.answer) { margin-top: .9rem; }
 .warning { border-left: 4px solid var(--alarm); padding: .1rem 0 .1rem .9rem; }
+.note + .warning { margin-bottom: 1.2rem; }
 .note { color: var(--grey); font-size: .92rem; }
 p.supported, p.refuted, p.open { border-left: 4px solid var(--grey); padding: .1rem 0 .1rem .9rem; }
+p.supported, p.refuted, p.open { font-size: .92rem; max-width: 48rem; margin: .9rem 0; }
+p > b { display: block; font-size: 1rem; }
+summary { cursor: pointer; color: var(--accent); }
 p.supported { border-color: var(--accent); }
 p.refuted { border-color: var(--alarm); }
 .wide { overflow-x: auto; }
@@ -48,11 +52,11 @@ pre { background: #f6f6f6; padding: .7rem .9rem; overflow-x: auto; font-size: .8
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
-def render(title: str, subtitle: str, blocks: Sequence[Block]) -> str:
-    """The page."""
+def render(title: str, subtitle: str, blocks: Sequence[Block], lang: str = "en") -> str:
+    """The page; `lang` is en or zh."""
     body = "\n".join(part for block in blocks for part in _html(block))
     return f"""<!doctype html>
-<html lang="en">
+<html lang="{"zh-Hans" if lang == "zh" else escape(lang)}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -76,11 +80,12 @@ def _safe(text: object) -> str:
 
 def _html(block: Block) -> Iterator[str]:
     match block:
-        case Heading(text):
-            yield f'<h2 id="{slug(text.lower())}">{_safe(text)}</h2>'
-        case Words(text, kind, link):
+        case Heading(text, anchor):
+            yield f'<h2 id="{slug((anchor or text).lower())}">{_safe(text)}</h2>'
+        case Words(text, kind, link, lead):
+            start = f"<b>{_safe(lead)}</b> " if lead else ""
             source = f' <a href="{escape(link[1], quote=True)}">{_safe(link[0])}</a>' if link else ""
-            yield f'<p class="{escape(kind)}">{_safe(text)}{source}</p>'
+            yield f'<p class="{escape(kind)}">{start}{_safe(text)}{source}</p>'
         case Grid():
             yield from _table(block)
         case Facts(items):
@@ -103,7 +108,7 @@ def _html(block: Block) -> Iterator[str]:
 def _table(grid: Grid) -> Iterator[str]:
     kinds = ["" if a == "s" else f' class="{a}"' for a in grid.align]
     faint = [*grid.faint, *[False] * (len(grid.rows) - len(grid.faint))]
-    yield '<div class="wide"><table>'
+    yield f"<details><summary>{_safe(grid.fold)}</summary>" * bool(grid.fold) + '<div class="wide"><table>'
     heads = "".join(f'<th scope="col"{k}>{_safe(cell)}</th>' for k, cell in zip(kinds, grid.header, strict=True))
     yield f"<thead><tr>{heads}</tr></thead><tbody>"
     tones = [*grid.tones, *[""] * (len(grid.rows) - len(grid.tones))]
@@ -115,3 +120,5 @@ def _table(grid: Grid) -> Iterator[str]:
     yield "</tbody></table></div>"
     if grid.caption:
         yield f'<p class="caption">{_safe(grid.caption)}</p>'
+    if grid.fold:
+        yield "</details>"

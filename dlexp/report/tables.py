@@ -17,8 +17,11 @@ from dlexp.report.tuned import Tuned
 MOST = 30  # rows of a table on the terminal
 
 
-def groups(c: Comparison, *, wide: bool) -> Grid:
-    """One row per group, the best first; `wide` adds what only a page has room for."""
+def groups(c: Comparison, *, wide: bool, decided: str = "") -> Grid:
+    """One row per group, the best first; `wide` adds what only a page has room for.
+
+    `decided` says what decides instead of the planned comparisons.
+    """
     metric = c.measure.metric
     rows = sorted(c.summaries, key=lambda s: (s.n == 0, -c.measure.sign * s.iqm if s.n else 0.0))
     shown = rows if wide else rows[:MOST]
@@ -39,7 +42,7 @@ def groups(c: Comparison, *, wide: bool) -> Grid:
     caption = (
         f"IQM: interquartile mean of {metric} over n seeds; intervals: 95 % percentile bootstrap "
         f"({statistics.RESAMPLES:,} resamples){'; of the share that diverged: Wilson' if wide else ''}. The order is "
-        f"by IQM and is no result by itself: {tests(c)}.{more}"
+        f"by IQM and is no result by itself: {decided or tests(c)}.{more}"
     )
     if c.target is not None:
         sign = "≥" if c.measure.high else "≤"

@@ -19,11 +19,11 @@ def render(blocks: Sequence[Block]) -> str:
 
 def _lines(block: Block) -> Iterator[str]:
     match block:
-        case Heading(text):
+        case Heading(text, _):
             yield ""
             yield from _wrapped(text, "# ")
-        case Words(text, kind):
-            yield from _wrapped(text, "! " if kind == "warning" else "")
+        case Words(_, kind):
+            yield from _wrapped(block.whole, "! " if kind == "warning" else "")
         case Grid():
             yield ""
             yield from table(block)

@@ -17,6 +17,7 @@ Told = Mapping[str, Any]
 
 REPORT = "report"
 EACH = "-runs"  # behind the key: the view of the runs one by one
+MARKS = {"SUPPORTED": "✓", "NOT SUPPORTED": "✗", "INCONCLUSIVE": "?"}
 ROWS = 40  # of the summary table
 GAP = "\u00a0" * 3  # other spaces have no width at the end of a cell
 
@@ -98,6 +99,7 @@ def note(told: Told, entries: Sequence[Entry], folder: Path, status: str, link: 
     parts = [
         f"**{many(len(entries), 'run')}**, {said}. [Charts of the groups]({link}), [of each run]({each})",
         f"Compared: {compared}",
+        *_study(told, folder / REPORT / "report.json"),
         *_result(folder / REPORT / "report.json"),
         "It was asked for with",
         f"    {command}",
@@ -113,6 +115,35 @@ def _listed(values: Sequence[str], most: int = 12) -> str:
     if len(values) <= most:
         return ", ".join(values)
     return f"{', '.join(values[:3])} … {values[-1]} ({len(values)} values)"
+
+
+def _study(told: Told, path: Path) -> list[str]:
+    """What a named study shows, and the verdicts on its claims; nothing of any other sweep."""
+    study = told.get("study")
+    if not isinstance(study, Mapping):
+        return []
+    heads = [f"### {title}" if (title := _in_english(study.get("title"))) else "", _in_english(study.get("shows"))]
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        rows = [
+            [c["says"]["en"], f"{MARKS.get(c['verdict'], '?')} {c['verdict']}", _effect(c), c["n"], _short(c["p_holm"])]
+            for c in found["claims"]
+        ]
+        quick = ["> A smaller budget (quick=true): a preview"] if found.get("quick") else []
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return list(filter(None, heads))
+    head = [["claim", "verdict", "effect, 95 % interval", "n", "p Holm"], ["---", "---", "--:", "--:", "--:"]]
+    return [*quick, *filter(None, heads), *(["\n".join(map(_row, [*head, *rows]))] if rows else [])]
+
+
+def _in_english(text: Any) -> str:
+    """A text of a study, which may be said in several languages, on one line."""
+    return " ".join(str((text.get("en") if isinstance(text, Mapping) else text) or "").split())
+
+
+def _effect(claim: Mapping[str, Any]) -> str:
+    ends = claim["interval"]
+    return _short(claim["effect"]) + (f" [{_short(ends[0])}, {_short(ends[1])}]" if ends else "")
 
 
 def _result(path: Path) -> list[str]:

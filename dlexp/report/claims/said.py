@@ -45,13 +45,15 @@ def listed(names: Sequence[str], language: str) -> str:
 
 
 def ended(sentence: str, language: str) -> str:
-    """With a capital letter and its full stop.
+    """With its full stop, and a capital letter where it begins with a word, not with a key or a symbol.
 
-    >>> ended("did you mean 'x'?", "en"), ended("它成立", "zh")
-    ("Did you mean 'x'?", '它成立。')
+    >>> ended("did you mean 'x'?", "en"), ended("它成立", "zh"), ended("optimizer.lr goes with it", "en")
+    ("Did you mean 'x'?", '它成立。', 'optimizer.lr goes with it.')
     """
     stop = {"en": ".", "zh": "。"}[language]
-    return words.capital(sentence) + stop * (not sentence.endswith(("?", "？")))
+    first = sentence.partition(" ")[0].rstrip(",:;")
+    shown = words.capital(sentence) if first.isalpha() and first != "p" else sentence
+    return shown + stop * (not sentence.endswith(("?", "？")))
 
 
 def hint(name: str) -> Said:
@@ -186,7 +188,10 @@ TEMPLATES = {
         "{n} settings that only one side has are left out",
         "有 {n} 个设置只有一侧具备，未计入",
     ),
-    "budget": ("unequal tuning budgets: {of} settings against {against}", "调参预算不同：{of} 个取值对 {against} 个"),
+    "budget": (
+        "unequal tuning budgets, in settings tried: {of} against {against}",
+        "调参预算不同：试过的取值 {of} 个对 {against} 个",
+    ),
     "untried": (
         "{side}: {n} settings of {keys} lack results at tuning seeds and could not be chosen",
         "{side}：{keys} 有 {n} 个取值在调参种子上缺少结果，未能参选",

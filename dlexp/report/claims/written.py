@@ -130,7 +130,7 @@ def blocks(verdicts: Sequence[Verdict], lang: str = "en") -> list[Block]:
     caption = str(said["caption"]).format(family=one if family == 1 else many.format(n=family))
     rows = [[v.claim.says[lang], mark(v.status), effect(v), f"{v.n}", words.probability(v.p_holm)] for v in verdicts]
     table = Grid(said["header"], rows, "svlrr", caption, tones=[tone(v.status) for v in verdicts])
-    return [table, *(Words(f"{v.claim.id}: {_paragraph(v, lang)}", tone(v.status)) for v in verdicts)]
+    return [table, *(_paragraph(v, lang) for v in verdicts)]
 
 
 def effect(v: Verdict) -> str:
@@ -150,12 +150,12 @@ def unit(claim: Claim) -> str:
     return {"accuracy": "accuracy", "loss": "nats"}.get(kind, "")
 
 
-def _paragraph(v: Verdict, lang: str) -> str:
-    """The verdict and why, then how it was found."""
+def _paragraph(v: Verdict, lang: str) -> Words:
+    """The claim, its verdict and why, then how it was found."""
     space = " " if lang == "en" else ""
     notes = [ended(note[lang], lang) for note in v.notes]
     told = space.join([ended(v.because[lang], lang), *_details(v, lang), *notes])
-    return f"{v.claim.says[lang]} {mark(v.status)}. {told}"
+    return Words(told, tone(v.status), lead=f"{v.claim.says[lang]} {mark(v.status)} ({v.claim.id})")
 
 
 def _details(v: Verdict, lang: str) -> Iterator[str]:
@@ -176,8 +176,9 @@ def _details(v: Verdict, lang: str) -> Iterator[str]:
         yield say("averaged", keys=listed(shown, lang))
     if v.chosen:
         settings = [
-            f"{described(getattr(c, x.side))} {', '.join(f'{k}={value}' for k, value in x.setting.items())}"
+            f"{described(getattr(c, x.side))}: {', '.join(f'{k}={value}' for k, value in x.setting.items())}"
             for x in v.chosen
+            if not set(x.setting) <= set(getattr(c, x.side))  # what a side fixes itself was not tuned
         ]
         seeds = words.ranges(v.chosen[0].seeds)
         yield say("tuned", by=v.chosen[0].by, seeds=seeds, settings="; ".join(settings))

@@ -19,6 +19,7 @@ from dlexp.report.table import Axis, Table, Tokens
 PANELS, LINES, POINTS = 16, 12, 200  # what one figure can hold
 BAND = 1_999  # resamples of each point of a band
 MARKED = 12  # points up to which each bears a mark
+LABEL = 24  # letters: a longer name beside a small panel loses its first part, which the caption says
 
 Drawn = Mapping[Tokens, tuple[Floats, Floats]]
 
@@ -132,6 +133,7 @@ def _scale(axes: Any, measure: Measure, epochs: bool, panels: int, heights: Sequ
     figures.scale_epochs(axes[0, 0], last)
     rows, columns = axes.shape
     unit = measure.unit if axes.size == 1 else measure.metric
+    unit = unit.partition("/")[2] if axes.size > 1 and len(unit) > LABEL and "/" in unit else unit
     for (i, j), ax in np.ndenumerate(axes):
         if i * columns + j < panels and (i == rows - 1 or (i + 1) * columns + j >= panels):
             ax.set_xlabel("epoch" if epochs else "step")

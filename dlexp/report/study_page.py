@@ -1,0 +1,186 @@
+"""The report of a study: its page in English and in Chinese, what a terminal shows, and the numbers.
+
+Tables, captions and methods are in English in both languages. The same runs give the same bytes: report.html,
+report.zh.html, report.json, verdicts.json, runs.csv, and the figures.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dlexp import journal
+from dlexp.report import claims, files, markdown, page, sections, table, tables, terminal, words
+from dlexp.report.blocks import Block, Code, Facts, Grid, Heading, Shown, Words
+from dlexp.report.claims import written
+from dlexp.report.method import definitions_of_claims
+from dlexp.report.plots import Picture
+from dlexp.report.study import Part, Study, said
+
+LONG = 12  # groups: a longer table is closed until it is asked for
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "subtitle": "study {name} · {runs} · seeds {seeds}",
+        "preview": "A smaller budget (quick=true): a preview, with fewer seeds or settings than the study asks for. "
+        "Its result is made by: {command}",
+        "other": "中文：report.zh.html",
+        "none": "This study makes no claims.",
+        "answer": "{claims}: {counted}.",
+        "counted": "{n} {status} ({ids})",
+        "claims": "Claims, put to the test", "figures": "Figures", "detail": "Claim by claim",
+        "undrawn": "{title}: not drawn, {reason}.",
+        "decided": "what is claimed was tested, and stands above", "fold": "All {n} groups",
+        "method": "How it was computed", "repeat": "How to repeat it",
+        "files": "The numbers are in report.json, verdicts.json and runs.csv beside this page, and every run in its "
+        "folder.",
+    },
+    "zh": {
+        "subtitle": "研究 {name} · {n} 次运行 · 种子 {seeds}",
+        "preview": "较小的预算（quick=true）：仅为预览，种子或设置比研究所要求的少。正式结果由此命令得出：{command}",
+        "other": "English: report.html",
+        "none": "这项研究没有提出论断。",
+        "answer": "{n} 条论断：{counted}。",
+        "counted": "{n} 条 {status}（{ids}）",
+        "claims": "论断的检验", "figures": "图", "detail": "逐条说明",
+        "undrawn": "{title}：未绘制（{reason}）。",
+        "decided": "what is claimed was tested, and stands above", "fold": "全部 {n} 组",
+        "method": "计算方法", "repeat": "如何重复",
+        "files": "数字在本页旁的 report.json、verdicts.json 与 runs.csv 中，每次运行在其自己的文件夹中。",
+    },
+}  # fmt: skip
+
+
+def texts(s: Study) -> dict[str, str]:
+    """Every file of the report but the figures, by name."""
+    return {
+        "report.html": render(s, "en"),
+        "report.zh.html": render(s, "zh"),
+        "report.json": files.plain_json(_everything(s)),
+        "verdicts.json": claims.text(s.verdicts),
+        "runs.csv": files.runs(table.arrange([s.sweep])),
+    }
+
+
+def _everything(s: Study) -> dict[str, Any]:
+    """report.json: what others want to know of any sweep, of the first part; and the verdicts."""
+    first = json.loads(files.everything(s.parts[0].found)) if s.parts else {}
+    figures = [{"file": f"figures/{p.path.name}", "title": p.title, "caption": p.caption} for p in s.pictures]
+    limits = [preview(s)] * s.quick + [w for several in s.warnings.values() for w in several]
+    return first | {
+        "title": s.title, "answer": answer(s), "figures": figures, "study": s.sweep.label, "quick": s.quick,
+        "warnings": list(dict.fromkeys(limits)), "claims": json.loads(claims.text(s.verdicts))["claims"],
+    }  # fmt: skip
+
+
+def write(s: Study, folder: Path, near: str) -> tuple[str, str]:
+    """Write every file into `folder`; the text for the terminal, and Markdown."""
+    for name, text in texts(s).items():
+        journal.write_atomically(folder / name, text.encode("utf-8", "replace").decode())
+    return terminal_text(s, near), markdown.render(short(s))
+
+
+def render(s: Study, lang: str) -> str:
+    """The page in one of its languages."""
+    told, runs = WORDS[lang], len(s.sweep.runs)
+    subtitle = told["subtitle"].format(name=s.sweep.label, n=runs, runs=words.many(runs, "run"), seeds=s.seeds)
+    return page.render(said(s.told.get("title"), lang) or s.title, subtitle, list(blocks(s, lang)), lang)
+
+
+def answer(s: Study, lang: str = "en") -> str:
+    """The verdicts in a sentence."""
+    told = WORDS[lang]
+    if not s.verdicts:
+        return told["none"]
+    comma, stop = (", ", "; ") if lang == "en" else ("、", "；")
+    counted = [told["counted"].format(n=len(ids), status=status, ids=comma.join(ids)) for status, ids in s.counted]
+    n = len(s.verdicts)
+    return told["answer"].format(n=n, claims=words.many(n, "claim"), counted=stop.join(counted))
+
+
+def preview(s: Study, lang: str = "en") -> str:
+    """That it was made with the smaller budget, and how the result is made."""
+    return WORDS[lang]["preview"].format(command=f"python -m dlexp experiment={s.told.get('name') or s.sweep.label}")
+
+
+def blocks(s: Study, lang: str) -> Iterator[Block]:
+    """The page: answer, verdicts, figures, why each verdict is what it is, parts, methods, commands."""
+    told = WORDS[lang]
+    yield Words("", "note", (told["other"], "report.zh.html" if lang == "en" else "report.html"))
+    if s.quick:
+        yield Words(preview(s, lang), "warning")
+    yield Words(answer(s, lang), "answer")
+    if shows := said(s.told.get("shows"), lang):
+        yield Words(shows)
+    overview, details = claims.blocks(s.verdicts, lang)[:1], claims.blocks(s.verdicts, lang)[1:]
+    if overview:
+        yield Heading(told["claims"], "claims")
+        yield from overview
+    if s.figures:
+        yield Heading(told["figures"], "figures")
+        for figure in s.figures:
+            if isinstance(figure, Picture):
+                yield Shown(figure)
+            else:
+                yield Words(told["undrawn"].format(title=figure.title, reason=figure.reason), "warning")
+    if details:
+        yield Heading(told["detail"], "claim-by-claim")
+        yield from details
+    for part in s.parts:
+        yield from _part(s, part, lang)
+    yield from _end(s, lang)
+
+
+def _part(s: Study, part: Part, lang: str) -> Iterator[Block]:
+    found, told = part.found, WORDS[lang]
+    yield Heading(part.title[lang], f"part-{part.name}")
+    yield from (Words(warning, "warning") for warning in s.warnings[part.name])
+    if found.tuned:
+        yield tables.choices(found.tuned)
+    grid = tables.groups(found.main, wide=True, decided=told["decided"])
+    yield replace(grid, fold=told["fold"].format(n=len(grid.rows))) if len(grid.rows) > LONG else grid
+
+
+def _end(s: Study, lang: str) -> Iterator[Block]:
+    told = WORDS[lang]
+    if s.parts:
+        yield from sections.failures(replace(s.parts[0].found, table=table.arrange([s.sweep])))
+        yield Heading(told["method"], "method")
+        yield Facts(definitions_of_claims([part.found.main for part in s.parts]))
+    yield Heading(told["repeat"], "repeat")
+    yield Code([s.command, s.repeat])
+    yield Words(told["files"], "note")
+
+
+def terminal_text(s: Study, html: str) -> str:
+    """What is printed: the verdicts, and where the page lies."""
+    runs = words.many(len(s.sweep.runs), "run")
+    subtitle = WORDS["en"]["subtitle"].format(name=s.sweep.label, runs=runs, seeds=s.seeds)
+    told: list[Block] = [Words(s.title), Words(subtitle)]
+    told += [Words(preview(s), "warning")] if s.quick else []
+    for v in s.verdicts:
+        told += [
+            Words(""),
+            Words(f"{written.mark(v.status)}  {v.claim.says['en']}"),
+            Words(f"{v.claim.id}: {_found(v)}"),
+        ]
+    undrawn = [f for f in s.figures if not isinstance(f, Picture)]
+    told += [Words("")] if undrawn else []
+    told += [Words(f"{f.name}: not drawn, {f.reason}", "warning") for f in undrawn]
+    return terminal.render([*told, Words(""), Code([f"report  {html}"])])
+
+
+def _found(v: claims.Verdict) -> str:
+    """A verdict's numbers, and its reason where they do not speak for themselves."""
+    numbers = f"{written.effect(v)}, margin {v.claim.margin:g}, n = {v.n}, p = {words.probability(v.p_holm)}"
+    if v.effect is None or v.status == claims.INCONCLUSIVE:
+        return v.because["en"] if v.effect is None else f"{numbers}; {v.because['en']}"
+    return numbers
+
+
+def short(s: Study) -> list[Block]:
+    """The answer and the table of claims."""
+    found: list[Block] = [Words(preview(s), "warning")] if s.quick else []
+    return [*found, Words(answer(s)), *[b for b in claims.blocks(s.verdicts) if isinstance(b, Grid)]]
