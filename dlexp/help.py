@@ -13,6 +13,7 @@ from dlexp import kinds, plugins, registry
 from dlexp.errors import UserError, nearest
 from dlexp.places import CONF
 from dlexp.registry import Plugin
+from dlexp.studies import in_english, words_of
 
 GROUPS = {
     "optimizer": "how weights move",
@@ -37,10 +38,12 @@ dlexp: a laboratory for the techniques that make neural networks train
   python -m dlexp help adam                                         all of one option: equation, values, source
   python -m dlexp ui                                                look at the runs in MLflow
   python -m dlexp sync                                              send MLflow what it has not got yet
-  python -m dlexp claims                                            the chapter's claims, put to the test
+  python -m dlexp experiment=weight_decay                           a named study: its runs, its figures, its verdicts
+  python -m dlexp claims                                            all named studies, and one table of their verdicts
   python -m dlexp resume <sweep>                                    train what a sweep still misses
   python -m dlexp --cfg job                                         show the configuration, train nothing
-  --config-dir <folder>                                             options of your own: <folder>/<group>/<name>.yaml
+  --config-dir <folder>                                             options and studies of your own, of `claims` too:
+                                                                    <folder>/<group>/<name>.yaml
   --dry-run, --retry-failed                                         of a sweep: list its jobs; try the failed ones again
 """
 
@@ -59,6 +62,7 @@ def overview() -> str:
             mark = "*" if name in usual.get(group, ()) else " "
             lines.append(_hanging(f"  {mark} {name:{width}}  ", text))
         lines.append("")
+    lines += [*_studies(), ""]
     lines.append("tracking: where runs are shown: mlflow (tracking.uri=… for a server of yours), or none\n")
     lines.append(_hanging("values: ", ", ".join(usual["values"])))
     lines.append("`python -m dlexp help seed` says what one of them is.")
@@ -72,18 +76,52 @@ def _hanging(head: str, text: str) -> str:
 
 
 def details(name: str) -> str:
-    """All of one option, or of every option of a group. Raises `UserError` for a name nobody has."""
+    """All of one option, of every option of a group, or of a study. Raises `UserError` for a name nobody has.
+
+    A technique and the study of it may have the same name: both are shown.
+    """
     plugins.discover()
-    found = [cls for cls in registry.every() if name in (cls.name, cls.kind, f"{cls.kind}={cls.name}")]
-    if preset := next(CONF.glob(f"*/{name}.yaml"), None):
-        return f"{preset.parent.name}={name}\n\n{preset.read_text('utf-8')}"
+    found = [_details(cls) for cls in registry.every() if name in (cls.name, cls.kind, f"{cls.kind}={cls.name}")]
+    found += [_study(path) for path in _files() if name in (path.stem, f"experiment={path.stem}")]
+    presets = [path for path in sorted(CONF.glob(f"*/{name}.yaml")) if path.parent.name != "experiment"]
+    if presets:
+        return f"{presets[0].parent.name}={name}\n\n{presets[0].read_text('utf-8')}"
+    if name == "experiment":
+        return "\n".join(_studies())
     if lines := _menu(name):
         return lines
     if not found:
-        known = [*GROUPS, *(cls.name for cls in registry.every())]
-        wrong = f"there is no group or option called {name}"
-        raise UserError(wrong, hint=nearest(name, known), allowed=", ".join(GROUPS))
-    return "\n\n".join(map(_details, found))
+        known = [*GROUPS, *(cls.name for cls in registry.every()), *(path.stem for path in _files())]
+        wrong = f"there is no group, option or study called {name}"
+        raise UserError(wrong, hint=nearest(name, known), allowed=", ".join([*GROUPS, "experiment"]))
+    return "\n\n".join(found)
+
+
+def _files() -> list[Path]:
+    return sorted((CONF / "experiment").glob("*.yaml"))
+
+
+def _studies() -> list[str]:
+    """The named studies, each with its title."""
+    titles = {path.stem: in_english(words_of(path).get("title")) for path in _files()}
+    width = max(map(len, titles), default=0)
+    listed = [_hanging(f"    {name:{width}}  ", title) for name, title in titles.items()]
+    return ["experiment: named studies, with figures and claims; `help weight_decay` tells all of one", *listed]
+
+
+def _study(path: Path) -> str:
+    """What a study shows, its parts and its claims."""
+    said = words_of(path)
+    claims, titles = said.get("claims") or [], said.get("parts") or {}
+    lines = [f"experiment={path.stem}", "", in_english(said.get("title"))]
+    lines += [_hanging("", in_english(said.get("shows"))), ""]
+    parts = {name: in_english(told.get("title")) for name, told in titles.items()}
+    width = max(map(len, parts), default=0)
+    lines += ["parts", *(f"  {name:{width}}  {title}".rstrip() for name, title in parts.items()), ""] if parts else []
+    width = max((len(str(claim["id"])) for claim in claims), default=0)
+    shown = [_hanging(f"  {claim['id']:{width}}  ", in_english(claim["says"])) for claim in claims]
+    lines += ["claims", *shown, ""] if shown else []
+    return "\n".join([*lines, f"  {path}"])
 
 
 def _menu(name: str) -> str:

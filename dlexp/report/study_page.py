@@ -68,7 +68,7 @@ def _everything(s: Study) -> dict[str, Any]:
     """report.json: what others want to know of any sweep, of the first part; and the verdicts."""
     first = json.loads(files.everything(s.parts[0].found)) if s.parts else {}
     figures = [{"file": f"figures/{p.path.name}", "title": p.title, "caption": p.caption} for p in s.pictures]
-    limits = [preview(s)] * s.quick + [w for several in s.warnings.values() for w in several]
+    limits = [warning for several in s.warnings.values() for warning in several]
     return first | {
         "title": s.title, "answer": answer(s), "figures": figures, "study": s.sweep.label, "quick": s.quick,
         "warnings": list(dict.fromkeys(limits)), "claims": json.loads(claims.text(s.verdicts))["claims"],
