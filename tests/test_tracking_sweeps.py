@@ -238,6 +238,25 @@ def test_a_run_with_a_changed_plugin_takes_the_place_of_the_old_one_in_the_view(
     assert "**2 runs**" in mlflow.get_run(state.load(folder).run_id).data.tags["mlflow.note.content"]
 
 
+def test_a_plugin_that_failed_twice_and_was_then_mended_leaves_a_sweep_that_is_all_there(outputs, make):
+    """The first attempt is deleted in MLflow, where nothing deleted can be changed; the second makes room."""
+    folder = make()
+    add(folder, "a", ["optimizer=sgd", "seed=0"])
+    for attempt in range(2):
+        (folder / "runs" / "b-x" / "mlflow.json").unlink(missing_ok=True)
+        add(folder, "b", ["optimizer=adam", "seed=0"], status="FAILED", events=[], began=BEGAN + 60_000 * attempt)
+        assert send(folder) == 0
+    add(folder, "mended", ["optimizer=adam", "seed=0"], began=BEGAN + 180_000, edited="yes")
+    assert send(folder) == 0, str(tracking.outcome([folder]))
+    mlflow, key = client(outputs), sweep_page.key(json.loads((folder / "sweep.json").read_text()))
+    assert mlflow.get_run(state.load(folder).run_id).info.status == "FINISHED"
+    shown = mlflow.search_runs(["1"], f"tags.`dlexp.view` = '{key}'")
+    assert sorted((r.data.params["optimizer"], r.data.params.get("edited")) for r in shown) == [
+        ("adam", "yes"), ("sgd", None)
+    ]  # fmt: skip
+    assert tracking.outcome([folder]).complete
+
+
 def test_two_sweeps_of_one_name_do_not_mix(outputs, make, tmp_path):
     mine = fill(make())
     other = fill(sweep_folder(tmp_path / "elsewhere" / mine.name, tracking.store_uri(outputs), created=BEGAN + 1))

@@ -54,10 +54,13 @@ class Members:
             sent.save(place)
 
     def hide(self, entries: Sequence[Entry]) -> None:
-        """Take runs whose place another has taken out of the sweep's view; they stay in MLflow."""
+        """Take runs whose place another has taken out of the sweep's view; they stay in MLflow.
+
+        Earlier attempts are among the deleted, of which MLflow lets nobody change a thing, and which no view shows.
+        """
         wanted = {f"{self.key}.{entry['key']}" for entry in entries}
         for run in self._search(f"tags.`{view.MEMBER}` = '{self.key}'") if wanted else ():
-            if run.data.tags.get("dlexp.run_id") in wanted:
+            if run.data.tags.get("dlexp.run_id") in wanted and run.info.lifecycle_stage == "active":
                 self.store.client.delete_tag(run.info.run_id, view.MEMBER)
 
     def forget(self) -> None:
