@@ -97,6 +97,11 @@ def train(words: list[str]) -> int:
         with sweeps.enter(session):
             hydra_main(asked, lambda cfg: train_one(cfg, runs, mistakes))
             compared = closing.comparison(session)  # while the sweep is still held, so that it is sent to MLflow too
+    except KeyboardInterrupt:
+        if session.folder is not None:
+            done = f"interrupted: {session.trained} runs trained"
+            print(f"{done}; the rest: python -m dlexp resume {session.folder.name}", file=sys.stderr)
+        raise
     except Exception as e:
         if said := config.explain(e, asked.overrides):
             raise said from None
@@ -146,12 +151,22 @@ def train_one(cfg: DictConfig, runs: list[Run], mistakes: list[UserError]) -> No
 
 
 def resume(words: list[str]) -> int:
-    """`resume <sweep>`: the sweep's own command again, which trains what is missing."""
-    from dlexp.sweep.ledger import command_of
+    """`resume <sweep>`: the sweep's own commands again, where it lies, which train what is missing."""
+    from dlexp import places
+    from dlexp.report.runs import find
+    from dlexp.sweep.ledger import commands_of
 
-    if not words:
-        raise UserError("say which sweep: its name, its id or its folder", key="resume", where="command line")
-    return train([*command_of(words[0]), *words[1:]])
+    names = [word for word in words if not word.startswith("-")]
+    flags = [word for word in words if word.startswith("-")]
+    if {*flags} & {"--help", "-h"}:
+        print("python -m dlexp resume <sweep> [--retry-failed] [--dry-run]: train what a sweep still misses.\n"
+              "<sweep> is its name, its id, its folder, or last.")  # fmt: skip
+        return 0
+    if len(names) != 1:
+        raise UserError("say which sweep: its name, its id, its folder, or last", key="resume", where="command line")
+    folder = find(names[0], key="resume").resolve()
+    with places.outputs_at(folder.parent.parent):
+        return max(train([*command, *flags]) for command in commands_of(folder))
 
 
 def help_(words: list[str]) -> int:

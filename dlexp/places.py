@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _HERE = Path(__file__).resolve().parent
@@ -20,3 +22,15 @@ PLUGINS = _shipped("plugins")
 def outputs() -> Path:
     """Where runs are kept: the environment variable `DLEXP_OUTPUTS`, or `outputs` in the working folder."""
     return Path(os.environ.get("DLEXP_OUTPUTS") or "outputs").expanduser().absolute()
+
+
+@contextmanager
+def outputs_at(folder: Path) -> Iterator[None]:
+    """Inside, runs are kept in another folder, by this process and those it starts."""
+    before = os.environ.get("DLEXP_OUTPUTS")
+    if folder.resolve() != outputs().resolve():
+        os.environ["DLEXP_OUTPUTS"] = str(folder)
+    try:
+        yield
+    finally:
+        os.environ.pop("DLEXP_OUTPUTS", None) if before is None else os.environ.update(DLEXP_OUTPUTS=before)

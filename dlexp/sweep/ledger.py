@@ -25,7 +25,6 @@ from filelock import FileLock, Timeout
 
 from dlexp import journal
 from dlexp.errors import UserError
-from dlexp.report import runs
 
 LEDGER, DESCRIPTION = "ledger.jsonl", "sweep.json"
 RESULTS = ("FINISHED", "DIVERGED")  # how a run can end that need not be trained again
@@ -46,14 +45,10 @@ class Entry:
     time_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
 
 
-def command_of(sweep: str) -> list[str]:
-    """The words behind `python -m dlexp` that a sweep was asked for with.
-
-    `sweep` is a name, an id, a folder or `last`. Raises `UserError` where there is none.
-    """
-    folder = runs.find(sweep, key="resume")
-    command: str = json.loads((folder / DESCRIPTION).read_text("utf-8"))["command"]
-    return shlex.split(command)[3:]
+def commands_of(folder: Path) -> list[list[str]]:
+    """The words behind `python -m dlexp` that a sweep was asked for with, command by command."""
+    told = json.loads((folder / DESCRIPTION).read_text("utf-8"))
+    return [shlex.split(command)[3:] for command in told.get("commands") or [told["command"]]]
 
 
 class Ledger:
@@ -99,15 +94,17 @@ class Ledger:
         self.entries[entry.key] = entry
 
     def describe(self, description: Mapping[str, Any]) -> None:
-        """Write `sweep.json`; axes and parts that are there already keep their values and gain the new ones."""
+        """Write `sweep.json`; what was asked before (axes, parts, commands) stays and gains what is new."""
         path = self.folder / DESCRIPTION
-        if path.exists():
-            before = json.loads(path.read_text("utf-8"))
+        if before := self.description():
             axes = before["axes"] | {
                 key: list(dict.fromkeys([*before["axes"].get(key, ()), *values]))
                 for key, values in description["axes"].items()
             }
-            description = {**description, "axes": axes, "created_ms": before["created_ms"]}
+            asked = [*(before.get("commands") or [before["command"]]), *description["commands"]]
+            description = {
+                **description, "axes": axes, "created_ms": before["created_ms"], "commands": list(dict.fromkeys(asked)),
+            }  # fmt: skip
             if "parts" in description:
                 known = before.get("parts", {})
                 description["parts"] = {
@@ -116,13 +113,21 @@ class Ledger:
                 }
         journal.write_atomically(path, json.dumps(description, indent=2, ensure_ascii=False) + "\n")
 
+    def description(self) -> dict[str, Any]:
+        """What `sweep.json` says; nothing before there is one."""
+        try:
+            found: dict[str, Any] = json.loads((self.folder / DESCRIPTION).read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found
+
     def is_done(self, key: str, *, retry_failed: bool) -> bool:
         """Whether a run need not be trained: it has a result, or has failed and is not to be tried again."""
         entry = self.entries.get(key)
         return entry is not None and (entry.status in RESULTS or (entry.status == "FAILED" and not retry_failed))
 
-    def adopt(self, key: str, name: str, overrides: Sequence[str]) -> None:
-        """Write down a run that ended unwritten; clear away one that never ended."""
+    def adopt(self, key: str, name: str, overrides: Sequence[str], *, retry_failed: bool = False) -> None:
+        """Write down a run that ended unwritten; clear away one that never ended, or is to be trained again."""
         place = self.folder / "runs" / name
         if not place.is_dir():
             return
@@ -133,5 +138,5 @@ class Ledger:
         end = events[-1] if events else {}
         if key not in self.entries and end.get("event") == "finish" and end["status"] in RESULTS:
             self.write(Entry(key, end["status"], f"runs/{name}", tuple(overrides), end["elapsed"], error=end["error"]))
-        elif not self.is_done(key, retry_failed=True):
+        elif not self.is_done(key, retry_failed=retry_failed):
             shutil.rmtree(place)

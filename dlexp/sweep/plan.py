@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra.core.override_parser.types import IntervalSweep, Override
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
 from dlexp.errors import UserError, nearest
 
 Jobs = list[list[str]]
+MOST = 1_000_000  # values of one range
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Plan:
             if isinstance(value, IntervalSweep):
                 intervals[key] = value
             if o.is_sweep_override():
+                _check_range(key, value)
                 discrete = o.is_discrete_sweep()
                 swept[key] = tuple(o.sweep_string_iterator()) if discrete else (o.get_value_string(),)
                 fixed.pop(key, None)
@@ -104,6 +106,17 @@ def pairs_of(value: Any) -> list[list[str]]:
     if not ok or len(keys) != len(set(keys)):
         raise _refused("must be a list of keys that go together, each once: zip=[optimizer,optimizer.lr]", value)
     return pairs
+
+
+def _check_range(key: str, value: Any) -> None:
+    """Refuse a range that stands for nothing, or for more than anybody can train, before it is written out."""
+    if isinstance(value, RangeSweep):
+        start, stop, step = float(value.start or 0), float(value.stop or 0), float(value.step)
+        n = max(0, math.ceil((stop - start) / step)) if step else 0
+        if not n:
+            raise UserError("is a range without a value", key=key, value=f"range({start:g},{stop:g},{step:g})")
+        if n > MOST:
+            raise UserError(f"{key} has {n:,} values; more than {MOST:,} are no sweep", key="max_jobs")
 
 
 def _refused(wrong: str, value: Any, hint: str = "") -> UserError:

@@ -26,8 +26,9 @@ from dlexp.sweep import validate
 from dlexp.sweep.identity import run_key
 from dlexp.sweep.ledger import Entry
 from dlexp.sweep.plan import Plan, pairs_of
-from dlexp.sweep.session import Session, cores
+from dlexp.sweep.session import Session
 from dlexp.sweep.space import Interval, Point, Space, is_whole
+from dlexp.sweep.workers import cores
 
 log = logging.getLogger("dlexp")
 

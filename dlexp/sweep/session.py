@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,22 +12,19 @@ from typing import Any
 
 from dlexp import journal, places, provenance, tracking
 from dlexp.config import Setup
-from dlexp.sweep.identity import run_key, sweep_id
+from dlexp.errors import UserError
+from dlexp.sweep.identity import SILENT_KEYS, run_key, sweep_id
 from dlexp.sweep.job import Job, Result, do, unobserved
 from dlexp.sweep.ledger import Entry, Ledger
+from dlexp.sweep.live import LiveLine
 from dlexp.sweep.plan import Plan
 from dlexp.sweep.study import Study
-from dlexp.sweep.workers import Lost, Pool
+from dlexp.sweep.workers import Lost, Pool, cores
 from dlexp.tracking.settings import told
 
 log = logging.getLogger("dlexp")
 
 Jobs = Sequence[tuple[Sequence[str], Setup]]
-
-
-def cores() -> int:
-    """Processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass
@@ -79,6 +73,10 @@ class Session:
 
         Raises `UserError` where another command is at work on the same sweep.
         """
+        if n_jobs is not None and n_jobs < 1:
+            raise UserError(
+                "must be at least 1, or null for one per processor", key="hydra.launcher.n_jobs", value=n_jobs
+            )
         keys = [run_key(setup.experiment) for _, setup in jobs]
         keyed = dict(zip(reversed(keys), reversed(jobs), strict=True))
         keyed = {key: keyed[key] for key in keys}  # of jobs that repeat each other, the first
@@ -93,7 +91,7 @@ class Session:
         missing = []
         for key, (overrides, setup) in keyed.items():
             name = folder_name(setup, key)
-            ledger.adopt(key, name, overrides)
+            ledger.adopt(key, name, overrides, retry_failed=self.retry_failed)
             if not ledger.is_done(key, retry_failed=self.retry_failed):
                 missing.append(Job(unobserved(setup), key, self.folder / "runs" / name, self.folder.name))
         if missing and self._sender is None and self._told["tracking"]:
@@ -133,36 +131,31 @@ class Session:
             "sweeper": plan.by,
             "axes": {key: list(values) for key, values in plan.swept.items()},
             "command": self.command,
+            "commands": [self.command.replace(" --retry-failed", "")],
             "tracking": told(first.tracking),
             "ended_ms": None,
         }
+        before = self._ledger.description().get("fixed")
+        if before is not None and first.sweep and _numeric(before) != _numeric(plan.fixed):
+            log.warning("sweep %s was also asked for with %s: its runs are compared with these", first.sweep,
+                        " ".join(sorted(_numeric(before))) or "nothing fixed")  # fmt: skip
         if self.study is not None and self.study.words is not None:
             self._told |= {"study": {"name": self.study.name, **self.study.words}, "parts": members}
         self._ledger.describe(self._told)
         return self._ledger
 
     def _train(self, jobs: Sequence[Job], ledger: Ledger, *, already: int, n_jobs: int) -> None:
-        from tqdm import tqdm
-
         if not jobs:
             return
         if self._pool is None:
             self._pool = self._stack.enter_context(Pool(n_jobs, do))
-        counts: Counter[str] = Counter()
-        running: set[int] = set()
         already += len(self.entries)
-        total = max(self.expected, len(jobs) + already)
-        with tqdm(total=total, initial=already, unit="run", file=sys.stderr, dynamic_ncols=True, leave=False) as bar:
-            for number, result in self._pool.do(jobs, running.add):
-                running.discard(number)
+        with LiveLine(max(self.expected, len(jobs) + already), already) as line:
+            for number, result in self._pool.do(jobs, line.started, line.tick):
                 entry = self._entry(jobs[number], result)
                 ledger.write(entry)
-                counts[entry.status] += 1
                 self.trained += 1
-                failed = counts["FAILED"] + counts["KILLED"]
-                said = f"{len(running)} running, {failed} failed, {counts['DIVERGED']} diverged"
-                bar.set_postfix_str(said, refresh=False)
-                bar.update()
+                line.ended(number, entry.status)
 
     def _entry(self, job: Job, result: Result | Lost) -> Entry:
         folder, said = f"runs/{job.folder.name}", tuple(job.setup.overrides)
@@ -181,6 +174,11 @@ class Session:
         for key, (overrides, _) in keyed.items():
             print(f"{'done' if done[key] else 'to do'}  {' '.join(overrides)}")
         print(f"{len(keyed)} jobs, {sum(done.values())} done: {self.folder}")
+
+
+def _numeric(overrides: Sequence[str]) -> set[str]:
+    """The overrides that can change a number."""
+    return {o for o in overrides if not o.lstrip("+").startswith(SILENT_KEYS)}
 
 
 def folder_name(setup: Setup, key: str) -> str:

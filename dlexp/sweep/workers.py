@@ -18,6 +18,12 @@ from typing import Any
 from dlexp import plugins
 
 Work = Callable[[Any], Any]
+TICK = 1.0  # seconds between signs of life
+
+
+def cores() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True)
@@ -74,8 +80,13 @@ class Pool:
             worker.end()
         self._workers.clear()
 
-    def do(self, jobs: Sequence[Any], started: Callable[[int], None]) -> Iterator[tuple[int, Any]]:
-        """Do all jobs, and yield each one's number and result as it comes: what `work` returned, or `Lost`."""
+    def do(
+        self, jobs: Sequence[Any], started: Callable[[int], None], tick: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[int, Any]]:
+        """Do all jobs, and yield each one's number and result as it comes: what `work` returned, or `Lost`.
+
+        `started` is told each number, `tick` is called about once a second while nothing ends.
+        """
         waiting = list(range(len(jobs)))[::-1]
         while waiting or any(w.job is not None for w in self._workers):
             while waiting and (idle := self._idle()) is not None:
@@ -87,7 +98,7 @@ class Pool:
                     idle.job = None
                     waiting.append(number)
                     self._bury(idle)
-            yield from self._news()
+            yield from self._news(tick)
 
     def _idle(self) -> Worker | None:
         for worker in self._workers:
@@ -98,10 +109,12 @@ class Pool:
             return self._workers[-1]
         return None
 
-    def _news(self) -> Iterator[tuple[int, Any]]:
+    def _news(self, tick: Callable[[], None]) -> Iterator[tuple[int, Any]]:
         """Wait for a result or a death."""
         busy = {w.pipe: w for w in self._workers if w.job is not None}
-        for pipe in wait(list(busy)):
+        while not (ready := wait(list(busy), TICK)):
+            tick()
+        for pipe in ready:
             worker = busy[pipe]
             number = worker.job
             assert number is not None
