@@ -16,7 +16,7 @@ from dlexp import kinds
 from dlexp.arrays import Array, Context, write_arrays
 from dlexp.dataset import Dataset
 from dlexp.errors import FieldError, nearest
-from dlexp.fields import at_least, check_fields, non_negative, one_of, positive
+from dlexp.fields import at_least, check_fields, defaults_of, non_negative, one_of, positive
 from dlexp.network import Network
 from dlexp.registry import Plugin, as_dict
 from dlexp.stopping import EarlyStopping
@@ -87,13 +87,8 @@ class Experiment:
     def _check_early_stopping(self, trainer: Trainer) -> None:
         metric, known = self.early_stopping.metric, sorted(trainer.problem.evaluate())
         if metric not in known:
-            raise FieldError(
-                "there is no such metric",
-                key="early_stopping.metric",
-                value=metric,
-                allowed=", ".join(known),
-                hint=nearest(metric, known),
-            )
+            wrong, hint = "there is no such metric", nearest(metric, known)
+            raise FieldError(wrong, key="early_stopping.metric", value=metric, allowed=", ".join(known), hint=hint)
 
     def plugins(self) -> Iterator[tuple[str, tuple[Plugin, ...]]]:
         """The kinds that matter to this objective, each with its plugins."""
@@ -117,9 +112,19 @@ class Experiment:
                 continue
             flat[kind] = "+".join(p.name for p in chosen) or "none"
             for p in chosen:
-                prefix = f"{kind}.{p.name}" if kind in kinds.MANY else kind
-                flat |= {f"{prefix}.{k}": _plain(v) for k, v in as_dict(p).items() if k != "name"}
+                flat |= {_prefix(kind, p) + k: _plain(v) for k, v in as_dict(p).items() if k != "name"}
         return flat | self.settings()
+
+    def defaults(self) -> dict[str, Any]:
+        """What fields among `params` are where nobody chooses, as far as their classes say: `optimizer.lr: 0.001`."""
+        chosen = [(_prefix(kind, p), p) for kind, several in self.plugins() for p in several]
+        owners = [*chosen, ("", self), ("early_stopping.", self.early_stopping)]
+        flat = {prefix + k: _plain(v) for prefix, owner in owners for k, v in defaults_of(owner).items()}
+        return {k: flat[k] for k in self.params() if k in flat and k not in kinds.KINDS}
+
+
+def _prefix(kind: str, p: Plugin) -> str:
+    return f"{kind}.{p.name}." if kind in kinds.MANY else f"{kind}."
 
 
 def _plain(value: Any) -> Any:

@@ -90,6 +90,17 @@ def check_fields(obj: Any) -> None:
             raise FieldError(allowed.words, key=f.name, value=value)
 
 
+def defaults_of(obj: Any) -> dict[str, Any]:
+    """The fields of a dataclass that have a default, each with it, as `check_fields` would leave it."""
+    found: dict[str, Any] = {}
+    for f in dataclasses.fields(obj):
+        if f.default is not dataclasses.MISSING:
+            found[f.name] = _converted(f.name, f.default, _hints(type(obj))[f.name])
+        elif f.default_factory is not dataclasses.MISSING:
+            found[f.name] = f.default_factory()
+    return found
+
+
 def _converted(name: str, value: Any, wanted: Any) -> Any:
     """`value` as the type `wanted` says, or a `FieldError`."""
     choices = typing.get_args(wanted) if isinstance(wanted, types.UnionType) else (wanted,)

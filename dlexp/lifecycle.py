@@ -137,6 +137,7 @@ def _describe(setup: Setup, run: Run, place: Place, name: str) -> dict[str, Any]
         "name": name,
         "created_ms": time.time_ns() // 1_000_000,
         "params": run.experiment.params(),
+        "defaults": run.experiment.defaults(),
         "tags": provenance.tags(list(setup.overrides)) | dict(place.tags),
         "dataset": run.dataset.describe() if run.dataset else None,
         "tracking": told(setup.tracking),

@@ -52,12 +52,13 @@ def typed(value):
 
 def sweep(
     folder, axes, *, score=skill, fate=None, name=None, fixed=(), lines=None, tags=TAGS, implied=None, dataset=True,
-    command=None, belongs=None, **told,
+    command=None, belongs=None, defaults=None, **told,
 ):  # fmt: skip
     """Write a sweep over the product of `axes` (key → values).
 
     `score(params, seed)` is a run's accuracy, `fate(params, seed)` its status, `implied(params)` what else follows,
-    `lines(params, seed)` a whole journal, `belongs` (part → condition on params) which runs belong to which part.
+    `lines(params, seed)` a whole journal, `belongs` (part → condition on params) which runs belong to which part,
+    `defaults(params)` what its run.json says nobody has to choose.
     """
     (folder / "runs").mkdir(parents=True)
     ledger, members = [], {part: [] for part in belongs or ()}
@@ -80,6 +81,7 @@ def sweep(
                 "name": params["data"], "source": "https://doi.org/10.24432/C50P49", "sha256": digest, "features": 64,
                 "classes": 10, "train": 1257, "validation": 180, "test": 360,
             } if dataset else None  # fmt: skip
+            description |= {"defaults": defaults(params)} if defaults else {}
             (place / "run.json").write_text(json.dumps(description), encoding="utf-8")
             written = (
                 lines(params, seed) if lines else journal(score(params, seed), params["epochs"], status, told_error)

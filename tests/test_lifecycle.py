@@ -1,19 +1,23 @@
 """A run's life, as a notebook and as a command sees it (without MLflow, which test_tracking looks at)."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import yaml
 from PIL import Image
 
 import dlexp
-from dlexp import journal
+from dlexp import Schedule, journal, plugin
 from dlexp.cli import main
 from dlexp.config import compose
+from dlexp.kinds import KINDS
+from dlexp.registry import unregister
 
 FAST = ("epochs=2", "model.hidden=[10]", "data.n_train=200")
 ALONE = (*FAST, "tracking=none")
@@ -48,6 +52,43 @@ def test_the_command_leaves_a_folder_with_all_that_the_readme_names(in_tmp, caps
         ["optimizer=adam", "initializer=he", "regularizer=dropout", *ALONE]
     )
     assert said["tags"]["dlexp.numerics.threads"] == "1"
+
+
+def test_run_json_says_what_everything_would_be_if_nobody_had_chosen(in_tmp):
+    chosen = ("optimizer=momentum", "optimizer.lr=1", "regularizer=[dropout,weight_decay]", "seed=3", "clip_norm=5",
+              "regularizer.dropout.ratio=0.5", "early_stopping.patience=9", "observer=none")  # fmt: skip
+    said = journal.description(dlexp.run(*chosen, *ALONE).folder)
+    plain = journal.description(dlexp.run("optimizer=momentum", "regularizer=[dropout,weight_decay]", "observer=none",
+                                          "tracking=none", "epochs=0", "steps=0").folder)["params"]  # fmt: skip
+    assert said["defaults"] == {k: v for k, v in plain.items() if k not in KINDS} | {"epochs": 50, "steps": None}
+    assert said["defaults"]["optimizer.lr"] == 0.01
+    assert {k for k in said["params"] if k in said["defaults"] and said["params"][k] != said["defaults"][k]} == {
+        "optimizer.lr", "seed", "clip_norm", "regularizer.dropout.ratio", "early_stopping.patience", "epochs",
+        "model.hidden", "data.n_train",
+    }  # fmt: skip
+
+
+def test_a_named_variant_and_a_field_that_must_be_chosen_do_not_change_the_defaults(in_tmp):
+    @plugin("needy")
+    class Needy(Schedule):
+        """Half the rate, until somebody says how much."""
+
+        floor: float
+        ends: tuple[float, ...] = (1, 2)
+        start: float = 1
+
+        def __call__(self, t, total):
+            return self.floor
+
+    try:
+        experiment = compose("optimizer=heavy_momentum").experiment
+        known = replace(experiment, schedule=Needy(floor=0.5)).defaults()
+    finally:
+        unregister(Needy)
+    assert experiment.params()["optimizer.momentum"] == 0.99
+    assert known["optimizer.momentum"] == 0.9
+    assert "schedule.floor" not in known
+    assert json.dumps([known["schedule.start"], known["schedule.ends"]]) == "[1.0, [1.0, 2.0]]"  # as params say them
 
 
 def test_python_does_the_same_and_returns_the_run(in_tmp):

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from report_folders import journal, skill, sweep
+from report_folders import DEFAULTS, journal, skill, sweep
 
 from dlexp import UserError, report
 from dlexp.report import plots
@@ -140,6 +140,20 @@ def test_default_and_tuned_are_shown_side_by_side_where_the_default_was_swept(tm
     assert made.data["tuned"]["default"]["groups"][0]["iqm"] < made.data["groups"][1]["iqm"]
     assert "No default setting is shown for sgd" in " ".join(made.data["warnings"])
     assert re.search(r"adam +10 +0\.9\d\d +\[0\.\d+, 0\.\d+\] +0\.9\d\d +\[", made.text)
+
+
+def test_runs_that_say_their_defaults_make_every_default_that_was_swept_known(tmp_path):
+    """As every run.json says them since; those of older runs do not."""
+    lr = {"sgd": 0.1, "adam": 0.01, "momentum": 0.5}
+    folder = grid(tmp_path, defaults=lambda p: DEFAULTS | {"optimizer.lr": lr[p["optimizer"]]})
+    axes = {"optimizer": ["momentum"], "optimizer.lr": RATES, "seed": list(range(15))}
+    other = sweep(tmp_path / "other", axes, defaults=lambda p: {"optimizer.lr": 0.5})  # which nobody has tried
+    made = tuned(folder, other, out=tmp_path / "r")
+    assert [c["default"] for c in made.data["tuned"]["choices"]] == ["0.1", "0.01", "0.5"]
+    assert [g["group"] for g in made.data["tuned"]["default"]["groups"]] == ["sgd", "adam"]
+    assert [w for w in made.data["warnings"] if "default" in w] == [
+        "No default setting is shown for momentum: it was not swept, or is not known."
+    ]
 
 
 def test_a_preset_or_a_fixed_value_is_no_default(tmp_path):
