@@ -144,7 +144,7 @@ def conduct(studies: Sequence[Named], overrides: Sequence[str], *, quick: bool) 
     n = min(len(studies), _cores())
     running: dict[str, None] = {}
     lock = threading.Lock()
-    with tqdm(total=len(studies), unit="study", file=sys.stderr, dynamic_ncols=True, leave=False) as bar:
+    with tqdm(total=len(studies), unit="study", file=sys.stderr, disable=None, dynamic_ncols=True, leave=False) as bar:
 
         def one(study: Named) -> Outcome:
             with lock:
@@ -226,7 +226,8 @@ def told(outcomes: Sequence[Outcome], *, quick: bool, seconds: float) -> str:
     ]  # fmt: skip
     lines = table(Grid(["study", "claim", "verdict", "effect [95 % interval]", "n", "p Holm"], rows, "sslrrr"))
     counts = Counter(row[2] for row in rows)
-    lines += ["", f"{words.many(len(rows), 'claim')}: " + ", ".join(f"{n} {status}" for status, n in counts.items())]
+    counted = ", ".join(f"{n} {status}" for status, n in counts.items())
+    lines += ["", f"{words.many(len(rows), 'claim')}: {counted}" if rows else "No verdicts."]
     if quick:
         lines.append("--quick: a smaller budget; these verdicts are a preview, not the studies' result.")
     lines.append(f"{len(outcomes)} {'study' if len(outcomes) == 1 else 'studies'} in {seconds:.0f} s; the pages:")

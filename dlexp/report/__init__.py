@@ -116,8 +116,9 @@ def _drawn_before(folder: Path) -> set[Path]:
     """The figures of the report that lies in a folder; those of others are none of our business."""
     try:
         told = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-        return {folder / "figures" / Path(figure["file"]).name for figure in told["figures"]}
-    except (OSError, ValueError, KeyError, TypeError):
+        files = [Path(figure["file"]) for figure in told["figures"]]
+        return {folder / f for f in files if f.parts[0] == "figures" and ".." not in f.parts}
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
         return set()
 
 

@@ -28,6 +28,7 @@ class Part:
     name: str
     title: Mapping[str, str]
     found: Findings
+    untuned: str = ""  # why its settings are compared as they are, where tuned ones were asked for
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Study:
     verdicts: Sequence[claims.Verdict]
     parts: Sequence[Part]
     figures: Sequence[Picture | Undrawn]
+    folder: Path  # of the figures
     repeat: str
 
     @property
@@ -74,7 +76,8 @@ class Study:
     def warnings(self) -> dict[str, list[str]]:
         """What limits each part; of its planned comparisons a study says nothing, it has claims."""
         return {
-            part.name: [w for w in dict.fromkeys(warnings(part.found.main)) if not OF_PAIRS.search(w)]
+            part.name: [part.untuned] * bool(part.untuned)
+            + [w for w in dict.fromkeys(warnings(part.found.main)) if not OF_PAIRS.search(w)]
             for part in self.parts
         }
 
@@ -99,22 +102,25 @@ def read(sweep: Sweep, figures: Path, repeat: str) -> Study:
     for name, arranged in whole.items():
         told = (study.get("parts") or {}).get(name) or {}
         chosen = measure.choose(arranged, told.get("metric"), told.get("better"))
-        best = _tuned(arranged, chosen, subs[name]) if told.get("tuned") else None
+        best, untuned = _tuned(arranged, chosen, subs[name]) if told.get("tuned") else (None, "")
         main = best.tuned if best else compare(arranged, chosen)
         found = Findings([subs[name]], arranged, main, best, [], repeat)
-        if not asked:
-            drawn += plots.draw(found.main, figures / name if len(whole) > 1 else figures)
         title = {language: said(told.get("title"), language) or name for language in ("en", "zh")}
-        parts.append(Part(name, title, found))
-    return Study(sweep, claims.decide(sweep), parts, drawn, repeat)
+        if not asked:
+            several = len(whole) > 1
+            usual = plots.draw(found.main, figures / words.slug(name) if several else figures)
+            drawn += [replace(p, caption=f"{title['en']}: {p.caption}") if several else p for p in usual]
+        parts.append(Part(name, title, found, untuned))
+    return Study(sweep, claims.decide(sweep), parts, drawn, figures, repeat)
 
 
-def _tuned(arranged: table.Table, chosen: measure.Measure, sweep: Sweep) -> tuned.Tuned | None:
-    """Each method at its best; None where there are too few seeds to choose with some and report others."""
+def _tuned(arranged: table.Table, chosen: measure.Measure, sweep: Sweep) -> tuple[tuned.Tuned | None, str]:
+    """Each method at its best; or why not, as where there are too few seeds to choose with some and report others."""
     try:
-        return tuned.tune(arranged, chosen, [sweep])
-    except UserError:
-        return None
+        return tuned.tune(arranged, chosen, [sweep]), ""
+    except UserError as e:
+        why = re.split(r"\. Run |: add seeds", e.wrong)[0]  # with what command is for a sweep, not for a study
+        return None, f"Every setting stands for itself; to show each method at its best: {why}"
 
 
 def is_quick(sweep: Sweep) -> bool:

@@ -67,7 +67,8 @@ def texts(s: Study) -> dict[str, str]:
 def _everything(s: Study) -> dict[str, Any]:
     """report.json: what others want to know of any sweep, of the first part; and the verdicts."""
     first = json.loads(files.everything(s.parts[0].found)) if s.parts else {}
-    figures = [{"file": f"figures/{p.path.name}", "title": p.title, "caption": p.caption} for p in s.pictures]
+    figures = [{"file": f"figures/{p.path.relative_to(s.folder).as_posix()}", "title": p.title, "caption": p.caption}
+               for p in s.pictures]  # fmt: skip
     limits = [warning for several in s.warnings.values() for warning in several]
     return first | {
         "title": s.title, "answer": answer(s), "figures": figures, "study": s.sweep.label, "quick": s.quick,
