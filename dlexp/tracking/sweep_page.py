@@ -49,7 +49,8 @@ def name(told: Told, runs: int | None = None) -> str:
     """
     keys = [k for k in axes(told) if k != "seed"] or list(axes(told))
     varied = " × ".join(k.rpartition(".")[2] for k in keys)
-    called = f"sweep {told['name']}: {varied}" if told.get("name") else f"sweep {varied}"
+    kind = "study" if told.get("study") else "sweep"
+    called = f"{kind} {told['name']}: {varied}" if told.get("name") else f"{kind} {varied}"
     extent = "" if runs is None else f" ({many(runs, 'run')})"
     return translate.readable(called, translate.NAME - len(extent)) + extent
 
@@ -97,9 +98,9 @@ def note(told: Told, entries: Sequence[Entry], folder: Path, status: str, link: 
     }.get(status, ends)
     command, each = " ".join(str(told.get("command", "")).split()), link.replace(key(told), key(told) + EACH)
     parts = [
+        *_study(told, folder / REPORT / "report.json"),
         f"**{many(len(entries), 'run')}**, {said}. [Charts of the groups]({link}), [of each run]({each})",
         f"Compared: {compared}",
-        *_study(told, folder / REPORT / "report.json"),
         *_result(folder / REPORT / "report.json"),
         "It was asked for with",
         f"    {command}",
@@ -133,7 +134,12 @@ def _study(told: Told, path: Path) -> list[str]:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return list(filter(None, heads))
     head = [["claim", "verdict", "effect, 95 % interval", "n", "p Holm"], ["---", "---", "--:", "--:", "--:"]]
-    return [*quick, *filter(None, heads), *(["\n".join(map(_row, [*head, *rows]))] if rows else [])]
+    return [
+        *filter(None, heads[:1]),
+        *quick,
+        *filter(None, heads[1:]),
+        *(["\n".join(map(_row, [*head, *rows]))] if rows else []),
+    ]
 
 
 def _in_english(text: Any) -> str:
