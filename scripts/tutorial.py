@@ -1,0 +1,160 @@
+"""Fill the tutorial from the reports of its studies: `scripts/make_tutorial [outputs]`.
+
+Copies the figures that pages show and the verdicts, and writes tables and numbers into the marked places of the pages
+(see tutorial_pages.py). Run again without new results it changes no byte.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from tutorial_pages import HOME, PAGES, Verdicts, render
+
+from dlexp.errors import UserError
+from dlexp.places import CONF
+from dlexp.sweep.identity import SILENT_KEYS
+from dlexp.sweep.study import Study
+
+IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)]+)\)")
+CLAIMED = ("says", "of", "against", "direction", "margin", "metric", "part", "over", "reduce", "tuned")
+
+
+def study_now(name: str) -> tuple[Study, dict[str, list[str]]]:
+    """A study as its file is now, and the values that it sweeps."""
+    from hydra import compose, initialize_config_dir
+
+    from dlexp.config import offer
+    from dlexp.sweep.validate import plan_of
+
+    offer()
+    with initialize_config_dir(str(CONF), version_base="1.3", job_name="dlexp"):
+        config = compose("config", [f"experiment={name}"], return_hydra_config=True)
+    study = Study.of(config)
+    assert study is not None
+    return study, {key: [str(value) for value in values] for key, values in plan_of(config).swept.items()}
+
+
+def differences(study: Study, verdicts: Verdicts) -> list[str]:
+    """What the file of a study claims, and its verdicts do not answer; empty where all is well."""
+    assert study.words is not None
+    said = {claim["id"]: claim for claim in study.words["claims"]}
+    found = {claim["id"]: claim for claim in verdicts["claims"]}
+    wrong = [f"{name} has no verdict" for name in said if name not in found]
+    wrong += [f"{name} is claimed no more" for name in found if name not in said]
+    for name in said.keys() & found.keys():
+        for key in CLAIMED:
+            if key in said[name] and said[name][key] != found[name][key]:
+                wrong.append(f"{name}: {key} was {found[name][key]}, is {said[name][key]}")
+    return wrong
+
+
+def collect(outputs: Path, name: str) -> tuple[Verdicts, str, str, Path]:
+    """A study's verdicts (read, and as text), the digest of its settings, and its report. Raises `UserError`."""
+    study, swept = study_now(name)
+    again = f"run it first: python -m dlexp experiment={name}"
+    place = _newest(outputs, name, swept)
+    if place is None:
+        raise UserError(f"there is no sweep in {outputs} that is the study as its file has it; {again}", key=name)
+    if changed := _changed(place):
+        raise UserError(f"its settings were others: {changed}; {again}", key=str(place))
+    try:
+        text = (place / "report" / "verdicts.json").read_text(encoding="utf-8")
+    except OSError:
+        raise UserError(f"has no report; make it: python -m dlexp report {place}", key=str(place)) from None
+    verdicts = json.loads(text)
+    if wrong := differences(study, verdicts):
+        raise UserError(f"{'; '.join(wrong)}; {again}", key=str(place))
+    return verdicts, text, study.digest, place / "report"
+
+
+def _newest(outputs: Path, name: str, swept: Mapping[str, list[str]]) -> Path | None:
+    """The newest sweep of a study with all the values of its file and nothing else overruled; no quick one."""
+    found = []
+    for path in outputs.glob("sweeps/*/sweep.json"):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        extra = [o for o in told["fixed"] if not o.startswith((*SILENT_KEYS, "experiment=", "zip="))]
+        if told["name"] == name and not extra and told["axes"] == swept:
+            found.append((told["created_ms"], path.parent))
+    return max(found)[1] if found else None
+
+
+def _changed(place: Path) -> str:
+    """What the overrides of a run of each part mean now, where they meant something else when it was trained."""
+    from dlexp.config import compose
+
+    parts = json.loads((place / "sweep.json").read_text(encoding="utf-8"))["parts"].values()
+    entries = {e["key"]: e for line in (place / "ledger.jsonl").open(encoding="utf-8") for e in [json.loads(line)]}
+    for entry in [entries[keys[0]] for keys in parts]:
+        then = json.loads((place / entry["folder"] / "run.json").read_text(encoding="utf-8"))["params"]
+        now = json.loads(json.dumps(compose(*entry["overrides"]).experiment.params()))
+        keys = sorted(key for key in then.keys() | now.keys() if then.get(key) != now.get(key))
+        if keys:
+            return ", ".join(f"{key} {then.get(key)}, now {now.get(key)}" for key in keys)
+    return ""
+
+
+def small(source: Path) -> bytes:
+    """A figure with a palette of 256 colours, a third of its size; an animation as it is."""
+    from PIL import Image
+
+    if source.suffix == ".gif":
+        return source.read_bytes()
+    with Image.open(source) as image:
+        flat = Image.new("RGB", image.size, "white")
+        flat.paste(image, mask=image.getchannel("A") if image.mode == "RGBA" else None)
+    made = io.BytesIO()
+    flat.quantize(256, dither=Image.Dither.NONE).save(made, "PNG", optimize=True)
+    return made.getvalue()
+
+
+def wanted() -> dict[str, set[str]]:
+    """The figures that pages and README show, by study."""
+    shown: dict[str, set[str]] = {name: set() for name in PAGES}
+    for page in [*HOME.glob("*/*.md"), *HOME.parents[1].glob("README*.md")]:
+        for _, target in IMAGE.findall(page.read_text(encoding="utf-8")):
+            place = (page.parent / target).resolve()
+            if HOME / "figures" in place.parents:
+                shown[place.parent.name].add(place.name)
+    return shown
+
+
+def put(path: Path, content: bytes) -> None:
+    """Write a file, if it is not so already, and say so."""
+    if not path.is_file() or path.read_bytes() != content:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        print(f"written  {path.relative_to(HOME.parents[1])}")
+
+
+def main(outputs: Path) -> None:
+    """Copy what the studies found, then fill the pages."""
+    known, index = {}, {}
+    shown = wanted()
+    for name in PAGES:
+        known[name], text, digest, report = collect(outputs, name)
+        figures = {figure: small(report / "figures" / figure) for figure in sorted(shown[name])}
+        for figure, content in figures.items():
+            put(HOME / "figures" / name / figure, content)
+        put(HOME / "verdicts" / f"{name}.json", text.encode())
+        sums = {figure: hashlib.sha256(content).hexdigest() for figure, content in figures.items()}
+        index[name] = {"settings": digest, "figures": sums}
+    put(HOME / "studies.json", (json.dumps(index, indent=1) + "\n").encode())
+    for old in HOME.glob("figures/*/*"):
+        if old.name not in shown.get(old.parent.name, ()):
+            old.unlink()
+    for page in sorted(HOME.glob("*/*.md")):
+        filled = render(page.read_text(encoding="utf-8"), page.parent.name, known)
+        put(page, filled.encode())
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1] if len(sys.argv) > 1 else "outputs"))
+    except (UserError, FileNotFoundError) as e:
+        sys.exit(f"make_tutorial: error: {e}")
