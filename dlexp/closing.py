@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlexp import lifecycle, places
 from dlexp.errors import UserError
-from dlexp.tracking import Outcome, store_uri, ui_command
+from dlexp.tracking import Outcome, quoted, store_uri, ui_command
 
 if TYPE_CHECKING:
     from dlexp.experiment import Run
@@ -24,7 +23,7 @@ def words(run: Run) -> str:
     result = ", ".join(f"{name} {value:.4g}" for name, value in sorted(metrics.items()))
     lines = [f"{run.status.lower():9} {result} (step {run.trainer.t})", f"folder    {_near(run.folder)}{figures}"]
     if run.error is not None and run.status != "INTERRUPTED":
-        lines[0] = f"{run.status.lower():9} {run.error}"
+        lines[0] = f"{run.status.lower():9} {_one_line(str(run.error)) or type(run.error).__name__}"
     return "\n".join([*lines, *_shown(run.tracked)])
 
 
@@ -32,8 +31,17 @@ def _shown(tracked: Outcome | None) -> list[str]:
     """What MLflow has, and how to look at it there."""
     if tracked is None:
         return []
-    other = "" if tracked.uri == store_uri(places.outputs()) else f" --uri {shlex.quote(tracked.uri)}"
+    other = "" if tracked.uri == store_uri(places.outputs()) else f" --uri {quoted(tracked.uri)}"
     return [f"MLflow    {tracked}", f"look      python -m dlexp ui{other}    (or: {ui_command(tracked.uri)})"]
+
+
+def _one_line(error: str | None) -> str:
+    """What an exception said, on one line; its name alone where it said nothing.
+
+    >>> _one_line("ValueError: two\\nlines"), _one_line("AssertionError: ")
+    ('ValueError: two lines', 'AssertionError')
+    """
+    return " ".join((error or "").split()).removesuffix(":")
 
 
 def _near(path: Path | None) -> str:
@@ -52,7 +60,7 @@ def of_runs(runs: list[Run]) -> int:
 
 
 def of_sweep(session: Session, compared: str) -> int:
-    """What became of a sweep: a line, and a table of what failed; 1 if anything did."""
+    """What became of a sweep: a line, and what failed where the report does not list it; 1 if anything did."""
     if session.dry_run:
         return 0
     counts = Counter(entry.status.lower() for entry in session.entries)
@@ -62,8 +70,10 @@ def of_sweep(session: Session, compared: str) -> int:
         if note:
             print(note)
     failed = [entry for entry in session.entries if entry.status not in ("FINISHED", "DIVERGED")]
-    for entry in failed:
-        print(f"{entry.status.lower():9} {' '.join(entry.overrides)}: {entry.error} ({entry.folder})")
+    claims = session.study is not None and session.study.words is not None  # whose report lists none of its runs
+    listed = "\n" in compared and not claims
+    for entry in failed if not listed else ():
+        print(f"{entry.status.lower():9} {' '.join(entry.overrides)}: {_one_line(entry.error)} ({entry.folder})")
     for line in _shown(session.tracked):
         print(line)
     return 1 if failed else 0

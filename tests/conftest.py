@@ -6,6 +6,7 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MPLBACKEND"] = "Agg"
+os.environ["COLUMNS"] = "100"  # whatever the terminal's width, what is printed is the same
 
 import numpy as np
 import pytest

@@ -133,6 +133,41 @@ def test_swept_pairs_are_one_axis_and_what_cannot_be_told_apart_is_said(tmp_path
     assert "optimizer.lr goes with it" not in " ".join(made.data["warnings"])
 
 
+def test_what_does_not_differ_between_the_two_sides_of_any_comparison_is_no_warning(tmp_path):
+    """SGD has another rate and no beta1: along the rate Adam alone is compared, with itself."""
+
+    def beta1(params):
+        return {"optimizer.beta1": 0.9} if params["optimizer"] == "adam" else {}
+
+    adam = {"optimizer": ["adam"], "optimizer.lr": [0.01, 0.001], "seed": list(range(7))}
+    sgd = {"optimizer": ["sgd"], "optimizer.lr": [0.1], "seed": list(range(7))}
+    folders = [sweep(tmp_path / f"{i}", axes, implied=beta1) for i, axes in enumerate((adam, sgd))]
+    made = report.make(folders, out=tmp_path / "r")
+    (pair,) = [p for p in made.data["pairs"] if p["axis"] == "optimizer.lr"]
+    assert {pair["better"], pair["worse"]} == {"lr=0.01", "lr=0.001"}
+    assert "optimizer.beta1" in str(next(a for a in arranged(*folders).axes if a.key == "optimizer.lr").follows)
+    assert not [w for w in made.data["warnings"] if "beta1 goes with it" in w]
+
+
+@pytest.mark.parametrize("sweeper", ["tpe", "random", "grid"])
+def test_tuning_is_advised_where_a_grid_was_swept_and_not_where_values_were_searched(tmp_path, sweeper):
+    axes = {"optimizer": ["sgd", "adam"], "optimizer.lr": [0.1, 0.01, 0.001], "seed": list(range(7))}
+    alike = sweep(tmp_path / "alike", axes, sweeper=sweeper)
+    apart = sweep(
+        tmp_path / "apart", axes, sweeper=sweeper,
+        fate=lambda p, s: "FINISHED" if (p["optimizer"] == "sgd") == (p["optimizer.lr"] > 0.01) else "NEVER",
+    )  # fmt: skip
+    for folder, said in ((alike, "that were swept, good and bad."), (apart, "differ in that alone.")):
+        made = report.make([folder])
+        assert said in (warnings := " ".join(made.data["warnings"]))
+        assert ("--tuned" in warnings) is ("--tuned" in made.text) is (sweeper == "grid")
+
+
+def test_the_table_of_comparisons_says_that_its_differences_are_no_differences_of_iqm(tmp_path):
+    said = "“by” is the mean of the paired differences, not the difference of two IQM."
+    assert said in " ".join(report.make([small(tmp_path)]).text.split())
+
+
 def test_numbers_are_ordered_as_numbers_and_lists_have_a_name(tmp_path):
     rates, hidden = [0.1, 0.001, 1e-05, 1], [[100], [50, 50], [10, 10, 10]]
     folder = sweep(tmp_path / "n", {"optimizer.lr": rates, "model.hidden": hidden, "seed": [0]})

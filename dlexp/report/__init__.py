@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,8 @@ def make(
     if not any(sweep.runs for sweep in read):
         raise UserError("no run has ended yet, so there is nothing to report", key=", ".join(s.id for s in read))
     folder = out or _home([s.folder for s in read], [s.id for s in read], tuned)
-    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    with _writing(folder):
+        (folder / "figures").mkdir(parents=True, exist_ok=True)
     before = _drawn_before(folder)
     repeat = _command([s.label for s in read], metric, tuned, target, margin, better)
     html = folder / "report.html"
@@ -68,12 +70,13 @@ def make(
     ):
         return _of_study(read[0], folder, before, repeat)
     found = findings(read, folder / "figures", repeat, metric, tuned, target, margin, better)
-    for stale in before - {p.path for p in found.pictures}:
-        stale.unlink(missing_ok=True)
     texts = dict(files.written(found))
     texts["report.html"] = page.render(found.title, found.subtitle, sections.page(found))
-    for name, text in texts.items():
-        journal.write_atomically(folder / name, text.encode("utf-8", "replace").decode())  # half a surrogate is no text
+    with _writing(folder):
+        for stale in before - {p.path for p in found.pictures}:
+            stale.unlink(missing_ok=True)
+        for name, text in texts.items():
+            journal.write_atomically(folder / name, text.encode("utf-8", "replace").decode())  # no half surrogates
     told = terminal.render(sections.terminal(found, _near(html)))
     noted = markdown.render(sections.terminal(found, None))
     return Report(told, noted, folder, html, tuple(p.path for p in found.pictures), json.loads(texts["report.json"]))
@@ -85,11 +88,12 @@ def _of_study(sweep: Any, folder: Path, before: set[Path], repeat: str) -> Repor
 
     if study.is_quick(sweep) and sweep.name:  # the full study has this name too
         repeat = _command([sweep.id], None, False, None, None, None)
-    found = study.read(sweep, folder / "figures", repeat)
-    for stale in before - {p.path for p in found.pictures}:
-        stale.unlink(missing_ok=True)
     html = folder / "report.html"
-    told, noted = study_page.write(found, folder, str(_near(html)))
+    with _writing(folder):
+        found = study.read(sweep, folder / "figures", repeat)
+        for stale in before - {p.path for p in found.pictures}:
+            stale.unlink(missing_ok=True)
+        told, noted = study_page.write(found, folder, str(_near(html)))
     data = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     return Report(told, noted, folder, html, tuple(p.path for p in found.pictures), data)
 
@@ -107,9 +111,24 @@ def findings(
     chosen = measure.choose(arranged, metric, better)
     if not tuned:
         main = compare(arranged, chosen, target=target, margin=margin)
-        return Findings(read, arranged, main, None, plots.draw(main, figures), repeat)
+        with _writing(figures.parent):
+            return Findings(read, arranged, main, None, plots.draw(main, figures), repeat)
     best = tuning.tune(arranged, chosen, read, target=target, margin=margin)
-    return Findings(read, arranged, best.tuned, best, plots.draw_tuned(best, figures), repeat)
+    with _writing(figures.parent):
+        return Findings(read, arranged, best.tuned, best, plots.draw_tuned(best, figures), repeat)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Inside, a report's folder that cannot be written is the user's to mend; any other file is another matter."""
+    try:
+        yield
+    except OSError as e:
+        home, file = folder.absolute(), Path(e.filename or folder).absolute()
+        if home in (file, *file.parents) or file in home.parents:
+            wrong = f"the report cannot be written there: {e.strerror or e}; --out names another folder"
+            raise UserError(wrong, key=str(folder)) from None
+        raise
 
 
 def _drawn_before(folder: Path) -> set[Path]:

@@ -38,7 +38,7 @@ def _power(c: Comparison) -> Iterator[str]:
     for key, names in c.unmade.items():
         yield (
             f"Along {key} there is no comparison of {words.listed(names, 6)}: no two groups with results differ in "
-            "that alone. --tuned compares each method at its best setting."
+            f"that alone.{'' if c.table.searched else ' --tuned compares each method at its best setting.'}"
         )
     if not c.pairs:
         return
@@ -96,16 +96,20 @@ def _diverged(c: Comparison) -> Iterator[str]:
 
 def _fairness(c: Comparison) -> Iterator[str]:
     for axis in c.table.axes:
+        goes = {axis.name(level): axis.follows.get(level, {}) for level in axis.levels}
         others = sorted({k for f in axis.follows.values() for k in f if not k.startswith(axis.key + ".")})
         for key in others:
-            shown = words.listed([f"{axis.name(x)}: {words.value(axis.follows[x][key])}" for x in axis.levels])
-            yield f"{axis.key} does not vary alone: {key} goes with it ({shown}), and the two cannot be told apart."
+            both = [(p.better, p.worse) for p in c.pairs if p.axis == axis.key]
+            apart = {name for a, b in both if goes[a].get(key) != goes[b].get(key) for name in (a, b)}
+            if apart:
+                shown = words.listed([f"{name}: {words.value(goes[name].get(key))}" for name in goes if name in apart])
+                yield f"{axis.key} does not vary alone: {key} goes with it ({shown}), and the two cannot be told apart."
     choices = sorted({p.axis for p in c.pairs} - {axis.key for axis in c.table.axes if axis.tunable})
     tunable = [axis.key for axis in c.table.axes if axis.tunable]
     if choices and tunable:
         yield (
             f"The comparisons of {words.listed(choices)} are averages over the values of {words.listed(tunable)} that "
-            "were swept, good and bad. --tuned would compare each at its best value."
+            f"were swept, good and bad.{'' if c.table.searched else ' --tuned would compare each at its best value.'}"
         )
     runs = [run for _, _, run in c.table.runs() if run.observed]
     for tag, what in SAME.items():

@@ -64,6 +64,7 @@ class Sweep:
     notes: tuple[str, ...] = ()
     study: Mapping[str, Any] | None = None  # of a named study: its words and claims, as they stand in its file
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of a study: the keys of each part's runs
+    searched: bool = False  # by a sweeper that tries values, not all combinations
 
     @property
     def label(self) -> str:
@@ -130,6 +131,7 @@ def read(folder: Path) -> Sweep:
         notes=tuple(notes),
         study=study if isinstance(study := told.get("study"), dict) else None,
         parts=_parts(told.get("parts")),
+        searched=str(told.get("sweeper") or "grid") != "grid",
     )
 
 
@@ -185,7 +187,7 @@ def _run(folder: Path, sweep: str, entry: Mapping[str, Any]) -> Run:
         "seconds": float(entry.get("seconds") or math.nan),
         "time_ms": int(entry.get("time_ms") or 0),
         "seed": _seed(dict(o.lstrip("+").partition("=")[::2] for o in overrides).get("seed")),
-        "error": str(entry.get("error") or ""),
+        "error": str(entry.get("error") or "").strip().removesuffix(":"),  # an exception without words
     }
     place = folder / name
     try:

@@ -60,12 +60,16 @@ class Axis:
 
 @dataclass(frozen=True)
 class Table:
-    """Runs by group and seed. `groups[tokens][seed]` is one run; groups stand in the order of their axes' levels."""
+    """Runs by group and seed. `groups[tokens][seed]` is one run; groups stand in the order of their axes' levels.
+
+    What was `searched` has no grid of settings to choose from with some seeds and report with others.
+    """
 
     axes: tuple[Axis, ...]
     groups: Mapping[Tokens, Mapping[int, Run]]
     notes: tuple[str, ...] = ()
     unplaced: tuple[Run, ...] = ()
+    searched: bool = False
 
     @property
     def seeds(self) -> list[int]:
@@ -114,7 +118,8 @@ def arrange(sweeps: Sequence[Sweep]) -> Table:
             f"{words.many(doubles, 'run')} repeated another's values and seed; the latest of each was taken "
             "(a plugin or the data may have changed in between)"
         )
-    return Table(tuple(axes), {g: dict(sorted(groups[g].items())) for g in order}, tuple(notes), tuple(unplaced))
+    ordered = {g: dict(sorted(groups[g].items())) for g in order}
+    return Table(tuple(axes), ordered, tuple(notes), tuple(unplaced), any(sweep.searched for sweep in sweeps))
 
 
 def _placed(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:

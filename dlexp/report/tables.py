@@ -92,7 +92,8 @@ def comparisons(c: Comparison, *, wide: bool) -> Grid:
     more = "" if len(shown) == len(c.pairs) else f" The {len(shown)} of {len(c.pairs)} with the smallest p."
     faint = [p.verdict not in (BETTER, EQUIVALENT) for p in shown]
     align = "s" * several + "ssrl" + ("rrl" + "r" * equal + "rrlr" if wide else "rrl")
-    return Grid(header, rows, align, f"{words.capital(tests(c))}.{_margin(c)}{more}", faint)
+    caption = f"{words.capital(tests(c))}. “by” is the mean of the paired differences, not the difference of two IQM."
+    return Grid(header, rows, align, f"{caption}{_margin(c)}{more}", faint)
 
 
 def _more(p: Pair, won: str, equal: bool) -> list[str]:
