@@ -211,3 +211,51 @@ def test_patience_is_bounded_unless_the_user_says_otherwise(monkeypatch):
     assert found["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "0"
     assert found["MLFLOW_DISABLE_TELEMETRY"] == "true"  # never on
     assert sender.TRIES <= 3
+
+
+def test_the_sender_speaks_utf8_whatever_the_locale_says(monkeypatch):
+    for said in ("0", "1", None):
+        monkeypatch.setenv("PYTHONUTF8", said) if said else monkeypatch.delenv("PYTHONUTF8")
+        assert tracking.environment()["PYTHONUTF8"] == "1"
+
+
+PLAIN = {"PYTHONUTF8": "0", "LC_ALL": "C"}  # names of files are ASCII, with what is none smuggled through
+
+
+def in_plain(code, folder):
+    """What Python prints where names of files are ASCII."""
+    environ = {**os.environ, **PLAIN, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environ, capture_output=True, text=True, check=True
+    ).stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are never ASCII")
+def test_an_address_is_the_same_in_every_locale_and_is_printed_so_that_a_shell_understands_it(tmp_path):
+    (tmp_path / "fün").mkdir()
+    store = tracking.store_uri(tmp_path / "fün" / "outputs")
+    code = """if True:
+        from dlexp import closing, places, tracking
+        uri = tracking.store_uri(places.outputs())
+        print(ascii(uri))
+        print(ascii(tracking.store_uri(places.outputs()) == uri), tracking.store_file(uri).parent.parent.is_dir())
+        print(tracking.ui_command(uri))
+        print(closing._shown(tracking.Outcome(True, uri, "1", "x"))[1].partition("(")[0])
+    """
+    address, same, command, look = in_plain(code, tmp_path / "fün").splitlines()
+    assert address == ascii(store)
+    assert same == "True True"
+    word = command.removeprefix("mlflow ui --backend-store-uri ")
+    assert word.isascii()
+    assert subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True).stdout == store.encode()
+    assert look.strip() == "look      python -m dlexp ui"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are never ASCII")
+def test_a_run_whose_path_the_locale_cannot_say_is_sent(tmp_path):
+    (tmp_path / "fün").mkdir()
+    words = ["epochs=1", "data.n_train=200", "model.hidden=[5]", "observer=none"]
+    said = in_plain(f"from dlexp.cli import main; main({words})", tmp_path / "fün")
+    assert "MLflow    run " in said, said
+    assert rows(tmp_path / "fün" / "outputs", "select status from runs") == [("FINISHED",)]

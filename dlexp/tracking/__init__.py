@@ -32,6 +32,7 @@ PATIENCE = {
     "MKL_NUM_THREADS": "1",
 }
 SILENCE = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+UTF8 = {"PYTHONUTF8": "1"}  # run folders and MLflow's addresses are, whatever the locale says of names of files
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,10 @@ def _start(words: Sequence[str], folders: Sequence[Path]) -> Sender:
 
 
 def environment() -> dict[str, str]:
-    """Ours, with MLflow's telemetry off, its patience bounded, and dlexp importable from wherever it was imported."""
+    """Ours, in UTF-8, with MLflow's telemetry off, its patience bounded, and dlexp importable from wherever it was."""
     home = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(dict.fromkeys(filter(None, [home, *os.environ.get("PYTHONPATH", "").split(os.pathsep)])))
-    return {**PATIENCE, **os.environ, **SILENCE, "PYTHONPATH": path}
+    return {**PATIENCE, **os.environ, **SILENCE, **UTF8, "PYTHONPATH": path}
 
 
 def outcome(folders: Sequence[Path], why: str = "") -> Outcome:
@@ -142,7 +143,7 @@ def store_uri(outputs: Path) -> str:
     >>> store_uri(Path("/home/ann/outputs"))
     'sqlite:////home/ann/outputs/mlflow.db'
     """
-    path = (outputs.absolute() / "mlflow.db").as_posix()
+    path = os.fsencode((outputs.absolute() / "mlflow.db").as_posix()).decode("utf-8", "surrogateescape")
     if "?" in path or "%" in path:
         wrong = "an MLflow store cannot stand in a folder with ? or % in its name; set DLEXP_OUTPUTS to another one"
         raise UserError(wrong, key="outputs", value=outputs)
@@ -157,7 +158,16 @@ def store_file(uri: str) -> Path | None:
     >>> store_file("http://localhost:5000")
     """
     scheme, _, path = uri.partition(":///")
-    return Path(path.partition("?")[0]) if scheme.startswith("sqlite") and path else None
+    return Path(native(path.partition("?")[0])) if scheme.startswith("sqlite") and path else None
+
+
+def native(address: str) -> str:
+    """An address, which is UTF-8, as this process says names of files to the system; the same in nearly every locale.
+
+    >>> native("sqlite:////home/ann/outputs/mlflow.db")
+    'sqlite:////home/ann/outputs/mlflow.db'
+    """
+    return os.fsdecode(address.encode("utf-8", "surrogateescape"))
 
 
 def experiment_link(base_url: str, experiment_id: str, view: str = "", *, charts: bool = False) -> str:
@@ -189,10 +199,24 @@ def ui_command(uri: str) -> str:
     """
     if uri.startswith(("http://", "https://")):
         return redacted(uri)
-    return f"mlflow ui --backend-store-uri {shlex.quote(redacted(uri))}"
+    return f"mlflow ui --backend-store-uri {quoted(redacted(uri))}"
+
+
+def quoted(word: str) -> str:
+    """A word for a shell; where the terminal lacks one of its letters, by their bytes.
+
+    >>> quoted("my outputs")
+    "'my outputs'"
+    """
+    try:
+        word.encode(sys.stdout.encoding or "utf-8")
+        return shlex.quote(word)
+    except UnicodeEncodeError:
+        letters = word.encode("utf-8", "surrogateescape")
+        return "$'" + "".join(chr(b) if 32 <= b < 127 and b not in b"'\\" else f"\\{b:03o}" for b in letters) + "'"
 
 
 __all__ = [
-    "Outcome", "Sender", "experiment_link", "finish_sweep", "outcome", "redacted", "run_link", "start", "start_sweep",
-    "store_file", "store_uri", "ui_command",
+    "Outcome", "Sender", "experiment_link", "finish_sweep", "native", "outcome", "quoted", "redacted", "run_link",
+    "start", "start_sweep", "store_file", "store_uri", "ui_command",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
-from dlexp import places
+from dlexp import places, tracking
 from dlexp.errors import UserError
 from dlexp.tracking import environment, experiment_link, page, redacted, run_link, store_file, store_uri, ui_command
 from dlexp.tracking.state import SWEEP, load
@@ -70,7 +70,8 @@ def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool =
         sys.executable, "-P", "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1",
         "--no-serve-artifacts", "--default-artifact-root", (home / "mlartifacts").as_uri(),
     ]  # fmt: skip
-    settings = {**environment(), **FRUGAL, "MLFLOW_BACKEND_STORE_URI": uri}  # not for `ps`: it may hold a password
+    hidden = {"MLFLOW_BACKEND_STORE_URI": tracking.native(uri)}  # not for `ps`: it may hold a password
+    settings = {**environment(), **FRUGAL, **hidden}
     print("MLflow is starting …", flush=True)
     try:
         with _terminable(), log.open("wb") as out, _running(command, settings, out.fileno()) as server:
