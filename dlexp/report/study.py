@@ -120,7 +120,7 @@ def _tuned(arranged: table.Table, chosen: measure.Measure, sweep: Sweep) -> tupl
         return tuned.tune(arranged, chosen, [sweep]), ""
     except UserError as e:
         why = re.split(r"\. Run |: add seeds", e.wrong)[0]  # with what command is for a sweep, not for a study
-        return None, f"Every setting stands for itself; to show each method at its best: {why}"
+        return None, f"Every setting stands for itself. Each method at its best is not shown: {why}."
 
 
 def is_quick(sweep: Sweep) -> bool:

@@ -155,7 +155,7 @@ def _paragraph(v: Verdict, lang: str) -> Words:
     space = " " if lang == "en" else ""
     notes = [ended(note[lang], lang) for note in v.notes]
     told = space.join([ended(v.because[lang], lang), *_details(v, lang), *notes])
-    return Words(told, tone(v.status), lead=f"{v.claim.says[lang]} {mark(v.status)} ({v.claim.id})")
+    return Words(told, tone(v.status), lead=f"{mark(v.status)} · {v.claim.says[lang]} ({v.claim.id})")
 
 
 def _details(v: Verdict, lang: str) -> Iterator[str]:
