@@ -12,6 +12,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from tutorial_pages import HOME, PAGES, Verdicts, render
@@ -25,6 +26,7 @@ IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)]+)\)")
 CLAIMED = ("says", "of", "against", "direction", "margin", "metric", "part", "over", "reduce", "tuned")
 
 
+@cache
 def study_now(name: str) -> tuple[Study, dict[str, list[str]]]:
     """A study as its file is now, and the values that it sweeps."""
     from hydra import compose, initialize_config_dir

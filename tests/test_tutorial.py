@@ -11,11 +11,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from dlexp.cli import main
 from dlexp.config import compose
 from dlexp.places import CONF
 from dlexp.studies import named
+from dlexp.sweep.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[1]
 TUTORIAL = ROOT / "docs" / "tutorial"
@@ -71,17 +73,17 @@ def test_the_verdicts_belong_to_the_study_as_its_file_is_now(tutorial, study):
     assert tutorial.differences(now, stored()[study]) == []
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("study", STUDIES)
-def test_every_claim_stands_on_its_page_with_its_verdict(tutorial, study, language):
+def test_every_claim_stands_on_its_pages_with_its_verdict(tutorial, study):
     now, _ = tutorial.study_now(study)
     verdicts = {claim["id"]: claim["verdict"] for claim in stored()[study]["claims"]}
-    lines = page_of(study, language).splitlines()
-    for claim in now.words["claims"]:
-        said = " ".join(claim["says"][language].split())
-        (line,) = [line for line in lines if line.startswith(f"| {said} | ")]
-        verdict = re.search(r"NOT SUPPORTED|SUPPORTED|INCONCLUSIVE", line.removeprefix(f"| {said} | "))
-        assert verdict[0] == verdicts[claim["id"]]
+    for language in LANGUAGES:
+        lines = page_of(study, language).splitlines()
+        for claim in now.words["claims"]:
+            said = f"| {' '.join(claim['says'][language].split())} | "
+            (line,) = [line for line in lines if line.startswith(said)]
+            shown = re.search(r"NOT SUPPORTED|SUPPORTED|INCONCLUSIVE", line.removeprefix(said))
+            assert shown[0] == verdicts[claim["id"]]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -144,17 +146,29 @@ def test_both_languages_have_the_same_commands_and_every_page_ends_with_some():
                 assert COMMAND.findall(last), name
 
 
+def first_and_last(words):
+    """The overrides of two jobs of a sweep: with every first and with every last value."""
+    plan = Plan.of(OverridesParser.create().parse_overrides([w for w in words if not w.startswith("hydra")]))
+    draw = {key: [f"{interval.start}", f"{interval.end}"] for key, interval in plan.intervals.items()}
+    axes = {key: draw.get(key, values) for key, values in plan.swept.items()}
+    return [[*plan.fixed, *(f"{key}={values[end]}" for key, values in axes.items())] for end in (0, -1)]
+
+
 @pytest.mark.parametrize("command", sorted(set(commands("en"))))
-def test_a_command_of_the_tutorial_is_accepted(command, in_tmp, capsys):
+def test_a_command_of_the_tutorial_is_accepted(command):
     words = shlex.split(command)[3:]
     if words[0] == "claims":
         assert main(["claims", "--help"]) == 0
-    elif "-m" in words or words[0].startswith("experiment="):
-        if words[0].startswith("experiment="):  # one seed of it: hundreds of jobs are checked elsewhere
-            words = [w for w in words if not w.startswith(("seed=", "quick="))] + ["seed=0", "quick=true"]
-        assert main([*words, "--dry-run"]) == 0, capsys.readouterr().err
     else:
-        compose(*words).experiment.trainer()
+        assert "-m" in words or words[0].startswith("experiment=") or not any("," in w for w in words if "[" not in w)
+        for job in first_and_last([w for w in words if w != "-m"]):
+            compose(*job).experiment.trainer()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", sorted({c for c in commands("en") if " -m " in c or "experiment=" in c}))
+def test_all_jobs_of_a_sweep_of_the_tutorial_are_accepted(command, in_tmp, capsys):
+    assert main([*shlex.split(command)[3:], "--dry-run"]) == 0, capsys.readouterr().err
     assert not list(in_tmp.glob("outputs/*"))
 
 
