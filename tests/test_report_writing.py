@@ -1,5 +1,7 @@
 """Where a report is written and where it cannot be; how wide it is printed; what a sweep says at its end."""
 
+from types import SimpleNamespace
+
 import pytest
 from report_folders import journal, small, sweep
 
@@ -123,6 +125,16 @@ def test_failures_are_listed_by_the_report_or_run_by_run_and_never_twice(tmp_pat
 def test_an_exception_is_said_on_one_line_and_by_its_name_where_it_has_no_words(tmp_path, capsys, error, said):
     closing.of_sweep(ended(tmp_path, error), "")
     assert f"failed    optimizer=sgd seed=1: {said} (runs/k-x)\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(AssertionError(), "AssertionError"), (ValueError("two\nlines"), "two lines")]
+)
+def test_so_it_is_for_a_run_alone(error, said):
+    run = SimpleNamespace(
+        status="FAILED", error=error, metrics={}, folder=None, tracked=None, trainer=SimpleNamespace(t=3)
+    )
+    assert closing.words(run).splitlines()[0] == f"failed    {said}"
 
 
 def test_the_reports_table_says_the_name_alone_of_an_exception_without_words(tmp_path, no_figures):
