@@ -6,6 +6,7 @@ import pytest
 
 from dlexp.cli import main
 from dlexp.sweep import live, workers
+from dlexp.sweep.ledger import Entry, Ledger
 from dlexp.sweep.plan import Plan, RangeSweep
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "tracking=none")
@@ -137,6 +138,15 @@ def test_the_live_line_counts_what_runs_and_everything_that_has_no_result(monkey
         for number, status in enumerate(["INTERRUPTED", "DIVERGED", "KILLED"]):
             line.ended(number, status)
     assert drawn[-1] == "0 running, 2 failed, 1 diverged"
+
+
+def test_an_override_in_no_encoding_is_written_down_and_read_again(tmp_path):
+    with Ledger(tmp_path / "s").held() as ledger:
+        ledger.write(Entry("k1", "FINISHED", "runs/a", ("data.label=\udcfc",)))
+        ledger.write(Entry("k2", "FINISHED", "runs/b", ("data.label=学",)))
+    with Ledger(tmp_path / "s").held() as again:
+        assert [again.entries[k].overrides for k in ("k1", "k2")] == [["data.label=\udcfc"], ["data.label=学"]]
+    assert "学" in (tmp_path / "s" / "ledger.jsonl").read_text("utf-8")
 
 
 def slow_work(seconds):

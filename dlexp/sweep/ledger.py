@@ -89,8 +89,11 @@ class Ledger:
 
     def write(self, entry: Entry) -> None:
         """Append how a run ended; it is on its way to the disk when this returns."""
+        said = json.dumps(asdict(entry), ensure_ascii=False)
+        if said != said.encode("utf-8", "replace").decode():  # half a character, typed in another encoding
+            said = json.dumps(asdict(entry))
         with (self.folder / LEDGER).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(entry), ensure_ascii=False) + "\n")
+            file.write(said + "\n")
         self.entries[entry.key] = entry
 
     def describe(self, description: Mapping[str, Any]) -> None:
