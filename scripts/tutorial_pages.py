@@ -148,8 +148,8 @@ def _compared(c: Mapping[str, Any], lang: str) -> str:
     if c["guard"] and len(c["guard"]["found"]) == 2:
         values = {side: number(c, f"guard.{side}", lang) for side in ("of", "against")}
         told += said["guard"].format(least=c["guard"]["at_least"], **values)
-    because = str(c["because"][lang])
-    return told + said["because"].format(because=because[:1].upper() + because[1:])
+    reasons = [str(reason[lang]).rstrip(".。") for reason in (c["because"], *c["notes"])]
+    return told + "".join(said["because"].format(because=words.capital(reason)) for reason in reasons)
 
 
 def _unit(metric: str) -> str:

@@ -166,7 +166,7 @@ def test_a_command_of_the_tutorial_is_accepted(command):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", sorted({c for c in commands("en") if " -m " in c or "experiment=" in c}))
+@pytest.mark.parametrize("command", sorted({c for c in commands("en") if "dlexp -m " in c or "experiment=" in c}))
 def test_all_jobs_of_a_sweep_of_the_tutorial_are_accepted(command, in_tmp, capsys):
     assert main([*shlex.split(command)[3:], "--dry-run"]) == 0, capsys.readouterr().err
     assert not list(in_tmp.glob("outputs/*"))
