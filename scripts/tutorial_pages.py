@@ -149,7 +149,10 @@ def _compared(c: Mapping[str, Any], lang: str) -> str:
         values = {side: number(c, f"guard.{side}", lang) for side in ("of", "against")}
         told += said["guard"].format(least=c["guard"]["at_least"], **values)
     reasons = [str(reason[lang]).rstrip(".。") for reason in (c["because"], *c["notes"])]
-    return told + "".join(said["because"].format(because=words.capital(reason)) for reason in reasons)
+    shown = [
+        reason if "=" in reason.split()[0] else words.capital(reason) for reason in reasons
+    ]  # a key stays as it is
+    return told + "".join(said["because"].format(because=reason) for reason in shown)
 
 
 def _unit(metric: str) -> str:
