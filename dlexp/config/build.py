@@ -93,7 +93,8 @@ def written(e: Experiment, tracking: Any) -> str:
             parts[f.name] = _values(value) if f.name == "early_stopping" else value
     shown = next(name for name, cls in TRACKING.items() if isinstance(tracking, cls))
     parts["tracking"] = {"name": shown, **_values(tracking)}
-    return yaml.safe_dump(parts, sort_keys=False, allow_unicode=True)
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the same text, several times as fast
+    return str(yaml.dump(parts, Dumper=dumper, sort_keys=False, allow_unicode=True))
 
 
 def _values(obj: Any) -> dict[str, Any]:
