@@ -8,7 +8,7 @@ import subprocess
 import sys
 from contextlib import AbstractContextManager
 from dataclasses import fields
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
@@ -23,10 +23,16 @@ PACKAGES = ("dlexp", "numpy", "hydra-core", "omegaconf", "mlflow", "scikit-learn
 
 def one_blas_thread() -> AbstractContextManager[Any]:
     """Inside, matrix products run on one thread: their bits depend on it, and processes use cores better."""
-    from threadpoolctl import threadpool_limits
-
-    limits: AbstractContextManager[Any] = threadpool_limits(limits=1, user_api="blas")
+    limits: AbstractContextManager[Any] = _libraries(len(sys.modules)).limit(limits=1, user_api="blas")
     return limits
+
+
+@lru_cache(maxsize=1)
+def _libraries(modules: int) -> Any:
+    """The BLAS libraries that are loaded; looked for again when more modules are, which may have brought another."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 @cache
@@ -46,9 +52,7 @@ def numerics() -> dict[str, str]:
 
     Equal fingerprints mean equal bits; `digest` is a short name for the whole.
     """
-    from threadpoolctl import threadpool_info
-
-    blas: dict[str, Any] = next((lib for lib in threadpool_info() if lib["user_api"] == "blas"), {})
+    blas: dict[str, Any] = next((lib for lib in _libraries(len(sys.modules)).info() if lib["user_api"] == "blas"), {})
     simd: Any = np.show_config(mode="dicts")
     found = {
         "numpy": np.__version__,
