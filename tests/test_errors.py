@@ -102,7 +102,7 @@ TABLE = [
     ("--foo", "unrecognized arguments: --foo", ""),
     ("--experimental-rerun x.pickle", "--experimental-rerun", ""),
     ("--cfg jib", "invalid choice", ""),
-    ("help adm", "there is no group or option called adm", "did you mean 'adam'?"),
+    ("help adm", "there is no group, option or study called adm", "did you mean 'adam'?"),
 ]  # fmt: skip
 
 

@@ -197,7 +197,9 @@ def _run(folder: Path, sweep: str, entry: Mapping[str, Any]) -> Run:
         known |= {k: told.get(k) or {} for k in ("params", "tags", "defaults")} | {"dataset": told.get("dataset")}
         known["seed"] = _seed(known["params"].get("seed", known["seed"]))
         events, _ = journal.events(place)
+        said = known["error"]  # by the ledger, with the exception's kind, which the journal does not say
         known |= measured.of(events)
+        known["error"] = said if said and known["status"] == "FAILED" else known["error"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
         lost = known["status"] in OBSERVED
         known |= {"status": "MISSING" if lost else known["status"], "error": known["error"] or _why(e)}
