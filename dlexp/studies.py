@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from dlexp.errors import UserError, nearest
 from dlexp.report import runs, words
 from dlexp.report.blocks import Grid
 from dlexp.report.terminal import table
+from dlexp.sweep.workers import cores
 
 WRONG = 2  # the exit status of a command that was asked for something wrong: nothing was trained
 MARKS = {"SUPPORTED": "✓", "NOT SUPPORTED": "✗", "INCONCLUSIVE": "?"}
@@ -141,7 +141,7 @@ def conduct(studies: Sequence[Named], overrides: Sequence[str], *, quick: bool) 
     """Run studies, as many at once as there are processors, the longest first; a line on stderr as each ends."""
     from tqdm import tqdm
 
-    n = min(len(studies), _cores())
+    n = min(len(studies), cores())
     running: dict[str, None] = {}
     lock = threading.Lock()
     with tqdm(total=len(studies), unit="study", file=sys.stderr, disable=None, dynamic_ncols=True, leave=False) as bar:
@@ -150,7 +150,7 @@ def conduct(studies: Sequence[Named], overrides: Sequence[str], *, quick: bool) 
             with lock:
                 running[study.name] = None
                 bar.set_postfix_str(", ".join(running))
-            outcome = run(study, overrides, quick=quick, workers=max(1, _cores() // n))
+            outcome = run(study, overrides, quick=quick, workers=max(1, cores() // n))
             with lock:
                 del running[study.name]
                 bar.set_postfix_str(", ".join(running), refresh=False)
@@ -243,7 +243,3 @@ def _effect(v: Mapping[str, Any]) -> str:
         return words.ABSENT
     ends = [float(end) for end in v["interval"] or ()]
     return f"{words.number(float(v['effect']))} {words.span(ends) if ends else ''}".strip()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
