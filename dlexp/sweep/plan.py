@@ -108,13 +108,18 @@ def pairs_of(value: Any) -> list[list[str]]:
     return pairs
 
 
+def length(r: RangeSweep) -> int:
+    """How many values a range stands for, without writing them out."""
+    start, stop, step = float(r.start or 0), float(r.stop or 0), float(r.step)
+    return max(0, math.ceil((stop - start) / step)) if step else 0
+
+
 def _check_range(key: str, value: Any) -> None:
     """Refuse a range that stands for nothing, or for more than anybody can train, before it is written out."""
     if isinstance(value, RangeSweep):
-        start, stop, step = float(value.start or 0), float(value.stop or 0), float(value.step)
-        n = max(0, math.ceil((stop - start) / step)) if step else 0
-        if not n:
-            raise UserError("is a range without a value", key=key, value=f"range({start:g},{stop:g},{step:g})")
+        if not (n := length(value)):
+            shown = f"range({value.start or 0:g},{value.stop or 0:g},{value.step:g})"
+            raise UserError("is a range without a value", key=key, value=shown)
         if n > MOST:
             raise UserError(f"{key} has {n:,} values; more than {MOST:,} are no sweep", key="max_jobs")
 
