@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 
 from dlexp import figures
-from dlexp.arrays import Array, Backward, Context, Param, Views
+from dlexp.arrays import Array, Backward, Context, Param, Views, batch_sum, coin_tosses
 from dlexp.datafiles import fetch, read_idx
 from dlexp.dataset import Dataset, Split, proportional, stratified, three_way
 from dlexp.errors import DataError, FieldError, PluginError, UserError
@@ -93,7 +93,9 @@ __all__ = [
     "UserError",
     "Views",
     "at_least",
+    "batch_sum",
     "between",
+    "coin_tosses",
     "each_positive",
     "fetch",
     "figures",

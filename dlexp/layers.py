@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlexp.arrays import Array, Backward, Context, Param, Views
+from dlexp.arrays import Array, Backward, Context, Param, Views, batch_sum
 from dlexp.fields import positive
 from dlexp.kinds import Layer
 
@@ -34,7 +34,7 @@ class Dense(Layer):
 
         def backward(dy: Array) -> Array:
             np.matmul(x.T, dy, out=p.dW)
-            np.sum(dy, axis=0, out=p.db)
+            p.db[...] = batch_sum(dy)
             return dy if ctx.input_is_data else dy @ p.W.T
 
         return y, backward

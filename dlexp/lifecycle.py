@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlexp import journal, places, provenance, serving, tracking
+from dlexp import journal, memory, places, provenance, serving, tracking
 from dlexp.errors import UserError
 from dlexp.experiment import Experiment, Run
 from dlexp.tracking.settings import MLflow, told
@@ -72,6 +72,7 @@ def perform(setup: Setup, *, keep: bool = True, place: Place | None = None) -> R
 
     Raises `UserError` for what cannot be trained (the data, the sizes), before anything is created.
     """
+    memory.keep_freed()
     with _ONE_AT_A_TIME, provenance.one_blas_thread(), _sigterm_interrupts():
         try:
             trainer = setup.experiment.trainer()

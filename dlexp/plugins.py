@@ -70,8 +70,8 @@ def broken(kind: str, name: str) -> PluginError | None:
 def _load(kind: str, file: Path) -> None:
     module = f"{__name__}.{kind}.{file.stem}"
     try:
-        if module in sys.modules:
-            other = sys.modules[module].__file__
+        other = getattr(sys.modules.get(module), "__file__", None)
+        if other is not None and Path(other).resolve() != file.resolve():
             raise PluginError(f"{file} has the same name as {other}; rename one of them")
         importlib.import_module(module)
         if file.stem not in (cls.name for cls in every(kind)):

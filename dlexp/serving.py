@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,8 +22,9 @@ import numpy as np
 from numpy.lib import format as npy
 
 from dlexp import plugins, registry
-from dlexp.arrays import Array, Context
+from dlexp.arrays import DAMAGE, Array, Context
 from dlexp.errors import DataError, FieldError, PluginError
+from dlexp.files import staged
 from dlexp.kinds import Layer
 from dlexp.layers import Dense
 from dlexp.loss import log_softmax
@@ -34,9 +34,6 @@ DESCRIPTION = "network.json"
 FORMAT = 1
 LONGEST = 1 << 20  # bytes of description: the layers of any network fit into this
 CHUNK = 1000  # samples at a time, as in evaluation
-DAMAGE = (
-    OSError, EOFError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
 
 
 def save_network(path: Path, network: Network, classes: Sequence[str] | None = None) -> None:
@@ -55,19 +52,11 @@ def save_network(path: Path, network: Network, classes: Sequence[str] | None = N
         "classes": list(classes) if classes is not None else None,
         "layers": [_told(layer) for layer in network.layers],
     }
-    staged = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with staged.open("wb") as file:
-            with zipfile.ZipFile(file, "w") as archive:  # ZipInfo of its own: the time of day would change the bytes
-                archive.writestr(zipfile.ZipInfo(DESCRIPTION), json.dumps(told, indent=1))
-                for name in network.params.specs:
-                    with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
-                        npy.write_array(entry, network.params[name], allow_pickle=False)
-            file.flush()
-            os.fsync(file.fileno())
-        staged.replace(path)
-    finally:
-        staged.unlink(missing_ok=True)
+    with staged(path, sync=True) as file, zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(DESCRIPTION), json.dumps(told, indent=1))  # ZipInfo: without the time of day
+        for name in network.params.specs:
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
+                npy.write_array(entry, network.params[name], allow_pickle=False)
 
 
 def load_network(path: Path) -> Network:
@@ -176,7 +165,7 @@ def _said_of(path: Path) -> Iterator[None]:
         raise DataError(f"there is no file {path}") from None
     except (DataError, FieldError) as e:
         raise DataError(f"{path} cannot be used as a network: {e}") from None
-    except DAMAGE as e:
+    except (*DAMAGE, AttributeError) as e:
         raise DataError(f"{path} is damaged or no network saved by dlexp: {type(e).__name__}: {e}") from None
 
 

@@ -14,7 +14,7 @@ PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 
 # The rooms, from the ground up: a room may import those above it in this list, and its own parts.
 ORDER = [
-    "errors", "arrays", "fields", "registry", "dataset", "places", "kinds", "params", "layers", "loss", "network",
+    "errors", "files", "arrays", "memory", "fields", "registry", "dataset", "places", "kinds", "params", "layers", "loss", "network",
     "problem", "surface", "stopping", "trainer", "experiment", "datafiles", "idx", "synthetic", "filedata", "figures",
     "plugins", "journal", "serving", "provenance", "tracking", "config", "lifecycle", "report", "sweep",
     "studies", "closing", "help", "cli", "__main__",

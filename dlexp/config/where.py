@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 from yaml import YAMLError
@@ -30,12 +32,26 @@ def where(key: str, overrides: Sequence[str], files: Sequence[tuple[str, Path]] 
         inside = key.removeprefix(f"{package}.") if package else key
         if package and inside == key:
             continue
-        try:
-            if OmegaConf.select(OmegaConf.load(path), inside) is not None:
-                return f"{path.parent.name}/{path.name}"
-        except (OSError, ValueError, YAMLError):
-            continue
+        held: Any = _held(path)
+        for part in inside.split("."):
+            held = held.get(part) if isinstance(held, dict) else None
+        if held is not None:
+            return f"{path.parent.name}/{path.name}"
     return ""
+
+
+def _held(path: Path) -> Any:
+    """What a file holds, nothing if it cannot be read; remembered as long as the file's size and time stay."""
+    try:
+        status = path.stat()
+        return _loaded(path, status.st_size, status.st_mtime_ns)
+    except (OSError, ValueError, YAMLError):
+        return None
+
+
+@lru_cache(maxsize=64)
+def _loaded(path: Path, size: int, time_ns: int) -> Any:
+    return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
 
 
 def asks_for(kind: str, overrides: Sequence[str], files: Sequence[tuple[str, Path]] = ()) -> bool:
@@ -47,10 +63,7 @@ def asks_for(kind: str, overrides: Sequence[str], files: Sequence[tuple[str, Pat
 
 def _speaks_of(package: str, path: Path) -> set[str]:
     """The groups and keys that a file mentions."""
-    try:
-        held = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except (OSError, ValueError, YAMLError):
-        return set()
+    held = _held(path)
     if not isinstance(held, dict) or package:
         return {package}
     menu = [key for item in held.get("defaults") or () if isinstance(item, dict) for key in item]

@@ -7,7 +7,6 @@ state that outlives a figure. The same run gives the same bytes.
 from __future__ import annotations
 
 import io
-import os
 import textwrap
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dlexp.figures.captions import number
+from dlexp.files import staged
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -124,12 +124,8 @@ def save(figure: Figure, path: Path) -> None:
 
 def replace(path: Path, content: bytes) -> None:
     """Write a file, old or new, never half."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with staged(path) as file:
+        file.write(content)
 
 
 def by_depth(n: int) -> list[Any]:

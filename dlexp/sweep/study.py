@@ -12,8 +12,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from dlexp.config import files_in_use
 from dlexp.errors import UserError, nearest
-from dlexp.report.claims.spec import read
-from dlexp.report.plots.study import check_figures
 
 WORDS = ("title", "shows", "parts", "figures", "claims", "quick", "cost")
 
@@ -34,6 +32,9 @@ class Study:
             return None
         words: Any = OmegaConf.to_container(config.study, resolve=True) if OmegaConf.is_config(config.study) else None
         if words is not None:
+            from dlexp.report.claims.spec import read  # most commands have no claims: a quarter second for nothing
+            from dlexp.report.plots.study import check_figures
+
             parts = [str(part) for part in config.hydra.sweeper.get("parts") or ("all",)]
             try:
                 _check(words, parts)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dlexp import Normalization, Param, fraction, plugin, positive
+from dlexp import Normalization, Param, batch_sum, fraction, plugin, positive
 
 
 @plugin("batch_norm")
@@ -29,9 +29,9 @@ class BatchNorm(Normalization):
 
     def forward(self, x, p, ctx):
         if ctx.training:
-            mean = x.mean(axis=0)
+            mean = batch_sum(x) / len(x)
             centred = x - mean
-            var = (centred * centred).mean(axis=0)
+            var = batch_sum(centred * centred) / len(x)
             p.mean += (1 - self.momentum) * (mean - p.mean)
             p.var += (1 - self.momentum) * (var - p.var)
         else:
@@ -40,8 +40,8 @@ class BatchNorm(Normalization):
         x_hat = centred / sigma
 
         def backward(dy):
-            p.dgamma[...] = (dy * x_hat).sum(axis=0)
-            p.dbeta[...] = dy.sum(axis=0)
+            p.dgamma[...] = batch_sum(dy * x_hat)
+            p.dbeta[...] = batch_sum(dy)
             if not ctx.training:  # mean and variance are constants then
                 return dy * (p.gamma / sigma)
             return p.gamma / sigma * (dy - (p.dbeta + x_hat * p.dgamma) / len(x))

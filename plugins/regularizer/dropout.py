@@ -1,8 +1,6 @@
 """Dropout as the textbook has it: the kept share multiplies the output when testing."""
 
-import numpy as np
-
-from dlexp import Layer, Regularizer, fraction, plugin
+from dlexp import Layer, Regularizer, coin_tosses, fraction, plugin
 
 
 @plugin("dropout")
@@ -22,5 +20,5 @@ class Dropout(Regularizer, Layer):
     def forward(self, x, p, ctx):
         if not ctx.training:
             return x * (1 - self.ratio), lambda dy: dy * (1 - self.ratio)
-        mask = ctx.rng.random(x.shape, dtype=np.float32) >= self.ratio
+        mask = coin_tosses(ctx.rng, x.shape, 1 - self.ratio)
         return x * mask, lambda dy: dy * mask

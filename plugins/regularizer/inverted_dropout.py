@@ -1,8 +1,6 @@
 """Inverted dropout: the scaling is done while training, nothing when testing."""
 
-import numpy as np
-
-from dlexp import Layer, Regularizer, fraction, plugin
+from dlexp import Layer, Regularizer, coin_tosses, fraction, plugin
 
 
 @plugin("inverted_dropout")
@@ -22,6 +20,6 @@ class InvertedDropout(Regularizer, Layer):
     def forward(self, x, p, ctx):
         if not ctx.training:
             return x, lambda dy: dy
-        kept = ctx.rng.random(x.shape, dtype=np.float32) >= self.ratio
+        kept = coin_tosses(ctx.rng, x.shape, 1 - self.ratio)
         mask = kept.astype(x.dtype) / (1 - self.ratio)
         return x * mask, lambda dy: dy * mask
