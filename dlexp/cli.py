@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import io
-import logging
 import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from dlexp import terminal
 from dlexp.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -18,13 +18,11 @@ if TYPE_CHECKING:
 
     from dlexp.experiment import Run
 
-log = logging.getLogger("dlexp")
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line asks and return the exit status: 2 for the user's mistake, said in one line."""
     words = list(sys.argv[1:] if argv is None else argv)
-    _speak()
+    terminal.speak()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # σ on a terminal that has no σ is no reason to fail
@@ -151,22 +149,42 @@ def train_one(cfg: DictConfig, runs: list[Run], mistakes: list[UserError]) -> No
 
 
 def resume(words: list[str]) -> int:
-    """`resume <sweep>`: the sweep's own commands again, where it lies, which train what is missing."""
-    from dlexp import places
-    from dlexp.report.runs import find
-    from dlexp.sweep.ledger import commands_of
-
+    """`resume <run or sweep>`: go on with a run; of a sweep, its own commands again, which train what is missing."""
     names = [word for word in words if not word.startswith("-")]
     flags = [word for word in words if word.startswith("-")]
     if {*flags} & {"--help", "-h"}:
-        print("python -m dlexp resume <sweep> [--retry-failed] [--dry-run]: train what a sweep still misses.\n"
-              "<sweep> is its name, its id, its folder, or last.")  # fmt: skip
+        print("python -m dlexp resume <run>: go on with a run that was cut short, to the bit the same.\n"
+              "python -m dlexp resume <sweep> [--retry-failed] [--dry-run]: train what a sweep still misses.\n"
+              "<run> and <sweep> are a name, an id, a folder, or last.")  # fmt: skip
         return 0
     if len(names) != 1:
-        raise UserError("say which sweep: its name, its id, its folder, or last", key="resume", where="command line")
-    folder = find(names[0], key="resume").resolve()
+        wrong = "say which run or sweep: its name, its id, its folder, or last"
+        raise UserError(wrong, key="resume", where="command line")
+    from dlexp import closing, lifecycle, places
+    from dlexp.sweep.ledger import commands_of
+
+    run, folder = closing.found(names[0], "resume")
+    if run is not None:
+        if flags:
+            raise UserError("means nothing to a single run", key=flags[0], where="command line")
+        return closing.of_runs([lifecycle.resume(run)])
+    assert folder is not None
     with places.outputs_at(folder.parent.parent):
         return max(train([*command, *flags]) for command in commands_of(folder))
+
+
+def replay(words: list[str]) -> int:
+    """Train a recorded run again and compare its numbers."""
+    from dlexp import replay as again
+
+    return again.replay(words)
+
+
+def probe(words: list[str]) -> int:
+    """Train a recorded run again under other observers."""
+    from dlexp import replay as again
+
+    return again.probe(words)
 
 
 def help_(words: list[str]) -> int:
@@ -212,19 +230,6 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "report": report,
     "claims": claims,
     "resume": resume,
+    "replay": replay,
+    "probe": probe,
 }
-
-
-def _speak() -> None:
-    """Warnings go to the terminal, as one line each."""
-    if not any(isinstance(handler, Terminal) for handler in log.handlers):
-        log.addHandler(Terminal(logging.WARNING))
-        log.propagate = False
-
-
-class Terminal(logging.Handler):
-    """`dlexp: warning: …` on whatever stderr is now; a traceback follows only where the defect is ours."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        trace = f"\n{logging.Formatter().formatException(record.exc_info)}" if record.exc_info else ""
-        print(f"dlexp: {record.levelname.lower()}: {record.getMessage()}{trace}", file=sys.stderr)

@@ -6,13 +6,33 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlexp import lifecycle, places
+from dlexp import journal, lifecycle, places, recorded
 from dlexp.errors import UserError
+from dlexp.report import runs
 from dlexp.tracking import Outcome, quoted, store_uri, ui_command
 
 if TYPE_CHECKING:
     from dlexp.experiment import Run
     from dlexp.sweep.session import Session
+
+
+def found(word: str, key: str) -> tuple[Path | None, Path | None]:
+    """The run or the sweep that a word means; `last` is the one that was touched last.
+
+    Raises `UserError` where it means neither.
+    """
+    run = recorded.find(word, key)
+    try:
+        sweep = runs.find(word, key).resolve()
+    except UserError:
+        return recorded.must_find(word, key), None
+    if run is None:
+        return None, sweep
+    if word != "last":
+        return run, None
+    begun = (run / journal.EVENTS).stat().st_mtime
+    of_sweep = run.parent.name == "runs" and run.parents[1].resolve() == sweep
+    return (None, sweep) if of_sweep or (sweep / "lock").stat().st_mtime > begun else (run, None)
 
 
 def words(run: Run) -> str:
@@ -22,7 +42,10 @@ def words(run: Run) -> str:
     figures = f"\nfigures   {_near(run.folder / 'figures')}" if run.folder and (run.folder / "figures").is_dir() else ""
     result = ", ".join(f"{name} {value:.4g}" for name, value in sorted(metrics.items()))
     lines = [f"{run.status.lower():9} {result} (step {run.trainer.t})", f"folder    {_near(run.folder)}{figures}"]
-    if run.error is not None and run.status != "INTERRUPTED":
+    if run.status == "INTERRUPTED" and run.folder:
+        lines[0] = f"{run.status.lower()} at step {run.trainer.t} of {run.trainer.total}"
+        lines.append(f"go on     python -m dlexp resume {run.folder.name}")
+    elif run.error is not None:
         lines[0] = f"{run.status.lower():9} {_one_line(str(run.error)) or type(run.error).__name__}"
     return "\n".join([*lines, *_shown(run.tracked)])
 

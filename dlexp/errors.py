@@ -7,6 +7,7 @@ escapes is a defect of dlexp and keeps its traceback.
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 
@@ -55,6 +56,14 @@ class PluginError(UserError, LookupError):
 
 class DataError(UserError):
     """A data file is missing, damaged, or not what the data plugin expects."""
+
+
+MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
+
+
+def is_of_the_machine(error: BaseException) -> bool:
+    """Whether neither the user's request nor our code is at fault: the disk is full, say. One line tells all of it."""
+    return isinstance(error, OSError) and error.errno in MACHINE
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

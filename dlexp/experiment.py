@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,8 +19,7 @@ from dlexp.network import Network
 from dlexp.registry import Plugin, as_dict
 from dlexp.stopping import EarlyStopping
 from dlexp.trainer import Record, Trainer
-
-log = logging.getLogger("dlexp")
+from dlexp.watching import Watch
 
 STREAMS = ("split", "init", "order", "noise")
 
@@ -154,6 +151,10 @@ class Run:
     error: BaseException | None = None
     tracked: Any = None
     journal: Journal | None = field(default=None, repr=False)
+    watching: list[Watch] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.watching = [Watch(observer, self) for observer in self.experiment.observer]
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -211,40 +212,36 @@ class Run:
             (self.folder / "arrays").mkdir(exist_ok=True)
             write_arrays(self.folder / "arrays" / f"{name}.npz", arrays)
 
-    def train(self) -> None:
-        """Train under the observers' eyes. What the training raises is raised, after the observers were told."""
-        watching = [Watch(o, self) for o in self.experiment.observer]
+    def train(self, between: Callable[[], None] = lambda: None) -> None:
+        """Train under the observers' eyes; `between` is called between two steps, and may save or raise.
+
+        What the training raises is raised, after the observers were told.
+        """
         error: BaseException | None = None
         try:
-            for watch in watching:
-                watch.tell("start")
-            for record in self.trainer.run():
+            for watch in self.watching:
+                watch.start()
+            for record in self.trainer.run(between):
                 self.records.append(record)
                 if self.journal is not None:
                     self.journal.record(record)
-                for watch in watching:
+                for watch in self.watching:
                     watch.tell("record", record)
         except BaseException as e:
             error = e
             raise
         finally:
-            for watch in watching:
+            for watch in self.watching:
                 watch.tell("finish", error)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on as if nothing had happened, but the records: those are in the journal."""
+        watching = {watch.observer.name: watch.state_dict() for watch in self.watching}
+        return {"trainer": self.trainer.state_dict(), "observers": watching}
 
-class Watch:
-    """An observer at one run, with its own state; if it raises it is logged and heard no more."""
-
-    def __init__(self, observer: kinds.Observer, run: Run) -> None:
-        self.observer, self.run, self.state = observer, run, SimpleNamespace()
-        self.broken = False
-
-    def tell(self, moment: str, *news: Any) -> None:
-        """Call `start`, `record` or `finish` on the observer."""
-        if self.broken:
-            return
-        try:
-            getattr(self.observer, moment)(self.run, self.state, *news)
-        except Exception:
-            self.broken = True
-            log.exception("observer %s failed in %s and looks no more; the run goes on", self.observer.name, moment)
+    def load_state_dict(self, saved: Mapping[str, Any], records: Iterable[Record]) -> None:
+        """Inverse of `state_dict`, with the records of before."""
+        self.trainer.load_state_dict(saved["trainer"])
+        self.records[:] = records
+        for watch in self.watching:
+            watch.load_state_dict(saved["observers"].get(watch.observer.name))

@@ -1,11 +1,12 @@
 """The run folder: what was asked, what was measured, how it ended; the truth of a run, of which MLflow is a mirror.
 
     run.json        what was asked, and where it was run (written once, before the first step)
-    journal.jsonl   one JSON object a line: start, then record | note …, then finish as the very last
+    journal.jsonl   one JSON object a line: start, then record | note …, then finish; if it was taken up again, resume …
     config.yaml     the complete configuration, as composed
     run.log         what was said
     figures/        pictures
     arrays/         what observers left for the figures of several runs (.npz, without pickle)
+    checkpoints/    where a run that is cut short goes on (last.npz), and its network at its best (best.npz)
     network.npz     the trained network
     lock            held by the process that writes, as long as it lives
 
@@ -20,17 +21,31 @@ import os
 import re
 import secrets
 import time
+from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
+from dlexp.errors import DataError
 from dlexp.files import staged
 from dlexp.trainer import Record
 
 DESCRIPTION, EVENTS, LOCK = "run.json", "journal.jsonl", "lock"
+MEASURED = ("record", "note")
+
+
+class Differs(ArithmeticError):
+    """A resumed run does not measure again what it had measured: its code, data or machine are not what they were."""
+
+    def __init__(self, step: int, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        name = next((n for n in {**before, **now} if before.get(n) != now.get(n)), "the order of events")
+        super().__init__(
+            f"resumed, it is another run: at step {step}, {name} was {before.get(name)}, is {now.get(name)}"
+        )
 
 
 def new_id() -> str:
@@ -55,24 +70,79 @@ class Journal:
 
     def __init__(self, folder: Path, description: Mapping[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
-        self._lock = FileLock(folder / LOCK)
-        self._lock.acquire(timeout=0)
-        self._file = (folder / EVENTS).open("x", encoding="utf-8", errors="surrogateescape", buffering=1)
-        self._began = time.monotonic()
+        self._open(folder, "x")
         write_atomically(folder / DESCRIPTION, json.dumps(description, indent=2, ensure_ascii=False) + "\n")
         self._write("start", pid=os.getpid())
 
-    def record(self, record: Record, event: str = "record") -> None:
-        """One evaluation (`record`), or an observer's own measurements (`note`)."""
-        finite = {name: value if math.isfinite(value) else None for name, value in record.metrics.items()}
-        self._write(event, epoch=record.epoch, step=record.step, metrics=finite)
+    def _open(self, folder: Path, mode: str) -> None:
+        self.folder, self.measured = folder, 0
+        self._lock = FileLock(folder / LOCK)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise BlockingIOError(f"{folder} is being written") from None
+        self._file = (folder / EVENTS).open(mode, encoding="utf-8", errors="surrogateescape", buffering=1)
+        self._began = time.monotonic()
+        self._ahead: deque[dict[str, Any]] = deque()
 
-    def finish(self, status: str, error: str | None = None) -> None:
-        """How it ended: the last line. Nothing is written afterwards, and the lock is free."""
-        self._write("finish", status=status, error=error)
+    @classmethod
+    def resumed(cls, folder: Path) -> Journal:
+        """The journal of a run that was cut short, to go on with.
+
+        Raises `BlockingIOError` while another process writes it.
+        """
+        book = cls.__new__(cls)
+        book._open(folder, "a")
+        before, end = events(folder)
+        os.truncate(folder / EVENTS, end)  # the half of a line that a killed run may leave
+        book._began -= float(before[-1]["elapsed"]) if before else 0.0
+        return book
+
+    def go_on(self, measured: int, step: int) -> list[Record]:
+        """Take up a run that had measured so much when it was saved; returns the records among that.
+
+        What was measured since stays: it is measured again, and must come out the same. Raises `DataError` for a
+        journal that has lost measurements.
+        """
+        known = [e for e in events(self.folder)[0] if e["event"] in MEASURED]
+        if len(known) < measured:
+            raise DataError(f"has {len(known)} measurements, and the checkpoint counts {measured}",
+                            key=str(self.folder / EVENTS))  # fmt: skip
+        self.measured = measured
+        self._ahead.extend(known[measured:])
+        self._write("resume", pid=os.getpid(), step=step)
+        return [_record(e) for e in known[:measured] if e["event"] == "record"]
+
+    def record(self, record: Record, event: str = "record") -> None:
+        """One evaluation (`record`), or an observer's own measurements (`note`).
+
+        Raises `Differs` where a resumed run measures something else than it had.
+        """
+        finite = {name: value if math.isfinite(value) else None for name, value in record.metrics.items()}
+        self.measured += 1
+        if self._ahead:
+            known = self._ahead.popleft()
+            if (known["event"], known["step"], known["metrics"]) != (event, record.step, finite):
+                raise Differs(record.step, known["metrics"], finite)
+        else:
+            self._write(event, epoch=record.epoch, step=record.step, metrics=finite)
+
+    def sync(self) -> None:
+        """See everything written so far on the disk."""
         os.fsync(self._file.fileno())
-        self._file.close()
+
+    def finish(self, status: str, error: str | None = None, **more: Any) -> None:
+        """How it ended: the last line. Nothing is written afterwards, and the lock is free, whatever is raised."""
+        try:
+            self._write("finish", status=status, error=error, **more)
+            self.sync()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the folder, without a word on how the run ended."""
+        with suppress(OSError):  # of what could not be written before, and was said
+            self._file.close()
         self._lock.release()
 
     def _write(self, event: str, **news: Any) -> None:
@@ -85,6 +155,16 @@ def write_atomically(path: Path, text: str) -> None:
     """Old or new, never half: written beside its place, then moved there."""
     with staged(path) as file:
         file.write(text.encode("utf-8", "surrogateescape"))
+
+
+def _record(event: Mapping[str, Any]) -> Record:
+    metrics = {name: math.nan if value is None else value for name, value in event["metrics"].items()}
+    return Record(event["epoch"], event["step"], metrics)
+
+
+def records(folder: Path) -> list[Record]:
+    """The evaluations in a journal."""
+    return [_record(event) for event in events(folder)[0] if event["event"] == "record"]
 
 
 def description(folder: Path) -> dict[str, Any]:

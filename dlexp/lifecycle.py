@@ -7,18 +7,19 @@ its own, mirrors it to MLflow meanwhile.
 from __future__ import annotations
 
 import logging
-import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlexp import journal, memory, places, provenance, serving, tracking
-from dlexp.errors import UserError
+from dlexp import journal, memory, places, provenance, recorded, serving, tracking
+from dlexp.errors import UserError, is_of_the_machine
 from dlexp.experiment import Experiment, Run
+from dlexp.interruption import Interruption, Terminated, awaited
+from dlexp.keeping import Keeper
 from dlexp.tracking.settings import MLflow, told
 from dlexp.trainer import Diverged, Record
 
@@ -30,10 +31,6 @@ log = logging.getLogger("dlexp")
 _ONE_AT_A_TIME = threading.RLock()  # Hydra and the number of BLAS threads belong to the whole process
 
 EXIT = {"FINISHED": 0, "DIVERGED": 1, "FAILED": 1, "INTERRUPTED": 130}
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM: the same as Ctrl-C, from somebody else."""
 
 
 def run_overrides(overrides: tuple[str, ...], *, keep: bool = True) -> Run:
@@ -72,55 +69,119 @@ def perform(setup: Setup, *, keep: bool = True, place: Place | None = None) -> R
 
     Raises `UserError` for what cannot be trained (the data, the sizes), before anything is created.
     """
-    memory.keep_freed()
-    with _ONE_AT_A_TIME, provenance.one_blas_thread(), _sigterm_interrupts():
-        try:
-            trainer = setup.experiment.trainer()
-        except UserError as e:
-            raise setup.placed(e) from None
-        run = Run(setup.experiment, trainer)
-        if keep:
-            _train_and_keep(run, setup, place or Place.new(setup.experiment))
-        else:
-            _train(run)
+    with _at_work() as interruption:
+        run = assembled(setup)
+        if not keep:
+            with interruption.patience():
+                _train(run, interruption.obey)
+            return run
+        place = place or Place.new(setup.experiment)
+        run.folder = place.folder
+        name = provenance.run_name(run.experiment)
+        book = _open(run.folder, _describe(setup, run, place, name))
+        journal.write_atomically(run.folder / "config.yaml", setup.yaml)
+        with _logged_to(run.folder / "run.log"):
+            log.info("%s: %s", name, run.folder)
+            log.info("asked for: %s", " ".join(setup.overrides) or "the defaults")
+            keeper = Keeper(run, book, setup.checkpoint, interruption)
+            _train_and_keep(run, setup, keeper, alone=place.alone)
     return run
 
 
-def _train(run: Run) -> None:
-    """Train; the status and the error say how it ended."""
+def resume(folder: Path) -> Run:
+    """Go on with a run that was cut short, from its last checkpoint or from the start; to the bit the same run.
+
+    Raises `UserError` for a run that is being trained, that has its result, or whose data are others now.
+    """
+    past = recorded.read(folder)
+    past.check_resumable()
+    with _at_work() as interruption, _logged_to(folder / "run.log"):
+        run = assembled(past.setup)
+        past.check_data(run)
+        for change in past.changes(run):
+            log.warning("not as when the run began: %s", change)
+        run.folder = folder
+        try:
+            book = journal.Journal.resumed(folder)
+        except BlockingIOError:
+            raise UserError("is being trained now", key="resume", value=folder.name) from None
+        keeper = Keeper(run, book, past.setup.checkpoint, interruption)
+        try:
+            log.info("resumed at step %d", keeper.restore())
+        except UserError:
+            book.close()
+            raise
+        _train_and_keep(run, past.setup, keeper, alone="dlexp.sweep" not in past.description["tags"])
+    return run
+
+
+@contextmanager
+def _at_work() -> Iterator[Interruption]:
+    """Inside, this process trains: with its memory kept, one BLAS thread, and interruptions that wait for a step."""
+    memory.keep_freed()
+    with _ONE_AT_A_TIME, provenance.one_blas_thread(), awaited() as interruption:
+        yield interruption
+
+
+def assembled(setup: Setup) -> Run:
+    """The run of a setup, before its first step. Raises `UserError` for what cannot be trained, with its place."""
     try:
-        run.train()
+        return Run(setup.experiment, setup.experiment.trainer())
+    except UserError as e:
+        raise setup.placed(e) from None
+
+
+def _train(run: Run, between: Callable[[], None], ended: Callable[[], None] = lambda: None) -> None:
+    """Train, and do what belongs to a trained network; the status and the error say how it ended."""
+    try:
+        run.train(between)
+        ended()
         run.status = "FINISHED"
     except Diverged as e:
         run.status, run.error = "DIVERGED", e
         log.info("%s", e)
     except KeyboardInterrupt as e:
         run.status, run.error = "INTERRUPTED", e
+    except SystemExit as e:
+        run.status, run.error = "FAILED", e
+        log.error("the run failed at step %d: something in it called sys.exit(%s)", run.trainer.t, e.code)
+        log.info("from here:", exc_info=True)
     except Exception as e:
         run.status, run.error = "FAILED", e
-        log.exception("the run failed at step %d", run.trainer.t)
+        if is_of_the_machine(e):
+            log.error("the run failed at step %d: %s", run.trainer.t, e)
+        else:
+            log.exception("the run failed at step %d", run.trainer.t)
 
 
-def _train_and_keep(run: Run, setup: Setup, place: Place) -> None:
+def _train_and_keep(run: Run, setup: Setup, keeper: Keeper, *, alone: bool) -> None:
     """Train with a folder, a journal and a sender; wait at the end for what is still to be sent."""
-    name = provenance.run_name(run.experiment)
-    run.folder = place.folder
-    book = _open(run.folder, _describe(setup, run, place, name))
-    journal.write_atomically(run.folder / "config.yaml", setup.yaml)
-    run.journal = book
-    with _logged_to(run.folder / "run.log"):
-        log.info("%s: %s", name, run.folder)
-        log.info("asked for: %s", " ".join(setup.overrides) or "the defaults")
-        tracked = place.alone and isinstance(setup.tracking, MLflow)
-        sender = tracking.start([run.folder]) if tracked else None
-        began = time.monotonic()
-        _train(run)
-        if place.alone and run.network is not None and run.status == "FINISHED":
-            serving.save_network(run.folder / "network.npz", run.network)
-        log.info("%s after %d steps in %.2f s", run.status, run.trainer.t, time.monotonic() - began)
-    book.finish(run.status, str(run.error) if run.error else None)
+
+    def ended() -> None:
+        keeper.save_best()
+        if alone and run.network is not None:
+            serving.save_network(folder / "network.npz", run.network)
+
+    assert run.folder is not None
+    folder = run.folder
+    run.journal = keeper.book
+    tracked = alone and isinstance(setup.tracking, MLflow)
+    sender = tracking.start([folder]) if tracked else None
+    began = time.monotonic()
+    with keeper.interruption.patience():
+        _train(run, keeper, ended)
+    log.info("%s after %d steps in %.2f s", run.status, run.trainer.t, time.monotonic() - began)
+    try:
+        keeper.book.finish(run.status, _said(run.error), weights=provenance.weights(run))
+    except OSError as e:
+        log.error("how the run ended cannot be written down: %s", e)
     if sender is not None and isinstance(setup.tracking, MLflow):
         run.tracked = sender.wait(setup.tracking.wait)
+
+
+def _said(error: BaseException | None) -> str | None:
+    """What an error says, or, if nothing, what it is."""
+    return None if error is None else str(error) or type(error).__name__
 
 
 def _open(folder: Path, description: dict[str, Any]) -> journal.Journal:
@@ -141,15 +202,23 @@ def _describe(setup: Setup, run: Run, place: Place, name: str) -> dict[str, Any]
         "defaults": run.experiment.defaults(),
         "tags": provenance.tags(list(setup.overrides)) | dict(place.tags),
         "dataset": run.dataset.describe() if run.dataset else None,
+        "sources": provenance.sources(run.experiment),
         "tracking": told(setup.tracking),
         "config_file": "config.yaml",
     }
 
 
+class _Log(logging.FileHandler):
+    """A log that ends where it can be written no more; the run does not, and says what matters elsewhere."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Without the traceback that logging prints of its own failures."""
+
+
 @contextmanager
 def _logged_to(path: Path) -> Iterator[None]:
     """What dlexp says, also into a file."""
-    handler = logging.FileHandler(path, encoding="utf-8", errors="surrogateescape")
+    handler = _Log(path, encoding="utf-8", errors="surrogateescape")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     before = log.level
     log.setLevel(logging.INFO)
@@ -160,23 +229,6 @@ def _logged_to(path: Path) -> Iterator[None]:
         log.removeHandler(handler)
         log.setLevel(before)
         handler.close()
-
-
-@contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """Inside, SIGTERM ends a run as Ctrl-C does (where signals can be caught: in the main thread)."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def terminate(number: int, frame: object) -> None:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def exit_status(run: Run) -> int:

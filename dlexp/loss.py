@@ -12,7 +12,8 @@ def log_softmax(logits: Array) -> Array:
     z = np.ascontiguousarray(logits.T)  # (classes, batch): NumPy goes faster down long columns than along short rows
     z = z - z.max(axis=0)
     z -= np.log(np.exp(z).sum(axis=0))
-    return z.T
+    log_p: Array = z.T
+    return log_p
 
 
 def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[float, Array]:

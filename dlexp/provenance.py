@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import platform
 import subprocess
 import sys
@@ -15,9 +16,13 @@ from typing import Any, cast
 
 import numpy as np
 
-from dlexp.experiment import Experiment
+from dlexp.experiment import Experiment, Run
 from dlexp.registry import Plugin
 
+NUMERIC_ROOMS = (
+    "arrays", "dataset", "experiment", "kinds", "layers", "loss", "network", "params", "problem", "stopping", "surface",
+    "trainer",
+)  # fmt: skip
 PACKAGES = ("dlexp", "numpy", "hydra-core", "omegaconf", "mlflow", "scikit-learn")
 
 
@@ -64,6 +69,38 @@ def numerics() -> dict[str, str]:
         "system": platform.system(),
     }
     return found | {"digest": hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()[:12]}
+
+
+def sources(e: Experiment) -> dict[str, str]:
+    """The code that decides a run's numbers, file by file, each with the beginning of its SHA-256."""
+    core = {f"dlexp/{room}.py": Path(__file__).with_name(f"{room}.py") for room in NUMERIC_ROOMS}
+    chosen = (p for kind, several in e.plugins() if kind != "observer" for p in several)
+    files = {path for p in chosen for cls in _line(p) if (path := _file(cls))}
+    own = {f"{path.parent.name}/{path.name}": path for path in sorted(files) if path not in core.values()}
+    return {name: _digest(path, path.stat().st_mtime_ns) for name, path in (core | own).items() if path.is_file()}
+
+
+def _line(p: object) -> list[type]:
+    """A plugin's class and those it is made of, as far as they are written in files of dlexp's or the user's."""
+    return [cls for cls in type(p).__mro__ if cls.__module__ not in ("builtins", "abc")]
+
+
+@cache
+def _file(cls: type) -> Path | None:
+    try:
+        return Path(inspect.getfile(cls))
+    except (OSError, TypeError):  # typed into a notebook
+        return None
+
+
+@cache
+def _digest(path: Path, time_ns: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def weights(run: Run) -> str:
+    """The SHA-256 of all of a run's numbers as they are now: two runs with the same are the same to the bit."""
+    return hashlib.sha256(run.trainer.problem.params.storage.tobytes()).hexdigest()
 
 
 @cache

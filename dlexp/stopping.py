@@ -31,7 +31,7 @@ class EarlyStopping:
 
 @dataclass
 class Best:
-    """The memory of early stopping: the best evaluation so far, its weights, and how many came since."""
+    """The best evaluation so far, its weights, and how many came since: the memory of early stopping."""
 
     cost: float = math.inf
     step: int = 0

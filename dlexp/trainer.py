@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
@@ -66,6 +66,7 @@ class Trainer:
         self._pieces = list(pieces(self.optimizer, params, self.state))
         self._epoch_start = self.rngs["order"].bit_generator.state
         self._objective, self._objective_steps = 0.0, 0
+        self._recorded = -1  # the last step of which there is a record
 
     @property
     def epoch(self) -> int:
@@ -78,22 +79,30 @@ class Trainer:
         patience = self.early_stopping.patience
         return patience is not None and self.best.waited >= patience
 
-    def run(self) -> Iterator[Record]:
+    def run(self, between: Callable[[], None] = lambda: None) -> Iterator[Record]:
         """Train; yield a record of the untrained network, of every `eval_every`-th epoch and of the last step.
 
-        The caller may look, save, or stop iterating. The very last record holds the test metrics. Raises `Diverged`
-        within a step of the first number that is not finite.
+        The caller may look, save, or stop iterating; `between` is called between two steps, and may do the same, or
+        raise. The very last record holds the test metrics. Raises `Diverged` within a step of the first number that is
+        not finite. A trainer that was given a saved state goes on from there.
         """
-        if self.t == 0:
-            yield self.evaluate()
-        while self.t < self.total and not self.exhausted:
+        while True:
+            if self._is_due():
+                self._recorded = self.t
+                yield self.evaluate()
+            if self.t >= self.total or self.exhausted:
+                break
             for batch in self.rest_of_epoch():
                 self.step(batch)
                 if self.t == self.total:
                     break
-            if self.epoch % self.eval_every == 0 or self.t == self.total:
-                yield self.evaluate()
+                between()
         yield self.conclude()
+
+    def _is_due(self) -> bool:
+        """Whether this step is to be recorded, and has not been."""
+        ended = self.t % self.problem.steps_per_epoch == 0 and self.epoch % self.eval_every == 0
+        return self.t != self._recorded and (ended or self.t == self.total)
 
     def rest_of_epoch(self) -> Iterator[Any]:
         """The batches from here to the end of the epoch; resumed in mid-epoch, it draws that epoch's order anew."""
@@ -139,7 +148,7 @@ class Trainer:
                 slot[np.abs(slot) < DENORMAL] = 0
 
     def evaluate(self) -> Record:
-        """The metrics as they stand; early stopping hears of them. Raises `Diverged` if one is not finite."""
+        """The metrics as they stand; the best weights are remembered. Raises `Diverged` if one is not finite."""
         with np.errstate(all="ignore"):
             metrics = self.problem.evaluate()
         if self._objective_steps:
@@ -148,7 +157,7 @@ class Trainer:
         for name, value in metrics.items():
             if not math.isfinite(value):
                 raise Diverged(self.t, self._origin() or name)
-        if self.early_stopping.patience is not None:
+        if self.early_stopping.metric in metrics:
             self._remember(self.early_stopping.cost(metrics))
         return Record(self.epoch, self.t, metrics)
 
@@ -168,7 +177,7 @@ class Trainer:
     def conclude(self) -> Record:
         """Test, once, with the best weights where early stopping kept them."""
         metrics: dict[str, float] = {}
-        if self.best.storage is not None:
+        if self.early_stopping.patience is not None and self.best.storage is not None:
             self.problem.params.storage[...] = self.best.storage
             metrics["early_stopping/best_step"] = float(self.best.step)
         return Record(self.epoch, self.t, metrics | self.problem.test())
@@ -183,7 +192,8 @@ class Trainer:
             "rngs": {name: rng.bit_generator.state for name, rng in self.rngs.items()},
             "epoch_start": self._epoch_start,
             "objective": (self._objective, self._objective_steps),
-            "best": self.best,
+            "recorded": self._recorded,
+            "best": vars(self.best),
         })  # fmt: skip
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
@@ -198,7 +208,8 @@ class Trainer:
             rng.bit_generator.state = saved["rngs"][name]
         self._epoch_start = saved["epoch_start"]
         self._objective, self._objective_steps = saved["objective"]
-        self.best = saved["best"]
+        self._recorded = saved["recorded"]
+        self.best = Best(**saved["best"])
 
     @contextmanager
     def rehearsal(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "_hydra"))
 from dlexp.config.build import Setup, build
 from dlexp.config.compose import compose, files_in_use
 from dlexp.config.explain import explain
+from dlexp.config.rebuild import rebuild
 from dlexp.config.store import offer
 
-__all__ = ["Setup", "build", "compose", "explain", "files_in_use", "offer"]
+__all__ = ["Setup", "build", "compose", "explain", "files_in_use", "offer", "rebuild"]

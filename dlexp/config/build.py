@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dlexp import kinds
+from dlexp.checkpoint import Checkpointing
 from dlexp.config.explain import explain, no_such_field
 from dlexp.config.overrides import ROOT
 from dlexp.config.where import said, where
@@ -31,6 +32,7 @@ class Setup:
     yaml: str
     files: tuple[tuple[str, Path], ...] = ()
     sweep: str | None = None
+    checkpoint: Checkpointing = field(default_factory=Checkpointing)
 
     def placed(self, error: UserError) -> UserError:
         """The error with the place its key was set at."""
@@ -42,7 +44,8 @@ class Setup:
             experiment = replace(self.experiment, seed=seed)
         except UserError as e:
             raise placed(e, overrides, self.files) from None
-        return replace(self, experiment=experiment, overrides=tuple(overrides), yaml=written(experiment, self.tracking))
+        return replace(self, experiment=experiment, overrides=tuple(overrides),
+                       yaml=written(experiment, self.tracking, self.checkpoint))  # fmt: skip
 
 
 def placed(error: UserError, overrides: Sequence[str], files: Sequence[tuple[str, Path]]) -> UserError:
@@ -70,13 +73,15 @@ def build(cfg: DictConfig, overrides: Sequence[str], files: Sequence[tuple[str, 
         reader.refuse(e)
     reader.check_objective(experiment)
     tracking = reader.plugin("tracking", (MLflow, NoTracking))
+    checkpoint = reader.plugin("checkpoint", Checkpointing)
     if cfg.sweep is not None and not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,79}", cfg.sweep):
         wrong = "must be letters, digits, dots, dashes and underscores, 80 at most"
         reader.refuse(UserError(wrong, key="sweep", value=cfg.sweep))
-    return Setup(experiment, tracking, tuple(overrides), written(experiment, tracking), tuple(files), cfg.sweep)
+    text = written(experiment, tracking, checkpoint)
+    return Setup(experiment, tracking, tuple(overrides), text, tuple(files), cfg.sweep, checkpoint)
 
 
-def written(e: Experiment, tracking: Any) -> str:
+def written(e: Experiment, tracking: Any, checkpoint: Checkpointing) -> str:
     """The complete configuration as YAML: every part by name with all its values, then the plain values."""
     import yaml
 
@@ -92,6 +97,7 @@ def written(e: Experiment, tracking: Any) -> str:
             value = getattr(e, f.name)
             parts[f.name] = _values(value) if f.name == "early_stopping" else value
     shown = next(name for name, cls in TRACKING.items() if isinstance(tracking, cls))
+    parts["checkpoint"] = _values(checkpoint)
     parts["tracking"] = {"name": shown, **_values(tracking)}
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the same text, several times as fast
     return str(yaml.dump(parts, Dumper=dumper, sort_keys=False, allow_unicode=True))

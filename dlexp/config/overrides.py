@@ -24,7 +24,7 @@ SWEEP = {
     "sweep": (str | None, None), "max_jobs": (int, 20_000), "zip": (Any, None), "study": (Any, None),
     "quick": (bool, False),
 }  # fmt: skip
-ROOT = (*GROUPS, *(f.name for f in fields(Experiment) if f.name not in kinds.KINDS), *SWEEP)
+ROOT = (*GROUPS, *(f.name for f in fields(Experiment) if f.name not in kinds.KINDS), "checkpoint", *SWEEP)
 # Of Hydra's own keys, those that cannot name code to run.
 HYDRA_KEYS = (
     "hydra.mode", "hydra.verbose", "hydra.launcher.n_jobs", "hydra/launcher", "hydra/sweeper",

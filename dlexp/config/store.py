@@ -9,6 +9,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
 from dlexp import kinds, places, plugins
+from dlexp.checkpoint import Checkpointing
 from dlexp.config.overrides import SWEEP
 from dlexp.experiment import Experiment
 from dlexp.registry import every
@@ -27,15 +28,15 @@ def offer() -> None:
             _stored.add(cls)
     for name, settings in TRACKING.items():
         _store("tracking", name, settings, "tracking")
-    ConfigStore.instance().store(name="schema", node=_open(_schema()), provider="dlexp")
+    ConfigStore.instance().store(name="schema", node=opened(schema()), provider="dlexp")
     OmegaConf.register_new_resolver("dlexp.outputs", lambda: str(places.outputs()), replace=True)
 
 
 def _store(group: str, name: str, cls: type, package: str) -> None:
-    ConfigStore.instance().store(group=group, name=name, node=_open(cls), package=package, provider="dlexp")
+    ConfigStore.instance().store(group=group, name=name, node=opened(cls), package=package, provider="dlexp")
 
 
-def _open(cls: type) -> Any:
+def opened(cls: type) -> Any:
     """The class as a config node that takes overrides: OmegaConf write-protects frozen dataclasses."""
     node = OmegaConf.structured(cls)
     OmegaConf.set_readonly(node, False)
@@ -45,7 +46,7 @@ def _open(cls: type) -> Any:
     return node
 
 
-def _schema() -> type:
+def schema() -> type:
     """The root of the configuration: an experiment's plain fields with their types, and a place for each kind."""
     spec: list[Any] = []
     for f in dataclasses.fields(Experiment):
@@ -55,6 +56,7 @@ def _schema() -> type:
             spec.append((f.name, Any, MISSING))
         else:
             spec.append((f.name, f.type, f if f.default is dataclasses.MISSING else f.default))
+    spec += [("checkpoint", Checkpointing, dataclasses.field(default_factory=Checkpointing))]
     sweep: list[Any] = [(key, wanted, default) for key, (wanted, default) in SWEEP.items()]
     made = dataclasses.make_dataclass("Schema", [*spec, ("tracking", Any, MISSING), *sweep])
     made.__module__ = Experiment.__module__  # where the types' names can be found

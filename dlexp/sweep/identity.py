@@ -17,7 +17,7 @@ from dlexp import arrays, dataset, experiment, layers, loss, network, params, pr
 from dlexp.experiment import Experiment
 
 NUMERIC_ROOMS = (arrays, dataset, experiment, layers, loss, network, params, problem, stopping, surface, trainer)
-SILENT_KEYS = ("observer", "tracking", "sweep", "max_jobs", "hydra")  # these change no number
+SILENT_KEYS = ("observer", "tracking", "checkpoint", "sweep", "max_jobs", "hydra")  # these change no number
 
 
 def run_key(e: Experiment) -> str:

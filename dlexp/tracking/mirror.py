@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 METRICS, PARAMS = 1000, 100  # MLflow's limits for one call
-FILES = ("config.yaml", "run.log")
+FILES = ("config.yaml", "run.log", journal.DESCRIPTION, journal.EVENTS)  # enough to train it again: `dlexp replay`
 FIGURES, NETWORK = "figures", "network.npz"
 
 T = TypeVar("T")

@@ -1,6 +1,7 @@
 """What the hidden units say, and what they hear back, before and after training."""
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -52,7 +53,7 @@ class Histograms(Observer):
         bad = figures.outcome(run, error)
         title = f"{figures.task(run)}: {bad or 'activations and gradients per layer'}"
         layers = f"{len(before.traces)} of {before.depth} layers · " if len(before.traces) < before.depth else ""
-        if not isinstance(before.traces[0].layer, Activation):
+        if not before.hidden:
             layers = "no hidden layers: the network's output · "
         notes = [*figures.notes(run), f"{layers}{before.mode} · each panel scaled to its own highest bar"]
         size = (max(1.3 * len(before.traces) + 0.4, 6.0), 2.6 * len(moments) + 1.1)
@@ -71,23 +72,12 @@ class Histograms(Observer):
                 _draw(ax, row, title, figures.ORANGE, low, high, figures.decade_ticks(low, high))
 
 
-@dataclass(frozen=True)
-class Look:
-    """The hidden layers at one moment: their number, the traces of those that are shown, and what they have.
-
-    `flat` is the share of each one's values that are saturated, `bounds` are the ends of its range, nan for none.
-    """
-
-    step: int
-    depth: int
-    mode: str
-    traces: list
-    flat: list
-    bounds: list
-
-
 def _look(run):
-    """What passes the hidden layers now; nothing of it remains in the run. None where there is no network."""
+    """What passes the hidden layers now, as plain data; nothing of it remains in the run. None without a network.
+
+    `depth` is the number of hidden layers, `traces` those that are shown; `flat` is the share of each one's values that
+    are saturated, `bounds` are the ends of its range, nan for none. `hidden` is false where there are none to show.
+    """
     if run.network is None or run.dataset is None:
         return None
     x, labels, ctx = run.probe()
@@ -97,10 +87,17 @@ def _look(run):
         shown = [hidden[i] for i in np.linspace(0, len(hidden) - 1, min(COLUMNS, len(hidden))).round().astype(int)]
         told = [_range(traces[i], traces[i - 1].output if i else x, run.network.params, ctx) for i in shown]
     mode = "training mode (statistics of these samples)" if ctx.training else "evaluation mode"
-    return Look(
-        run.trainer.t, len(hidden), f"{len(x)} training samples, {mode}", [traces[i] for i in shown],
-        [flat for flat, _ in told], [bounds for _, bounds in told],
-    )  # fmt: skip
+    return SimpleNamespace(
+        step=run.trainer.t,
+        depth=len(hidden),
+        mode=f"{len(x)} training samples, {mode}",
+        hidden=isinstance(traces[hidden[0]].layer, Activation),
+        traces=[
+            SimpleNamespace(name=t.name, output=t.output, gradient=t.gradient) for t in map(traces.__getitem__, shown)
+        ],
+        flat=[float(flat) for flat, _ in told],
+        bounds=[bounds for _, bounds in told],
+    )
 
 
 def _range(trace, x, params, ctx):

@@ -1,0 +1,68 @@
+"""From a run's own `config.yaml` back to what it describes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from dlexp import kinds, plugins, registry
+from dlexp.config import store
+from dlexp.config.build import Setup, build
+from dlexp.errors import UserError
+from dlexp.tracking.settings import TRACKING
+
+PLAIN_GROUPS = ("early_stopping", "checkpoint")  # of plain values, whose classes the schema knows
+
+
+def rebuild(path: Path, overrides: Sequence[str] = ()) -> Setup:
+    """The setup that a `config.yaml` was written of: inverse of `build.written`.
+
+    Raises `UserError` for a file that is none, and for a plugin that is there no more.
+    """
+    store.offer()
+    try:
+        held = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not isinstance(held, dict):
+            raise ValueError("not the configuration of a run")
+        cfg = store.opened(store.schema())
+        for key, value in held.items():
+            OmegaConf.update(cfg, str(key), _node(str(key), value), force_add=True, merge=key in PLAIN_GROUPS)
+        for kind in kinds.MANY:
+            if kind not in held:
+                OmegaConf.update(cfg, kind, {})
+        return replace(build(cfg, (), (("", path),)), overrides=tuple(overrides))
+    except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError, OmegaConfBaseException) as e:
+        if isinstance(e, UserError) and e.key:
+            e.where = e.where or str(path)
+            raise
+        raise UserError(f"cannot be read: {' '.join(str(e).split())}", key=str(path)) from None
+
+
+def _node(key: str, value: Any) -> Any:
+    """A value of the file; a part that has a class, as a node of it."""
+    if key in kinds.MANY:
+        return {name: _part(key, name, values) for name, values in (value or {}).items()}
+    if key in kinds.KINDS or key == "tracking":
+        return _part(key, value["name"], {k: v for k, v in value.items() if k != "name"})
+    return value
+
+
+def _part(kind: str, name: str, values: Mapping[str, Any]) -> Any:
+    if kind == "tracking":
+        cls: Any = TRACKING.get(name)
+        if cls is None:
+            raise UserError("there is no such tracking", key=kind, value=name, allowed=", ".join(TRACKING))
+    else:
+        if (reason := plugins.broken(kind, name)) is not None:
+            raise reason
+        cls = registry.find(kind, name)
+    node = store.opened(cls)
+    for key, value in values.items():
+        OmegaConf.update(node, key, value, force_add=True)
+    return node

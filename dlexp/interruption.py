@@ -1,0 +1,62 @@
+"""Ctrl-C and SIGTERM: the first waits for the end of the step under way, the second does not."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: the same as Ctrl-C, from somebody else."""
+
+
+class Interruption:
+    """What was asked for by signals, and not yet done. Where there is no patience, it is done at once."""
+
+    def __init__(self) -> None:
+        self.asked: KeyboardInterrupt | None = None
+        self.patient = False
+
+    def __call__(self, number: int, frame: object) -> None:
+        """The signals' handler."""
+        error = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+        if self.asked is not None or not self.patient:
+            raise error
+        self.asked = error
+
+    @contextmanager
+    def patience(self) -> Iterator[None]:
+        """Inside are steps that are worth being ended first."""
+        self.patient = True
+        try:
+            yield
+        finally:
+            self.patient = False
+
+    def obey(self) -> None:
+        """Raise what was asked for, if anything was."""
+        if self.asked is not None:
+            raise self.asked
+
+
+@contextmanager
+def awaited() -> Iterator[Interruption]:
+    """Inside, an interruption may be waited with (where signals can be caught: in the main thread).
+
+    A process that ignores Ctrl-C, or has its own way with it, goes on to.
+    """
+    interruption = Interruption()
+    if threading.current_thread() is not threading.main_thread():
+        yield interruption
+        return
+    numbers = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        numbers.append(signal.SIGINT)
+    before = {number: signal.signal(number, interruption) for number in numbers}
+    try:
+        yield interruption
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,87 @@
+"""When a run's state is saved: by the clock, by the epoch, and before an interruption is obeyed."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from dlexp import checkpoint, serving
+from dlexp.checkpoint import BEST, FOLDER, LAST, Checkpointing
+from dlexp.errors import DataError
+from dlexp.experiment import Run
+from dlexp.files import STAGED
+from dlexp.interruption import Interruption
+from dlexp.journal import Journal
+
+
+class Keeper:
+    """What a run does between two of its steps: save what is due, and end if that was asked for."""
+
+    def __init__(self, run: Run, book: Journal, settings: Checkpointing, interruption: Interruption) -> None:
+        assert run.folder is not None
+        self.run, self.book, self.settings, self.interruption = run, book, settings, interruption
+        self.folder = run.folder / FOLDER
+        self._saved, self._best = time.monotonic(), -1
+
+    def __call__(self) -> None:
+        """Raises the interruption that was asked for, `OSError` where the state cannot be saved."""
+        if self.interruption.asked is not None or self._is_due():
+            self.save()
+        self.interruption.obey()
+
+    def _is_due(self) -> bool:
+        trainer, every = self.run.trainer, self.settings
+        if every.epochs and trainer.t % (every.epochs * trainer.problem.steps_per_epoch) == 0:
+            return True
+        return every.seconds is not None and time.monotonic() - self._saved >= every.seconds
+
+    def save(self) -> None:
+        """Write last.npz, and best.npz where there is a better one."""
+        self.folder.mkdir(exist_ok=True)
+        self.book.sync()  # the state counts on what was measured before it
+        checkpoint.save(self.folder / LAST, self.run.state_dict() | {"measured": self.book.measured})
+        self.save_best()
+        self._saved = time.monotonic()
+
+    def save_best(self) -> None:
+        """Write the network at its best validation so far, if a state was ever saved and that one is new."""
+        best, network = self.run.trainer.best, self.run.network
+        if network is None or best.storage is None or best.step == self._best or not self.folder.is_dir():
+            return
+        storage = network.params.storage
+        now = storage.copy()
+        try:
+            storage[...] = best.storage
+            serving.save_network(self.folder / BEST, network)
+        finally:
+            storage[...] = now
+        self._best = best.step
+
+    def restore(self) -> int:
+        """Put the run where it was last saved, or at its beginning; the step it goes on from.
+
+        Raises `DataError` for a checkpoint that is damaged, or of another network than this.
+        """
+        for left in self.folder.glob(f"*{STAGED}"):
+            with suppress(OSError):
+                left.unlink()
+        path = self.folder / LAST
+        try:
+            saved = checkpoint.load(path)
+        except FileNotFoundError:
+            self.book.go_on(0, 0)
+            return 0
+        except DataError as e:
+            e.wrong += "; delete it to begin anew"
+            raise
+        records = self.book.go_on(saved["measured"], saved["trainer"]["t"])
+        try:
+            self.run.load_state_dict(saved, records)
+        except (ValueError, KeyError, TypeError) as e:
+            raise _unfit(path, e) from None
+        return self.run.trainer.t
+
+
+def _unfit(path: Path, e: Exception) -> DataError:
+    return DataError(f"the checkpoint does not fit what is trained now: {e}; delete it to begin anew", key=str(path))

@@ -1,0 +1,131 @@
+"""A run as its folder tells it: what was asked, on what machine, with which code and data, and how it ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dlexp import journal, places, provenance
+from dlexp.config import Setup, rebuild
+from dlexp.errors import UserError, nearest
+from dlexp.experiment import Run
+from dlexp.trainer import Record
+
+CONFIG = "config.yaml"
+NAMED = 8  # runs named in an error message
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What is known of a run; `status` is None for one that is being trained, or was killed."""
+
+    folder: Path
+    description: Mapping[str, Any]
+    setup: Setup
+    records: list[Record]
+    status: str | None
+    weights: str | None
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return str(self.description.get("name") or self.folder.name)
+
+    def check_resumable(self) -> None:
+        """Raises `UserError` for a run that has its result."""
+        if self.status in ("FINISHED", "DIVERGED"):
+            again = "; to train it again: python -m dlexp replay" if self.status == "FINISHED" else ""
+            wrong = f"has ended: {self.status}; there is nothing to resume{again}"
+            raise UserError(wrong, key="resume", value=self.folder.name)
+
+    def check_data(self, run: Run) -> None:
+        """Raises `UserError` if the run would be trained with other data than it began with."""
+        if before := self.other_data(run):
+            raise UserError(before, key="resume", value=self.folder.name)
+
+    def changes(self, run: Run) -> Iterator[str]:
+        """What is not as it was when the run began, of all that can change its numbers, data aside."""
+        before, now = self.description.get("sources") or {}, provenance.sources(run.experiment)
+        for name in sorted({**before, **now}):
+            if before and before.get(name) != now.get(name):
+                what = "is gone" if name not in now else "is new" if name not in before else "was changed"
+                yield f"{name} {what}"
+        told, here = self.numerics(), provenance.numerics()
+        for name in sorted(set(told) & set(here) - {"digest"}):
+            if told[name] != here[name]:
+                yield f"{name} was {told[name]}, is {here[name]}"
+
+    def numerics(self) -> dict[str, str]:
+        """The numerics fingerprint the run was begun with."""
+        prefix = "dlexp.numerics."
+        told = self.description.get("tags") or {}
+        return {key.removeprefix(prefix): str(value) for key, value in told.items() if key.startswith(prefix)}
+
+    def other_data(self, run: Run) -> str:
+        """In what way the run's data are not those it began with; an empty string where they are."""
+        before = (self.description.get("dataset") or {}).get("sha256")
+        now = run.dataset.describe()["sha256"] if run.dataset else None
+        if before == now:
+            return ""
+        return f"the data are not what they were: SHA-256 {str(before)[:12]}… when the run began, {str(now)[:12]}… now"
+
+
+def read(folder: Path) -> Recorded:
+    """The run in a folder. Raises `UserError` for one whose description, configuration or journal cannot be read."""
+    path = folder / journal.DESCRIPTION
+    try:
+        description = journal.description(folder)
+        path = folder / journal.EVENTS
+        events, _ = journal.events(folder)
+        end = events[-1] if events and events[-1]["event"] == "finish" else {}
+        records = journal.records(folder)
+        tags: Any = description.get("tags") or {}
+        overrides = tuple(str(tags.get("dlexp.overrides") or "").split(" "))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
+        raise UserError(f"cannot be read: {' '.join(str(e).split()) or type(e).__name__}", key=str(path)) from None
+    setup = rebuild(folder / CONFIG, overrides)
+    return Recorded(folder, description, setup, records, end.get("status"), end.get("weights"))
+
+
+def find(word: str, key: str) -> Path | None:
+    """The folder of a run: a path, a folder's name, an id, MLflow's run id, or `last`; None where there is none."""
+    if (Path(word) / journal.EVENTS).is_file():
+        return Path(word)
+    known = all_runs()
+    if word == "last":
+        return max(known, key=lambda folder: ((folder / journal.EVENTS).stat().st_mtime, folder.name), default=None)
+    fits = [f for f in known if word in (f.name, *_ids(f))]
+    return fits[-1] if fits else None
+
+
+def all_runs() -> list[Path]:
+    """The folders of all runs under outputs/, those of sweeps too, by name."""
+    home = places.outputs()
+    found = [*home.glob(f"runs/*/{journal.EVENTS}"), *home.glob(f"sweeps/*/runs/*/{journal.EVENTS}")]
+    return sorted((path.parent for path in found), key=lambda folder: folder.name)
+
+
+def must_find(word: str, key: str) -> Path:
+    """The same. Raises `UserError` where there is none."""
+    if (folder := find(word, key)) is not None:
+        return folder
+    names = [folder.name for folder in all_runs()]
+    if not names:
+        raise UserError(f"there is no run in {places.outputs()}", key=key, value=word, where="command line")
+    listed = ", ".join(names[-NAMED:]) + (f", … ({len(names)} in all)" if len(names) > NAMED else "")
+    raise UserError("there is no such run", key=key, value=word, where="command line", allowed=f"last, {listed}",
+                    hint=nearest(word, [*names, "last"]))  # fmt: skip
+
+
+def _ids(folder: Path) -> tuple[str, ...]:
+    """What a run is called by itself and by MLflow."""
+    found = []
+    for file, key in ((journal.DESCRIPTION, "id"), ("mlflow.json", "run_id")):
+        try:
+            found.append(str(json.loads((folder / file).read_text(encoding="utf-8"))[key]))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return tuple(found)
