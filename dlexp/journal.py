@@ -78,7 +78,7 @@ class Journal:
         self.folder, self.measured = folder, 0
         self._lock = FileLock(folder / LOCK)
         try:
-            self._lock.acquire(timeout=0)
+            self._lock.acquire(timeout=0.3)  # whoever asks whether the run is alive holds it for an instant
         except Timeout:
             raise BlockingIOError(f"{folder} is being written") from None
         self._file = (folder / EVENTS).open(mode, encoding="utf-8", errors="surrogateescape", buffering=1)
@@ -169,21 +169,46 @@ def records(folder: Path) -> list[Record]:
 
 def description(folder: Path) -> dict[str, Any]:
     """What `run.json` says. Raises `OSError` or `json.JSONDecodeError` where there is no run."""
-    found: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text("utf-8", "surrogateescape"))
     return found
 
 
 def events(folder: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
-    """The complete lines from a byte offset on, and the offset behind the last of them."""
+    """The complete lines from a byte offset on, and the offset behind the last of them.
+
+    Raises `OSError`, and `DataError` for a line that no run ever wrote, with its number.
+    """
     with (folder / EVENTS).open("rb") as file:
         file.seek(offset)
         text = file.read()
     complete = text[: text.rfind(b"\n") + 1]
-    return [json.loads(line) for line in complete.splitlines()], offset + len(complete)
+    found: list[dict[str, Any]] = []
+    for line in complete.splitlines():
+        try:
+            found.append(_event(line))
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as e:
+            number = len((folder / EVENTS).read_bytes()[:offset].splitlines()) + len(found) + 1
+            raise DataError(f"line {number} is damaged: {e or type(e).__name__}", key=str(folder / EVENTS)) from None
+    return found, offset + len(complete)
+
+
+def _event(line: bytes) -> dict[str, Any]:
+    """What a line says. Raises one of many errors for what no run ever wrote."""
+    told: dict[str, Any] = json.loads(line.decode("utf-8", "surrogateescape"))
+    event, numbers = told["event"], [told["time_ms"], told["elapsed"]]
+    if event in MEASURED:
+        numbers += [told["epoch"], told["step"], *(v for v in told["metrics"].values() if v is not None)]
+    if event == "finish" and not isinstance(told["status"], str):
+        raise ValueError("it does not say how the run ended")
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError("a number in it is not finite")
+    return told
 
 
 def is_alive(folder: Path) -> bool:
     """Whether a process is writing this run now: it holds the lock, which the system frees when it dies."""
+    if not (folder / LOCK).exists():
+        return False
     try:
         with FileLock(folder / LOCK, timeout=0):
             return False

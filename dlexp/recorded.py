@@ -84,6 +84,8 @@ def read(folder: Path) -> Recorded:
         records = journal.records(folder)
         tags: Any = description.get("tags") or {}
         overrides = tuple(str(tags.get("dlexp.overrides") or "").split(" "))
+    except UserError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
         raise UserError(f"cannot be read: {' '.join(str(e).split()) or type(e).__name__}", key=str(path)) from None
     setup = rebuild(folder / CONFIG, overrides)

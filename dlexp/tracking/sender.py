@@ -13,6 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from dlexp import journal
+from dlexp.errors import UserError
 from dlexp.tracking import redacted, state as states, translate
 from dlexp.tracking.mirror import Mirror
 from dlexp.tracking.state import Refused
@@ -119,7 +120,8 @@ class Follower:
             self.events += news
             return not alive or (bool(self.events) and self.events[-1]["event"] == "finish")
         except (OSError, ValueError, KeyError, TypeError) as e:
-            raise Refused(f"the journal cannot be read: {type(e).__name__}: {e}") from None
+            said = str(e) if isinstance(e, UserError) else f"{type(e).__name__}: {e}"
+            raise Refused(f"the journal cannot be read: {said}") from None
 
     def _send(self, ended: bool) -> None:
         if self.mirror is None:
@@ -135,7 +137,7 @@ class Follower:
     def _described(self, file: str) -> dict[str, Any]:
         """The folder's description. Raises `Refused` for one that cannot be read, or is not for MLflow."""
         try:
-            description: dict[str, Any] = json.loads((self.folder / file).read_text(encoding="utf-8"))
+            description: dict[str, Any] = json.loads((self.folder / file).read_text("utf-8", "surrogateescape"))
             shown: dict[str, Any] = description["tracking"] or {}
             self.uri = str(shown["uri"]) if shown else ""
         except (OSError, ValueError, KeyError, TypeError) as e:

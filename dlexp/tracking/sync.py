@@ -49,12 +49,12 @@ def main(words: Sequence[str]) -> int:
 
 
 def runs(outputs: Path) -> list[Path]:
-    """The folders of all runs under an outputs folder, oldest first; MLflow's copies of `run.json` are no runs.
+    """The folders of all runs under an outputs folder, oldest first; what MLflow has copied of them are no runs.
 
     Those of sweeps are left out: they go with their sweep, which knows which of them are whole.
     """
-    found = (f.parent for f in outputs.glob(f"**/{journal.EVENTS}") if (f.parent / journal.DESCRIPTION).is_file())
-    return sorted((folder for folder in found if not _in_sweep(folder)), key=lambda folder: folder.name)
+    found = (f.parent for f in outputs.glob(f"runs/*/{journal.EVENTS}") if (f.parent / journal.DESCRIPTION).is_file())
+    return sorted(found, key=lambda folder: folder.name)
 
 
 def sweeps(outputs: Path) -> list[Path]:
