@@ -20,6 +20,14 @@ SMALL = ("model.hidden=[16]", "data.n_train=200", "batch_size=50", "epochs=10", 
 ARMED = (*SMALL, "schedule=mischief", "checkpoint.epochs=1")
 
 
+@pytest.fixture(autouse=True)
+def ctrl_c_is_not_ignored():
+    """As it would be where the tests run in the background of a script."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def whole(tmp_path_factory):
     """The weights of the run that nothing happens to."""

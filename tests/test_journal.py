@@ -35,7 +35,7 @@ def test_a_half_written_line_is_left_for_the_next_reading(tmp_path):
     events, offset = journal.events(tmp_path)
     assert [e["event"] for e in events] == ["start"]
     with (tmp_path / "journal.jsonl").open("ab") as file:
-        file.write(b'ord"}\n')
+        file.write(b'ord", "time_ms": 1, "elapsed": 0, "epoch": 0, "step": 0, "metrics": {}}\n')
     assert [e["event"] for e in journal.events(tmp_path, offset)[0]] == ["record"]
     book.finish("FINISHED")
 

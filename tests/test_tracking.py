@@ -97,7 +97,7 @@ def test_a_finished_run_is_all_there(outputs, make):
     assert found["metrics"]["train/loss"] == [(i, 1 / (i + 1), BEGAN + 120 * i) for i in range(3)]
     assert found["metrics"]["test/accuracy"] == [(2, 0.75, BEGAN + 240)]
     assert found["data"] == [("digits", "abababab", "training")]
-    assert found["files"] == ["config.yaml", "figures/curves.png", "run.json", "run.log"]
+    assert found["files"] == ["config.yaml", "figures/curves.png", "journal.jsonl", "run.json", "run.log"]
     assert found["models"] == [("network", "READY", {"test/accuracy": 0.75, "test/loss": 0.5})]
     assert found["outputs"] == 1
     tags = found["tags"]

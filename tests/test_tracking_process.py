@@ -108,7 +108,8 @@ def test_sync_finds_runs_and_no_copies_of_their_descriptions(in_tmp, capsys, mon
     run_folder(outputs / "runs" / "private", uri, records(2), net=False, tracking=None)
     copy = outputs / "mlartifacts" / "x" / "artifacts"
     copy.mkdir(parents=True)
-    (copy / "run.json").write_text((runs[0] / "run.json").read_text())
+    for name in ("run.json", "journal.jsonl"):
+        (copy / name).write_text((runs[0] / name).read_text())
     assert [f.name for f in sync.runs(outputs)] == ["a", "b", "private"]
     assert sync.main([]) == 0
     assert "sending 2 runs" in capsys.readouterr().out

@@ -71,7 +71,7 @@ def test_a_sweep_is_all_there(outputs, make):
     assert run["params"] == {"epochs": "3", "optimizer": "adam", "seed": "0"}
     assert run["loss"] == [(i, 1 / (i + 1)) for i in range(3)]
     assert run["data"] == ["digits"]
-    assert run["files"] == ["config.yaml", "run.json", "run.log"]
+    assert run["files"] == ["config.yaml", "journal.jsonl", "run.json", "run.log"]
     key = told["tags"]["dlexp.run_id"]
     assert {"dlexp.kind": "run", "dlexp.group": "adam", "dlexp.view": key, "dlexp.status": "FINISHED"}.items() <= run[
         "tags"

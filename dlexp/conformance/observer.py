@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from types import SimpleNamespace
 
+from dlexp import checkpoint
 from dlexp.conformance import toy
 from dlexp.experiment import Experiment, Run
 from dlexp.kinds import Observer
 from dlexp.trainer import Diverged, Record
+
+CUT = 5  # the step after which a run is cut short, in mid-epoch
 
 
 class Notes(list[Record]):
@@ -105,6 +110,39 @@ def check_watches_two_runs_at_once(p: Observer) -> None:
         pass
     same = [notes for _, notes in alone] == [notes for _, notes in together]
     assert same, "it notes other values when two runs take turns: keep state in s, and nowhere else"
+
+
+def check_resumes_bit_for_bit(p: Observer) -> None:
+    """Cut short in mid-epoch and gone on with in another process, it leaves what an uninterrupted run does."""
+    with toy.folder() as place:
+        whole, cut = _watched_run(p, place / "whole"), _watched_run(p, place / "cut")
+        whole.train()
+
+        def stop() -> None:
+            if cut.trainer.t == CUT:
+                checkpoint.save(place / "last.npz", cut.state_dict())
+                raise KeyboardInterrupt
+
+        with suppress(KeyboardInterrupt):
+            cut.train(stop)
+        saved, before = checkpoint.load(place / "last.npz"), cut.records
+        resumed = _watched_run(p, place / "cut")
+        resumed.load_state_dict(saved, before)
+        resumed.train()
+        differs = [
+            name for name, content in _files(place / "whole").items() if _files(place / "cut").get(name) != content
+        ]
+    assert not differs, f"in a resumed run {differs[0]} is another: what it remembers must be plain data in s"
+
+
+def _watched_run(p: Observer, place: Path) -> Run:
+    place.mkdir(exist_ok=True)
+    parts = replace(_noisy(), observer=(p,))
+    return Run(parts, parts.trainer(), folder=place)
+
+
+def _files(place: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(place)): path.read_bytes() for path in sorted(place.rglob("*")) if path.is_file()}
 
 
 def _noted(seed: int) -> tuple[Run, Notes]:

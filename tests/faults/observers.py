@@ -1,6 +1,7 @@
 """Observers."""
 
 import sys
+from collections import Counter
 
 import numpy as np
 
@@ -71,3 +72,15 @@ class Mixing(Observer):
     def record(self, run, s, record):
         MEMORY["loss"] += run.metrics["train/loss"]
         run.note({"sum": MEMORY["loss"]})
+
+
+@wrong("resumes_bit_for_bit")
+class Tallying(Observer):
+    def start(self, run, s):
+        s.tally = Counter()  # no plain dict: a resumed run begins to count anew
+
+    def record(self, run, s, record):
+        s.tally["records"] += 1
+
+    def finish(self, run, s, error):
+        run.save_arrays("tally", {"records": np.array(s.tally["records"])})
