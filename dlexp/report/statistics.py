@@ -7,7 +7,7 @@ ignore, and are ±inf otherwise, never nan.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +18,8 @@ Floats = NDArray[np.float64]
 Range = tuple[float, float]
 
 LEVEL = 0.95
+MANY = 100  # seeds, above which the drawn positions are not kept from one interval to the next
+AT_ONCE = 2**20  # positions drawn at a time
 RESAMPLES = 9_999  # so that (RESAMPLES + 1)·2.5 % is a whole number and the ends are order statistics
 SEED = 2_718_281_828  # of every resampling in a report: the same runs give the same report
 Z = 1.959963984540054  # the normal distribution's 97.5 % point
@@ -78,15 +80,22 @@ def _percentile(x: ArrayLike, statistic: Callable[[Floats], Any], resamples: int
         return None
     cut = round((1 - LEVEL) / 2 * (resamples + 1))
     # Positions drawn in order from values in order: every resample arrives sorted, and nothing is sorted twice.
-    found = np.sort(statistic(ordered[_draws(n, resamples)]))
+    drawn = _cached_draws(n, resamples) if n <= MANY else _draws(n, resamples)
+    found = np.sort(np.concatenate([statistic(ordered[some]) for some in drawn]))
     return float(found[cut - 1]), float(found[resamples - cut])
 
 
-@lru_cache(maxsize=4)
-def _draws(n: int, resamples: int) -> NDArray[np.int32]:
-    """Positions 0 … n − 1 drawn with replacement, (resamples, n), each row in ascending order."""
+def _draws(n: int, resamples: int) -> Iterator[NDArray[np.int32]]:
+    """Positions 0 … n − 1 drawn with replacement, (resamples, n) in all, in a few parts; rows in ascending order."""
     rng = np.random.default_rng([SEED, n, resamples])
-    return np.sort(rng.integers(0, n, (resamples, n), dtype=np.int32), axis=1)
+    rows = max(1, AT_ONCE // n)
+    for start in range(0, resamples, rows):
+        yield np.sort(rng.integers(0, n, (min(rows, resamples - start), n), dtype=np.int32), axis=1)
+
+
+@lru_cache(maxsize=4)
+def _cached_draws(n: int, resamples: int) -> tuple[NDArray[np.int32], ...]:
+    return tuple(_draws(n, resamples))
 
 
 def wilson(k: float, n: int) -> Range | None:
