@@ -186,9 +186,9 @@ def events(folder: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
     for line in complete.splitlines():
         try:
             found.append(_event(line))
-        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as e:
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
             number = len((folder / EVENTS).read_bytes()[:offset].splitlines()) + len(found) + 1
-            raise DataError(f"line {number} is damaged: {e or type(e).__name__}", key=str(folder / EVENTS)) from None
+            raise DataError(f"line {number} is damaged: {line[:30]!r}", key=str(folder / EVENTS)) from None
     return found, offset + len(complete)
 
 

@@ -275,7 +275,8 @@ def test_a_damaged_run_is_said_in_one_line_and_stops_no_other(outputs, make):
     assert send(folder) == 1
     assert sorted(found(outputs, folder)["runs"]) == ["adam 0", "adam 1"]
     outcome = str(tracking.outcome([folder]))
-    assert "3 runs cannot be sent: 0sgd0-x cannot be read: JSONDecodeError" in outcome
+    assert "3 runs cannot be sent: 0sgd0-x cannot be read: " in outcome
+    assert "journal.jsonl: line 1 is damaged" in outcome
     assert "\n" not in outcome
 
 

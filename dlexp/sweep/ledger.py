@@ -12,6 +12,7 @@ is found by its journal and written down later; a run without an end is trained 
 from __future__ import annotations
 
 import json
+import logging
 import shlex
 import shutil
 import time
@@ -25,6 +26,8 @@ from filelock import FileLock, Timeout
 
 from dlexp import journal
 from dlexp.errors import UserError
+
+log = logging.getLogger("dlexp")
 
 LEDGER, DESCRIPTION = "ledger.jsonl", "sweep.json"
 RESULTS = ("FINISHED", "DIVERGED")  # how a run can end that need not be trained again
@@ -46,9 +49,12 @@ class Entry:
 
 
 def commands_of(folder: Path) -> list[list[str]]:
-    """The words behind `python -m dlexp` that a sweep was asked for with, command by command."""
-    told = json.loads((folder / DESCRIPTION).read_text("utf-8"))
-    return [shlex.split(command)[3:] for command in told.get("commands") or [told["command"]]]
+    """The words behind `python -m dlexp` that a sweep was asked for with, command by command. Raises `UserError`."""
+    try:
+        told = json.loads((folder / DESCRIPTION).read_text("utf-8"))
+        return [shlex.split(command)[3:] for command in told.get("commands") or [told["command"]]]
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as e:
+        raise UserError(f"cannot be read: {e or type(e).__name__}", key=str(folder / DESCRIPTION)) from None
 
 
 class Ledger:
@@ -80,9 +86,12 @@ class Ledger:
         path = self.folder / LEDGER
         content = path.read_bytes() if path.exists() else b""
         complete = content[: content.rfind(b"\n") + 1]
-        for line in complete.splitlines():
-            entry = Entry(**json.loads(line))
-            self.entries[entry.key] = entry
+        for number, line in enumerate(complete.splitlines(), start=1):
+            try:
+                entry = Entry(**json.loads(line))
+                self.entries[entry.key] = entry
+            except (ValueError, TypeError, RecursionError):
+                log.warning("%s: line %d is damaged and left out: python -m dlexp doctor", path, number)
         if len(complete) < len(content):
             with path.open("r+b") as file:
                 file.truncate(len(complete))

@@ -64,6 +64,7 @@ class Mirror:
         if self.state.done:  # it was resumed after it had ended
             self.state.done = False
             self.store.client.update_run(self.run_id, "RUNNING")
+            self.store.client.set_tag(self.run_id, "dlexp.status", "RUNNING")
         for some in batches(translate.points(events, after=self.state.sent), METRICS):
             metrics = [Metric(p.name, p.value, p.time_ms, p.step) for p in some]
             self.store.client.log_batch(self.run_id, metrics=metrics)

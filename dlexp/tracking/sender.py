@@ -13,7 +13,6 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from dlexp import journal
-from dlexp.errors import UserError
 from dlexp.tracking import redacted, state as states, translate
 from dlexp.tracking.mirror import Mirror
 from dlexp.tracking.state import Refused
@@ -100,14 +99,17 @@ class Follower:
         self._lock.release()
 
     def _alone(self) -> bool:
-        """Whether no other sender is at this run; one at a live run is left alone, one about to end is waited for."""
+        """Whether no other sender is at this run. Where one is, wait: it may be about to end, and the run resumed."""
         if self._lock.is_locked:
             return True
         try:
             self._lock.acquire(timeout=0)
             return True
         except Timeout:
-            self.over = journal.is_alive(self.folder) or time.monotonic() > self._give_up_waiting
+            if journal.is_alive(self.folder):
+                self._give_up_waiting = time.monotonic() + OTHERS
+            else:
+                self.over = states.is_complete(self.folder) or time.monotonic() > self._give_up_waiting
         if self.over:
             print(f"{self.folder}: left alone, another sender is at work on it", flush=True)
         return False
@@ -120,8 +122,7 @@ class Follower:
             self.events += news
             return not alive or (bool(self.events) and self.events[-1]["event"] == "finish")
         except (OSError, ValueError, KeyError, TypeError) as e:
-            said = str(e) if isinstance(e, UserError) else f"{type(e).__name__}: {e}"
-            raise Refused(f"the journal cannot be read: {said}") from None
+            raise Refused(f"the journal cannot be read: {states.reason(e)}") from None
 
     def _send(self, ended: bool) -> None:
         if self.mirror is None:

@@ -9,9 +9,19 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from dlexp import journal
+from dlexp.errors import UserError
 
 STATE = "mlflow.json"
 SWEEP, LEDGER, REPORT = "sweep.json", "ledger.jsonl", "report"  # of a sweep's folder
+
+
+def reason(e: BaseException) -> str:
+    """What went wrong; of what is not a message to the user, with its kind.
+
+    >>> reason(KeyError("id")), reason(UserError("is damaged", key="run.json"))
+    ("KeyError: 'id'", 'run.json: is damaged')
+    """
+    return str(e) if isinstance(e, UserError) else f"{type(e).__name__}: {e}"
 
 
 class Refused(Exception):

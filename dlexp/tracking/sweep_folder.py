@@ -116,7 +116,7 @@ class Ended:
                 int((events[-1] if events else entry)["time_ms"]), status, len(events),
             )  # fmt: skip
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
-            raise Refused(f"{place.name} cannot be read: {type(e).__name__}: {e}") from None
+            raise Refused(f"{place.name} cannot be read: {states.reason(e)}") from None
 
 
 def _borrowed(folder: Path, entry: Entry) -> dict[str, Any]:
