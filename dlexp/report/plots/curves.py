@@ -56,7 +56,8 @@ def learning(
         sharex=True, sharey=True,
     ) as axes:  # fmt: skip
         heights = _panels(axes, table, line, panels, drawn, crowd)
-        _scale(axes, measure, epochs, len(panels), heights, max(x[-1] for x, _ in drawn.values()))
+        flat = any(not statistics.iqm(y).any() for _, y in drawn.values())
+        _scale(axes, measure, epochs, len(panels), heights, max(x[-1] for x, _ in drawn.values()), flat=flat)
         if named is not None:
             legend(axes[0, 0], named)
     band = (
@@ -123,11 +124,19 @@ def curve(ax: Any, x: Floats, y: Floats, how: Mapping[str, Any], band: bool) -> 
     return [float(v) for v in middle[shown]]
 
 
-def _scale(axes: Any, measure: Measure, epochs: bool, panels: int, heights: Sequence[float], last: float) -> None:
-    """Common limits; names on the outer axes, where the lowest panel of a column may stand above an empty place."""
+def _scale(
+    axes: Any, measure: Measure, epochs: bool, panels: int, heights: Sequence[float], last: float, *, flat: bool
+) -> None:
+    """Common limits; names on the outer axes, where the lowest panel of a column may stand above an empty place.
+
+    `flat` says that a line lies at 0 from end to end: a logarithmic axis would not show it.
+    """
     log = False
     if measure.metric.endswith("accuracy"):
         axes[0, 0].set_ylim(0, 1)
+    elif flat and min(heights) >= 0:
+        top = min(1.1 * max(heights) or 1.0, figures.HUGE)
+        axes[0, 0].set_ylim(-0.04 * top, top)
     elif min(heights, default=0) >= 0:
         log = figures.scale_heights(axes[0, 0], heights)
     figures.scale_epochs(axes[0, 0], last)
