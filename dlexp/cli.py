@@ -223,6 +223,13 @@ def sync(words: list[str]) -> int:
     return tracking_sync.main(words)
 
 
+def doctor(words: list[str]) -> int:
+    """End what was left half done, name what is damaged."""
+    from dlexp import doctor as mender
+
+    return mender.main(words)
+
+
 VERBS: dict[str, Callable[[list[str]], int]] = {
     "help": help_,
     "ui": ui,
@@ -232,4 +239,5 @@ VERBS: dict[str, Callable[[list[str]], int]] = {
     "resume": resume,
     "replay": replay,
     "probe": probe,
+    "doctor": doctor,
 }

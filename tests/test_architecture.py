@@ -18,7 +18,7 @@ ORDER = [
     "loss", "network", "problem", "surface", "stopping", "checkpoint", "trainer", "watching", "experiment", "datafiles",
     "idx", "synthetic", "filedata", "figures", "plugins", "journal", "serving", "provenance", "interruption", "keeping",
     "tracking", "config", "recorded", "lifecycle", "replay", "report", "sweep", "studies", "closing", "help",
-    "terminal", "doctor", "cli", "__main__",
+    "terminal", "mending", "doctor", "cli", "__main__",
 ]  # fmt: skip
 FREE = ("__init__", "conformance", "_hydra")  # the public face, the kit that checks everything, what Hydra finds
 HOMES = {  # who may import these, and nobody else

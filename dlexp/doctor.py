@@ -1,0 +1,248 @@
+"""`python -m dlexp doctor`: what was left half done is ended, what is damaged is named, and nothing measured is lost.
+
+Whatever a process is at work on is left alone: it holds the lock of its run or sweep. Lock files stay where they are:
+one that nobody holds locks nothing, and taking it away while somebody opens it would make two locks of one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+import yaml
+
+from dlexp import checkpoint, journal, kinds, mending, places, plugins, serving, tracking
+from dlexp.errors import DataError, PluginError, UserError
+from dlexp.files import STAGED
+from dlexp.recorded import CONFIG
+from dlexp.replay import PROBES
+from dlexp.sweep.ledger import LEDGER
+from dlexp.tracking import state, sync
+
+LOW = 1 << 30  # bytes free on the disk: less is said
+BACK = "take back a copy, or move the folder away"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(message, key="doctor", where="command line")
+
+
+def main(words: Sequence[str]) -> int:
+    """Look through the folders named, or outputs/, and mend; 0 if all is well then, 1 if something is left to do.
+
+    Raises `UserError` for a folder that holds no run, no sweep and no outputs.
+    """
+    parser = _Parser(prog="python -m dlexp doctor", description="End what was left half done, name what is damaged.")
+    parser.add_argument("folder", nargs="*", type=Path, help="outputs, a run's or a sweep's folder (default: outputs/)")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be mended, and change nothing")
+    asked = parser.parse_args(list(words))
+    doctor = Doctor(dry=asked.dry_run)
+    for look in [_meant(folder, doctor) for folder in asked.folder] or [lambda: doctor.outputs(places.outputs())]:
+        look()
+    doctor.send()
+    return doctor.conclude()
+
+
+def _meant(folder: Path, doctor: Doctor) -> Callable[[], None]:
+    """How to look at a folder."""
+    if (folder / journal.EVENTS).is_file():
+        sweep = folder.absolute().parents[1]
+        return (lambda: doctor.sweep(sweep)) if state.is_sweep(sweep) else lambda: doctor.run(folder)
+    if state.is_sweep(folder) or (folder / LEDGER).is_file():
+        return lambda: doctor.sweep(folder)
+    if any((folder / name).exists() for name in ("runs", "sweeps", "mlflow.db")):
+        return lambda: doctor.outputs(folder)
+    raise UserError("holds no run, no sweep and no outputs", key="doctor", value=folder, where="command line")
+
+
+@dataclass
+class Doctor:
+    """What was found so far. `dry` changes nothing; `live` folders are left alone; MLflow lacks something of `unsent`.
+
+    Findings are `mended`, `to do` (by a person) or `open` (a sweep can go on, if somebody wants that).
+    """
+
+    dry: bool
+    counts: Counter[str] = field(default_factory=Counter)
+    live: set[Path] = field(default_factory=set)
+    unsent: list[Path] = field(default_factory=list)
+
+    def say(self, kind: str, place: Path, what: str) -> None:
+        """One line on one finding."""
+        self.counts[kind] += 1
+        said = "to mend" if self.dry and kind == "mended" else kind
+        near = str(place).removeprefix(f"{Path.cwd()}{os.sep}")
+        print(f"{said:8}  {near}: {' '.join(what.split())}", flush=True)
+
+    def outputs(self, home: Path) -> None:
+        """All that is in an outputs folder, the disk it is on, and the plugins of this place."""
+        for file in sorted(home.glob(f"runs/*/{journal.EVENTS}")):
+            self.run(file.parent)
+        for folder in sorted(f for f in home.glob("sweeps/*") if f.is_dir()):
+            self.sweep(folder)
+        for kind, what in mending.check_store(home / "mlflow.db", dry=self.dry):
+            self.say(kind, home / "mlflow.db", what)
+        for path in home.glob(f"*{STAGED}"):
+            self._leftover(path)
+        if home.is_dir() and (free := shutil.disk_usage(home).free) < LOW:
+            self.say("to do", home, f"its disk has {free / 2**20:.0f} MB left: make room")
+        self._plugins()
+
+    def run(self, folder: Path, sweep: Path | None = None) -> None:
+        """A run's folder: ended if it is dead, and read through."""
+        try:
+            if self._is_live(folder, "run"):
+                return
+            measured = self._journal(folder, sweep)
+            whole = measured is not None and self._described(folder, missing=not measured)
+            self._checkpoints(folder)
+            for path in sorted(folder.rglob(f"*{STAGED}")):
+                self._leftover(path)
+            if whole and sweep is None and sync.is_tracked(folder) and not state.is_complete(folder):
+                self.unsent.append(folder)
+        except BlockingIOError:  # it was resumed this instant
+            self.live.add(folder)
+        except OSError as e:
+            self.say("to do", folder, f"cannot be looked at: {e}")
+        for file in sorted(folder.glob(f"{PROBES}/*/{journal.EVENTS}")):
+            self.run(file.parent)
+
+    def _is_live(self, folder: Path, what: str) -> bool:
+        if journal.is_alive(folder):
+            self.live.add(folder)
+            return True
+        self.counts[what] += 1
+        return False
+
+    def _journal(self, folder: Path, sweep: Path | None) -> bool | None:
+        """End what has no end. Whether anything was measured; None for a journal that cannot be read.
+
+        Raises `BlockingIOError` for a run that is being trained.
+        """
+        try:
+            found = mending.bury(folder, dry=self.dry)
+        except DataError as e:
+            self.say("to do", folder / journal.EVENTS, f"{e.wrong}: {BACK}")
+            return None
+        if found.half:
+            self.say("mended", folder / journal.EVENTS, f"its last line is half written: {found.half} bytes cut off")
+        if found.dead:
+            way = "its sweep trains it again" if sweep else "go on"
+            self.say("mended", folder, f"killed; {way}: python -m dlexp resume {_name(sweep or folder)}")
+        return found.measured
+
+    def _described(self, folder: Path, *, missing: bool) -> bool:
+        """Whether run.json and config.yaml are there; they may be `missing` where a run was killed at its birth."""
+        there = True
+        for name, read in ((journal.DESCRIPTION, json.loads), (CONFIG, yaml.safe_load)):
+            try:
+                if not isinstance(read((folder / name).read_text("utf-8", "surrogateescape")), dict):
+                    raise ValueError("it says something else")
+            except FileNotFoundError:
+                there = False
+                if not missing:
+                    self.say("to do", folder / name, f"is missing: {BACK}")
+            except (ValueError, yaml.YAMLError, RecursionError) as e:
+                there = False
+                self.say("to do", folder / name, f"is damaged ({e}): {BACK}")
+        return there
+
+    def _checkpoints(self, folder: Path) -> None:
+        """Read every checkpoint through."""
+        for name, read in ((checkpoint.LAST, checkpoint.load), (checkpoint.BEST, serving.load_network)):
+            path = folder / checkpoint.FOLDER / name
+            try:
+                if path.exists():
+                    read(path)
+            except PluginError:
+                continue  # what it needs is elsewhere
+            except DataError as e:
+                last = ", and resume begins anew" if name == checkpoint.LAST else ""
+                self.say("to do", path, f"{e.wrong.replace(f'{path} ', '')}; delete it{last}")
+
+    def _leftover(self, path: Path) -> None:
+        """Remove a file that never took its place, unless somebody is still writing it."""
+        if not (self.live & {*path.parents}) and not mending.is_written(path):
+            self.say("mended", path, "left half written by a process that is no more: removed")
+            if not self.dry:
+                path.unlink(missing_ok=True)
+
+    def sweep(self, folder: Path) -> None:
+        """A sweep's folder and its runs; one that a command is at work on is left alone."""
+        try:
+            if not (folder / state.SWEEP).exists() and not (folder / LEDGER).exists():
+                return  # killed at its birth
+            if self._is_live(folder, "sweep"):
+                return
+            for what in mending.mend_ledger(folder, dry=self.dry):
+                self.say("mended", folder / LEDGER, what)
+        except OSError as e:
+            if isinstance(e, BlockingIOError):  # its command goes on this instant
+                self.live.add(folder)
+            else:
+                self.say("to do", folder, f"cannot be looked at: {e}")
+            return
+        for file in sorted(folder.glob(f"runs/*/{journal.EVENTS}")):
+            self.run(file.parent, folder)
+        for path in [*folder.glob(f"*{STAGED}"), *(folder / state.REPORT).rglob(f"*{STAGED}")]:
+            self._leftover(path)
+        self._sweep_told(folder)
+
+    def _sweep_told(self, folder: Path) -> None:
+        path = folder / state.SWEEP
+        try:
+            told = json.loads(path.read_text("utf-8", "surrogateescape"))
+            if told.get("ended_ms", 0) is None:
+                ended = len({e["key"] for e in mending.entries(folder)})
+                said = f"cut short, {ended} of its runs have ended; go on: python -m dlexp resume {_name(folder)}"
+                self.say("open", folder, said)
+            if told.get("tracking") and not state.is_complete(folder):
+                self.unsent.append(folder)
+        except (OSError, ValueError, AttributeError, RecursionError) as e:
+            self.say("to do", path, f"cannot be read ({e}): say the sweep's command again, or {BACK}")
+
+    def _plugins(self) -> None:
+        """Plugin files that cannot be loaded."""
+        plugins.log.disabled, before = True, plugins.log.disabled  # it would warn of what is said here
+        try:
+            plugins.discover()
+        finally:
+            plugins.log.disabled = before
+        for file in (f for folder in plugins.folders() for k in kinds.KINDS for f in sorted((folder / k).glob("*.py"))):
+            if (wrong := plugins.broken(file.parent.name, file.stem)) is not None:
+                self.say("to do", file, wrong.wrong)
+
+    def send(self) -> None:
+        """Tell MLflow what it does not know yet of what was looked at."""
+        folders = [folder for folder in self.unsent if not journal.is_alive(folder)]
+        if folders and not self.dry:
+            tracking.start(folders).wait()
+        for folder in folders:
+            if self.dry or state.is_complete(folder):
+                self.say("mended", folder, "MLflow did not know all of it: sent")
+            else:
+                self.say("to do", folder, str(tracking.outcome([folder])))
+
+    def conclude(self) -> int:
+        """The last line, and the exit status."""
+        n = self.counts
+        seen = [f"{n[what]} {what}{'s' * (n[what] != 1)}" for what in ("run", "sweep") if n[what]]
+        seen += [f"{len(self.live)} under way and left alone"] if self.live else []
+        looked = f" ({', '.join(seen) or 'there is no run'})"
+        mended = f"{n['mended']} {'to mend' if self.dry else 'mended'}, " if n["mended"] else ""
+        left = n["to do"] > 0 or (self.dry and mended != "")
+        print(mended + (f"{n['to do']} to do" if left else "all is well") + looked)
+        return int(left)
+
+
+def _name(folder: Path) -> str:
+    """What `resume` knows a run or sweep by: its name, if it is under outputs/."""
+    return tracking.quoted(folder.name if places.outputs() in folder.absolute().parents else str(folder))

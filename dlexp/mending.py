@@ -1,0 +1,162 @@
+"""What `python -m dlexp doctor` mends, each under the lock of what it belongs to."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from dlexp import journal
+from dlexp.files import STAGED, staged
+from dlexp.sweep.ledger import LEDGER
+
+DAMAGED = "ledger-damaged.txt"  # what was taken out of a ledger
+AGE = 3600.0  # seconds after which a half-written file is nobody's, where nobody can be asked
+BUSY = 5.0  # seconds to wait for a store
+
+
+@dataclass(frozen=True)
+class Found:
+    """A journal's state: bytes of a half-written last line, whether it had no end, whether it has measurements."""
+
+    half: int
+    dead: bool
+    measured: bool
+
+
+def bury(folder: Path, *, dry: bool) -> Found:
+    """Cut the half-written last line of a dead run's journal, and end what has no end as KILLED, when it was last seen.
+
+    Raises `BlockingIOError` for a run that is being trained, `DataError` for a damaged journal, which stays as it is.
+    """
+    events, end = journal.events(folder)
+    half = (folder / journal.EVENTS).stat().st_size - end
+    dead = not events or events[-1]["event"] != "finish"
+    if (half or dead) and not dry:
+        book = journal.Journal.resumed(folder)
+        try:
+            now = journal.events(folder)[0]
+            if not now:
+                book.finish("KILLED")
+            elif now[-1]["event"] != "finish":
+                book.finish("KILLED", time_ms=now[-1]["time_ms"], elapsed=now[-1]["elapsed"])
+        finally:
+            book.close()
+    return Found(half, dead, any(e["event"] in journal.MEASURED for e in events))
+
+
+def mend_ledger(sweep: Path, *, dry: bool) -> Iterator[str]:
+    """Take what cannot be read out of a ledger, and keep it beside; says what.
+
+    A run whose line is lost is found by its journal when the sweep is resumed. Raises `BlockingIOError` for a sweep
+    that a command is at work on.
+    """
+    path = sweep / LEDGER
+    if not path.exists():
+        return
+    with _held(sweep):
+        lines = path.read_bytes().splitlines(keepends=True)
+        bad = [i for i, line in enumerate(lines) if _entry(line) is None]
+        if bad and not dry:
+            with (sweep / DAMAGED).open("ab") as file:
+                file.writelines(lines[i].rstrip(b"\n") + b"\n" for i in bad)
+            with staged(path) as whole:
+                whole.writelines(line for i, line in enumerate(lines) if i not in bad)
+    for i in bad:
+        half = i == len(lines) - 1 and not lines[i].endswith(b"\n")
+        what = f"its last line is half written: {len(lines[i])} bytes cut off" if half else f"line {i + 1} is damaged"
+        yield f"{what}, kept in {DAMAGED}; its run is taken up again by resume"
+
+
+def entries(sweep: Path) -> list[dict[str, Any]]:
+    """The lines of a ledger that can be read."""
+    try:
+        lines = (sweep / LEDGER).read_bytes().splitlines(keepends=True)
+    except FileNotFoundError:
+        return []
+    return [entry for line in lines if (entry := _entry(line)) is not None]
+
+
+def _entry(line: bytes) -> dict[str, Any] | None:
+    """A line of a ledger; None for one that is half or damaged."""
+    try:
+        told: dict[str, Any] = json.loads(line)
+        sound = isinstance(told["key"], str) and isinstance(told["status"], str) and isinstance(told["folder"], str)
+        return told if sound and line.endswith(b"\n") else None
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    try:
+        with FileLock(folder / journal.LOCK, timeout=0.3):
+            yield
+    except Timeout:
+        raise BlockingIOError(f"{folder} is being written") from None
+
+
+def is_written(path: Path) -> bool:
+    """Whether the process that named a half-written file after itself may still be at it."""
+    number = path.name.removesuffix(STAGED).rpartition(".")[2]
+    if os.name == "posix" and number.isdecimal():
+        try:
+            os.kill(int(number), 0)
+        except (ProcessLookupError, OverflowError):
+            return False
+        except PermissionError:  # it is another user's
+            return True
+        return True
+    try:
+        return time.time() - path.stat().st_mtime < AGE
+    except FileNotFoundError:
+        return True  # it has taken its place
+
+
+def check_store(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
+    """Ask SQLite whether the store is whole; its own rollback ends a write that was cut short. Kinds and findings."""
+    new = file.with_name(f"{file.name}.new")
+    if new.exists():
+        try:
+            with FileLock(f"{file}.lock", timeout=BUSY):
+                left = [f for f in (new, *file.parent.glob(f"{new.name}-*")) if f.exists()]
+                for path in () if dry else left:
+                    path.unlink()
+            if left:
+                yield "mended", "a store that was never finished stands beside it: removed"
+        except Timeout:
+            return  # it is being made now
+    if not file.exists():
+        return
+    try:
+        try:
+            wrong = _quick_check(file, "ro")
+        except sqlite3.OperationalError as e:
+            if "readonly" not in str(e):
+                raise
+            yield "mended", "a write to it was cut short: taken back"
+            wrong = "ok" if dry else _quick_check(file, "rw")
+        if wrong != "ok":
+            yield (
+                "to do",
+                f"the store is damaged ({wrong}): copy it, then try `sqlite3 mlflow.db .recover`, or move it \
+away: sync fills a new one",
+            )
+    except sqlite3.OperationalError as e:
+        yield "to do", f"cannot be looked at: {e}"
+    except sqlite3.DatabaseError as e:
+        yield "to do", f"is no store of MLflow's: {e}; move it away: sync fills a new one"
+
+
+def _quick_check(file: Path, mode: str) -> str:
+    """`ok`, or the first thing that is wrong."""
+    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY)) as store:
+        return str(store.execute("PRAGMA quick_check(1)").fetchone()[0])
