@@ -21,10 +21,16 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[float, Array]:
 
     Shapes: logits (batch, classes), labels (batch,), gradient (batch, classes) = (softmax(logits) − one_hot) / batch.
     """
-    log_p = log_softmax(logits)
-    rows = np.arange(len(labels))
-    loss = -float(log_p[rows, labels].mean())
-    d = np.exp(log_p)
-    d[rows, labels] -= 1
-    d /= len(labels)
-    return loss, d
+    n = len(labels)
+    one_hot = np.zeros(logits.shape[::-1], logits.dtype)  # (classes, batch), as in `log_softmax`
+    chosen = labels, np.arange(n)
+    one_hot[chosen] = 1
+    z = np.array(logits.T, order="C")
+    z -= z.max(axis=0)
+    p = np.exp(z)
+    total = p.sum(axis=0)
+    loss = float((np.log(total) - z[chosen]).sum()) / n
+    p /= total
+    p -= one_hot
+    p /= n
+    return loss, p.T

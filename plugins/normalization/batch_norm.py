@@ -38,12 +38,14 @@ class BatchNorm(Normalization):
             centred, var = x - p.mean, p.var
         sigma = np.sqrt(var + self.eps)
         x_hat = centred / sigma
+        y = p.gamma * x_hat
+        y += p.beta
 
         def backward(dy):
             p.dgamma[...] = batch_sum(dy * x_hat)
             p.dbeta[...] = batch_sum(dy)
             if not ctx.training:  # mean and variance are constants then
                 return dy * (p.gamma / sigma)
-            return p.gamma / sigma * (dy - (p.dbeta + x_hat * p.dgamma) / len(x))
+            return p.gamma / sigma * (dy - p.dbeta / len(x) - x_hat * (p.dgamma / len(x)))
 
-        return p.gamma * x_hat + p.beta, backward
+        return y, backward

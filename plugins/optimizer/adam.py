@@ -1,5 +1,7 @@
 """Adam: adaptive moment estimation (Kingma & Ba 2015)."""
 
+import math
+
 import numpy as np
 
 from dlexp import Optimizer, fraction, plugin, positive
@@ -20,8 +22,10 @@ class Adam(Optimizer):
     slots = ("m", "v")
 
     def update(self, w, g, s, lr, t):
-        s.m += (1 - self.beta1) * (g - s.m)
-        s.v += (1 - self.beta2) * (g * g - s.v)
-        m_hat = s.m / (1 - self.beta1**t)
-        v_hat = s.v / (1 - self.beta2**t)
-        w -= lr * m_hat / (np.sqrt(v_hat) + self.eps)
+        s.m *= self.beta1
+        s.m += (1 - self.beta1) * g
+        s.v *= self.beta2
+        s.v += (1 - self.beta2) * g * g
+        # m̂ / (√v̂ + ε) with the corrections taken out of the arrays, as the paper's section 2 suggests
+        root = math.sqrt(1 - self.beta2**t)
+        w -= lr * root / (1 - self.beta1**t) * s.m / (np.sqrt(s.v) + self.eps * root)
