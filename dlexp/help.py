@@ -40,7 +40,10 @@ dlexp: a laboratory for the techniques that make neural networks train
   python -m dlexp sync                                              send MLflow what it has not got yet
   python -m dlexp experiment=weight_decay                           a named study: its runs, its figures, its verdicts
   python -m dlexp claims                                            all named studies, and one table of their verdicts
-  python -m dlexp resume <sweep>                                    train what a sweep still misses
+  python -m dlexp resume <run or sweep>                             go on with a run; train what a sweep still misses
+  python -m dlexp replay <run>                                      train it again: the same numbers, to the bit?
+  python -m dlexp probe <run> observer=[diagnostics]                and with instruments added afterwards
+  python -m dlexp doctor                                            find what died or was damaged, and mend it
   python -m dlexp --cfg job                                         show the configuration, train nothing
   --config-dir <folder>                                             options and studies of your own, of `claims` too:
                                                                     <folder>/<group>/<name>.yaml
