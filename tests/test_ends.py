@@ -1,10 +1,12 @@
 """However a run ends, its folder says so, its exit status is right, and what was measured is kept."""
 
 import errno
+import io
 import json
 import os
 import resource
 import signal
+import zipfile
 
 import numpy as np
 import pytest
@@ -153,6 +155,31 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert checkpoint.load(path)["t"] == 1
     assert [p.name for p in tmp_path.iterdir()] == ["last.npz"]
+
+
+def test_half_a_line_that_a_killed_run_leaves_is_cut_off_and_nothing_else(in_tmp, whole):
+    with mischief(18, lambda: signal.raise_signal(signal.SIGINT)):
+        main(list(ARMED))
+        folder = the_run(in_tmp)
+        journal_file = folder / "journal.jsonl"
+        lines = journal_file.read_bytes().splitlines(keepends=True)
+        journal_file.write_bytes(b"".join(lines[:-1]) + lines[-2][:40])  # no end, and the last record begun once more
+        run = lifecycle.resume(folder)
+    assert is_whole(folder, whole)
+    assert journal_file.read_bytes().startswith(b"".join(lines[:-1]) + b'{"event": "resume"')
+    assert [r.step for r in run.records] == [*range(0, 41, 4), 40], "those of before are there too"
+
+
+def test_a_checkpoint_that_was_put_together_by_hand_is_refused(tmp_path):
+    path, forged = tmp_path / "last.npz", tmp_path / "forged.npz"
+    checkpoint.save(path, {"w": np.arange(3.0)})
+    other = io.BytesIO()
+    np.save(other, np.arange(3.0) + 1)
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(forged, "w") as copy:  # whose own sums are right
+        for name in archive.namelist():
+            copy.writestr(name, other.getvalue() if name == "a0.npy" else archive.read(name))
+    with pytest.raises(dlexp.DataError, match="a0 does not have its SHA-256"):
+        checkpoint.load(forged)
 
 
 @pytest.mark.parametrize("byte", range(0, 1200, 41))

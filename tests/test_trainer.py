@@ -1,6 +1,7 @@
 """The loop: records, streams, resuming, divergence, early stopping, clipping, the watch on denormals."""
 
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -85,6 +86,15 @@ def test_a_run_resumed_at_any_step_equals_an_uninterrupted_one_bit_for_bit(at):
     list(second.run())
     assert second.problem.params.storage.tobytes() == straight.problem.params.storage.tobytes()
     assert second.rngs["order"].bit_generator.state == straight.rngs["order"].bit_generator.state
+
+
+def test_a_state_saved_at_a_record_does_not_repeat_it():
+    whole = records(everything())
+    for n in range(1, len(whole)):
+        first, second = everything().trainer(), everything().trainer()
+        before = list(islice(first.run(), n))
+        second.load_state_dict(first.state_dict())
+        assert [*before, *second.run()] == whole
 
 
 def test_a_state_dict_is_a_copy_that_later_steps_do_not_change():
