@@ -144,16 +144,18 @@ def check_store(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
                 raise
             yield "mended", "a write to it was cut short: taken back"
             wrong = "ok" if dry else _quick_check(file, "rw")
-        if wrong != "ok":
-            yield (
-                "to do",
-                f"the store is damaged ({wrong}): copy it, then try `sqlite3 mlflow.db .recover`, or move it \
-away: sync fills a new one",
-            )
+        if wrong == "ok":
+            return
     except sqlite3.OperationalError as e:
         yield "to do", f"cannot be looked at: {e}"
+        return
     except sqlite3.DatabaseError as e:
-        yield "to do", f"is no store of MLflow's: {e}; move it away: sync fills a new one"
+        wrong = str(e)
+    yield (
+        "to do",
+        f"is damaged or no store: {wrong}; copy it, try `sqlite3 {file.name} .recover`, or move it away: \
+python -m dlexp sync fills a new one",
+    )
 
 
 def _quick_check(file: Path, mode: str) -> str:

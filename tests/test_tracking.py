@@ -183,20 +183,33 @@ def test_a_sender_killed_after_any_call_is_completed_by_the_next(outputs, make, 
     assert calls > len(writing)
 
 
-def test_a_run_resumed_after_its_end_goes_on_in_the_same_place(outputs, make):
-    folder = make(records(2), finish="INTERRUPTED", net=False)
+@pytest.mark.parametrize("end", ["INTERRUPTED", "KILLED", None])
+def test_a_run_resumed_after_its_end_goes_on_in_the_same_place(outputs, make, end):
+    """KILLED is what the doctor writes; a killed run itself has written nothing."""
+    folder = make(records(2), finish=end, net=False)
     send(folder)
     assert mirrored(outputs, folder)["status"] == "KILLED"
-    assert mirrored(outputs, folder)["tags"]["dlexp.status"] == "INTERRUPTED"
+    assert mirrored(outputs, folder)["tags"]["dlexp.status"] == (end or "KILLED")
     known = state.load(folder).run_id
-    with (folder / "journal.jsonl").open("a") as book:
-        for more in [event("start"), *records(3)[2:], event("finish", status="FINISHED", error=None, step=30)]:
-            book.write(json.dumps(more) + "\n")
+
+    def write(*more):
+        with (folder / "journal.jsonl").open("a") as book:
+            book.writelines(json.dumps(line) + "\n" for line in more)
+
+    write(event("resume", pid=1, step=12), records(3)[2])
+    follower = sender.Follower(folder, sender.Stores())
+    with journal.FileLock(folder / "lock"):
+        follower.look()  # while it is trained
+        found = mirrored(outputs, folder)
+        assert (found["status"], found["tags"]["dlexp.status"]) == ("RUNNING", "RUNNING")
+    write(event("finish", status="FINISHED", error=None, step=30))
+    follower.release()
     assert not tracking.outcome([folder]).complete
     assert send(folder) == 0
     assert state.load(folder).run_id == known
     found = mirrored(outputs, folder)
-    assert (found["status"], len(found["metrics"]["train/loss"])) == ("FINISHED", 3)
+    assert (found["status"], found["tags"]["dlexp.status"]) == ("FINISHED", "FINISHED")
+    assert found["metrics"]["train/loss"] == [(i, 1 / (i + 1), BEGAN + 120 * i) for i in range(3)]
 
 
 @pytest.mark.parametrize(
