@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from dlexp.experiment import Run
+    from dlexp.sweep.session import Session
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise UserError(
                 "is neither a command nor key=value",
                 key=words[0],
+                where="command line",
                 allowed=", ".join(VERBS),
                 hint=nearest(words[0], VERBS),
             )
@@ -64,7 +66,8 @@ def train(words: list[str]) -> int:
     parser.add_argument("--cfg", "-c", choices=["job", "hydra", "all"])
     parser.add_argument("--package", "-p")
     parser.add_argument("--resolve", action="store_true")
-    parser.add_argument("--info", "-i", nargs="?", const="all")
+    told = ["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"]
+    parser.add_argument("--info", "-i", nargs="?", const="all", choices=told)
     parser.add_argument("--config-dir", "-cd")
     parser.add_argument("--dry-run", action="store_true")
     parser.add_argument("--retry-failed", action="store_true")
@@ -79,8 +82,9 @@ def train(words: list[str]) -> int:
         return 0
 
     from dlexp import config
-    from dlexp.config import overrides
+    from dlexp.config import application, overrides
 
+    application.check_flags(asked)
     config.offer()
     asked.overrides = overrides.spelled_out(asked.overrides)
     overrides.check(asked.overrides)
@@ -93,7 +97,7 @@ def train(words: list[str]) -> int:
     mistakes: list[UserError] = []
     try:
         with sweeps.enter(session):
-            hydra_main(asked, lambda cfg: train_one(cfg, runs, mistakes))
+            application.run(asked, lambda cfg: train_one(cfg, session, runs, mistakes))
             compared = closing.comparison(session)  # while the sweep is still held, so that it is sent to MLflow too
     except KeyboardInterrupt:
         if session.folder is not None:
@@ -109,28 +113,7 @@ def train(words: list[str]) -> int:
     return closing.of_sweep(session, compared) if session.folder else closing.of_runs(runs)
 
 
-def hydra_main(asked: argparse.Namespace, task: Callable[[DictConfig], None]) -> None:
-    """Hand the command line to Hydra, its flags before all overrides as it wants them."""
-    import hydra
-
-    from dlexp.places import CONF
-
-    given = {
-        "--multirun": asked.multirun, "--resolve": asked.resolve, "--cfg": asked.cfg, "--package": asked.package,
-        "--info": asked.info, "--config-dir": asked.config_dir,
-    }  # fmt: skip
-    flags = [w for flag, value in given.items() if value for w in ([flag] if value is True else [flag, value])]
-    before, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
-    sys.argv = ["dlexp", *flags, *asked.overrides]
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach us instead of being printed
-    try:
-        hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
-    finally:
-        sys.argv = before
-        os.environ.pop("HYDRA_FULL_ERROR") if full is None else os.environ.update(HYDRA_FULL_ERROR=full)
-
-
-def train_one(cfg: DictConfig, runs: list[Run], mistakes: list[UserError]) -> None:
+def train_one(cfg: DictConfig, session: Session, runs: list[Run], mistakes: list[UserError]) -> None:
     """One job of Hydra's. A `UserError` is kept: Hydra would add words of its own to one that passed through it."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
@@ -139,6 +122,9 @@ def train_one(cfg: DictConfig, runs: list[Run], mistakes: list[UserError]) -> No
 
     hydra = HydraConfig.get()
     try:
+        if session.dry_run:
+            raise UserError("lists the jobs of a sweep, and this is a single run: add -m", key="--dry-run",
+                            where="command line")  # fmt: skip
         typed: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)  # an override may itself say ${…}
         setup = config.build(cfg, typed, config.files_in_use(hydra))
         run = lifecycle.perform(setup)

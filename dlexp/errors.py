@@ -10,6 +10,8 @@ import difflib
 import errno
 from collections.abc import Iterable
 
+LONGEST = 300  # letters of a value that are repeated in the message
+
 
 class UserError(ValueError):
     """A request that cannot be met: which key, which value, where it stands, what is wrong and what to do.
@@ -35,7 +37,9 @@ class UserError(ValueError):
         super().__init__(wrong)
 
     def __str__(self) -> str:
-        subject = self.key if self.value is None or not self.key else f"{self.key}={self.value}"
+        value = str(self.value)
+        shown = value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
+        subject = self.key if self.value is None or not self.key else f"{self.key}={shown}"
         place = f" ({self.where})" if self.where else ""
         parts = [self.wrong]
         if self.allowed:

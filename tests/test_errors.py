@@ -130,7 +130,7 @@ def test_a_file_that_is_no_yaml_is_told_with_file_and_line(in_tmp, capsys):
     (in_tmp / "mine" / "experiment" / "bad.yaml").write_text("# @package _global_\noptimizer: {lr: [\n")
     assert main(["--config-dir", "mine", "experiment=bad"]) == 2
     err = capsys.readouterr().err
-    assert err.startswith("dlexp: error: (bad.yaml, line 3): is not valid YAML")
+    assert err.startswith("dlexp: error: (experiment/bad.yaml, line 3): is not valid YAML")
     assert err.count("\n") == 1
 
 

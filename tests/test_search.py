@@ -290,7 +290,7 @@ REFUSED = [
     ([LR, "hydra.sweeper.seed=-1"], "hydra.sweeper.seed=-1 (command line): must be >= 0"),
     ([LR, "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0 (command line): must be >= 1"),
     ([LR, "max_jobs=5", "seed=0,1"], "the sweep has 6 jobs; max_jobs=5 is the limit"),
-    ([LR, "hydra/launcher=basic"], "a search needs hydra/launcher=local"),
+    ([LR, "hydra/launcher=basic"], "hydra/launcher=basic (command line): there is no launcher of that name in dlexp"),
     (["optimizer=sgd,adam", LR, "zip=[optimizer,optimizer.lr]"], "a search pairs keys with listed values only"),
     (["optimizer=sgd,adam", "zip=[optimizer,optimizer.lr]"], "is not swept, so it cannot be paired"),
 ]

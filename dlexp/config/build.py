@@ -58,6 +58,14 @@ def placed(error: UserError, overrides: Sequence[str], files: Sequence[tuple[str
 
 def build(cfg: DictConfig, overrides: Sequence[str], files: Sequence[tuple[str, Path]] = ()) -> Setup:
     """The setup a composed configuration describes. Raises a `UserError` for what it cannot mean."""
+    try:
+        return _build(cfg, overrides, files)
+    except OmegaConfBaseException as e:  # of a plain value: what a part holds is read, and refused, part by part
+        said = explain(e, list(overrides)) or UserError(str(e).splitlines()[0])
+        raise placed(said, overrides, files) from None
+
+
+def _build(cfg: DictConfig, overrides: Sequence[str], files: Sequence[tuple[str, Path]]) -> Setup:
     reader = Reader(cfg, list(overrides), tuple(files))
     reader.check_keys("", cfg, ROOT)
     parts: dict[str, Any] = {}
@@ -77,6 +85,8 @@ def build(cfg: DictConfig, overrides: Sequence[str], files: Sequence[tuple[str, 
     if cfg.sweep is not None and not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,79}", cfg.sweep):
         wrong = "must be letters, digits, dots, dashes and underscores, 80 at most"
         reader.refuse(UserError(wrong, key="sweep", value=cfg.sweep))
+    if cfg.max_jobs < 1:
+        reader.refuse(UserError("must be >= 1", key="max_jobs", value=cfg.max_jobs))
     text = written(experiment, tracking, checkpoint)
     return Setup(experiment, tracking, tuple(overrides), text, tuple(files), cfg.sweep, checkpoint)
 

@@ -11,6 +11,7 @@ from omegaconf import open_dict
 from dlexp.config import overrides as overrides_
 from dlexp.config.build import Setup, build
 from dlexp.config.explain import explain
+from dlexp.config.sources import looked_through
 from dlexp.config.store import offer
 from dlexp.places import CONF
 
@@ -21,7 +22,7 @@ def compose(*overrides: str) -> Setup:
     words = overrides_.spelled_out(overrides)
     overrides_.check(words)
     try:
-        with initialize_config_dir(str(CONF), version_base="1.3", job_name="dlexp"):
+        with looked_through(), initialize_config_dir(str(CONF), version_base="1.3", job_name="dlexp"):
             cfg = hydra_compose("config", words, return_hydra_config=True)
     except Exception as e:
         if said := explain(e, words):

@@ -12,8 +12,8 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from dlexp import kinds, plugins
-from dlexp.config.overrides import GROUPS, options
-from dlexp.config.where import said, where
+from dlexp.config.overrides import GROUPS, ROOT, options
+from dlexp.config.where import chosen_in, said, where
 from dlexp.errors import UserError, nearest
 
 WRONG_TYPE = {  # OmegaConf's words: ours
@@ -23,6 +23,10 @@ WRONG_TYPE = {  # OmegaConf's words: ours
     r"is not Optional": "cannot be null",
     r"is not a ListConfig|Cannot merge DictConfig with ListConfig": "must be a list: [50] or [100,100]",
     r"Cannot convert '\w+' to string": "must be text",
+    r"is not a valid bool": "must be true or false",
+    r"missing mandatory value": "has no value: ??? is Hydra's word for one that is still to be given",
+    r"recursive interpolation": "leads back to itself",
+    r"Environment variable '\w+' not found": "there is no such environment variable",
     r"is not a subclass of": "is a group of values: set one by its full name, as in early_stopping.patience=5",
 }
 
@@ -49,13 +53,13 @@ def _missing(e: MissingConfigException, overrides: list[str]) -> UserError:
     if not group:
         return UserError(f"there is no configuration file {name}")
     if broken := plugins.broken(group, name):
-        return UserError(broken.wrong, key=group, value=name, where=where(group, overrides))
+        return UserError(broken.wrong, key=group, value=name, where=where(group, overrides) or chosen_in(group))
     known = sorted(e.options or options(group))
     return UserError(
         f"there is no {group} of that name",
         key=group,
         value=name,
-        where=where(group, overrides),
+        where=where(group, overrides) or chosen_in(group),
         allowed=", ".join(known),
         hint=nearest(name, known),
     )
@@ -102,6 +106,9 @@ def no_such_field(key: str, value: Any, place: str, owner: Any) -> UserError:
     """`optimizer.lrr=1 (command line): Adam has no field lrr; choose from …`"""
     known = [f.name for f in dataclasses.fields(owner)]
     last = key.rpartition(".")[2]
+    if owner.__name__ == "Schema":
+        allowed, hint = ", ".join(ROOT), nearest(key, ROOT)
+        return UserError("there is no such key", key=key, value=value, where=place, allowed=allowed, hint=hint)
     return UserError(
         f"{owner.__name__} has no field {last}",
         key=key,
@@ -125,4 +132,7 @@ def _composition(e: Exception, overrides: list[str]) -> UserError:
             value=value,
             where=where(key, overrides),
         )
+    place = re.match(r"In '(.*)': ", lines[0]) if len(lines) > 1 else None
+    if place:  # and only then what is wrong
+        return UserError(lines[1].strip(), where=f"{place[1]}.yaml")
     return UserError(lines[0] if lines else type(e).__name__)

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Override, OverrideType, RangeSweep
+from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, OverrideType, RangeSweep
 from hydra.errors import OverrideParseException
 
 from dlexp import kinds, plugins, registry
@@ -30,7 +30,10 @@ HYDRA_KEYS = (
     "hydra.mode", "hydra.verbose", "hydra.launcher.n_jobs", "hydra/launcher", "hydra/sweeper",
     "hydra.sweeper.max_batch_size", "hydra.sweeper.n_trials", "hydra.sweeper.seed", "hydra.sweeper.metric",
 )  # fmt: skip
+LAUNCHERS, SWEEPERS = ("local",), ("grid", "random", "tpe")  # ours; Hydra's others name code by themselves
+LONGEST = 100_000  # characters of an override
 TEXTS = ("data.path", "data.folder", "data.label", "tracking.uri", "tracking.experiment")  # any characters
+OCTAL = re.compile(r"(?:^|[,\[({:])\s*[-+]?0\d+\s*(?:$|[,\])}:])")
 HYDRA_PREFIXES = ("hydra.sweeper.params.",)
 
 
@@ -43,11 +46,11 @@ def spelled_out(overrides: Iterable[str]) -> list[str]:
 def _readable(text: str) -> str:
     """A path or an address as people type it, quoted where Hydra could not read it: `data.path=~/my table.csv`."""
     key, _, value = text.partition("=")
-    if key.lstrip("+") not in TEXTS:
+    if key.lstrip("+") not in TEXTS or len(text) > LONGEST:
         return text
     try:
         OverridesParser.create().parse_overrides([text])
-    except OverrideParseException:
+    except (OverrideParseException, RecursionError):
         escaped = value.replace("'", "\\'")
         return f"{key}='{escaped}'"
     return text
@@ -58,12 +61,16 @@ def check(overrides: Sequence[str]) -> list[Override]:
     parser = OverridesParser.create()
     parsed = []
     for text in overrides:
+        key, _, value = text.partition("=")
         try:
+            if len(text) > LONGEST:
+                raise UserError(f"is longer than {LONGEST:,} characters", key=key[:80], where=COMMAND_LINE)
             (override,) = parser.parse_overrides([text])
         except OverrideParseException as e:
-            key, _, value = text.partition("=")
-            wrong = "an override is written key=value" if "=" not in text else f"cannot be read: {_first_line(e)}"
+            wrong = "an override is written key=value" if "=" not in text else f"cannot be read: {_why(e, key)}"
             raise UserError(wrong, key=key, value=value or None, where=COMMAND_LINE) from None
+        except RecursionError:
+            raise UserError("is nested too deeply", key=key[:80], where=COMMAND_LINE) from None
         _check_one(override, text)
         parsed.append(override)
     return parsed
@@ -79,8 +86,7 @@ def _check_one(o: Override, text: str) -> None:
     if o.is_hydra_override():
         if key not in HYDRA_KEYS and not key.startswith(HYDRA_PREFIXES):
             raise wrong("this key of Hydra's is not open to the command line", allowed=", ".join(HYDRA_KEYS))
-        if "/" in key and not re.fullmatch(r"\w+", str(o.value())):
-            raise wrong("an option is a name")
+        _check_hydras(o, key, wrong)
         return
     if o.type is OverrideType.DEL:
         raise wrong("~ takes a part away, and a run needs every part; choose another option instead")
@@ -91,11 +97,34 @@ def _check_one(o: Override, text: str) -> None:
         raise wrong("there is no such key", allowed=", ".join(ROOT), hint=nearest(key, _all_keys()))
     if root == "study":
         raise wrong("what a study says and claims stands in its file, conf/experiment/<name>.yaml")
-    if o.type is OverrideType.ADD:
+    if o.type is OverrideType.ADD or (o.type is OverrideType.FORCE_ADD and key in GROUPS):
         raise wrong("nothing can be added with +; every key exists already: leave the + out")
+    if isinstance(o.value(), Glob):
+        raise wrong("glob(…) chooses by the names of files; name the values themselves")
+    if key in SWEEP and o.is_sweep_override():
+        raise wrong("has one value for the whole sweep")
+    if "'" not in text and '"' not in text and key not in (*TEXTS, "sweep") and OCTAL.search(shown or ""):
+        raise wrong("a number does not begin with 0: to some it is octal")
     if not rest and root in GROUPS:
         for value in _values(o):
             _check_choice(root, value, wrong)
+
+
+def _check_hydras(o: Override, key: str, wrong: Any) -> None:
+    """Of Hydra's keys that are open, what they may be."""
+    value = o.value()
+    if "/" in key:
+        known = {"hydra/launcher": LAUNCHERS, "hydra/sweeper": SWEEPERS}[key]
+        if not isinstance(value, str) or not re.fullmatch(r"\w+", value):
+            raise wrong("an option is a name", allowed=", ".join(known))
+        if value not in known:
+            group = key.partition("/")[2]
+            hint = nearest(value, known)
+            raise wrong(f"there is no {group} of that name in dlexp", allowed=", ".join(known), hint=hint)
+    if o.is_sweep_override():
+        raise wrong("has one value for the whole sweep")
+    if key == "hydra.launcher.n_jobs" and type(value) is int and value < 1:
+        raise wrong("must be at least 1, or null for one per processor")
 
 
 def _check_choice(group: str, value: Any, wrong: Any) -> None:
@@ -143,5 +172,14 @@ def _all_keys() -> list[str]:
     return [*ROOT, *deep]
 
 
-def _first_line(e: Exception) -> str:
-    return str(e).strip().splitlines()[0]
+def _why(e: Exception, key: str) -> str:
+    """What the parser said, without the names of its own parts."""
+    said = str(e).strip().splitlines()[0]
+    if said.startswith("LexerNoViableAlt"):
+        plain = re.fullmatch(r"[\w./@:+~-]*", key, re.ASCII)
+        return f"a value with such characters needs quotes: \"{key}='…'\"" if plain else "no key has such characters"
+    if said.startswith("Error parsing"):
+        return "it is neither a value nor a list of values"
+    if said.startswith("mismatched input '<EOF>'"):
+        return "it ends too early"
+    return re.sub(r" expecting .*", "", said)

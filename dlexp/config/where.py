@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 from yaml import YAMLError
 
 COMMAND_LINE = "command line"
+seen: list[tuple[str, Path]] = []  # the files that Hydra has read for what it composes, the latest first
 
 
 def said(key: str, overrides: Sequence[str]) -> str | None:
@@ -22,17 +23,20 @@ def said(key: str, overrides: Sequence[str]) -> str | None:
 def where(key: str, overrides: Sequence[str], files: Sequence[tuple[str, Path]] = ()) -> str:
     """The place that set `key`; an empty string if nothing but the default did.
 
-    `files` are the configuration files in use, strongest first, each with the package its keys stand in.
+    `files` are the configuration files in use, strongest first, each with the package its keys stand in; where
+    composing them failed, those read so far.
     """
     for override in overrides:
         said = override.partition("=")[0].lstrip("+~")
         if said == key or key.startswith(f"{said}.") or said.startswith(f"{key}."):
             return COMMAND_LINE
-    for package, path in files:
+    for package, path in files or seen:
         inside = key.removeprefix(f"{package}.") if package else key
         if package and inside == key:
             continue
         held: Any = _held(path)
+        if isinstance(held, dict) and inside in held:
+            return f"{path.parent.name}/{path.name}"
         for part in inside.split("."):
             held = held.get(part) if isinstance(held, dict) else None
         if held is not None:
@@ -52,6 +56,11 @@ def _held(path: Path) -> Any:
 @lru_cache(maxsize=64)
 def _loaded(path: Path, size: int, time_ns: int) -> Any:
     return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+
+
+def chosen_in(group: str) -> str:
+    """The file read last that chooses an option of a group; an empty string where none does."""
+    return next((f"{path.parent.name}/{path.name}" for package, path in seen if group in _speaks_of(package, path)), "")
 
 
 def asks_for(kind: str, overrides: Sequence[str], files: Sequence[tuple[str, Path]] = ()) -> bool:

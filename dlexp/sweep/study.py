@@ -30,7 +30,8 @@ class Study:
         name = config.hydra.runtime.choices.get("experiment")
         if not name:
             return None
-        words: Any = OmegaConf.to_container(config.study, resolve=True) if OmegaConf.is_config(config.study) else None
+        words: Any = config.study
+        words = OmegaConf.to_container(words, resolve=True) if OmegaConf.is_config(words) else words
         if words is not None:
             from dlexp.report.claims.spec import read  # most commands have no claims: a quarter second for nothing
             from dlexp.report.plots.study import check_figures

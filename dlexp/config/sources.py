@@ -1,0 +1,184 @@
+"""The YAML files that Hydra reads, looked through before it does: what they are, and what they may set.
+
+A study or a variant of the user's may set what the command line may, and of Hydra's own keys those that cannot name
+code to run.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.file_config_source import FileConfigSource as HydrasFiles
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.plugins.config_source import ConfigResult
+from omegaconf import OmegaConf
+
+from dlexp import kinds, registry
+from dlexp.config.overrides import GROUPS, HYDRA_KEYS, LAUNCHERS, ROOT, SWEEPERS, check, spelled_out
+from dlexp.config.where import seen
+from dlexp.config.yamlfile import construct, read
+from dlexp.errors import UserError
+from dlexp.places import CONF
+
+IN_FILES = (*(key for key in HYDRA_KEYS if "/" not in key), "hydra.sweeper.params", "hydra.sweeper.parts")
+PACKAGES = (None, "_global_", "_group_")
+HEAD = 512  # characters in which Hydra looks for a package
+
+
+class FileConfigSource(HydrasFiles):
+    """Hydra's, which takes any file; the name is one that its registry knows."""
+
+    def is_config(self, config_path: str) -> bool:
+        """A folder of the user's holds groups; what lies beside them is not for us."""
+        return (self._is_ours() or "/" in config_path.strip("/")) and super().is_config(config_path)
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """Raises `UserError` for a file that may not say what it says."""
+        name = self._normalize_file_name(config_path)
+        path = (Path(self.path) / name).resolve()
+        if "/" not in name.strip("/") and self._is_ours():
+            return super().load_config(config_path)  # config.yaml and hydra_defaults.yaml
+        shown = name.strip("/")
+        try:
+            status = path.stat()
+        except OSError as e:
+            raise UserError(f"cannot be read: {e.strerror or e}", where=shown) from None
+        text, package = _checked(path, shown, status.st_size, status.st_mtime_ns)
+        try:
+            config = OmegaConf.load(io.StringIO(text))
+        except Exception as e:
+            raise UserError(f"cannot be read: {' '.join(str(e).split())}", where=shown) from None
+        seen.insert(0, ("" if package == "_global_" else shown.rpartition("/")[0], path))
+        return ConfigResult(config=config, path=f"file://{self.path}", provider=self.provider,
+                            header={"package": package})  # fmt: skip
+
+    def _is_ours(self) -> bool:
+        return os.path.realpath(self.path) == os.path.realpath(CONF)
+
+
+@contextmanager
+def looked_through() -> Iterator[None]:
+    """Inside, Hydra reads no file that has not been looked through."""
+    types = SourcesRegistry.instance().types
+    before = types.get("file")
+    types["file"] = FileConfigSource
+    seen.clear()
+    try:
+        yield
+    finally:
+        if before is not None:
+            types["file"] = before
+        else:
+            del types["file"]
+
+
+@lru_cache(maxsize=256)
+def _checked(path: Path, shown: str, size: int, time_ns: int) -> tuple[str, str | None]:
+    """A file's text and the package of its keys."""
+    text = read(path, shown)
+    held = construct(text, shown)
+    if held is None:
+        raise UserError("is empty: a study or a variant must say something", where=shown)
+    if not isinstance(held, dict):
+        raise UserError("must be keys with values, not a list or a single value", where=shown)
+    group, _, name = shown.removesuffix(".yaml").rpartition("/")
+    package = _package(text, shown)
+    if group == "hydra" or group.startswith("hydra/"):
+        raise UserError("Hydra's own parts are not open to files of yours", where=shown)
+    if group in kinds.KINDS and name in (cls.name for cls in registry.every(group)):
+        raise UserError(f"there is a plugin {group}/{name} already: give the variant another name", where=shown)
+    if package not in (*PACKAGES, group):
+        raise UserError(f"@package {package}: must be _global_, or left out", where=shown)
+    _check_targets(held, "", shown)
+    _check_defaults(held.get("defaults"), shown)
+    if package == "_global_":
+        _check_hydra(held.get("hydra"), "hydra", shown)
+    return text, package
+
+
+def _package(text: str, shown: str) -> str | None:
+    """What a line `# @package …` at the head of the file says."""
+    try:
+        found: str | None = FileConfigSource._get_header_dict(text[:HEAD])["package"]
+    except ValueError as e:
+        raise UserError(f"its first lines cannot be read: {e}", where=shown) from None
+    return found
+
+
+def _check_targets(held: Any, key: str, shown: str) -> None:
+    """Nowhere in a file may stand which code is to be called."""
+    if isinstance(held, dict):
+        for name, value in held.items():
+            inner = f"{key}.{name}" if key else str(name)
+            if name == "_target_":
+                raise UserError("names code to run, which no file may", key=inner, where=shown)
+            _check_targets(value, inner, shown)
+    elif isinstance(held, list):
+        for i, value in enumerate(held):
+            _check_targets(value, f"{key}[{i}]", shown)
+
+
+def _check_hydra(held: Any, key: str, shown: str) -> None:
+    """Of Hydra's keys, those that are open."""
+    if key in IN_FILES:
+        if key in ("hydra.sweeper.params", "hydra.sweeper.parts"):
+            _check_swept(held, key, shown)
+        return
+    if isinstance(held, dict) and any(known.startswith(f"{key}.") for known in IN_FILES):
+        for name, value in held.items():
+            _check_hydra(value, f"{key}.{name}", shown)
+    elif held is not None:
+        allowed = ", ".join(IN_FILES)
+        raise UserError("this key of Hydra's is not open to files", key=key, where=shown, allowed=allowed)
+
+
+def _check_swept(held: Any, key: str, shown: str) -> None:
+    """What a study sweeps could be typed."""
+    if not isinstance(held, dict | None):
+        raise UserError("must be keys with values", key=key, value=held, where=shown)
+    for name, value in (held or {}).items():
+        if key == "hydra.sweeper.parts":
+            _check_swept(value, f"{key}.{name}", shown)
+            continue
+        if str(name).partition(".")[0] not in (*ROOT, "init"):
+            raise UserError("there is no such key", key=f"{key}.{name}", where=shown, allowed=", ".join(ROOT))
+        try:
+            check(spelled_out([f"{name}={value if isinstance(value, str) else json.dumps(value)}"]))
+        except UserError as e:
+            e.key, e.where = f"{key}.{name}", shown
+            raise
+
+
+def _check_defaults(held: Any, shown: str) -> None:
+    """Of other files, only options of our groups, each in its own place."""
+    if held is None:
+        return
+    if not isinstance(held, list):
+        raise UserError("must be a list", key="defaults", where=shown)
+    for item in held:
+        pairs: Any = item.items() if isinstance(item, dict) else [(str(item), None)]
+        for word, value in pairs:
+            words = str(word).split()
+            group = re.sub(r"^/", "", words[-1]) if words else ""
+            known = [*GROUPS, "init", "hydra/launcher", "hydra/sweeper"]
+            if "@" in group:
+                wrong = "a group stands in its own place only; leave the @ out"
+                raise UserError(wrong, key=f"defaults.{group}", where=shown)
+            plain = not isinstance(item, dict) and re.fullmatch(r"\w[\w-]*", str(item))  # a file beside this one
+            if not plain and group not in known:
+                raise UserError("is none of the groups", key=f"defaults.{group}", where=shown, allowed=", ".join(known))
+            ours = {"hydra/launcher": LAUNCHERS, "hydra/sweeper": SWEEPERS}.get(group)
+            if ours and value not in ours:
+                raise UserError("is none of dlexp's", key=f"defaults.{group}", value=value, where=shown,
+                                allowed=", ".join(ours))  # fmt: skip
+
+
+__all__ = ["FileConfigSource", "looked_through"]
