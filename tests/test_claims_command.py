@@ -7,6 +7,7 @@ import pytest
 from dlexp import places, studies
 from dlexp.cli import main
 from dlexp.report.paired import seeds_needed
+from dlexp.studies import conduct
 from dlexp.sweep import validate
 
 SHIPPED = sorted((places.CONF / "experiment").glob("*.yaml"))
@@ -55,22 +56,20 @@ def own(in_tmp):
 
 @pytest.fixture
 def commands(monkeypatch):
-    """The commands that would have been run; each ends as `end` says."""
+    """The commands that would have been run; each ends as `end` says, without verdicts, which is a failure."""
     seen = []
     end = SimpleNamespace(returncode=0, stderr="", stdout="sweep  fine\n")
 
-    def run(command, **how):
-        assert how["capture_output"]
-        assert not how.get("shell")
+    def ended(command, name, work):
         seen.append(command[1:])
         return end
 
-    monkeypatch.setattr(studies.subprocess, "run", run)
+    monkeypatch.setattr(conduct, "_ended", ended)
     return SimpleNamespace(seen=seen, end=end)
 
 
 def test_all_studies_with_claims_are_run_and_each_is_told_of_once(own, commands, capsys):
-    assert main(["claims", "--config-dir", own]) == 0
+    assert main(["claims", "--config-dir", own]) == 1
     names = [word for command in commands.seen for word in command if word.startswith("experiment=")]
     assert sorted(names) == sorted([*(f"experiment={path.stem}" for path in SHIPPED), "experiment=aa", "experiment=zz"])
     out = capsys.readouterr().out
@@ -79,7 +78,7 @@ def test_all_studies_with_claims_are_run_and_each_is_told_of_once(own, commands,
 
 
 def test_a_study_is_a_command_of_its_own_and_overrides_go_to_all(own, commands):
-    assert main(["claims", "zz", "data=mnist", "aa", "seed=range(20)", "--config-dir", own]) == 0
+    assert main(["claims", "zz", "data=mnist", "aa", "seed=range(20)", "--config-dir", own]) == 1
     for command in commands.seen:
         assert command[:2] == ["-m", "dlexp"]
         assert command[2:4] == ["--config-dir", own]
@@ -90,14 +89,14 @@ def test_a_study_is_a_command_of_its_own_and_overrides_go_to_all(own, commands):
 
 
 def test_studies_of_dlexp_need_no_folder(commands):
-    assert main(["claims", "weight_decay", "weight_decay"]) == 0
+    assert main(["claims", "weight_decay", "weight_decay"]) == 1
     ((*_, first, _),) = commands.seen
     assert first == "experiment=weight_decay"
     assert "--config-dir" not in commands.seen[0]
 
 
 def test_quick_asks_for_the_smaller_budget_and_sends_nothing(own, commands, capsys):
-    assert main(["claims", "--quick", "zz", "seed=range(6)", "--config-dir", own]) == 0
+    assert main(["claims", "--quick", "zz", "seed=range(6)", "--config-dir", own]) == 1
     assert commands.seen[0][-3:] == ["quick=true", "tracking=none", "seed=range(6)"]  # what was typed overrules
     assert "--quick: a smaller budget; these verdicts are a preview" in capsys.readouterr().out
 
@@ -107,7 +106,10 @@ def test_quick_asks_for_the_smaller_budget_and_sends_nothing(own, commands, caps
     [
         (["wieght_decay"], "claims=wieght_decay (command line): there is no such study; choose from activation_dis"),
         (["wieght_decay"], "did you mean 'weight_decay'?"),
-        (["plain", "--config-dir", "mine"], "claims=plain (command line): there is no such study"),
+        (
+            ["plain", "--config-dir", "mine"],
+            "claims=plain (mine/experiment/plain.yaml): makes no claims; to train it: python -m dlexp experiment=plain",
+        ),
         (["--config-dir", "nowhere"], "--config-dir=nowhere (command line): there is no folder nowhere/experiment"),
         (["--config-dir", "bare"], "there is no study with claims in bare/experiment"),
         (["--config-dir", "twice"], "--config-dir=weight_decay (command line): dlexp has a study of this name: give"),

@@ -106,7 +106,7 @@ def jobs(
         if sibling is not None:
             setup = sibling.reseeded(int(seeds[0]), overrides)
         else:
-            setup, seedless = _composed(loader, config, overrides)
+            setup, seedless = composed(loader, config, overrides)
             siblings[rest] = setup if seedless else None
         _try(setup, tried)
         made.append((overrides, setup))
@@ -119,7 +119,7 @@ def _seed_apart(overrides: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
     return [o.partition("=")[2] for o in plain], tuple(o for o in overrides if o not in plain)
 
 
-def _composed(loader: Any, config: DictConfig, overrides: list[str]) -> tuple[Setup, bool]:
+def composed(loader: Any, config: DictConfig, overrides: list[str]) -> tuple[Setup, bool]:
     """One job's setup by Hydra, and whether its seed stands in the configuration for itself only."""
     try:
         cfg = loader.load_sweep_config(config, overrides)
