@@ -170,7 +170,7 @@ class Doctor:
 
     def _leftover(self, path: Path) -> None:
         """Remove a file that never took its place, unless somebody is still writing it."""
-        if not (self.live & {*path.parents}) and not mending.is_written(path):
+        if not mending.is_written(path):
             self.say("mended", path, "left half written by a process that is no more: removed")
             if not self.dry:
                 path.unlink(missing_ok=True)

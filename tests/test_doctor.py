@@ -19,7 +19,11 @@ import dlexp
 from dlexp import checkpoint, doctor, journal, mending, plugins, tracking
 from dlexp.cli import main
 from dlexp.errors import UserError
+from dlexp.report import runs
 from dlexp.sweep import ledger
+
+WHOLE = b'{"event": "start", "time_ms": 1, "elapsed": 0}\n'
+RECORD = b'{"event": "record", "time_ms": 1, "elapsed": 0, "epoch": 0, "step": 0, "metrics": %s}\n'
 
 
 @pytest.fixture
@@ -154,9 +158,18 @@ def test_where_processes_cannot_be_asked_a_leftover_must_be_old(tmp_path):
 @pytest.mark.parametrize(
     ("file", "text", "said"),
     [
-        ("journal.jsonl", b'{"event": "start", "time_ms": 1, "elapsed": 0}\n{]\n{}\n', "line 2 is damaged: b'{]'"),
+        ("journal.jsonl", WHOLE + b"{]\n{}\n", "line 2 is damaged: b'{]'"),
         ("journal.jsonl", b"\xff\xfe\x00\n", "line 1 is damaged"),
         ("journal.jsonl", b"[" * 100_000 + b"\n", "line 1 is damaged"),
+        (
+            "journal.jsonl",
+            WHOLE + b'{"event": "record", "time_ms": 1, "elapsed": 0, "epoch": 0, "step": 0}\n',
+            "line 2 is",
+        ),
+        ("journal.jsonl", WHOLE + RECORD % b'{"a": "much"}', "line 2 is damaged"),
+        ("journal.jsonl", WHOLE + RECORD % b'{"a": 1e999}', "line 2 is damaged"),
+        ("journal.jsonl", WHOLE + RECORD % (b'{"a": 1%s}' % (b"0" * 400)), "line 2 is damaged"),
+        ("journal.jsonl", WHOLE + b'{"event": "finish", "time_ms": 1, "elapsed": 0}\n', "line 2 is damaged"),
         ("run.json", b"{", "is damaged"),
         ("run.json", b"[]", "is damaged"),
         ("run.json", None, "is missing"),
@@ -337,11 +350,13 @@ def test_a_disk_nearly_full_and_a_broken_plugin_are_said(home, capsys, monkeypat
     file.write_text("import nowhere_at_all\n")
     monkeypatch.setattr(plugins, "_broken", {})
     monkeypatch.setattr(plugins, "__path__", list(plugins.__path__))
-    said = seen(capsys, status=1)
+    assert main(["doctor"]) == 1
+    out, err = capsys.readouterr()
+    assert err == ""  # it is said once
+    said = out.splitlines()
     assert "its disk has" in said[0]
     assert "plugins/optimizer/unlucky_one.py: cannot be loaded" in said[1]
     assert "No module named 'nowhere_at_all'" in said[1]
-    assert capsys.readouterr().err == ""
 
 
 def test_it_looks_where_it_is_told_and_refuses_what_is_none_of_ours(home, in_tmp, capsys, monkeypatch):
@@ -355,3 +370,18 @@ def test_it_looks_where_it_is_told_and_refuses_what_is_none_of_ours(home, in_tmp
         doctor.main(["--dyr-run"])
     monkeypatch.setenv("DLEXP_OUTPUTS", str(in_tmp / "elsewhere"))
     assert "python -m dlexp resume outputs/runs/a" in seen(capsys, "outputs")[0]  # by name, it would not be found
+
+
+def test_every_reader_says_a_damaged_journal_in_one_line_and_a_sweep_stays_usable(home, capsys):
+    folder = untracked(home)
+    (folder / "journal.jsonl").write_bytes(WHOLE + b"{]\n")
+    for words in (["resume", "a"], ["replay", "a"]):
+        assert main(words) == 2
+        said = capsys.readouterr().err
+        assert said == f"dlexp: error: {folder / 'journal.jsonl'}: line 2 is damaged: b'{{]'\n"
+    sweep = fill(sweep_folder(home / "sweeps" / "s1", None))
+    (sweep / "runs" / "0sgd0-x" / "journal.jsonl").write_bytes(WHOLE + b"{]\n")
+    (run, *others) = runs.read(sweep).runs
+    assert run.status == "MISSING"
+    assert run.error.endswith("line 2 is damaged: b'{]'")
+    assert [other.status for other in others] == ["FINISHED"] * 3
