@@ -1,0 +1,154 @@
+"""The regression guard: instructions and memory of a training step, against a stored budget. No clock is read.
+
+    scripts/bench [W1 W2 W3 W4] [--write]
+
+- instructions: counted by valgrind's callgrind over 64 steps (one flush of denormals among them), where valgrind is
+  installed. They depend on the versions of NumPy and of its BLAS, which `benchmarks/budget.json` names, and repeat to a
+  few tenths of a percent. Valgrind shows programs a processor without AVX-512.
+- peak_bytes: the most memory that a step's arrays take on top of what is there before, by tracemalloc.
+
+Exit status 1 if a number is more than 2 % above its budget. `--write` makes today's numbers the budget.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tracemalloc
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from measuring import HERE, environment, prepared, table
+from page import version_of
+from workloads import WORKLOADS, Workload
+
+BUDGET = HERE / "budget.json"
+STEPS = 64
+MORE = 1.02
+FEWER = {"data.n=78571": "data.n=2000"}  # a step's instructions do not depend on it, and valgrind is slow
+
+
+def small(workload: Workload) -> Workload:
+    """The workload with fewer samples."""
+    return replace(workload, data=tuple(FEWER.get(word, word) for word in workload.data))
+
+
+def peak_bytes(workload: Workload) -> int:
+    """The most that any of a few steps allocates beyond what was there before it."""
+    from peers.with_dlexp import trainer
+
+    from dlexp import provenance
+
+    with provenance.one_blas_thread():
+        running = trainer(small(workload), 0)
+        batches = running.rest_of_epoch()
+        for _ in range(3):
+            running.step(next(batches))
+        tracemalloc.start()
+        try:
+            found = []
+            for _ in range(5):
+                batch = next(batches)
+                tracemalloc.reset_peak()
+                before = tracemalloc.get_traced_memory()[0]
+                running.step(batch)
+                found.append(tracemalloc.get_traced_memory()[1] - before)
+        finally:
+            tracemalloc.stop()
+    return min(found)
+
+
+def instructions(workload: Workload) -> int | None:
+    """Instructions a step, or None without valgrind. Only the steps are counted, not what comes before them."""
+    if not (shutil.which("valgrind") and shutil.which("callgrind_control")):
+        return None
+    with prepared(small(workload)) as folder:
+        out = folder / "callgrind.out"
+        tool = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={out}"]
+        with (folder / "log").open("w") as log:
+            process = subprocess.Popen(
+                [*tool, sys.executable, str(HERE / "worker.py"), "dlexp", str(folder)], text=True, stderr=log,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(PYTHONHASHSEED="0"),
+            )  # fmt: skip
+            try:
+                _ask(process)
+                _ask(process, STEPS)
+                _count(process, "on")
+                _ask(process, STEPS)
+                _count(process, "off")
+                assert process.stdin is not None
+                process.stdin.close()
+                process.wait(timeout=120)
+            finally:
+                process.kill()
+        totals = re.findall(r"^(?:totals|summary): (\d+)", out.read_text("utf-8"), re.MULTILINE)
+    return max(map(int, totals)) // STEPS
+
+
+def _ask(process: subprocess.Popen[str], steps: int | None = None) -> None:
+    """Let the worker train, or get ready; wait for its answer."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    if steps is not None:
+        print(steps, file=process.stdin, flush=True)
+    if not process.stdout.readline():
+        raise RuntimeError("the worker ended under valgrind")
+
+
+def _count(process: subprocess.Popen[str], switch: str) -> None:
+    subprocess.run(["callgrind_control", "-i", switch, str(process.pid)], check=True, capture_output=True, timeout=120)
+
+
+def versions() -> dict[str, str]:
+    """What the counts depend on beside dlexp."""
+    return {"python": platform.python_version(), "machine": platform.machine(), "numpy": version_of("numpy")}
+
+
+def over(found: dict[str, int], budget: dict[str, int]) -> list[str]:
+    """The counts that are above their budget, by more than repeating them would explain."""
+    return [what for what, n in found.items() if what in budget and n > MORE * budget[what]]
+
+
+def main() -> int:
+    """Count, compare, print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("workloads", nargs="*", metavar="W", help=f"of {', '.join(WORKLOADS)}; all by default")
+    parser.add_argument("--write", action="store_true", help="make what is found the budget")
+    asked = parser.parse_args()
+    for unknown in set(asked.workloads) - set(WORKLOADS):
+        parser.error(f"there is no workload {unknown}; there are {', '.join(WORKLOADS)}")
+    stored: dict[str, Any] = {"versions": {}, "budget": {}}
+    with suppress(FileNotFoundError):
+        stored = json.loads(BUDGET.read_text("utf-8"))
+    if not asked.write and stored["versions"] != versions():
+        print(f"The budget was made with {stored['versions']}, this is {versions()}: differences may be theirs.")
+    rows, wrong = [], []
+    for name in asked.workloads or WORKLOADS:
+        counts = {"instructions": instructions(WORKLOADS[name]), "peak_bytes": peak_bytes(WORKLOADS[name])}
+        found = {what: n for what, n in counts.items() if n is not None}
+        budget = stored["budget"].get(name, {})
+        for what, n in found.items():
+            allowed = f"{budget[what]:,}" if what in budget else "none"
+            change = f"{n / budget[what] - 1:+.1%}" if what in budget else ""
+            rows.append([name, what, f"{n:,}", allowed, change])
+        wrong += [f"{name} {what}" for what in over(found, budget)]
+        if "instructions" not in found:
+            rows.append([name, "instructions", "no valgrind", "", ""])
+        stored["budget"][name] = {**budget, **found}
+    print(table(["work", "of a step", "found", "budget", "change"], rows))
+    if asked.write:
+        BUDGET.write_text(json.dumps({**stored, "versions": versions()}, indent=2) + "\n", "utf-8")
+        return 0
+    if wrong:
+        print(f"over budget: {', '.join(wrong)}")
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

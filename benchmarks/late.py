@@ -1,0 +1,74 @@
+"""Does a step cost more late in a training? Step 3,000 against step 100, and the same without dlexp's flush.
+
+    python benchmarks/late.py [W1 W2 W3 W4] [--rounds 9] [--late 3000] [--page]
+
+Gradients that vanish leave an optimizer's running averages as denormal numbers, with which processors are many times
+slower; the trainer sets them to zero. Two states of one training are saved, early and late; in every round the trainer
+goes back to each and trains the same steps from there.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from measuring import Spread, table
+from page import asked_for, tell
+from workloads import WORKLOADS, Workload
+
+EARLY, STEPS = 100, 64  # as many steps as the trainer takes between two flushes
+
+
+def train(trainer: Any, n: int) -> float:
+    """CPU seconds of n steps."""
+    began = time.process_time()
+    goal = trainer.t + n
+    while trainer.t < goal:
+        for batch in trainer.rest_of_epoch():
+            trainer.step(batch)
+            if trainer.t == goal:
+                break
+    return time.process_time() - began
+
+
+def late(workload: Workload, step: int, rounds: int, *, flush: bool) -> Spread:
+    """The time of the steps around `step` over that of the steps around EARLY."""
+    from peers.with_dlexp import trainer as assembled
+
+    from dlexp import provenance
+
+    with provenance.one_blas_thread():
+        trainer = assembled(workload, 0)
+        if not flush:
+            trainer.flush_denormals = lambda: None  # type: ignore[method-assign]
+        states = []
+        for goal in (EARLY, step):
+            train(trainer, goal - STEPS // 2 - trainer.t)
+            states.append(trainer.state_dict())
+        found = []
+        for _ in range(rounds):
+            times = []
+            for state in states:
+                trainer.load_state_dict(state)
+                times.append(train(trainer, STEPS))
+            found.append(times[1] / times[0])
+    return Spread.of(found)
+
+
+def main() -> None:
+    """Measure, print, and write the page if asked to."""
+    parser = asked_for(__doc__ or "", rounds=9)
+    parser.add_argument("workloads", nargs="*", metavar="W", help=f"of {', '.join(WORKLOADS)}; all by default")
+    parser.add_argument("--late", type=int, default=3000, metavar="STEP", help="the late step (default: %(default)s)")
+    asked = parser.parse_args()
+    rows = []
+    for name in asked.workloads or WORKLOADS:
+        cells = [str(late(WORKLOADS[name], asked.late, asked.rounds, flush=flush)) for flush in (True, False)]
+        rows.append([f"{name} {WORKLOADS[name].title}", *cells])
+        print(rows[-1], flush=True)
+    title = f"CPU time of step {asked.late:,} divided by that of step {EARLY}: median (smallest–largest):"
+    tell("late", f"{title}\n\n{table(['work', 'dlexp', 'without the flush'], rows)}", write=asked.page)
+
+
+if __name__ == "__main__":
+    main()

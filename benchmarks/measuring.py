@@ -1,0 +1,162 @@
+"""How it is measured: peers in processes of their own, in turn, CPU time, ratios within a round."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from peers import ONE_THREAD, PEERS
+from workloads import Workload, task
+
+HERE = Path(__file__).resolve().parent
+Times = dict[str, list[float]]  # column → seconds a step (or of the whole), round by round
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The median of some rounds, the smallest and the largest."""
+
+    median: float
+    low: float
+    high: float
+
+    @staticmethod
+    def of(values: Sequence[float]) -> Spread:
+        """The spread of at least one value."""
+        return Spread(statistics.median(values), min(values), max(values))
+
+    def __str__(self) -> str:
+        return f"{self.median:.2f} ({self.low:.2f}–{self.high:.2f})"
+
+
+def ratios(times: Times, base: str) -> dict[str, Spread]:
+    """Every column over the column `base`, round by round: what slows a whole round down cancels out."""
+    return {c: Spread.of([a / b for a, b in zip(v, times[base], strict=True)]) for c, v in times.items()}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The times of the columns that there are, and of the others why there are none."""
+
+    times: Times
+    absent: Mapping[str, str]
+
+    def cell(self, column: str, found: Mapping[str, object]) -> str:
+        """What stands in a table: a number, or why there is none."""
+        return self.absent.get(column) or str(found[column])
+
+    def microseconds(self) -> dict[str, str]:
+        """Median time of a step."""
+        return {c: f"{1e6 * statistics.median(v):,.0f}" for c, v in self.times.items()}
+
+
+def environment(**more: str) -> dict[str, str]:
+    """One thread for everybody, and nothing of this run's outputs in the user's."""
+    return {**os.environ, **ONE_THREAD, **more}
+
+
+@contextmanager
+def prepared(workload: Workload) -> Iterator[Path]:
+    """A folder with the workload and its task."""
+    with TemporaryDirectory(prefix="dlexp-bench-") as name:
+        folder = Path(name)
+        (folder / "workload.json").write_text(json.dumps(asdict(workload)), "utf-8")
+        task(workload).save(folder / "task.npz")
+        yield folder
+
+
+class Worker:
+    """One peer, waiting in a process of its own."""
+
+    def __init__(self, column: str, folder: Path) -> None:
+        self.column = column
+        self.errors = (folder / f"{column.replace(' ', '-')}.log").open("w+")
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE / "worker.py"), column, str(folder)], env=environment(), text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
+        )  # fmt: skip
+
+    def answer(self) -> str:
+        """The next line it says. Raises `RuntimeError` with its last words where it says no more."""
+        assert self.process.stdout is not None
+        if line := self.process.stdout.readline().strip():
+            return line
+        self.process.wait()
+        self.errors.seek(0)
+        said = self.errors.read()
+        sys.stderr.write(said)
+        raise RuntimeError((said.strip().splitlines() or ["it ended without a word"])[-1])
+
+    def train(self, n: int) -> float:
+        """CPU seconds a step, over n steps."""
+        assert self.process.stdin is not None
+        print(n, file=self.process.stdin, flush=True)
+        return float(self.answer()) / n
+
+    def close(self) -> None:
+        """End it."""
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout, self.errors):
+            if pipe is not None:
+                pipe.close()
+
+
+def measure(workload: Workload, columns: Sequence[str], rounds: int) -> Measured:
+    """Train all columns in turn: in each round every peer `workload.steps` steps, beginning with another one.
+
+    What comes before the first round (compilation, first touch of memory) is not counted. A peer that is not installed,
+    or that breaks down, is told of in `absent`.
+    """
+    absent = {c: why for c in columns if (why := PEERS[c].absent(workload))}
+    with prepared(workload) as folder:
+        workers: dict[str, Worker] = {}
+        try:
+            for column in (c for c in columns if c not in absent):
+                workers[column] = Worker(column, folder)
+                try:
+                    workers[column].answer()
+                    for _ in range(2):
+                        workers[column].train(workload.steps)
+                except RuntimeError as e:
+                    absent[column] = f"failed: {str(e)[:80]}"
+            there = [c for c in workers if c not in absent]
+            times: Times = {c: [] for c in there}
+            for i in range(rounds if there else 0):
+                for column in there[i % len(there) :] + there[: i % len(there)]:
+                    times[column].append(workers[column].train(workload.steps))
+        finally:
+            for worker in workers.values():
+                worker.close()
+    return Measured(times, absent)
+
+
+def spent(command: Sequence[str], folder: Path, **more: str) -> tuple[float, float, float]:
+    """CPU seconds, wall seconds and peak memory (MB) of a command that must succeed, its children's included."""
+    with (folder / "command.log").open("w+") as log:
+        began = time.perf_counter()
+        process = subprocess.Popen(list(command), cwd=folder, env=environment(**more), stdout=log, stderr=log)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            log.seek(0)
+            raise SystemExit(f"{' '.join(command)} failed:\n{log.read()}")
+    return usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, its columns aligned."""
+    lines = [list(head), *map(list, rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    lines.insert(1, ["-" * w for w in widths])
+    return "\n".join("| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |" for line in lines)

@@ -1,0 +1,96 @@
+"""dlexp as a run trains: its own Trainer, plugins, configuration and data, prepared as `dlexp.lifecycle` does it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from dlexp import memory, provenance
+from peers import Training
+
+if TYPE_CHECKING:
+    import numpy as np
+    from workloads import Task, Workload
+
+    from dlexp.config import Setup
+    from dlexp.trainer import Trainer
+
+ENDLESS = "steps=1000000000"
+
+
+@cache
+def _setup(overrides: tuple[str, ...]) -> Setup:
+    """Composed once for all seeds, as a sweep does."""
+    from dlexp.config import compose
+
+    return compose(*overrides, ENDLESS)
+
+
+def trainer(workload: Workload, seed: int) -> Trainer:
+    """The trainer of `python -m dlexp <the workload's overrides> seed=<seed>`."""
+    memory.keep_freed()
+    setup = _setup(workload.overrides)
+    if seed:
+        setup = setup.reseeded(seed, [*workload.overrides, ENDLESS, f"seed={seed}"])
+    return setup.experiment.trainer()
+
+
+def by_hand(workload: Workload, seed: int) -> Trainer:
+    """The same from Python, with plugins as objects and no configuration; for workloads that are plain networks."""
+    from dlexp import Experiment, plugins
+    from dlexp.registry import find
+
+    memory.keep_freed()
+    plugins.discover()
+    words = dict(word.split("=") for word in workload.data)
+    parts = {
+        "objective": "classification",
+        "data": words["data"],
+        "initializer": words.get("init", "he"),
+        "activation": "relu",
+        "normalization": "none",
+        "schedule": "constant",
+    }
+    return Experiment(
+        **{kind: find(kind, name)() for kind, name in parts.items()},
+        model=find("model", "mlp")(hidden=workload.sizes[1:-1]),
+        optimizer=find("optimizer", workload.optimizer)(lr=workload.lr),
+        batch_size=workload.batch,
+        steps=10**9,
+        seed=seed,
+    ).trainer()
+
+
+def build(workload: Workload, task: Task) -> Training:
+    """Composed as the command composes it. Loads its own data: of the task it takes only the seed."""
+    return _training(trainer(workload, task.seed))
+
+
+def composed_by_hand(workload: Workload, task: Task) -> Training:
+    """From plugins as objects. Loads its own data: of the task it takes only the seed."""
+    return _training(by_hand(workload, task.seed))
+
+
+def _training(running: Trainer) -> Training:
+    provenance.one_blas_thread().__enter__()  # for good: the process does nothing else
+
+    def train(n: int) -> None:
+        while n:
+            for batch in running.rest_of_epoch():
+                running.step(batch)
+                n -= 1
+                if not n:
+                    break
+
+    return Training(train, lambda: arrays(running.problem.network))
+
+
+def arrays(network: Any) -> dict[str, np.ndarray]:
+    """The network's trained arrays under the names all peers use: dense2.W is W2, batch_norm1.gamma is gamma1."""
+    found, seen = {}, Counter()
+    for name in network.params.trainable:
+        short = name.rpartition(".")[2]
+        seen[short] += 1
+        found[f"{short}{seen[short]}"] = network.params[name]
+    return found

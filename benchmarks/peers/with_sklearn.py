@@ -1,0 +1,38 @@
+"""scikit-learn: MLPClassifier, one pass over the samples for each call of `partial_fit`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.neural_network import MLPClassifier
+
+from peers import Training
+
+if TYPE_CHECKING:
+    from workloads import Task, Workload
+
+
+def build(workload: Workload, task: Task) -> Training:
+    """It shuffles by itself, draws its initial weights by itself (they are overwritten), and validates each pass."""
+    net = MLPClassifier(workload.sizes[1:-1], batch_size=workload.batch, alpha=0.0, random_state=task.seed,
+                        solver=workload.optimizer, learning_rate_init=workload.lr)  # fmt: skip
+    classes = np.arange(workload.sizes[-1])
+    net.partial_fit(task.x[: workload.batch], task.labels[: workload.batch], classes=classes)
+    del net._optimizer  # a new one is made at the next call, as if that were the first
+    for own, given in zip(net.coefs_, task.weights, strict=True):
+        own[...] = given
+    for own in net.intercepts_:
+        own[...] = 0
+
+    def train(n: int) -> None:
+        while n:
+            now = min(n, len(task.x) // workload.batch)
+            net.partial_fit(task.x[: now * workload.batch], task.labels[: now * workload.batch])
+            n -= now
+
+    def parameters() -> dict[str, np.ndarray]:
+        named = {f"W{i}": w for i, w in enumerate(net.coefs_, 1)}
+        return named | {f"b{i}": b for i, b in enumerate(net.intercepts_, 1)}
+
+    return Training(train, parameters)

@@ -1,0 +1,54 @@
+"""CPU time of one training step: dlexp, its peers, and the matrix products alone.
+
+    python benchmarks/step.py [W1 W2 W3 W4] [--rounds 9] [--only GEMM dlexp] [--page]
+
+All peers wait in processes of their own and train in turn, on one core and one thread; ratios are taken within a round.
+The peers are the extra `benchmarks` (pip install "dlexp[benchmarks]"); the column of one that is missing says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from measuring import Measured, measure, ratios, table
+from page import asked_for, tell
+from peers import PEERS
+from workloads import WORKLOADS
+
+
+def report(found: dict[str, Measured], columns: Sequence[str]) -> str:
+    """Three tables: microseconds, ratios to the matrix products, ratios to dlexp."""
+    parts = []
+    head = ["work", *columns]
+
+    def add(title: str, cells: dict[str, dict[str, object]]) -> None:
+        rows = [[f"{w} {WORKLOADS[w].title}", *(found[w].cell(c, cells[w]) for c in columns)] for w in found]
+        parts.append(f"{title}\n\n{table(head, rows)}")
+
+    add("Microseconds of CPU time a step, median:", {w: dict(m.microseconds()) for w, m in found.items()})
+    for base in ("GEMM", "dlexp"):
+        if all(base in m.times for m in found.values()):
+            add(f"The same, divided by {base} of the same round: median (smallest–largest):",
+                {w: dict(ratios(m.times, base)) for w, m in found.items()})  # fmt: skip
+    return "\n\n".join(parts)
+
+
+def main() -> None:
+    """Measure, print, and write the page if asked to."""
+    parser = asked_for(__doc__ or "", rounds=9)
+    parser.add_argument("workloads", nargs="*", metavar="W", help=f"of {', '.join(WORKLOADS)}; all by default")
+    parser.add_argument("--only", nargs="+", choices=PEERS, metavar="PEER", help=f"of {', '.join(PEERS)}")
+    asked = parser.parse_args()
+    for unknown in set(asked.workloads) - set(WORKLOADS):
+        parser.error(f"there is no workload {unknown}; there are {', '.join(WORKLOADS)}")
+    columns = asked.only or [name for name in PEERS if name != "dlexp, no Hydra"]  # they train alike
+    found = {}
+    for name in asked.workloads or WORKLOADS:
+        found[name] = measure(WORKLOADS[name], columns, asked.rounds)
+        if asked.page or len(asked.workloads) != 1:
+            print(f"{name}: {found[name].microseconds()} {dict(found[name].absent) or ''}", flush=True)
+    tell("step", report(found, columns), write=asked.page)
+
+
+if __name__ == "__main__":
+    main()
