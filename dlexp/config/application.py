@@ -6,12 +6,14 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, redirect_stderr
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stderr
 from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra._internal.hydra import Hydra
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from dlexp.config.overrides import COMMAND_LINE
@@ -29,6 +31,24 @@ def check_flags(asked: argparse.Namespace) -> None:
         raise UserError(wrong, key="--package", value=asked.package, where=COMMAND_LINE)
 
 
+@contextmanager
+def _mode_known(asked: argparse.Namespace) -> Iterator[None]:
+    """Hydra composes everything twice, the first time only to learn whether to sweep: a fifth of a command's beginning.
+
+    Where no study and no word of Hydra's is asked for, nothing but `-m` can say so.
+    """
+    if any(word.lstrip("+~").startswith(("experiment", "hydra")) for word in asked.overrides):
+        yield
+        return
+    mode = RunMode.MULTIRUN if asked.multirun else RunMode.RUN
+    before = Hydra.get_mode
+    Hydra.get_mode = lambda *_, **__: mode  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Hydra.get_mode = before  # type: ignore[method-assign]
+
+
 def run(asked: argparse.Namespace, task: Callable[[DictConfig], None]) -> None:
     """Hand the command line to Hydra, its flags before all overrides as it wants them."""
     given = {
@@ -41,7 +61,7 @@ def run(asked: argparse.Namespace, task: Callable[[DictConfig], None]) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach us instead of being printed
     unsaid: AbstractContextManager[Any] = redirect_stderr(io.StringIO()) if asked.package else nullcontext()
     try:
-        with looked_through(), unsaid:
+        with looked_through(), _mode_known(asked), unsaid:
             hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
     except SystemExit as e:
         if asked.package and e.code:
