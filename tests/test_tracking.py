@@ -386,27 +386,3 @@ def test_a_run_deleted_in_mlflow_stays_deleted(outputs, make):
     (folder / "mlflow.json").unlink()
     assert send(folder) == 1
     assert "deleted in MLflow" in state.load(folder).error
-
-
-def test_a_second_sender_waits_and_takes_over_a_run_that_was_resumed_while_the_first_sent_its_death(outputs, make):
-    folder = make(finish=None, net=False)
-    second = sender.Follower(folder, sender.Stores())
-    with sender.FileLock(folder / "mlflow.lock"):
-        with journal.FileLock(folder / "lock"):
-            second.look()
-        assert not second.over
-        assert not (folder / "mlflow.json").exists()
-    while not second.over:
-        second.look()
-    assert mirrored(outputs, folder)["status"] == "KILLED"
-
-
-def test_a_second_sender_does_not_wait_for_ever_nor_for_what_is_sent(outputs, make, capsys, monkeypatch):
-    folder = make(net=False)
-    with sender.FileLock(folder / "mlflow.lock"), monkeypatch.context() as patched:
-        patched.setattr(sender, "OTHERS", 0.05)
-        assert send(folder) == 1
-    assert "another sender is at work" in capsys.readouterr().out
-    assert send(folder) == 0
-    with sender.FileLock(folder / "mlflow.lock"):
-        assert send(folder) == 0

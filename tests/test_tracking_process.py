@@ -82,6 +82,30 @@ def test_eight_senders_share_a_store_that_does_not_exist_yet(tmp_path):
     assert not list((tmp_path / "outputs").glob("*.new"))
 
 
+def test_a_second_sender_waits_and_takes_over_a_run_that_was_resumed_while_the_first_sent_its_death(tmp_path):
+    folder = run_folder(tmp_path / "run", with_store(tmp_path), records(2), finish=None, net=False)
+    second = sender.Follower(folder, sender.Stores())
+    with sender.FileLock(folder / "mlflow.lock"):
+        with journal.FileLock(folder / "lock"):
+            second.look()
+        assert not second.over
+        assert not (folder / "mlflow.json").exists()
+    while not second.over:
+        second.look()
+    assert rows(tmp_path, "select status from runs") == [("KILLED",)]
+
+
+def test_a_second_sender_does_not_wait_for_ever_nor_for_what_is_sent(tmp_path, capsys, monkeypatch):
+    folder = run_folder(tmp_path / "run", with_store(tmp_path), records(2), net=False)
+    with sender.FileLock(folder / "mlflow.lock"), monkeypatch.context() as patched:
+        patched.setattr(sender, "OTHERS", 0.05)
+        assert send(folder) == 1
+    assert "another sender is at work" in capsys.readouterr().out
+    assert send(folder) == 0
+    with sender.FileLock(folder / "mlflow.lock"):
+        assert send(folder) == 0
+
+
 def test_a_sender_that_cannot_be_started_raises_nothing(tmp_path):
     outcome = tracking.start([tmp_path / "nowhere"]).wait(1)
     assert not outcome.complete
