@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import math
 import os
 import zipfile
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
-from dlexp.arrays import DAMAGE, Array
+from dlexp.arrays import DAMAGE, Array, check_archive, unpacked
 from dlexp.errors import DataError
 from dlexp.fields import at_least, check_fields, positive
 from dlexp.files import staged
@@ -70,8 +69,7 @@ def load(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             size = os.fstat(file.fileno()).st_size
-            if sum(entry.file_size for entry in archive.infolist()) > size:
-                raise ValueError(f"it claims to hold more than its own {size} bytes")
+            check_archive(archive, size)
             text = archive.read(STATE)
             if hashlib.sha256(text).hexdigest().encode() != archive.read("sha256"):
                 raise ValueError(f"{STATE} does not have its SHA-256")
@@ -107,18 +105,11 @@ def _bytes(array: Array) -> bytes:
 
 
 def _array(archive: zipfile.ZipFile, name: str, digest: str) -> Array:
-    """One array; the length of its entry is held against its header before it is made."""
+    """One array, with its SHA-256."""
     data = archive.read(f"{name}.npy")
     if hashlib.sha256(data).hexdigest() != digest:
         raise ValueError(f"{name} does not have its SHA-256")
-    file = io.BytesIO(data)
-    npy.read_magic(file)
-    shape, _, dtype = npy.read_array_header_1_0(file)
-    if file.tell() + math.prod(shape) * dtype.itemsize != len(data):
-        raise ValueError(f"{name} promises {shape} numbers and has others")
-    file.seek(0)
-    array: Array = npy.read_array(file, allow_pickle=False)
-    return array
+    return unpacked(data, name)
 
 
 def _told(value: Any, where: str, arrays: dict[str, Array]) -> Any:

@@ -168,8 +168,13 @@ def records(folder: Path) -> list[Record]:
 
 
 def description(folder: Path) -> dict[str, Any]:
-    """What `run.json` says. Raises `OSError` or `json.JSONDecodeError` where there is no run."""
-    found: dict[str, Any] = json.loads((folder / DESCRIPTION).read_text("utf-8", "surrogateescape"))
+    """What `run.json` says. Raises `OSError` or `json.JSONDecodeError` where there is no run, `DataError` for a list."""
+    try:
+        found: Any = json.loads((folder / DESCRIPTION).read_text("utf-8", "surrogateescape"))
+    except RecursionError:
+        found = None
+    if not isinstance(found, dict):
+        raise DataError("does not describe a run", key=str(folder / DESCRIPTION))
     return found
 
 

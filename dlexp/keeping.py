@@ -75,10 +75,14 @@ class Keeper:
         except DataError as e:
             e.wrong += "; delete it to begin anew"
             raise
-        records = self.book.go_on(saved["measured"], saved["trainer"]["t"])
+        try:
+            measured, step = int(saved["measured"]), int(saved["trainer"]["t"])
+        except (ValueError, LookupError, TypeError) as e:
+            raise _unfit(path, e) from None
+        records = self.book.go_on(measured, step)
         try:
             self.run.load_state_dict(saved, records)
-        except (ValueError, KeyError, TypeError) as e:
+        except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as e:
             raise _unfit(path, e) from None
         return self.run.trainer.t
 

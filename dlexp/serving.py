@@ -21,7 +21,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from dlexp import plugins, registry
-from dlexp.arrays import DAMAGE, Array, Context
+from dlexp.arrays import DAMAGE, Array, Context, check_archive
 from dlexp.errors import DataError, FieldError, PluginError
 from dlexp.files import staged
 from dlexp.kinds import Layer
@@ -65,6 +65,7 @@ def load_network(path: Path) -> Network:
     """
     plugins.discover()
     with _said_of(path), zipfile.ZipFile(path) as archive:
+        check_archive(archive, path.stat().st_size)
         told = _description(archive)
         layers = [_layer(entry) for entry in told["layers"]]
         dtype = np.dtype(told["dtype"])
@@ -85,6 +86,7 @@ def describe(path: Path) -> dict[str, Any]:
     Raises `DataError` as `load_network` does.
     """
     with _said_of(path), zipfile.ZipFile(path) as archive:
+        check_archive(archive, path.stat().st_size)
         return _description(archive)
 
 
@@ -164,7 +166,7 @@ def _said_of(path: Path) -> Iterator[None]:
         raise DataError(f"there is no file {path}") from None
     except (DataError, FieldError) as e:
         raise DataError(f"{path} cannot be used as a network: {e}") from None
-    except (*DAMAGE, AttributeError) as e:
+    except DAMAGE as e:
         raise DataError(f"{path} is damaged or no network saved by dlexp: {type(e).__name__}: {e}") from None
 
 

@@ -7,12 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dlexp import kinds, plugins, registry
-from dlexp.config import store
+from dlexp.config import store, yamlfile
 from dlexp.config.build import Setup, build
 from dlexp.errors import UserError
 from dlexp.tracking.settings import TRACKING
@@ -27,7 +26,7 @@ def rebuild(path: Path, overrides: Sequence[str] = ()) -> Setup:
     """
     store.offer()
     try:
-        held = yaml.safe_load(path.read_text(encoding="utf-8"))
+        held = yamlfile.construct(yamlfile.read(path, str(path)), str(path))
         if not isinstance(held, dict):
             raise ValueError("not the configuration of a run")
         cfg = store.opened(store.schema())
@@ -37,8 +36,8 @@ def rebuild(path: Path, overrides: Sequence[str] = ()) -> Setup:
             if kind not in held:
                 OmegaConf.update(cfg, kind, {})
         return replace(build(cfg, (), (("", path),)), overrides=tuple(overrides))
-    except (OSError, ValueError, AttributeError, TypeError, yaml.YAMLError, OmegaConfBaseException) as e:
-        if isinstance(e, UserError) and e.key:
+    except (ValueError, LookupError, AttributeError, TypeError, OmegaConfBaseException) as e:
+        if isinstance(e, UserError) and (e.key or e.where):
             e.where = e.where or str(path)
             raise
         raise UserError(f"cannot be read: {' '.join(str(e).split())}", key=str(path)) from None

@@ -38,6 +38,9 @@ class Npz(FileData):
         with self._refusing_damage(), zipfile.ZipFile(file) as archive:
             names = self._names([n[:-4] for n in archive.namelist() if n.endswith(".npy")])
             infos = {name: archive.getinfo(f"{name}.npy") for pair in names.values() for name in pair}
+            for name, info in infos.items():
+                if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # those unfold without a limit
+                    raise self.refused(f"array {name} is packed otherwise than by np.savez or np.savez_compressed")
             if (total := sum(info.file_size for info in infos.values())) > LIMIT:
                 more = "float32 needs half of what float64 needs"
                 raise self.refused(f"its arrays need {total:,} bytes; the limit is {LIMIT:,} ({more})")
