@@ -168,7 +168,7 @@ def records(folder: Path) -> list[Record]:
 
 
 def description(folder: Path) -> dict[str, Any]:
-    """What `run.json` says. Raises `OSError` or `json.JSONDecodeError` where there is no run, `DataError` for a list."""
+    """What `run.json` says. Raises `OSError` or `json.JSONDecodeError` where there is no run, or `DataError`."""
     try:
         found: Any = json.loads((folder / DESCRIPTION).read_text("utf-8", "surrogateescape"))
     except RecursionError:

@@ -19,6 +19,7 @@ from dlexp.config.where import said, where
 from dlexp.errors import UserError, nearest
 from dlexp.experiment import Experiment
 from dlexp.stopping import EarlyStopping
+from dlexp.tracking import redacted
 from dlexp.tracking.settings import TRACKING, MLflow, NoTracking
 
 
@@ -52,7 +53,8 @@ def placed(error: UserError, overrides: Sequence[str], files: Sequence[tuple[str
     """The error with the place its key was set at, and the value as it was typed there."""
     if error.key and not error.where:
         error.where = where(error.key, overrides, files)
-        error.value = said(error.key, overrides) or error.value
+        typed = said(error.key, overrides)
+        error.value = redacted(typed) if typed else error.value
     return error
 
 

@@ -9,15 +9,16 @@ from typing import Any
 from dlexp import places
 from dlexp.errors import FieldError
 from dlexp.fields import check_fields, non_negative
-from dlexp.tracking import store_file, store_uri
+from dlexp.tracking import redacted, store_file, store_uri
 
 
 @dataclass(frozen=True, kw_only=True)
 class MLflow:
     """Mirror every run to MLflow: an SQLite store under the outputs folder, or the server at `uri`.
 
-    `experiment` is MLflow's name for the group of runs, `model` says whether the trained network is logged as a model,
-    `wait` how many seconds the command waits at its end for what is still to be sent.
+    A password does not stand in `uri`, since a run writes down what it was asked: MLflow and the databases take it from
+    the environment. `experiment` is MLflow's name for the group of runs, `model` says whether the trained network is
+    logged as a model, `wait` how many seconds the command waits at its end for what is still to be sent.
     """
 
     uri: str | None = None
@@ -27,11 +28,22 @@ class MLflow:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.uri is not None and not re.match(r"(https?|sqlite|postgresql|mysql|mssql)(\+\w+)?://.", self.uri):
-            wrong = (
-                "must be a server or a database: http(s)://…, sqlite:///file.db, postgresql://…, mysql://…, mssql://…"
-            )
-            raise FieldError(wrong, key="uri", value=self.uri)
+        if self.uri is None:
+            return
+        check_uri(self.uri, "uri")
+        if redacted(self.uri) != self.uri:
+            wrong = "holds a password, which every run would write down: leave it out, and set "
+            own = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+            if not self.uri.startswith("http"):
+                own = "what the database reads itself, such as PGPASSWORD or a file of its client"
+            raise FieldError(wrong + own, key="uri", value=redacted(self.uri))
+
+
+def check_uri(uri: str, key: str) -> None:
+    """Raises `FieldError` for what is no address of a store."""
+    if not re.match(r"(https?|sqlite|postgresql|mysql|mssql)(\+\w+)?://.", uri):
+        wrong = "must be a server or a database: http(s)://…, sqlite:///file.db, postgresql://…, mysql://…, mssql://…"
+        raise FieldError(wrong, key=key, value=redacted(uri))
 
 
 @dataclass(frozen=True, kw_only=True)

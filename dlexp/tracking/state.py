@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -98,7 +99,10 @@ def redacted(uri: str) -> str:
     'postgresql://ann:***@db.example:5432/runs'
     >>> redacted("sqlite:////home/ann/outputs/mlflow.db")
     'sqlite:////home/ann/outputs/mlflow.db'
+    >>> redacted("mysql://db.example/runs?user=ann&password=secret")
+    'mysql://db.example/runs?user=ann&password=***'
     """
+    uri = re.sub(r"(?i)([?&;](?:password|passwd|pwd|sslpassword|token|secret)=)(?!\*\*\*)[^&;]+", r"\1***", uri)
     try:
         password = urlsplit(uri).password
     except ValueError:

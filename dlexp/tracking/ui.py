@@ -18,6 +18,7 @@ from typing import NoReturn
 from dlexp import places, tracking
 from dlexp.errors import UserError
 from dlexp.tracking import environment, experiment_link, page, redacted, run_link, store_file, store_uri, ui_command
+from dlexp.tracking.settings import check_uri
 from dlexp.tracking.state import SWEEP, load
 from dlexp.tracking.sweep_page import key
 from dlexp.tracking.view import PREFIX
@@ -26,6 +27,8 @@ HOST, PORT = "127.0.0.1", 5000
 READY = 120.0  # seconds MLflow may take to answer for the first time
 GRACE = 10.0  # seconds it may take to end
 NEAR = 20  # ports tried above the one wanted
+LOCAL = ",".join(host for name in ("localhost", HOST, "[[]::1]") for host in (name, f"{name}:*"))
+STRICT = {"MLFLOW_SERVER_ALLOWED_HOSTS": LOCAL}  # MLflow's own list has 10.*, and anybody may be called so
 FRUGAL = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # two processes and half a gigabyte, not ten and two
 
 
@@ -46,6 +49,8 @@ def main(words: Sequence[str]) -> int:
     asked = parser.parse_args(list(words))
     if not 0 <= asked.port < 65536:
         raise UserError("must be a port, 0 to 65535", key="--port", value=asked.port, where="command line")
+    if asked.uri is not None:
+        check_uri(asked.uri, "--uri")
     return serve(
         asked.uri or store_uri(places.outputs()), port=asked.port, experiment=asked.experiment, show=asked.open
     )
@@ -71,7 +76,7 @@ def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool =
         "--no-serve-artifacts", "--default-artifact-root", (home / "mlartifacts").as_uri(),
     ]  # fmt: skip
     hidden = {"MLFLOW_BACKEND_STORE_URI": tracking.native(uri)}  # not for `ps`: it may hold a password
-    settings = {**environment(), **FRUGAL, **hidden}
+    settings = {**STRICT, **environment(), **FRUGAL, **hidden}
     print("MLflow is starting …", flush=True)
     try:
         with _terminable(), log.open("wb") as out, _running(command, settings, out.fileno()) as server:
