@@ -132,7 +132,8 @@ def run(status="FINISHED", epoch_steps=5, **final):
     curve = Curve((0, 5, 10), array("d", (8.0, 4.0, 3.0)))
     way = Curve((0, 1, 2, 3, 4, 5), array("d", (0.0, 1.0, -1.0, -1.0, -2.0, 3.0)))
     known = {"d/y": 3.0, "a": 2.0, "d/x/a1": 100.0, "d/x/a5": 1.0, "test/loss": 0.5} | final
-    return Run("s", "k", "r", status, 0, curves={"train/loss": curve, "d/y": way}, final=known, epoch_steps=epoch_steps)
+    return Run("s", "k", "r", status, 0, curves={"train/loss": curve, "d/y": way}, final=known, steps=10,
+               epoch_steps=epoch_steps)  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "value"), [
@@ -154,7 +155,7 @@ def run(status="FINISHED", epoch_steps=5, **final):
     ("train/loss @ mean", 5.0),
     ("train/loss @ step 5", 4.0),
     ("train/loss @ step 9", 4.0),
-    ("train/loss @ step 99", 3.0),
+    ("train/loss @ step 10", 3.0),
     ("train/loss @ epoch 1", 4.0),
     ("train/loss @ epoch 0 - train/loss @ epoch 2", 5.0),
     ("a @ end", 2.0),
@@ -177,7 +178,13 @@ def test_what_is_no_finite_number_is_nan(text):
     assert math.isnan(expression.parse(text).of(run()))
 
 
-@pytest.mark.parametrize("text", ["b", "a + b", "a @ mean", "train/loss", "train/loss @ start + b"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("b", "a + b", "a @ mean", "train/loss", "train/loss @ start + b"),
+        *("train/loss @ step 11", "train/loss @ epoch 3", "a + train/loss @ step 99"),
+    ],
+)
 def test_what_was_not_measured_is_nothing(text):
     assert expression.parse(text).of(run()) is None
 

@@ -86,7 +86,7 @@ def _of_study(sweep: Any, folder: Path, before: set[Path], repeat: str) -> Repor
     """The report of a named study, with its claims."""
     from dlexp.report import study, study_page
 
-    if study.is_quick(sweep) and sweep.name:  # the full study has this name too
+    if sweep.quick and sweep.name:  # the full study has this name too
         repeat = _command([sweep.id], None, False, None, None, None)
     html = folder / "report.html"
     with _writing(folder):

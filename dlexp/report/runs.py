@@ -67,6 +67,12 @@ class Sweep:
     searched: bool = False  # by a sweeper that tries values, not all combinations
 
     @property
+    def quick(self) -> bool:
+        """Whether it was asked for with `quick=true`."""
+        said = [word.lstrip("+").partition("=") for word in self.fixed]
+        return any(key == "quick" and value.lower() == "true" for key, _, value in said)
+
+    @property
     def label(self) -> str:
         """What people call it."""
         return self.name or self.id

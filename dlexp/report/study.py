@@ -55,7 +55,7 @@ class Study:
     @property
     def quick(self) -> bool:
         """Whether it was made with the smaller budget."""
-        return is_quick(self.sweep)
+        return self.sweep.quick
 
     @property
     def command(self) -> str:
@@ -121,12 +121,6 @@ def _tuned(arranged: table.Table, chosen: measure.Measure, sweep: Sweep) -> tupl
     except UserError as e:
         why = re.split(r"\. Run |: add seeds", e.wrong)[0]  # with what command is for a sweep, not for a study
         return None, f"Every setting stands for itself. Each method at its best is not shown: {why}."
-
-
-def is_quick(sweep: Sweep) -> bool:
-    """Whether a sweep was asked for with `quick=true`."""
-    said = [word.lstrip("+").partition("=") for word in sweep.fixed]
-    return any(key == "quick" and value.lower() == "true" for key, _, value in said)
 
 
 def said(told: Any, language: str = "en") -> str:

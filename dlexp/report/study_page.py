@@ -16,6 +16,7 @@ from dlexp import journal
 from dlexp.report import claims, files, markdown, page, sections, table, tables, terminal, words
 from dlexp.report.blocks import Block, Code, Facts, Grid, Heading, Shown, Words
 from dlexp.report.claims import written
+from dlexp.report.claims.said import ended
 from dlexp.report.method import definitions_of_claims
 from dlexp.report.plots import Picture
 from dlexp.report.study import Part, Study, said
@@ -115,7 +116,8 @@ def blocks(s: Study, lang: str) -> Iterator[Block]:
     yield Words(answer(s, lang), "answer")
     if shows := said(s.told.get("shows"), lang):
         yield Words(shows)
-    overview, details = claims.blocks(s.verdicts, lang)[:1], claims.blocks(s.verdicts, lang)[1:]
+    first = 1 + len(written.cautioned(s.verdicts, lang)) if s.verdicts else 0
+    overview, details = claims.blocks(s.verdicts, lang)[:first], claims.blocks(s.verdicts, lang)[first:]
     if overview:
         yield Heading(told["claims"], "claims")
         yield from overview
@@ -166,6 +168,7 @@ def terminal_text(s: Study, html: str) -> str:
             Words(""),
             Words(f"{written.mark(v.status)}  {v.claim.says['en']}"),
             Words(f"{v.claim.id}: {_found(v)}"),
+            *(Words(ended(note["en"], "en"), "warning") for note in v.cautions),
         ]
     undrawn = [f for f in s.figures if not isinstance(f, Picture)]
     told += [Words("")] if undrawn else []
@@ -184,4 +187,5 @@ def _found(v: claims.Verdict) -> str:
 def short(s: Study) -> list[Block]:
     """The answer and the table of claims."""
     found: list[Block] = [Words(preview(s), "warning")] if s.quick else []
-    return [*found, Words(answer(s)), *[b for b in claims.blocks(s.verdicts) if isinstance(b, Grid)]]
+    grids = [b for b in claims.blocks(s.verdicts) if isinstance(b, Grid)]
+    return [*found, Words(answer(s)), *grids, *written.cautioned(s.verdicts)]

@@ -7,7 +7,8 @@
 Names contain slashes, so a division has spaces around it. A `*` in a name stands for any letters, where the layers of
 one run are called otherwise than another's: `activation_std/*5` is `…/relu5` or `…/tanh5`. After `@` stands the moment
 of a value: `end` (the default: the run's final value, of the weights that were kept), `start`, `mean` (of all records:
-the area under the curve per record), `step N` or `epoch N` (the last record at or before it); or what becomes of it on
+the area under the curve per record), `step N` or `epoch N` (the last record at or before it; after the end
+of a run there is none, but a run that stopped early keeps its last); or what becomes of it on
 the way: `travel` (Σ|Δ| from record to record) and `turns` (how often Δ changes its sign).
 """
 
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field
 
 from dlexp.errors import UserError, nearest
 from dlexp.figures import HUGE
-from dlexp.report.claims.terms import FUNCTIONS, MOMENTS, Call, Name, Node, Number
+from dlexp.report.claims.terms import FUNCTIONS, MOMENTS, Call, Name, Node, Number, length
 from dlexp.report.runs import Run
 
 LONGEST, DEEPEST = 500, 40  # letters, and parentheses in parentheses
@@ -54,6 +55,11 @@ class Expression:
             return False
         split, _, what = self.root.name.rpartition("/")
         return what == "accuracy" and split != "gap"
+
+    def beyond(self, run: Run) -> Name | None:
+        """What is asked for at a moment after the end of the run."""
+        later = (n for n in _names(self.root) if (step := n.step(run)) is not None and step > length(run))
+        return next(later, None)
 
     def of(self, run: Run) -> float | None:
         """A run's value: None where it has not measured what is needed, nan where that is no finite number."""

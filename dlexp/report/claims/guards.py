@@ -11,21 +11,23 @@ from dlexp.report import words
 from dlexp.report.claims.said import Said, Undecided, say
 from dlexp.report.claims.sides import Sides, described
 from dlexp.report.claims.spec import Claim
-from dlexp.report.claims.values import value
+from dlexp.report.claims.values import beyond, value
 
 
 @dataclass(frozen=True)
 class Guarded:
     """A side's value of the guard's metric: its mean, and the mean over seeds of the setting that is nearest to fail.
 
-    `holds` is judged by `worst`. A diverged run counts as 0 where the metric is an accuracy; otherwise it is nan, and
-    nothing holds.
+    `holds` is judged by `worst`; `outside` of the `runs` do not keep it one by one. A diverged run counts as 0 where
+    the metric is an accuracy; otherwise it is nan, and nothing holds.
     """
 
     side: str
     mean: float
     worst: float
     holds: bool
+    outside: int = 0
+    runs: int = 0
 
 
 def found(sides: Sides, claim: Claim, seeds: tuple[int, ...]) -> tuple[Guarded, ...]:
@@ -39,16 +41,22 @@ def found(sides: Sides, claim: Claim, seeds: tuple[int, ...]) -> tuple[Guarded, 
             continue
         rows = [[value(runs[seed], guard.metric) for seed in seeds] for runs in side.values()]
         if any(x is None for row in rows for x in row):
+            there = [run for runs in side.values() for run in runs.values()]
+            beyond(there, guard.metric, claim.of if name == "of" else claim.against)
             raise Undecided("guard_unmeasured", metric=guard.metric.text)
         table = np.array(rows, float)
-        means = np.where(np.isnan(table), 0.0 if guard.metric.accuracy else np.nan, table).mean(axis=1)
+        table = np.where(np.isnan(table), 0.0 if guard.metric.accuracy else np.nan, table)
+        means = table.mean(axis=1)
         low, high = float(means.min()), float(means.max())
         fits_low, fits_high = (
             guard.at_least is None or low >= guard.at_least,
             guard.at_most is None or high <= guard.at_most,
         )
         worst = low if guard.at_least is not None and (not fits_low or fits_high) else high
-        values.append(Guarded(name, float(means.mean()), worst, fits_low and fits_high))
+        kept = np.ones(table.shape, bool)
+        kept &= True if guard.at_least is None else table >= guard.at_least
+        kept &= True if guard.at_most is None else table <= guard.at_most
+        values.append(Guarded(name, float(means.mean()), worst, fits_low and fits_high, int((~kept).sum()), table.size))
     return tuple(values)
 
 

@@ -85,6 +85,10 @@ TEMPLATES = {
         "no finished run with {side} has a value of {metric}",
         "{side} 的已完成运行都没有 {metric} 的值",
     ),
+    "beyond": (
+        "there is no {name} at {moment}: the run with {side}, seed {seed}, ends at step {end}",
+        "没有 {moment} 时的 {name}：{side}、种子 {seed} 的运行在第 {end} 步结束",
+    ),
     "no_seed": (
         "no seed has a result at every setting of both sides ({missing} results are missing)",
         "没有一个种子在两侧的所有设置上都有结果（缺少 {missing} 个结果）",
@@ -165,6 +169,21 @@ TEMPLATES = {
         "p = {p} after Holm is above .05, and the interval {interval} is not wholly below −{margin}",
         "Holm 校正后 p = {p} 大于 .05，而区间 {interval} 并非全部低于 −{margin}",
     ),
+    # cautions
+    "alike": (
+        "every seed gives the same difference: more seeds are no more evidence, and n is 1 in effect, not {n}",
+        "每个种子给出的差都相同：增加种子并不增加证据，实际上 n 为 1，而不是 {n}",
+    ),
+    "outside": (
+        "the guard holds for the mean only: {n} of {total} runs with {side} do not keep {metric} {bound}",
+        "前提条件只对均值成立：{side} 的 {total} 次运行中有 {n} 次不满足 {metric} {bound}",
+    ),
+    "preview": ("preview: {changes}", "预览：{changes}"),
+    "preview_same": (
+        "preview: the smaller budget leaves the settings of this claim as they are",
+        "预览：较小的预算没有改变此论断的设置",
+    ),
+    "changed": ("not as the study's file says: {changes}", "与研究文件所写不同：{changes}"),
     # notes
     "left_out": (
         "{n} seeds lack a result at some setting and are left out ({missing} results missing)",

@@ -37,16 +37,35 @@ class Name:
             return math.fsum(curve.values) / len(curve.values)
         if self.moment == "start":
             return curve.values[0]
-        if self.moment == "epoch" and self.at and run.epoch_steps is None:
+        last = self.step(run)
+        if last is None or last > length(run):
             return None
-        last = self.at * (run.epoch_steps or 0) if self.moment == "epoch" else self.at
         here = bisect_right(curve.steps, last)
         return curve.values[here - 1] if here else None
+
+    def step(self, run: Run) -> int | None:
+        """The step of a moment that is a number of steps or epochs; None where it is none, or not known."""
+        if self.moment == "step" or (self.moment == "epoch" and not self.at):
+            return self.at
+        known = self.moment == "epoch" and run.epoch_steps is not None
+        return self.at * (run.epoch_steps or 0) if known else None
 
     def found(self, run: Run) -> str:
         """The name in a run: where it has a `*`, the one that fits, if there is exactly one."""
         fits = fnmatch.filter(run.final, self.name) if "*" in self.name else []
         return fits[0] if len(fits) == 1 else self.name
+
+
+def length(run: Run) -> float:
+    """The step up to which a run has values: its last; one that stopped early keeps its last value to the end.
+
+    The end is the one that was planned, as far as run.json says it.
+    """
+    early = run.params.get("early_stopping.patience") is not None or "early_stopping/best_step" in run.final
+    if not early:
+        return run.steps
+    planned = run.params.get("steps") or (run.params.get("epochs") or 0) * (run.epoch_steps or 0)
+    return max(run.steps, int(planned)) if planned else math.inf
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from dlexp.report.claims.expression import Expression
-from dlexp.report.claims.sides import Place, Sides
+from dlexp.report.claims.said import Undecided
+from dlexp.report.claims.sides import Place, Sides, described
 from dlexp.report.claims.spec import Claim
 from dlexp.report.runs import Run
 from dlexp.report.statistics import Floats
@@ -48,6 +50,15 @@ def value(run: Run | None, metric: Expression) -> float | None:
     if run is None or not run.observed:
         return None
     return math.nan if run.status == "DIVERGED" else metric.of(run)
+
+
+def beyond(runs: Iterable[Run], metric: Expression, conditions: Mapping[str, Any]) -> None:
+    """Raises `Undecided` where the moment that the metric asks for comes after the end of a run."""
+    for run in runs:
+        if run.status == "FINISHED" and (name := metric.beyond(run)):
+            epoch = f" (epoch {run.steps / run.epoch_steps:g})" if run.epoch_steps else ""
+            raise Undecided("beyond", moment=f"{name.moment} {name.at}", name=name.name, side=described(conditions),
+                            seed=run.seed, end=f"{run.steps}{epoch}")  # fmt: skip
 
 
 def measured(sides: Sides, claim: Claim) -> Values:

@@ -8,20 +8,20 @@ SUPPORTED needs the whole interval below the margin; everything else is INCONCLU
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from dlexp.errors import nearest
 from dlexp.report import paired, statistics, words
-from dlexp.report.claims import guards, spec, tuning
+from dlexp.report.claims import cautions, guards, spec, tuning
 from dlexp.report.claims.guards import Guarded
 from dlexp.report.claims.said import Said, Undecided, hint, say
 from dlexp.report.claims.sides import Sides, described, split
 from dlexp.report.claims.spec import Claim
 from dlexp.report.claims.tuning import Chosen
-from dlexp.report.claims.values import Values, measured
+from dlexp.report.claims.values import Values, beyond, measured
 from dlexp.report.measure import seedless
 from dlexp.report.runs import Run, Sweep
 from dlexp.report.statistics import Range
@@ -37,7 +37,8 @@ class Verdict:
     `values` are the two sides' values by seed; `effect` is the mean of d in the claim's direction, `interval` its
     95 % interval, `effect_size` Cohen's d_z, `improvement` P(a run of `of` is better); `family` counts the claims in
     Holm's correction. `averaged` are the keys, with their values, over which each side's value is a mean, `levels`
-    those of `over`. `diverged` counts the runs of either side that counted as `counted_as`.
+    those of `over`. `diverged` counts the runs of either side that counted as `counted_as`. `cautions` are the notes
+    without which a verdict must not be shown.
     """
 
     claim: Claim
@@ -62,6 +63,7 @@ class Verdict:
     guard: tuple[Guarded, ...] = ()
     chosen: tuple[Chosen, ...] = ()
     notes: tuple[Said, ...] = ()
+    cautions: tuple[Said, ...] = ()
 
     @property
     def n(self) -> int:
@@ -88,6 +90,7 @@ def decide(sweep: Sweep) -> tuple[Verdict, ...]:
     """The verdicts on all claims of a sweep's study, in their order. Raises `UserError` for a claim that is wrong."""
     study = sweep.study or {}
     found = [_examined(sweep, claim, str(study.get("name") or "")) for claim in spec.read(study, sweep.parts)]
+    found = [replace(v, cautions=(*_cautions(sweep, v),)) for v in found]
     tested = [v.p for v in found if v.p is not None]
     corrected = iter(paired.holm(tested))
     return tuple(_judged(v, next(corrected), len(tested)) if v.p is not None else v for v in found)
@@ -112,6 +115,16 @@ def _examined(sweep: Sweep, claim: Claim, study: str) -> Verdict:
         return replace(v, because=e.said)
 
 
+def _cautions(sweep: Sweep, v: Verdict) -> Iterator[Said]:
+    """What must be said beside the verdict."""
+    yield from cautions.of_changes((sweep.study or {}).get("changes"), v.claim.part, quick=sweep.quick)
+    if v.p is not None:
+        of, against = (np.array(v.values[side]) for side in ("of", "against"))
+        if cautions.alike(of, against):
+            yield say("alike", n=v.n)
+        yield from cautions.of_guard(v.guard, v.claim)
+
+
 def _known(sweep: Sweep, sides: Sides, claim: Claim) -> None:
     """Raises `Undecided` where the metric was not measured."""
     runs = sides.runs()
@@ -124,6 +137,7 @@ def _known(sweep: Sweep, sides: Sides, claim: Claim) -> None:
     for side, conditions in zip(sides.both, (claim.of, claim.against), strict=True):
         ended = [run for there in side.values() for run in there.values() if run.status == "FINISHED"]
         if ended and all(claim.metric.of(run) is None for run in ended):
+            beyond(ended, claim.metric, conditions)
             raise Undecided("unmeasured_side", side=described(conditions), metric=claim.metric.text)
 
 
@@ -165,6 +179,8 @@ def _levels(sides: Sides) -> list[str | None]:
 def _worth(v: Verdict, sides: Sides, found: Values) -> None:
     """Raises `Undecided` where the values are no evidence."""
     if not found.seeds:
+        for side, conditions in zip(sides.both, (v.claim.of, v.claim.against), strict=True):
+            beyond([run for there in side.values() for run in there.values()], v.claim.metric, conditions)
         raise Undecided("no_seed", missing=found.missing)
     if sum(found.diverged) and found.counted_as is None:
         raise Undecided("diverged", n=sum(found.diverged), total=found.total, metric=v.claim.metric.text)

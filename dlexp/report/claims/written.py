@@ -90,6 +90,7 @@ def _told(v: Verdict) -> dict[str, Any]:
     c = v.claim
     return {
         "id": c.id, "says": c.says, "verdict": v.status, "because": v.because, "notes": v.notes,
+        "cautions": v.cautions,
         "metric": c.metric.text, "part": c.part, "of": c.of, "against": c.against, "direction": c.direction,
         "margin": c.margin, "over": c.over, "reduce": c.reduce if c.over else None, "levels": v.levels,
         "test": _test(c), "n": v.n, "seeds": v.seeds, "left_out": v.left_out, "values": v.values, "mean": v.mean,
@@ -130,7 +131,17 @@ def blocks(verdicts: Sequence[Verdict], lang: str = "en") -> list[Block]:
     caption = str(said["caption"]).format(family=one if family == 1 else many.format(n=family))
     rows = [[v.claim.says[lang], mark(v.status), effect(v), f"{v.n}", words.probability(v.p_holm)] for v in verdicts]
     table = Grid(said["header"], rows, "svlrr", caption, tones=[tone(v.status) for v in verdicts])
-    return [table, *(_paragraph(v, lang) for v in verdicts)]
+    return [table, *cautioned(verdicts, lang), *(_paragraph(v, lang) for v in verdicts)]
+
+
+def cautioned(verdicts: Sequence[Verdict], lang: str = "en") -> list[Words]:
+    """What must be read with the table: each caution once, with the claims that it is about."""
+    found: dict[str, list[str]] = {}
+    for v in verdicts:
+        for note in v.cautions:
+            found.setdefault(note[lang], []).append(v.claim.id)
+    colon, comma, stop = (": ", ", ", ".") if lang == "en" else ("：", "、", "。")
+    return [Words(f"{comma.join(ids)}{colon}{note}{stop}", "warning") for note, ids in found.items()]
 
 
 def effect(v: Verdict) -> str:
@@ -153,8 +164,9 @@ def unit(claim: Claim) -> str:
 def _paragraph(v: Verdict, lang: str) -> Words:
     """The claim, its verdict and why, then how it was found."""
     space = " " if lang == "en" else ""
+    first = [ended(note[lang], lang) for note in (*v.cautions, v.because)]
     notes = [ended(note[lang], lang) for note in v.notes]
-    told = space.join([ended(v.because[lang], lang), *_details(v, lang), *notes])
+    told = space.join([*first, *_details(v, lang), *notes])
     return Words(told, tone(v.status), lead=f"{mark(v.status)} · {v.claim.says[lang]} ({v.claim.id})")
 
 

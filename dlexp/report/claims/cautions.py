@@ -1,0 +1,48 @@
+"""What a reader must know before believing a verdict: it stands beside the verdict wherever that is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dlexp.report.claims.guards import Guarded, bounds
+from dlexp.report.claims.said import Said, say
+from dlexp.report.claims.sides import described
+from dlexp.report.claims.spec import Claim
+from dlexp.report.statistics import Floats
+
+ALIKE = 1e-6  # differences that differ by less, relative to the values they are differences of, are the same: float32
+
+
+def alike(of: Floats, against: Floats) -> bool:
+    """Whether every seed gives the same difference: then seeds repeat one result, and are no replicates.
+
+    >>> alike(np.array([3.0, 4.0]), np.array([1.0, 2.0])), alike(np.array([3.0, 4.0]), np.array([1.0, 2.1]))
+    (True, False)
+    """
+    d = of - against
+    size = max(np.abs(of).max(), np.abs(against).max())
+    return len(d) > 1 and bool(np.ptp(d) <= ALIKE * size)
+
+
+def of_guard(found: Sequence[Guarded], claim: Claim) -> Iterator[Said]:
+    """How many runs lie outside a guard that holds for their mean."""
+    for g in found:
+        if g.holds and g.outside and claim.guard is not None:
+            side = described(claim.of if g.side == "of" else claim.against)
+            metric, bound = claim.guard.metric.text, bounds(claim)
+            yield say("outside", n=g.outside, total=g.runs, side=side, metric=metric, bound=bound)
+
+
+def of_changes(changes: Any, part: str | None, *, quick: bool) -> Iterator[Said]:
+    """What was trained otherwise than the study's file says: `changes` is part → list of English and Chinese."""
+    told = changes.get(part) if isinstance(changes, Mapping) else None
+    told = [one for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
+    if told:
+        listed = {language: comma.join(str(one.get(language)) for one in told)
+                  for language, comma in (("en", ", "), ("zh", "，"))}  # fmt: skip
+        yield say("preview" if quick else "changed", changes=listed)
+    elif quick:
+        yield say("preview_same")
