@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlexp import journal, lifecycle, places, recorded
-from dlexp.errors import UserError
+from dlexp.errors import UserError, nearest
 from dlexp.report import runs
 from dlexp.tracking import Outcome, quoted, store_uri, ui_command
 
@@ -25,7 +25,9 @@ def found(word: str, key: str) -> tuple[Path | None, Path | None]:
     try:
         sweep = runs.find(word, key).resolve()
     except UserError:
-        return recorded.must_find(word, key), None
+        if run is None:
+            raise _no_such(word, key) from None
+        return run, None
     if run is None:
         return None, sweep
     if word != "last":
@@ -33,6 +35,19 @@ def found(word: str, key: str) -> tuple[Path | None, Path | None]:
     begun = (run / journal.EVENTS).stat().st_mtime
     of_sweep = run.parent.name == "runs" and run.parents[1].resolve() == sweep
     return (None, sweep) if of_sweep or (sweep / "lock").stat().st_mtime > begun else (run, None)
+
+
+def _no_such(word: str, key: str) -> UserError:
+    """There is neither a run nor a sweep of that name: those there are."""
+    sweeps = runs.names()
+    alone = [folder.name for folder in recorded.all_runs() if not (folder.parents[1] / "sweep.json").is_file()]
+    if not (known := [*sweeps, *alone[::-1]]):
+        return UserError(f"there is nothing in {places.outputs()}", key=key, value=word, where="command line")
+    more = f", … ({len(known)} in all)" if len(known) > recorded.NAMED else ""
+    return UserError(
+        "there is no such run or sweep", key=key, value=word, where="command line",
+        allowed=f"last, {', '.join(known[: recorded.NAMED])}{more}", hint=nearest(word, [*known, "last"]),
+    )  # fmt: skip
 
 
 def words(run: Run) -> str:

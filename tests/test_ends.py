@@ -208,7 +208,7 @@ def test_what_cannot_be_resumed_is_refused_with_the_reason(in_tmp, capsys):
         return capsys.readouterr().err
 
     assert "has ended: FINISHED; there is nothing to resume" in refused(name)
-    assert "there is no such run; choose from last" in refused("nosuch")
+    assert "there is no such run or sweep; choose from last" in refused("nosuch")
     assert "--retry-failed" in refused(name, "--retry-failed")
     events = (run.folder / "journal.jsonl").read_text().splitlines(keepends=True)
     (run.folder / "journal.jsonl").write_text("".join(events[:-1]))

@@ -90,7 +90,7 @@ def test_resume_says_the_sweeps_own_command_again(in_tmp, capsys):
     assert "2 finished; 0 trained now" in capsys.readouterr().out
     assert main(["resume", "min"]) == 2
     said = capsys.readouterr().err
-    assert "resume=min: there is no such sweep, nor a folder with a sweep.json" in said
+    assert "resume=min (command line): there is no such run or sweep; choose from last, mine" in said
     assert "choose from last, mine; did you mean 'mine'?" in said
 
 

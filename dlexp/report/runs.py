@@ -104,6 +104,12 @@ def find(word: str, key: str = "report") -> Path:
     )
 
 
+def names() -> list[str]:
+    """What the sweeps under outputs/ are called."""
+    folders = (path.parent for path in (places.outputs() / "sweeps").glob("*/sweep.json"))
+    return sorted({str(_told(folder).get("name") or folder.name) for folder in folders})
+
+
 def read(folder: Path) -> Sweep:
     """The sweep in a folder. Raises `UserError` if its sweep.json cannot be read."""
     try:
