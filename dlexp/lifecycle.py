@@ -146,7 +146,7 @@ def _train(run: Run, between: Callable[[], None], ended: Callable[[], None] = la
         run.status, run.error = "FAILED", e
         log.error("the run failed at step %d: something in it called sys.exit(%s)", run.trainer.t, e.code)
         log.info("from here:", exc_info=True)
-    except Exception as e:
+    except BaseException as e:
         run.status, run.error = "FAILED", e
         if is_of_the_machine(e):
             log.error("the run failed at step %d: %s", run.trainer.t, e)

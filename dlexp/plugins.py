@@ -8,18 +8,27 @@ Folders, in this order: the shipped catalogue, `./plugins` of the working folder
 from __future__ import annotations
 
 import importlib
+import io
 import logging
 import os
+import random
 import sys
+import threading
 import traceback
+import typing
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from dlexp.errors import PluginError
 from dlexp.kinds import KINDS
 from dlexp.places import PLUGINS
-from dlexp.registry import every
+from dlexp.registry import Plugin, every, unregister
 
 log = logging.getLogger("dlexp")
 
@@ -59,7 +68,17 @@ def _load_installed() -> None:
         try:
             point.load()
         except (Exception, SystemExit) as e:
-            log.warning("plugin %s left out: %s: %s", point.value, type(e).__name__, e)
+            log.warning("plugin %s left out: %s: %s", point.value, type(e).__name__, " ".join(str(e).split()))
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Inside, nothing is said of plugins that are left out."""
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(logging.NOTSET)
 
 
 def broken(kind: str, name: str) -> PluginError | None:
@@ -67,19 +86,93 @@ def broken(kind: str, name: str) -> PluginError | None:
     return _broken.get((kind, name))
 
 
+def leave_out(cls: type[Plugin], wrong: str) -> None:
+    """Forget a registered plugin that cannot be used; selecting it fails with what is wrong."""
+    unregister(cls)
+    _report(cls.kind, cls.name, wrong)
+
+
 def _load(kind: str, file: Path) -> None:
     module = f"{__name__}.{kind}.{file.stem}"
+    before = set(every())
     try:
         other = getattr(sys.modules.get(module), "__file__", None)
         if other is not None and Path(other).resolve() != file.resolve():
             raise PluginError(f"{file} has the same name as {other}; rename one of them")
-        importlib.import_module(module)
+        if not file.stem.isidentifier():
+            raise PluginError("the name of a plugin's file is letters, digits and underscores, and begins with none")
+        with _undisturbed(kind, file):
+            importlib.import_module(module)
         if file.stem not in (cls.name for cls in every(kind)):
             raise PluginError(f"it registers no {kind} called {file.stem}: file and option share a name")
-    except (Exception, SystemExit) as e:
+        for cls in set(every()) - before:
+            typing.get_type_hints(cls)  # a field's type that cannot be found out is found out now
+    except KeyboardInterrupt:
+        raise
+    except BaseException as e:  # SystemExit, and whatever else there is
+        for cls in set(every()) - before:
+            unregister(cls)
         frames = reversed(traceback.extract_tb(e.__traceback__))
         line = next((f.lineno for f in frames if f.filename == str(file)), None)
         line = getattr(e, "lineno", line) if isinstance(e, SyntaxError) else line
         place = f"{file}:{line}" if line else str(file)
-        _broken.setdefault((kind, file.stem), PluginError(f"cannot be loaded: {place}: {type(e).__name__}: {e}"))
-        log.warning("plugin %s left out: %s: %s: %s", f"{kind}/{file.stem}", place, type(e).__name__, e)
+        _report(kind, file.stem, f"{place}: {type(e).__name__}: {' '.join(str(e).split())}")
+
+
+def _report(kind: str, name: str, wrong: str) -> None:
+    _broken.setdefault((kind, name), PluginError(f"cannot be loaded: {wrong}"))
+    log.warning("plugin %s left out: %s", f"{kind}/{name}", wrong)
+
+
+class _Heard(io.StringIO):
+    """Stands where stdout was, and notes which line of a file speaks first."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self.file, self.line = str(file), 0
+
+    def write(self, text: str) -> int:
+        frame = sys._getframe(1)
+        while frame is not None and not self.line:
+            if frame.f_code.co_filename == self.file:
+                self.line = frame.f_lineno
+            frame = frame.f_back  # type: ignore[assignment]
+        return super().write(text)
+
+
+@contextmanager
+def _undisturbed(kind: str, file: Path) -> Iterator[None]:
+    """Inside, a plugin is imported; what it then does to others is undone, and said."""
+    folder, heard, threads = _working_folder(), _Heard(file), set(threading.enumerate())
+    randoms = _random_states()
+    try:
+        with redirect_stdout(heard):
+            yield
+    finally:
+        said = []
+        if text := " ".join(heard.getvalue().split()):
+            said.append(f"line {heard.line} prints {text[:60]!r}")
+        if folder and folder != _working_folder():
+            os.chdir(folder)
+            said.append("it changes the working folder, which is changed back")
+        if _random_states()[1:] != randoms[1:]:
+            random.setstate(randoms[1])
+            np.random.set_state(randoms[0])  # noqa: NPY002
+            said.append("it uses the global random state, which is put back: use the rng it is given")
+        if started := set(threading.enumerate()) - threads:
+            said.append(f"it starts a thread, {next(iter(started)).name}")
+        for what in said:
+            log.warning("plugin %s, when it is imported: %s: %s", f"{kind}/{file.stem}", file, what)
+
+
+def _random_states() -> tuple[Any, Any, bytes, int]:
+    """NumPy's global random state, Python's, and the first as values that can be compared."""
+    state: Any = np.random.get_state()  # noqa: NPY002
+    return state, random.getstate(), state[1].tobytes(), state[2]
+
+
+def _working_folder() -> str:
+    try:
+        return os.getcwd()  # noqa: PTH109 its name is all that is asked for
+    except OSError:  # it is gone
+        return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from abc import ABC
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -62,11 +63,14 @@ def plugin(name: str) -> Callable[[type[P]], type[P]]:
     """
 
     def register(cls: type[P]) -> type[P]:
+        _check_declared(cls, name)
         doc = cls.__doc__
         made = cast("type[P]", dataclasses.dataclass(frozen=True, kw_only=True)(cls))
         made.__doc__ = doc  # dataclass writes a signature where there is no docstring: that is no documentation
         made.name = name
         _check_bases(made)
+        if missing := sorted(getattr(made, "__abstractmethods__", ())):
+            raise PluginError(f"{made.__qualname__} lacks {', '.join(missing)}", key=made.kind, value=name)
         taken = _registry.setdefault(made.kind, {}).setdefault(name, made)
         if taken is not made:
             raise PluginError(
@@ -75,6 +79,15 @@ def plugin(name: str) -> Callable[[type[P]], type[P]]:
         return made
 
     return register
+
+
+def _check_declared(cls: object, name: object) -> None:
+    """What can be known to be wrong before there is a plugin. Raises `PluginError`."""
+    if not isinstance(name, str) or not re.fullmatch(r"\w[\w-]{0,79}", name):
+        raise PluginError(f"a plugin's name is letters, digits and underscores, not {name!r}")
+    if not isinstance(cls, type) or not issubclass(cls, Plugin) or not isinstance(getattr(cls, "kind", None), str):
+        who = getattr(cls, "__qualname__", repr(cls))
+        raise PluginError(f"{who} is of no kind: derive it from Optimizer, Layer, Data, …", value=name)
 
 
 def _check_bases(cls: type[Plugin]) -> None:

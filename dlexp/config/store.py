@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from dlexp import kinds, places, plugins
 from dlexp.checkpoint import Checkpointing
@@ -21,15 +23,27 @@ _stored: set[type] = set()
 def offer() -> None:
     """Discover the plugins and make `optimizer=adam optimizer.lr=0.01` mean something to Hydra."""
     plugins.discover()
-    for cls in every():
+    for cls in list(every()):
         if cls not in _stored:
             package = f"{cls.kind}.{cls.name}" if cls.kind in kinds.MANY else cls.kind
-            _store(cls.kind, cls.name, cls, package)
+            try:
+                _store(cls.kind, cls.name, cls, package)
+            except (OmegaConfBaseException, ValueError, TypeError) as e:
+                plugins.leave_out(cls, f"{_place(cls)}: {cls.__qualname__}: {' '.join(str(e).split())}")
+                continue
             _stored.add(cls)
     for name, settings in TRACKING.items():
         _store("tracking", name, settings, "tracking")
     ConfigStore.instance().store(name="schema", node=opened(schema()), provider="dlexp")
     OmegaConf.register_new_resolver("dlexp.outputs", lambda: str(places.outputs()), replace=True)
+
+
+def _place(cls: type) -> str:
+    """File and line of a class, as far as they are known."""
+    try:
+        return f"{inspect.getsourcefile(cls)}:{inspect.getsourcelines(cls)[1]}"
+    except (OSError, TypeError):  # typed into a notebook
+        return cls.__module__
 
 
 def _store(group: str, name: str, cls: type, package: str) -> None:

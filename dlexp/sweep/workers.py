@@ -136,7 +136,8 @@ def serve(pipe: Connection, work: Work) -> None:
     """A worker's life: take a job, do it, send the result."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    plugins.discover()
+    with plugins.quietly():  # the parent has said which are left out
+        plugins.discover()
     while True:
         try:
             job = pipe.recv()
