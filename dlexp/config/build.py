@@ -112,7 +112,10 @@ def written(e: Experiment, tracking: Any, checkpoint: Checkpointing) -> str:
     parts["checkpoint"] = _values(checkpoint)
     parts["tracking"] = {"name": shown, **_values(tracking)}
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the same text, several times as fast
-    return str(yaml.dump(parts, Dumper=dumper, sort_keys=False, allow_unicode=True))
+    try:
+        return str(yaml.dump(parts, Dumper=dumper, sort_keys=False, allow_unicode=True))
+    except UnicodeEncodeError:  # a name of a file that the locale has no letters for
+        return str(yaml.dump(parts, Dumper=yaml.SafeDumper, sort_keys=False))
 
 
 def _values(obj: Any) -> dict[str, Any]:

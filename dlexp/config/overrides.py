@@ -182,4 +182,4 @@ def _why(e: Exception, key: str) -> str:
         return "it is neither a value nor a list of values"
     if said.startswith("mismatched input '<EOF>'"):
         return "it ends too early"
-    return re.sub(r" expecting .*", "", said)
+    return re.sub(r" expecting .*", "", said)[:200]

@@ -68,16 +68,13 @@ class FileConfigSource(HydrasFiles):
 def looked_through() -> Iterator[None]:
     """Inside, Hydra reads no file that has not been looked through."""
     types = SourcesRegistry.instance().types
-    before = types.get("file")
+    before = types.get("file", HydrasFiles)
     types["file"] = FileConfigSource
     seen.clear()
     try:
         yield
     finally:
-        if before is not None:
-            types["file"] = before
-        else:
-            del types["file"]
+        types["file"] = before
 
 
 @lru_cache(maxsize=256)
@@ -97,6 +94,8 @@ def _checked(path: Path, shown: str, size: int, time_ns: int) -> tuple[str, str 
         raise UserError(f"there is a plugin {group}/{name} already: give the variant another name", where=shown)
     if package not in (*PACKAGES, group):
         raise UserError(f"@package {package}: must be _global_, or left out", where=shown)
+    if group == "experiment" and package != "_global_":
+        raise UserError("must begin with the line '# @package _global_': its keys are those of the root", where=shown)
     _check_targets(held, "", shown)
     _check_defaults(held.get("defaults"), shown)
     if package == "_global_":

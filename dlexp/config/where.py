@@ -35,7 +35,7 @@ def where(key: str, overrides: Sequence[str], files: Sequence[tuple[str, Path]] 
         if package and inside == key:
             continue
         held: Any = _held(path)
-        if isinstance(held, dict) and inside in held:
+        if isinstance(held, dict) and inside in map(str, held):
             return f"{path.parent.name}/{path.name}"
         for part in inside.split("."):
             held = held.get(part) if isinstance(held, dict) else None
