@@ -118,15 +118,17 @@ def train_one(cfg: DictConfig, session: Session, runs: list[Run], mistakes: list
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
-    from dlexp import config, lifecycle
+    from dlexp import closing, config, lifecycle
+    from dlexp.sweep import study
 
     hydra = HydraConfig.get()
     try:
-        if session.dry_run:
-            raise UserError("lists the jobs of a sweep, and this is a single run: add -m", key="--dry-run",
-                            where="command line")  # fmt: skip
+        study.refuse_single(cfg, hydra)
         typed: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)  # an override may itself say ${…}
         setup = config.build(cfg, typed, config.files_in_use(hydra))
+        if session.dry_run:
+            print(closing.planned(setup))
+            return
         run = lifecycle.perform(setup)
     except UserError as e:
         mistakes.append(e)

@@ -6,12 +6,13 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlexp import journal, lifecycle, places, recorded
+from dlexp import journal, lifecycle, places, provenance, recorded
 from dlexp.errors import UserError, nearest
 from dlexp.report import runs
 from dlexp.tracking import Outcome, quoted, store_uri, ui_command
 
 if TYPE_CHECKING:
+    from dlexp.config import Setup
     from dlexp.experiment import Run
     from dlexp.sweep.session import Session
 
@@ -63,6 +64,12 @@ def words(run: Run) -> str:
     elif run.error is not None:
         lines[0] = f"{run.status.lower():9} {_one_line(str(run.error)) or type(run.error).__name__}"
     return "\n".join([*lines, *_shown(run.tracked)])
+
+
+def planned(setup: Setup) -> str:
+    """What a single run would be, of a dry run: it is laid out, and refused where it cannot be trained."""
+    run = lifecycle.assembled(setup)
+    return f"to do     {provenance.run_name(setup.experiment)}: {run.trainer.total} steps, 1 run; nothing was created"
 
 
 def _shown(tracked: Outcome | None) -> list[str]:

@@ -60,9 +60,15 @@ def test_a_study_is_the_union_of_its_parts_and_a_run_may_belong_to_several(study
     }
 
 
-def test_what_a_study_says_goes_with_its_sweep(study, in_tmp):
+def test_what_a_study_says_goes_with_its_sweep_and_what_was_changed(study, in_tmp):
     assert study("seed=0") == 0
-    assert told(in_tmp)["study"] == {"name": "small", "title": {"en": "A study", "zh": "一项研究"}, "claims": []}
+    fewer = [{"en": "1 of 2 seeds", "zh": "2 个种子中的 1 个"}]
+    assert told(in_tmp)["study"] == {
+        "name": "small",
+        "title": {"en": "A study", "zh": "一项研究"},
+        "claims": [],
+        "changes": {"strength": fewer, "width": fewer},
+    }
     assert told(in_tmp)["name"] == "small"
 
 

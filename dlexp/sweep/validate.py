@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -12,9 +11,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dlexp.config import Setup, build, explain, files_in_use
 from dlexp.config.where import where
-from dlexp.errors import UserError, nearest
+from dlexp.errors import UserError
 from dlexp.provenance import one_blas_thread
-from dlexp.report.paired import seeds_needed
+from dlexp.sweep import budget
 from dlexp.sweep.plan import Jobs, Plan, pairs_of
 
 ALL = "all"  # the part that a sweep without parts consists of
@@ -25,36 +24,25 @@ def plans_of(config: DictConfig) -> dict[str, Plan]:
 
     Later words overrule: `hydra.sweeper.params`, then the part's own, then the command line.
     """
-    sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
+    params, parts, by = _asked(config)
     typed: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
-    by = config.hydra.runtime.choices["hydra/sweeper"]
-    params, parts = sweeper.get("params") or {}, sweeper.get("parts") or {ALL: {}}
     if config.quick:
-        params, parts = _quick(config.study, params, parts)
-    made = {}
-    for name, own in parts.items():
-        said = [*(f"{key}={_typed(value)}" for key, value in {**params, **own}.items()), *typed]
-        made[name] = Plan.of(OverridesParser.create().parse_overrides(said), by)
-    return made
+        from dlexp.sweep.study import words_of
+
+        params, parts = budget.smaller(words_of(config) or {}, params, parts)
+    return {name: budget.plan({**params, **own}, by, typed) for name, own in parts.items()}
 
 
-def _quick(study: Any, params: dict[str, Any], parts: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The smaller budget of a study: what its `quick` says, and as few seeds as can decide its claims."""
-    said: Any = OmegaConf.to_container(study, resolve=True) if OmegaConf.is_config(study) else {}
-    quick = (said or {}).get("quick") or {}
-    changed = quick.get("parts") or {}
-    for name in changed:
-        if name not in parts:
-            allowed, hint = ", ".join(parts), nearest(name, parts)
-            raise UserError("there is no such part", key="study.quick.parts", value=name, allowed=allowed, hint=hint)
-    claims = len((said or {}).get("claims") or ())
-    fewer = {"seed": f"range({seeds_needed(max(claims, 1))})", **(quick.get("params") or {})}
-    return {**params, **fewer}, {name: {**own, **changed.get(name, {})} for name, own in parts.items()}
+def own_plans_of(config: DictConfig) -> dict[str, Plan]:
+    """The same as the study's file says it, whatever was typed."""
+    params, parts, by = _asked(config)
+    return {name: budget.plan({**params, **own}, by) for name, own in parts.items()}
 
 
-def _typed(value: Any) -> str:
-    """A value of a file as it would be typed: text may hold a sweep, all else is written as JSON."""
-    return value if isinstance(value, str) else json.dumps(value)
+def _asked(config: DictConfig) -> tuple[dict[str, Any], dict[str, Any], str]:
+    sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
+    params, parts = sweeper.get("params") or {}, sweeper.get("parts") or {ALL: {}}
+    return params, parts, config.hydra.runtime.choices["hydra/sweeper"]
 
 
 def plan_of(config: DictConfig) -> Plan:

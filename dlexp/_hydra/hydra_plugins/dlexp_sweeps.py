@@ -77,6 +77,10 @@ class LocalLauncher(Launcher):
         session = current()
         session.study = Study.of(self.config)
         jobs = validate.jobs(self.hydra_context.config_loader, self.config, job_overrides)
+        if session.study is not None and session.study.words is not None:
+            from dlexp.sweep import expected  # most sweeps have no claims: a quarter second for nothing
+
+            expected.check(session.study, jobs, session.parts, list(self.config.hydra.overrides.task))
         entries = session.conduct(jobs, plan, n_jobs=self.n_jobs)
         return [
             JobReturn(

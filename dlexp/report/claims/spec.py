@@ -160,6 +160,8 @@ class _Reader:
         low, high = self.number("at_least"), self.number("at_most")
         if low is None and high is None:
             self.fail("", "needs at_least or at_most")
+        if low is not None and high is not None and low > high:
+            self.fail("at_least", f"is above at_most, {high:g}: nothing could keep it", self.told["at_least"])
         return Guard(self.metric(), low, high, self.one_of("of", SIDES, "both"))
 
     def _id(self) -> str:
