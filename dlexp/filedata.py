@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from dlexp import places
 from dlexp.arrays import Array, Rng
 from dlexp.dataset import Split, standardized, three_way
 from dlexp.errors import DataError, nearest
@@ -79,7 +80,7 @@ class FileData(Data):
     def _file(self) -> Path:
         if not self.path:
             raise self.refused(f"say which file: data.path=<file{self.suffix}>")
-        file = Path(self.path).expanduser()
+        file = places.expanded(self.path)
         if not file.parent.is_dir():
             raise self.refused(f"there is no folder {file.parent}")
         if not file.exists():

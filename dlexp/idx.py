@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from dlexp import places
 from dlexp.arrays import Array, Rng
 from dlexp.datafiles import cache_folder, fetch, read_idx, write_idx
 from dlexp.dataset import Split, three_way
@@ -63,7 +64,7 @@ class IdxImages(Data):
 
     def _pairs(self) -> dict[str, tuple[Path, Path]]:
         """The images and the labels of each part."""
-        return self._fetched() if self.folder is None else self._found(Path(self.folder).expanduser())
+        return self._fetched() if self.folder is None else self._found(places.expanded(self.folder))
 
     def _fetched(self) -> dict[str, tuple[Path, Path]]:
         advice = f"put the files into a folder and say data.folder=<folder> (files: {', '.join(self.sha256)})"

@@ -19,9 +19,21 @@ CONF = _shipped("conf")
 PLUGINS = _shipped("plugins")
 
 
+def expanded(path: str) -> Path:
+    """The path with its ~ spelled out; as it stands where nobody is called so.
+
+    >>> expanded("~no_such_user/x").as_posix()
+    '~no_such_user/x'
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def outputs() -> Path:
     """Where runs are kept: the environment variable `DLEXP_OUTPUTS`, or `outputs` in the working folder."""
-    return Path(os.environ.get("DLEXP_OUTPUTS") or "outputs").expanduser().absolute()
+    return expanded(os.environ.get("DLEXP_OUTPUTS") or "outputs").absolute()
 
 
 @contextmanager

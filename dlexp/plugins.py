@@ -27,7 +27,7 @@ import numpy as np
 
 from dlexp.errors import PluginError
 from dlexp.kinds import KINDS
-from dlexp.places import PLUGINS
+from dlexp.places import PLUGINS, expanded
 from dlexp.registry import Plugin, every, unregister
 
 log = logging.getLogger("dlexp")
@@ -39,7 +39,7 @@ _loaded: set[Path] = set()
 
 def folders() -> list[Path]:
     """The plugin folders that exist, each once."""
-    asked = [Path(p).expanduser() for p in os.environ.get("DLEXP_PLUGINS", "").split(os.pathsep) if p]
+    asked = [expanded(p) for p in os.environ.get("DLEXP_PLUGINS", "").split(os.pathsep) if p]
     found = (p.resolve() for p in (PLUGINS, Path("plugins"), *asked) if p.is_dir())
     return list(dict.fromkeys(found))
 

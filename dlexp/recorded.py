@@ -128,6 +128,6 @@ def _ids(folder: Path) -> tuple[str, ...]:
     for file, key in ((journal.DESCRIPTION, "id"), ("mlflow.json", "run_id")):
         try:
             found.append(str(json.loads((folder / file).read_text(encoding="utf-8"))[key]))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             continue
     return tuple(found)

@@ -200,10 +200,10 @@ class Trainer:
         """Inverse of `state_dict`; arrays are copied into place, so every view stays valid."""
         saved = copy.deepcopy(dict(saved))
         self.t = saved["t"]
-        self.problem.params.storage[...] = saved["storage"]
-        self.problem.params.grads[...] = saved["grads"]
+        _fill(self.problem.params.storage, saved["storage"])
+        _fill(self.problem.params.grads, saved["grads"])
         for slot, array in self.state.items():
-            array[...] = saved["slots"][slot]
+            _fill(array, saved["slots"][slot])
         for name, rng in self.rngs.items():
             rng.bit_generator.state = saved["rngs"][name]
         self._epoch_start = saved["epoch_start"]
@@ -219,6 +219,13 @@ class Trainer:
             yield
         finally:
             self.load_state_dict(saved)
+
+
+def _fill(array: Array, saved: Array) -> None:
+    """Copy into place what has the same shape and type, and nothing else."""
+    if (saved.shape, saved.dtype) != (array.shape, array.dtype):
+        raise ValueError(f"{saved.dtype} of shape {saved.shape} where {array.dtype} of shape {array.shape} belong")
+    array[...] = saved
 
 
 def pieces(

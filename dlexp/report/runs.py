@@ -116,7 +116,7 @@ def read(folder: Path) -> Sweep:
         told = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
         assert isinstance(told, dict)
         axes = {str(key): tuple(map(str, values)) for key, values in (told.get("axes") or {}).items()}
-    except (OSError, ValueError, AssertionError, AttributeError, TypeError) as e:
+    except (OSError, ValueError, AssertionError, AttributeError, TypeError, RecursionError) as e:
         raise UserError(f"cannot be read: {e or 'not what a sweep writes'}", key=str(folder / "sweep.json")) from None
     entries, damaged = _ledger(folder)
     sweep = str(told.get("id") or folder.name)
@@ -156,7 +156,7 @@ def _parts(told: Any) -> dict[str, tuple[str, ...]]:
 def _told(folder: Path) -> dict[str, Any]:
     try:
         told = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return told if isinstance(told, dict) else {}
 
@@ -181,7 +181,7 @@ def _ledger(folder: Path) -> tuple[dict[str, dict[str, Any]], int]:
         try:
             entry = json.loads(line)
             entries[str(entry["key"])] = entry
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             damaged += bool(line.strip())
     return entries, damaged
 

@@ -53,7 +53,7 @@ def commands_of(folder: Path) -> list[list[str]]:
     try:
         told = json.loads((folder / DESCRIPTION).read_text("utf-8"))
         return [shlex.split(command)[3:] for command in told.get("commands") or [told["command"]]]
-    except (OSError, ValueError, TypeError, LookupError, AttributeError) as e:
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as e:
         raise UserError(f"cannot be read: {e or type(e).__name__}", key=str(folder / DESCRIPTION)) from None
 
 
@@ -129,7 +129,7 @@ class Ledger:
         """What `sweep.json` says; nothing before there is one."""
         try:
             found: dict[str, Any] = json.loads((self.folder / DESCRIPTION).read_text("utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return found
 

@@ -57,7 +57,7 @@ def load(folder: Path) -> State:
         known = {f.name: found[f.name] for f in fields(State) if f.name != "mark"}
         state = State(**known, mark=found.get("mark"))
         return state if isinstance(state.sent, int) and isinstance(state.uri, str) else State()
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return State()
 
 
@@ -68,7 +68,7 @@ def is_complete(folder: Path) -> bool:
         return state.done and not state.error and state.mark == mark(folder)
     try:
         return state.done and state.sent == len(journal.events(folder)[0])
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return state.done
 
 
@@ -84,7 +84,7 @@ def mark(sweep: Path) -> str:
         told = json.loads((sweep / SWEEP).read_text(encoding="utf-8"))
         told["ended_ms"] = told.get("ended_ms") is not None  # asked again, it ends at another time
         digest.update(json.dumps(told, sort_keys=True).encode())
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         digest.update(b"damaged")
     for file in [sweep / LEDGER, *sorted((sweep / REPORT).rglob("*"))]:
         if file.is_file():

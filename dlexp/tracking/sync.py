@@ -67,7 +67,7 @@ def is_tracked(folder: Path) -> bool:
     try:
         text = (folder / (SWEEP if is_sweep(folder) else journal.DESCRIPTION)).read_text(encoding="utf-8")
         return bool(json.loads(text).get("tracking"))
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return True
 
 
