@@ -138,3 +138,29 @@ def test_a_verdict_of_a_preview_says_what_was_changed(tmp_path):
 def test_words_about_changes_that_are_damaged_stop_no_verdict(tmp_path, damaged):
     (v,) = decide(runs.read(previewed(tmp_path / "s", changes=damaged)))
     assert (v.status, v.cautions) == ("SUPPORTED", ())
+
+
+def test_a_preview_says_so_in_title_table_sentence_headings_and_figures(tmp_path):
+    figures = [{"kind": "dots", "metric": "test/loss", "axis": "regularizer", "title": "At 16 scales"}]
+    parts = {"all": {"title": {"en": "16 scales", "zh": "16 个尺度"}}}
+    study = {"name": "s", "title": {"en": "A study", "zh": "一项研究"}, "claims": [claim()], "changes": CHANGES,
+             "figures": figures, "parts": parts}  # fmt: skip
+
+    def made(name, *fixed):
+        folder = studied(tmp_path / name, [], shift(0.1), study=study, fixed=list(fixed), parts={"all": lambda p: True})
+        found = report.make([folder])
+        return found, *(found.html.with_name(page).read_text("utf-8") for page in ("report.html", "report.zh.html"))
+
+    found, page, chinese = made("quick", "quick=True")
+    assert "<h1>Preview: A study</h1>" in page
+    assert '<td class="v">✓ SUPPORTED (preview)</td>' in page
+    assert "1 claim, as a preview: 1 SUPPORTED (shrinks)." in page
+    assert ">16 scales (preview: 3 of 16 values of initializer.std, 10 of 20 epochs)</h2>" in page
+    assert 'alt="At 16 scales (preview)"' in page
+    assert "<h1>预览：一项研究</h1>" in chinese
+    assert '<td class="v">✓ SUPPORTED（预览）</td>' in chinese
+    assert "✓ SUPPORTED (preview)" in found.text
+    assert found.data["claims"][0]["preview"] is True
+    found, page, chinese = made("full")
+    assert not any(said in page + found.text for said in ("Preview:", "(preview", "as a preview"))
+    assert "预览" not in chinese

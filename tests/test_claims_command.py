@@ -161,6 +161,8 @@ def test_the_table_lists_every_claim_of_every_study_in_the_order_of_names(own, i
     rows = [line.split()[:2] for line in out.splitlines() if line.startswith(("aa ", "zz "))]
     assert rows == [["aa", "faster"], ["aa", "slower"], ["zz", "faster"]]
     assert "3 claims: " in out
+    assert all(" (preview)  " in line for line in out.splitlines() if line.startswith(("aa ", "zz ")))
+    assert "! aa: faster, slower: preview: 1 of 2 epochs, batch_size=50." in out
     pages = [line.strip() for line in out.splitlines() if line.endswith("report.html")]
     assert [page.rsplit("/", 3)[1][:3] for page in pages] == ["aa-", "zz-"]
     for folder in (in_tmp / "outputs" / "sweeps").iterdir():

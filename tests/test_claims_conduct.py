@@ -11,7 +11,7 @@ import pytest
 from test_claims_command import SLOWER, STUDY
 
 from dlexp.cli import main
-from dlexp.studies import conduct, named
+from dlexp.studies import conduct, shelf
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_a_mistake_in_the_words_of_a_study_asked_for_is_told_before_any_starts(m
 )
 def test_a_file_that_cannot_be_read_is_warned_of_and_stops_nobody_else(mine, in_tmp, capsys, content, why):
     (mine / "broken.yaml").write_bytes(content)
-    assert [study.name for study in named.chosen(["zz"], in_tmp / "mine")] == ["zz"]
+    assert [study.name for study in shelf.chosen(["zz"], in_tmp / "mine")] == ["zz"]
     err = capsys.readouterr().err
     assert err.startswith(f"dlexp: warning: {mine}/broken.yaml: cannot be read: {why}")
     assert err.count("\n") == 1

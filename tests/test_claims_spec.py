@@ -232,3 +232,9 @@ def test_an_expression_that_cannot_be_read_is_refused_in_one_line(text, said):
     assert said in str(caught.value)
     assert str(caught.value).startswith("study.claims[0].metric")
     assert "\n" not in str(caught.value)
+
+
+def test_a_long_expression_is_not_repeated_whole_by_its_error():
+    with pytest.raises(UserError) as caught:
+        expression.parse("(" * 300 + "a" + ")" * 100)
+    assert str(caught.value) == f"metric={'(' * 60}…: has more than 40 levels"

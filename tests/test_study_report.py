@@ -89,7 +89,7 @@ def test_the_smaller_budget_is_said_wherever_the_verdicts_are(tmp_path, fixed):
     assert ("较小的预算（quick=true）：仅为预览" in chinese) == quick
     assert made.data["quick"] is quick
     if quick:
-        assert page.index("A smaller budget") < page.index("1 claim:") < page.index("<h2")
+        assert page.index("A smaller budget") < page.index("1 claim, as a preview:") < page.index("<h2")
         assert "python -m dlexp report s</pre>" in page  # by its id: the whole study has the same name
 
 

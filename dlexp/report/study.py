@@ -57,6 +57,12 @@ class Study:
         """Whether it was made with the smaller budget."""
         return self.sweep.quick
 
+    def changes(self, part: str) -> list[dict[str, str]]:
+        """What was trained otherwise than the study's file says, in each language."""
+        told = self.told.get("changes")
+        found = told.get(part) if isinstance(told, Mapping) else None
+        return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
     @property
     def command(self) -> str:
         """What made it; how many workers there were changes nothing."""
@@ -96,7 +102,7 @@ def read(sweep: Sweep, figures: Path, repeat: str) -> Study:
     subs = {name: replace(sweep, runs=tuple(r for r in sweep.runs if r.key in {*keys}), notes=())
             for name, keys in members.items()}  # fmt: skip
     whole = {name: table.arrange([sub]) for name, sub in subs.items() if sub.runs}
-    asked = study.get("figures")
+    asked = [_previewed(spec) for spec in study.get("figures") or ()] if sweep.quick else study.get("figures")
     drawn: list[Picture | Undrawn] = list(draw_study(sweep, whole, asked, figures)) if asked else []
     parts = []
     for name, arranged in whole.items():
@@ -112,6 +118,11 @@ def read(sweep: Sweep, figures: Path, repeat: str) -> Study:
             drawn += [replace(p, caption=f"{title['en']}: {p.caption}") if several else p for p in usual]
         parts.append(Part(name, title, found, untuned))
     return Study(sweep, claims.decide(sweep), parts, drawn, figures, repeat)
+
+
+def _previewed(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A figure whose title says that it is drawn from fewer runs than the study's."""
+    return {**spec, "title": f"{spec['title']} (preview)"} if isinstance(spec, Mapping) and "title" in spec else spec
 
 
 def _tuned(arranged: table.Table, chosen: measure.Measure, sweep: Sweep) -> tuple[tuned.Tuned | None, str]:

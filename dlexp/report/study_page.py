@@ -29,7 +29,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "Its result is made by: {command}",
         "other": "中文：report.zh.html",
         "none": "This study makes no claims.",
-        "answer": "{claims}: {counted}.",
+        "answer": "{claims}{preview}: {counted}.", "as_preview": ", as a preview", "titled": "Preview: {title}",
+        "changed": " (preview: {changes})",
         "counted": "{n} {status} ({ids})",
         "claims": "Claims, put to the test", "figures": "Figures", "detail": "Claim by claim",
         "undrawn": "{title}: not drawn, {reason}.",
@@ -43,7 +44,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "preview": "较小的预算（quick=true）：仅为预览，种子或设置比研究所要求的少。正式结果由此命令得出：{command}",
         "other": "English: report.html",
         "none": "这项研究没有提出论断。",
-        "answer": "{n} 条论断：{counted}。",
+        "answer": "{n} 条论断{preview}：{counted}。", "as_preview": "（预览）", "titled": "预览：{title}",
+        "changed": "（预览：{changes}）",
         "counted": "{n} 条 {status}（{ids}）",
         "claims": "论断的检验", "figures": "图", "detail": "逐条说明",
         "undrawn": "{title}：未绘制（{reason}）。",
@@ -72,7 +74,7 @@ def _everything(s: Study) -> dict[str, Any]:
                for p in s.pictures]  # fmt: skip
     limits = [warning for several in s.warnings.values() for warning in several]
     return first | {
-        "title": s.title, "answer": answer(s), "figures": figures, "study": s.sweep.label, "quick": s.quick,
+        "title": title(s), "answer": answer(s), "figures": figures, "study": s.sweep.label, "quick": s.quick,
         "warnings": list(dict.fromkeys(limits)), "claims": json.loads(claims.text(s.verdicts))["claims"],
     }  # fmt: skip
 
@@ -88,7 +90,13 @@ def render(s: Study, lang: str) -> str:
     """The page in one of its languages."""
     told, runs = WORDS[lang], len(s.sweep.runs)
     subtitle = told["subtitle"].format(name=s.sweep.label, n=runs, runs=words.many(runs, "run"), seeds=s.seeds)
-    return page.render(said(s.told.get("title"), lang) or s.title, subtitle, list(blocks(s, lang)), lang)
+    return page.render(title(s, lang), subtitle, list(blocks(s, lang)), lang)
+
+
+def title(s: Study, lang: str = "en") -> str:
+    """Of the page; a preview says so."""
+    plain = said(s.told.get("title"), lang) or s.title
+    return WORDS[lang]["titled"].format(title=plain) if s.quick else plain
 
 
 def answer(s: Study, lang: str = "en") -> str:
@@ -99,7 +107,8 @@ def answer(s: Study, lang: str = "en") -> str:
     comma, stop = (", ", "; ") if lang == "en" else ("、", "；")
     counted = [told["counted"].format(n=len(ids), status=status, ids=comma.join(ids)) for status, ids in s.counted]
     n = len(s.verdicts)
-    return told["answer"].format(n=n, claims=words.many(n, "claim"), counted=stop.join(counted))
+    as_preview = told["as_preview"] * s.quick
+    return told["answer"].format(n=n, claims=words.many(n, "claim"), counted=stop.join(counted), preview=as_preview)
 
 
 def preview(s: Study, lang: str = "en") -> str:
@@ -138,7 +147,9 @@ def blocks(s: Study, lang: str) -> Iterator[Block]:
 
 def _part(s: Study, part: Part, lang: str) -> Iterator[Block]:
     found, told = part.found, WORDS[lang]
-    yield Heading(part.title[lang], f"part-{part.name}")
+    changes = said({"en": ", ", "zh": "，"}[lang].join(one.get(lang, "") for one in s.changes(part.name)))
+    of_preview = told["changed"].format(changes=changes) if s.quick and changes else ""
+    yield Heading(part.title[lang] + of_preview, f"part-{part.name}")
     yield from (Words(warning, "warning") for warning in s.warnings[part.name])
     if found.tuned:
         yield tables.choices(found.tuned)
@@ -161,12 +172,12 @@ def terminal_text(s: Study, html: str) -> str:
     """What is printed: the verdicts, and where the page lies."""
     runs = words.many(len(s.sweep.runs), "run")
     subtitle = WORDS["en"]["subtitle"].format(name=s.sweep.label, runs=runs, seeds=s.seeds)
-    told: list[Block] = [Words(s.title), Words(subtitle)]
+    told: list[Block] = [Words(title(s)), Words(subtitle)]
     told += [Words(preview(s), "warning")] if s.quick else []
     for v in s.verdicts:
         told += [
             Words(""),
-            Words(f"{written.mark(v.status)}  {v.claim.says['en']}"),
+            Words(f"{written.mark(v.status, preview=v.preview)}  {v.claim.says['en']}"),
             Words(f"{v.claim.id}: {_found(v)}"),
             *(Words(ended(note["en"], "en"), "warning") for note in v.cautions),
         ]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from dlexp.errors import UserError
-from dlexp.studies.named import Named, chosen, in_english, words_of
+from dlexp.studies.shelf import Named, chosen, in_english, named, words_of
 
 
 class _Parser(argparse.ArgumentParser):
@@ -53,4 +53,4 @@ def main(argv: Sequence[str]) -> int:
     return 1 if any(outcome.failed for outcome in outcomes) else 0
 
 
-__all__ = ["Named", "in_english", "main", "words_of"]
+__all__ = ["Named", "in_english", "main", "named", "words_of"]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlexp.studies.named import Named
+from dlexp.studies.shelf import Named
 from dlexp.sweep.workers import cores
 
 WRONG = 2  # the exit status of a command that was asked for something wrong: nothing was trained

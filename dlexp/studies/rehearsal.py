@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dlexp.errors import UserError
-from dlexp.studies.named import Named
+from dlexp.studies.shelf import Named
 
 
 def check(studies: Sequence[Named], overrides: Sequence[str], *, quick: bool, named: bool) -> None:

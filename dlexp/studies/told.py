@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dlexp.report import words
-from dlexp.report.blocks import Grid
-from dlexp.report.terminal import table
+from dlexp.report.blocks import Grid, Words
+from dlexp.report.terminal import render, table
 from dlexp.studies.conduct import Outcome
 
 MARKS = {"SUPPORTED": "✓", "NOT SUPPORTED": "✗", "INCONCLUSIVE": "?"}
@@ -16,8 +16,9 @@ MARKS = {"SUPPORTED": "✓", "NOT SUPPORTED": "✗", "INCONCLUSIVE": "?"}
 
 def told(outcomes: Sequence[Outcome], *, quick: bool, seconds: float) -> str:
     """The table of all claims, and where the pages are."""
+    preview = " (preview)" * quick
     rows = [
-        [outcome.study.name, str(v["id"]), f"{MARKS[v['verdict']]} {v['verdict']}", _effect(v), str(v["n"]),
+        [outcome.study.name, str(v["id"]), f"{MARKS[v['verdict']]} {v['verdict']}{preview}", _effect(v), str(v["n"]),
          words.probability(v["p_holm"])]
         for outcome in outcomes for v in outcome.verdicts or ()
     ]  # fmt: skip
@@ -25,6 +26,7 @@ def told(outcomes: Sequence[Outcome], *, quick: bool, seconds: float) -> str:
     counts = Counter(row[2] for row in rows)
     counted = ", ".join(f"{n} {status}" for status, n in counts.items())
     lines += ["", f"{words.many(len(rows), 'claim')}: {counted}" if rows else "No verdicts."]
+    lines += _notes(outcomes)
     if quick:
         lines.append("--quick: a smaller budget; these verdicts are a preview, not the studies' result.")
     lines.append(f"{len(outcomes)} {'study' if len(outcomes) == 1 else 'studies'} in {seconds:.0f} s; the pages:")
@@ -32,6 +34,17 @@ def told(outcomes: Sequence[Outcome], *, quick: bool, seconds: float) -> str:
         lines += [f"  {o.page}"] if o.page else []
         lines += [f"  {o.study.name}: failed: {o.said}"] if o.failed else []
     return "\n".join(lines)
+
+
+def _notes(outcomes: Sequence[Outcome]) -> list[str]:
+    """What must be read with the verdicts, each note once with the claims it is about."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for outcome in outcomes:
+        for v in outcome.verdicts or ():
+            for note in v.get("cautions") or ():
+                found.setdefault((outcome.study.name, str(note["en"])), []).append(str(v["id"]))
+    told = [Words(f"{study}: {', '.join(ids)}: {note}.", "warning") for (study, note), ids in found.items()]
+    return render(told).splitlines()
 
 
 def _effect(v: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ from dlexp.report.claims.terms import FUNCTIONS, MOMENTS, Call, Name, Node, Numb
 from dlexp.report.runs import Run
 
 LONGEST, DEEPEST = 500, 40  # letters, and parentheses in parentheses
+SHOWN = 60  # letters of an expression that an error repeats
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))|(?P<name>[A-Za-z_][\w.]*(?:/[\w.*]+)*)"
     r"|(?P<sign>[-+*/(),@]))"
@@ -83,7 +84,8 @@ def parse(text: object, key: str = "metric", where: str = "") -> Expression:
     """
 
     def wrong(what: str, **more: str) -> UserError:
-        return UserError(what, key=key, value=text, where=where, **more)
+        shown = text if not isinstance(text, str) or len(text) <= SHOWN else f"{text[:SHOWN]}…"
+        return UserError(what, key=key, value=shown, where=where, **more)
 
     if not isinstance(text, str) or not text.strip():
         raise wrong("must be a metric, as in test/accuracy, or an expression of metrics")

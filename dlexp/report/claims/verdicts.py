@@ -38,7 +38,7 @@ class Verdict:
     95 % interval, `effect_size` Cohen's d_z, `improvement` P(a run of `of` is better); `family` counts the claims in
     Holm's correction. `averaged` are the keys, with their values, over which each side's value is a mean, `levels`
     those of `over`. `diverged` counts the runs of either side that counted as `counted_as`. `cautions` are the notes
-    without which a verdict must not be shown.
+    without which a verdict must not be shown; a `preview` was made with the study's smaller budget.
     """
 
     claim: Claim
@@ -64,6 +64,7 @@ class Verdict:
     chosen: tuple[Chosen, ...] = ()
     notes: tuple[Said, ...] = ()
     cautions: tuple[Said, ...] = ()
+    preview: bool = False
 
     @property
     def n(self) -> int:
@@ -90,7 +91,7 @@ def decide(sweep: Sweep) -> tuple[Verdict, ...]:
     """The verdicts on all claims of a sweep's study, in their order. Raises `UserError` for a claim that is wrong."""
     study = sweep.study or {}
     found = [_examined(sweep, claim, str(study.get("name") or "")) for claim in spec.read(study, sweep.parts)]
-    found = [replace(v, cautions=(*_cautions(sweep, v),)) for v in found]
+    found = [replace(v, cautions=(*_cautions(sweep, v),), preview=sweep.quick) for v in found]
     tested = [v.p for v in found if v.p is not None]
     corrected = iter(paired.holm(tested))
     return tuple(_judged(v, next(corrected), len(tested)) if v.p is not None else v for v in found)

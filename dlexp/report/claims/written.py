@@ -22,6 +22,7 @@ MARKS = {SUPPORTED: "✓ SUPPORTED", NOT_SUPPORTED: "✗ NOT SUPPORTED"}
 TONES = {SUPPORTED: "supported", NOT_SUPPORTED: "refuted"}
 WORDS: dict[str, dict[str, Any]] = {
     "en": {
+        "preview": " (preview)",
         "header": ("claim", "verdict", "effect [95 % interval]", "n", "p Holm"),
         "caption": "Effect: mean over n seeds of the paired differences, positive in the direction of the claim; p by "
         "exact sign-flip tests with Holm's correction for {family} (the claims of the study that could be tested). "
@@ -45,6 +46,7 @@ WORDS: dict[str, dict[str, Any]] = {
         "guard": "Guard {metric} {bound}: {values}.", "side": "{side} {value}",
     },
     "zh": {
+        "preview": "（预览）",
         "header": ("论断", "结论", "效应 [95 % 区间]", "n", "p（Holm）"),
         "caption": "效应：n 个种子的配对差的均值，与论断方向一致者为正；p 由精确符号翻转检验得出，并对 {family}"
         "（本研究中可检验的论断）作 Holm 校正。SUPPORTED（成立）：p ≤ .05 且效应不小于界限。NOT SUPPORTED（不成立）："
@@ -67,9 +69,9 @@ WORDS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-def mark(status: str) -> str:
-    """A verdict that is read without colour: `✓ SUPPORTED`."""
-    return MARKS.get(status, f"? {status}")
+def mark(status: str, lang: str = "en", *, preview: bool = False) -> str:
+    """A verdict that is read without colour: `✓ SUPPORTED`, and whether it is a preview."""
+    return MARKS.get(status, f"? {status}") + str(WORDS[lang]["preview"]) * preview
 
 
 def tone(status: str) -> str:
@@ -90,7 +92,7 @@ def _told(v: Verdict) -> dict[str, Any]:
     c = v.claim
     return {
         "id": c.id, "says": c.says, "verdict": v.status, "because": v.because, "notes": v.notes,
-        "cautions": v.cautions,
+        "cautions": v.cautions, "preview": v.preview,
         "metric": c.metric.text, "part": c.part, "of": c.of, "against": c.against, "direction": c.direction,
         "margin": c.margin, "over": c.over, "reduce": c.reduce if c.over else None, "levels": v.levels,
         "test": _test(c), "n": v.n, "seeds": v.seeds, "left_out": v.left_out, "values": v.values, "mean": v.mean,
@@ -129,7 +131,10 @@ def blocks(verdicts: Sequence[Verdict], lang: str = "en") -> list[Block]:
     one, many = said["family"]
     family = max(v.family for v in verdicts)
     caption = str(said["caption"]).format(family=one if family == 1 else many.format(n=family))
-    rows = [[v.claim.says[lang], mark(v.status), effect(v), f"{v.n}", words.probability(v.p_holm)] for v in verdicts]
+    rows = [
+        [v.claim.says[lang], mark(v.status, lang, preview=v.preview), effect(v), f"{v.n}", words.probability(v.p_holm)]
+        for v in verdicts
+    ]
     table = Grid(said["header"], rows, "svlrr", caption, tones=[tone(v.status) for v in verdicts])
     return [table, *cautioned(verdicts, lang), *(_paragraph(v, lang) for v in verdicts)]
 
@@ -167,7 +172,9 @@ def _paragraph(v: Verdict, lang: str) -> Words:
     first = [ended(note[lang], lang) for note in (*v.cautions, v.because)]
     notes = [ended(note[lang], lang) for note in v.notes]
     told = space.join([*first, *_details(v, lang), *notes])
-    return Words(told, tone(v.status), lead=f"{mark(v.status)} · {v.claim.says[lang]} ({v.claim.id})")
+    return Words(
+        told, tone(v.status), lead=f"{mark(v.status, lang, preview=v.preview)} · {v.claim.says[lang]} ({v.claim.id})"
+    )
 
 
 def _details(v: Verdict, lang: str) -> Iterator[str]:

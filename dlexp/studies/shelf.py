@@ -73,6 +73,11 @@ def _cost(said: Mapping[str, Any]) -> float:
     return float(cost) if isinstance(cost, (int, float)) else 1.0
 
 
+def named(folder: Path) -> list[Named]:
+    """The studies with claims in a folder of experiments, by name; files that cannot be read are left out."""
+    return list(Shelf.of(folder).studies.values())
+
+
 def chosen(names: Sequence[str], home: Path | None) -> list[Named]:
     """The studies of these names, or all there are, in the order of their names.
 
