@@ -2,9 +2,9 @@
 
     scripts/bench [W1 W2 W3 W4] [--write]
 
-- instructions: counted by valgrind's callgrind over 64 steps (one flush of denormals among them), where valgrind is
-  installed. They depend on the versions of NumPy and of its BLAS, which `benchmarks/budget.json` names, and repeat to a
-  few tenths of a percent. Valgrind shows programs a processor without AVX-512.
+- instructions: counted by valgrind's callgrind over 16 steps, where valgrind is installed; a minute or two for each
+  workload. They depend on the version of NumPy, which `benchmarks/budget.json` names, and repeat almost exactly.
+  Valgrind shows programs a processor without AVX-512.
 - peak_bytes: the most memory that a step's arrays take on top of what is there before, by tracemalloc.
 
 Exit status 1 if a number is more than 2 % above its budget. `--write` makes today's numbers the budget.
@@ -29,7 +29,7 @@ from page import version_of
 from workloads import WORKLOADS, Workload
 
 BUDGET = HERE / "budget.json"
-STEPS = 64
+BEFORE, STEPS = 4, 16
 MORE = 1.02
 FEWER = {"data.n=78571": "data.n=2000"}  # a step's instructions do not depend on it, and valgrind is slow
 
@@ -78,7 +78,7 @@ def instructions(workload: Workload) -> int | None:
             )  # fmt: skip
             try:
                 _ask(process)
-                _ask(process, STEPS)
+                _ask(process, BEFORE)
                 _count(process, "on")
                 _ask(process, STEPS)
                 _count(process, "off")

@@ -11,6 +11,7 @@ updates, the samples as tensors.
 import os
 import sys
 import time
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -34,10 +35,16 @@ OPTIMIZERS = {
 GAINS = {"xavier": 1.0, "he": 2.0}
 
 
+@cache
+def digits():
+    """Read once for all runs."""
+    x, y = load_digits(return_X_y=True)
+    return (x / 16).astype(np.float32), y
+
+
 def splits(seed):
     """1,257 / 180 / 360 samples, stratified."""
-    x, y = load_digits(return_X_y=True)
-    x = (x / 16).astype(np.float32)
+    x, y = digits()
     x, x_test, y, y_test = train_test_split(x, y, test_size=360, stratify=y, random_state=seed)
     x, x_val, y, y_val = train_test_split(x, y, test_size=180, stratify=y, random_state=seed)
     parts = {"train": (x, y), "val": (x_val, y_val), "test": (x_test, y_test)}
