@@ -264,7 +264,7 @@ def test_panels_and_lines_are_those_that_were_asked_for(tmp_path, left, seen):
     one(place, tmp_path, "panels", lines="optimizer.lr", panels="optimizer", metric="val/loss")
     assert [ax._left_title.get_text() for ax in seen[0].axes] == ["sgd", "adam"]
     assert [len(ax.lines) for ax in seen[0].axes] == [2, 2]
-    assert seen[0].axes[0].get_ylabel().startswith("val/loss")
+    assert seen[0].axes[0].get_ylabel().startswith("validation loss")
 
 
 def test_the_gap_is_told_beside_the_curves_and_what_diverged_is_counted(tmp_path, left, seen):

@@ -54,7 +54,14 @@ class Measure:
         units = {"accuracy": "accuracy (share correct)", "loss": "loss (nats)"}
         if split == "gap":
             return f"gap in {units.get(what, what)}"
+        if split.startswith("diagnostics/"):  # diagnostics/weight_norm/all
+            return f"{split.partition('/')[2].replace('_', ' ')} ({what})"
         return f"{spoken} {units.get(what, what)}".strip()
+
+    @property
+    def short(self) -> str:
+        """The same without the unit, for an axis without room: `training accuracy`."""
+        return self.unit.replace(" (share correct)", "").replace(" (nats)", "")
 
     def of(self, run: Run) -> float | None:
         """A run's value; None where there is none, for a run that is no result or measured no such thing."""

@@ -76,12 +76,23 @@ def room(axis: Axis | None) -> float:
     return 0.14 if axis is None else 0.28 + 0.14 * math.ceil(len(axis.levels) / 6)
 
 
+def named(axis: Axis) -> list[str]:
+    """The levels as a legend names them, all in one form: with their key, where one of them needs it."""
+    names = [axis.name(t) for t in axis.levels]
+    key = f"{words.plain(axis.key.rsplit('.', 1)[-1])}="
+    if all(name.startswith(key) for name in names) or not any(name.startswith(key) for name in names):
+        return names
+    return [
+        name if name.startswith(key) or t is None else key + name for name, t in zip(names, axis.levels, strict=True)
+    ]
+
+
 def legend(ax: Any, axis: Axis) -> None:
     """The levels of an axis above the panels, in the looks they are drawn in."""
     from matplotlib.lines import Line2D
 
-    lines = [Line2D([], [], label=words.cut(axis.name(t), 24), markersize=3.5, **look(axis, i))
-             for i, t in enumerate(axis.levels)]  # fmt: skip
+    lines = [Line2D([], [], label=words.cut(name, 24), markersize=3.5, **look(axis, i))
+             for i, name in enumerate(named(axis))]  # fmt: skip
     place = ax.get_position()
     ax.figure.legend(
         handles=lines, loc="lower left", bbox_to_anchor=(place.x0, place.y1 + 0.13 / ax.figure.get_figheight()),

@@ -141,8 +141,7 @@ def _scale(
         log = figures.scale_heights(axes[0, 0], heights)
     figures.scale_epochs(axes[0, 0], last)
     rows, columns = axes.shape
-    unit = measure.unit if axes.size == 1 else measure.metric
-    unit = unit.partition("/")[2] if axes.size > 1 and len(unit) > LABEL and "/" in unit else unit
+    unit = measure.unit if axes.size == 1 or len(measure.unit) <= LABEL else measure.short
     for (i, j), ax in np.ndenumerate(axes):
         if i * columns + j < panels and (i == rows - 1 or (i + 1) * columns + j >= panels):
             ax.set_xlabel("epoch" if epochs else "step")
