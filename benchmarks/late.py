@@ -4,12 +4,13 @@
 
 Gradients that vanish leave an optimizer's running averages as denormal numbers, with which processors are many times
 slower; the trainer sets them to zero. Two states of one training are saved, early and late; in every round the trainer
-goes back to each and trains the same steps from there.
+goes back to each and trains the same steps from there. "Step 3,000" is the nearest at the same place in an epoch.
 """
 
 from __future__ import annotations
 
 import time
+from itertools import islice
 from typing import Any
 
 from measuring import Spread, table
@@ -20,19 +21,22 @@ EARLY, STEPS = 100, 64  # as many steps as the trainer takes between two flushes
 
 
 def train(trainer: Any, n: int) -> float:
-    """CPU seconds of n steps."""
+    """CPU seconds of n steps; one more before them is not counted."""
+    from peers.with_dlexp import batches
+
+    endless = batches(trainer)
+    trainer.step(next(endless))
     began = time.process_time()
-    goal = trainer.t + n
-    while trainer.t < goal:
-        for batch in trainer.rest_of_epoch():
-            trainer.step(batch)
-            if trainer.t == goal:
-                break
+    for batch in islice(endless, n):
+        trainer.step(batch)
     return time.process_time() - began
 
 
 def late(workload: Workload, step: int, rounds: int, *, flush: bool) -> Spread:
-    """The time of the steps around `step` over that of the steps around EARLY."""
+    """The time of the steps around `step` over that of the steps around EARLY.
+
+    Both begin at the same place in an epoch, so that as many permutations are drawn: `step` is moved there.
+    """
     from peers.with_dlexp import trainer as assembled
 
     from dlexp import provenance
@@ -42,8 +46,9 @@ def late(workload: Workload, step: int, rounds: int, *, flush: bool) -> Spread:
         if not flush:
             trainer.flush_denormals = lambda: None  # type: ignore[method-assign]
         states = []
-        for goal in (EARLY, step):
-            train(trainer, goal - STEPS // 2 - trainer.t)
+        epoch = trainer.problem.steps_per_epoch
+        for middle in (EARLY, EARLY + round((step - EARLY) / epoch) * epoch):
+            train(trainer, middle - STEPS // 2 - 1 - trainer.t)
             states.append(trainer.state_dict())
         found = []
         for _ in range(rounds):

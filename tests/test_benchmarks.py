@@ -180,13 +180,37 @@ def test_late_in_a_training_the_same_steps_are_taken_again():
 
     running = trainer(W1, 0)
     late.train(running, 20)
+    assert running.t == 21  # the first is not counted
     saved = running.state_dict()
     late.train(running, 15)
     after = running.problem.params.storage.copy()
     running.load_state_dict(saved)
     late.train(running, 15)
-    assert running.t == 35
+    assert running.t == 37
     np.testing.assert_array_equal(running.problem.params.storage, after)
+
+
+def test_late_and_early_steps_stand_at_the_same_place_in_an_epoch(monkeypatch):
+    begun = []
+    counted = late.train
+    monkeypatch.setattr(late, "train", lambda trainer, n: begun.append(trainer.t) or counted(trainer, n))
+    late.late(W1, 150, rounds=2, flush=True)
+    early, later = begun[2], begun[3]
+    assert early == late.EARLY - late.STEPS // 2
+    assert later % 12 == early % 12
+    assert abs(later - early - 50) <= 6
+    assert begun[4:] == [early, later]
+
+
+def test_dlexp_gathers_no_batch_twice_however_its_steps_are_cut(tasks, monkeypatch):
+    workload, task = tasks["W1"]
+    gathered = []
+    take = np.take
+    monkeypatch.setattr(np, "take", lambda *a, **k: gathered.append(1) or take(*a, **k))
+    training = built("dlexp", workload, task)
+    for n in (5, 5, 5):
+        training.train(n)
+    assert len(gathered) == 15
 
 
 def test_a_count_is_over_its_budget_beyond_what_repeating_explains():

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from dlexp import memory, provenance
 from peers import Training
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from workloads import Task, Workload
 
@@ -75,15 +78,22 @@ def composed_by_hand(workload: Workload, task: Task) -> Training:
 def _training(running: Trainer) -> Training:
     provenance.one_blas_thread().__enter__()  # for good: the process does nothing else
 
+    endless = batches(running)
+
     def train(n: int) -> None:
-        while n:
-            for batch in running.rest_of_epoch():
-                running.step(batch)
-                n -= 1
-                if not n:
-                    break
+        for batch in islice(endless, n):
+            running.step(batch)
 
     return Training(train, lambda: arrays(running.problem.network))
+
+
+def batches(running: Trainer) -> Iterator[Any]:
+    """Epoch after epoch, as `Trainer.run` takes them; each batch is to be trained before the next is asked for.
+
+    A new iterator in mid-epoch gathers that epoch's batches again up to where it stands: keep the one there is.
+    """
+    while True:
+        yield from running.rest_of_epoch()
 
 
 def arrays(network: Any) -> dict[str, np.ndarray]:
