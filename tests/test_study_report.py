@@ -198,3 +198,26 @@ def test_a_study_trained_again_elsewhere_gives_the_same_verdicts_byte_for_byte(i
         found.append(path.read_bytes())
     assert found[0] == found[1]
     assert json.loads(found[0])["claims"][0]["n"] == 6
+
+
+def test_heads_captions_and_methods_of_the_chinese_page_are_chinese(tmp_path):
+    figures = [{"kind": "dots", "metric": "test/loss", "axis": "regularizer"}, {"kind": "gap"},
+               {"kind": "panels", "metric": "train/loss", "lines": "regularizer"}]  # fmt: skip
+    _, page, chinese = written(tmp_path / "s", told={"figures": figures})
+    body = re.sub(r"<img[^>]*>|<td.*?</td>|<pre>.*?</pre>", "", chinese.partition("<body>")[2], flags=re.S)
+    for what in ("th", "dt", "dd", "figcaption", "h2"):
+        shown = re.findall(rf"<{what}\b[^>]*>(.*?)</{what}>", body, flags=re.S)
+        assert shown
+        told = {re.sub(r"<.*?>", "", text) for text in shown} - {
+            "n",
+            "IQM",
+            "p",
+            "d_z",
+            "P(improvement)",
+            "all",
+            "p（Holm）",
+        }
+        assert not [text for text in told if not re.search("[\u4e00-\u9fff]", text)]
+    assert "未完成的运行" in chinese
+    assert "本图不含检验与校正。" in chinese
+    assert not re.search("[\u4e00-\u9fff]", page.replace("中文：", ""))

@@ -1,7 +1,7 @@
 """The report of a study: its page in English and in Chinese, what a terminal shows, and the numbers.
 
-Tables, captions and methods are in English in both languages. The same runs give the same bytes: report.html,
-report.zh.html, report.json, verdicts.json, runs.csv, and the figures.
+Fixed sentences are in Chinese on the Chinese page; names and figures are in English in both. The same runs give the
+same bytes: report.html, report.zh.html, report.json, verdicts.json, runs.csv, and the figures.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dlexp import journal
-from dlexp.report import claims, files, markdown, page, sections, table, tables, terminal, words
+from dlexp.report import chinese, claims, files, markdown, page, sections, table, tables, terminal, words
 from dlexp.report.blocks import Block, Code, Facts, Grid, Heading, Shown, Words
 from dlexp.report.claims import written
 from dlexp.report.claims.said import ended
@@ -21,6 +21,7 @@ from dlexp.report.method import definitions_of_claims
 from dlexp.report.plots import Picture
 from dlexp.report.study import Part, Study, said
 
+DECIDED = "what is claimed was tested, and stands above"
 LONG = 12  # groups: a longer table is closed until it is asked for
 WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
@@ -34,7 +35,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "counted": "{n} {status} ({ids})",
         "claims": "Claims, put to the test", "figures": "Figures", "detail": "Claim by claim",
         "undrawn": "{title}: not drawn, {reason}.",
-        "decided": "what is claimed was tested, and stands above", "fold": "All {n} groups",
+        "fold": "All {n} groups",
         "method": "How it was computed", "repeat": "How to repeat it",
         "files": "The numbers are in report.json, verdicts.json and runs.csv beside this page, and every run in its "
         "folder.",
@@ -49,7 +50,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "counted": "{n} 条 {status}（{ids}）",
         "claims": "论断的检验", "figures": "图", "detail": "逐条说明",
         "undrawn": "{title}：未绘制（{reason}）。",
-        "decided": "what is claimed was tested, and stands above", "fold": "全部 {n} 组",
+        "fold": "全部 {n} 组",
         "method": "计算方法", "repeat": "如何重复",
         "files": "数字在本页旁的 report.json、verdicts.json 与 runs.csv 中，每次运行在其自己的文件夹中。",
     },
@@ -90,7 +91,8 @@ def render(s: Study, lang: str) -> str:
     """The page in one of its languages."""
     told, runs = WORDS[lang], len(s.sweep.runs)
     subtitle = told["subtitle"].format(name=s.sweep.label, n=runs, runs=words.many(runs, "run"), seeds=s.seeds)
-    return page.render(title(s, lang), subtitle, list(blocks(s, lang)), lang)
+    shown = [chinese.block(b) if lang == "zh" else b for b in blocks(s, lang)]
+    return page.render(title(s, lang), subtitle, shown, lang)
 
 
 def title(s: Study, lang: str = "en") -> str:
@@ -153,7 +155,7 @@ def _part(s: Study, part: Part, lang: str) -> Iterator[Block]:
     yield from (Words(warning, "warning") for warning in s.warnings[part.name])
     if found.tuned:
         yield tables.choices(found.tuned)
-    grid = tables.groups(found.main, wide=True, decided=told["decided"])
+    grid = tables.groups(found.main, wide=True, decided=DECIDED)
     yield replace(grid, fold=told["fold"].format(n=len(grid.rows))) if len(grid.rows) > LONG else grid
 
 
