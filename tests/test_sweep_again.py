@@ -108,7 +108,10 @@ def test_a_name_used_for_something_else_is_said(in_tmp, quiet, capsys):
         (("seed=range(5,3)",), "is a range without a value"),
         (("seed=range(100000000000)",), "seed has 100,000,000,000 values; more than 1,000,000 are no sweep"),
         (("seed=0,1", "hydra.launcher.n_jobs=0"), "hydra.launcher.n_jobs=0 (command line): must be at least 1"),
-        (("seed=0,1", "hydra.launcher.n_jobs=-3", "--dry-run"), "hydra.launcher.n_jobs=-3 (command line): must be at least 1"),
+        (
+            ("seed=0,1", "hydra.launcher.n_jobs=-3", "--dry-run"),
+            "hydra.launcher.n_jobs=-3 (command line): must be at least 1",
+        ),
     ],
 )
 def test_ranges_and_workers_that_cannot_be_meant_are_refused_at_once(in_tmp, capsys, words, said):
