@@ -59,7 +59,8 @@ def slug(words: str) -> str:
     >>> slug("adam lr=0.1 s0 ../x")
     'adam-lr=0.1-s0-..-x'
     """
-    return re.sub(r"[^\w.=+-]+", "-", words)[:80]
+    short = re.sub(r"[^\w.=+-]+", "-", words)[:80]
+    return short.encode("utf-8", "ignore")[:160].decode("utf-8", "ignore")  # systems count bytes, up to 255
 
 
 class Journal:

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from dlexp.arrays import Array, Param, Views
+from dlexp.errors import UserError
 
+MOST = 2**28  # numbers: with their gradients and an optimizer's memory of them, 4 GiB or more
 BLOCK = 49_152  # 192 KiB of float32: what a formula reads and writes stays in a cache of 1 MiB
 
 
@@ -22,12 +24,16 @@ class Parameters:
     >>> p["dense1.b"][...] = 7
     >>> p.values[-2:]
     array([7., 7.], dtype=float32)
+
+    Raises `UserError` for more than there could be memory for.
     """
 
     def __init__(self, specs: Mapping[str, Param], dtype: Any = np.float32) -> None:
         self.specs = dict(sorted(specs.items(), key=lambda item: _rank(item[1])))
         ranks = [_rank(spec) for spec in self.specs.values()]
         sizes = [math.prod(spec.shape) for spec in self.specs.values()]
+        if (n := sum(sizes)) > MOST:
+            raise UserError(f"its network would have {n:,} numbers; {MOST:,} is the most", key="model")
         ends = np.cumsum(sizes).tolist()
         self.slices = {name: slice(end - n, end) for name, n, end in zip(self.specs, sizes, ends, strict=True)}
         self.n_weights = sum(n for n, rank in zip(sizes, ranks, strict=True) if rank == 0)

@@ -84,9 +84,11 @@ def _build(cfg: DictConfig, overrides: Sequence[str], files: Sequence[tuple[str,
     reader.check_objective(experiment)
     tracking = reader.plugin("tracking", (MLflow, NoTracking))
     checkpoint = reader.plugin("checkpoint", Checkpointing)
-    if cfg.sweep is not None and not re.fullmatch(r"[A-Za-z0-9][\w.-]{0,79}", cfg.sweep):
+    if cfg.sweep is not None and not re.fullmatch(r"[A-Za-z0-9]([\w.-]{0,78}[\w-])?", cfg.sweep, re.ASCII):
         wrong = "must be letters, digits, dots, dashes and underscores, 80 at most"
         reader.refuse(UserError(wrong, key="sweep", value=cfg.sweep))
+    if cfg.sweep is not None and re.match(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", cfg.sweep, re.IGNORECASE):
+        reader.refuse(UserError("is a device to Windows: choose another name", key="sweep", value=cfg.sweep))
     if cfg.max_jobs < 1:
         reader.refuse(UserError("must be >= 1", key="max_jobs", value=cfg.max_jobs))
     text = written(experiment, tracking, checkpoint)
