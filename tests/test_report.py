@@ -226,7 +226,7 @@ def test_repeating_what_no_seed_changes_is_no_evidence(tmp_path):
     def lines(params, seed):
         f = {"sgd": 0.9, "adam": 0.7}[params["optimizer"]]
         steps = [event(k, k, {"train/loss": 6.45 * f**k}) for k in range(11)]
-        return [*steps, {"event": "finish", "status": "FINISHED", "error": None, "elapsed": 1.0}]
+        return [*steps, {"event": "finish", "time_ms": 1, "status": "FINISHED", "error": None, "elapsed": 1.0}]
 
     made = report.make([small(tmp_path, lines=lines, dataset=False, implied=lambda p: {"objective": "valley"})])
     assert made.data["metric"] == "train/loss"
