@@ -63,9 +63,10 @@ class Keeper:
 
         Raises `DataError` for a checkpoint that is damaged, or of another network than this.
         """
-        for left in self.folder.glob(f"*{STAGED}"):
-            with suppress(OSError):
-                left.unlink()
+        for left in self.folder.parent.rglob(f"*{STAGED}"):  # of figures and arrays too; not what a sender has in hand
+            if not left.name.startswith("mlflow.json"):
+                with suppress(OSError):
+                    left.unlink()
         path = self.folder / LAST
         try:
             saved = checkpoint.load(path)

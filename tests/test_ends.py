@@ -170,6 +170,21 @@ def test_half_a_line_that_a_killed_run_leaves_is_cut_off_and_nothing_else(in_tmp
     assert [r.step for r in run.records] == [*range(0, 41, 4), 40], "those of before are there too"
 
 
+def test_what_a_killed_run_left_half_written_is_removed_when_it_goes_on(in_tmp, whole):
+    with mischief(18, lambda: signal.raise_signal(signal.SIGINT)):
+        main(list(ARMED))
+        folder = the_run(in_tmp)
+        (folder / "figures").mkdir(exist_ok=True)
+        places = ("checkpoints/last.npz", "figures/curves.png", "network.npz")
+        for place in places:
+            (folder / f"{place}.123.part").write_bytes(b"half")
+        sender = folder / "mlflow.json.123.part"
+        sender.write_bytes(b"{")
+        lifecycle.resume(folder)
+    assert list(folder.rglob("*.part")) == [sender], "a sender's own is its own"
+    assert is_whole(folder, whole)
+
+
 def test_a_checkpoint_that_was_put_together_by_hand_is_refused(tmp_path):
     path, forged = tmp_path / "last.npz", tmp_path / "forged.npz"
     checkpoint.save(path, {"w": np.arange(3.0)})
