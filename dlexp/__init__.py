@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 
 from dlexp import figures
-from dlexp.arrays import Array, Backward, Context, Param, Views, batch_sum, coin_tosses
+from dlexp.arrays import Array, Backward, Context, Param, Views, batch_sum, coin_tosses, constant
 from dlexp.datafiles import fetch, read_idx
 from dlexp.dataset import Dataset, Split, proportional, stratified, three_way
 from dlexp.errors import DataError, FieldError, PluginError, UserError
@@ -96,6 +96,7 @@ __all__ = [
     "batch_sum",
     "between",
     "coin_tosses",
+    "constant",
     "each_positive",
     "fetch",
     "figures",

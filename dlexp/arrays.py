@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -74,13 +75,25 @@ class Context:
     input_is_data: bool = False
 
 
-def batch_sum(a: Array) -> Array:
-    """Σ over the batch: (batch, n) → (n,). As a product with ones it takes a third of the time of `a.sum(axis=0)`.
+@lru_cache(maxsize=32)  # a step asks for the same few again and again
+def constant(value: float, shape: int | tuple[int, ...], dtype: Any) -> Array:
+    """An array of one value, made once and shared: not to be written.
+
+    NumPy takes two arrays three times as fast as an array and a number, where its loops are vectorized for the former
+    only: `np.maximum(x, constant(0, x.shape, x.dtype))`.
+    """
+    array: Array = np.full(shape, value, dtype)
+    array.flags.writeable = False
+    return array
+
+
+def batch_sum(a: Array, out: Array | None = None) -> Array:
+    """Σ over the batch: (batch, n) → (n,), into `out` if given. A product with ones takes a third of the time of a sum.
 
     >>> batch_sum(np.array([[1.0, 2.0], [3.0, 4.0]]))
     array([4., 6.])
     """
-    total: Array = np.ones(len(a), a.dtype) @ a
+    total: Array = np.dot(constant(1, len(a), a.dtype), a, out=out)
     return total
 
 

@@ -34,7 +34,7 @@ class Dense(Layer):
 
         def backward(dy: Array) -> Array:
             np.matmul(x.T, dy, out=p.dW)
-            p.db[...] = batch_sum(dy)
+            batch_sum(dy, out=p.db)
             return dy if ctx.input_is_data else dy @ p.W.T
 
         return y, backward

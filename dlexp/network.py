@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -54,7 +54,7 @@ class Network:
     def forward(self, x: Array, ctx: Context) -> tuple[Array, Backward]:
         """The output, and the function that writes every gradient and returns the input's (unless that is data)."""
         tape = []
-        first = replace(ctx, input_is_data=True)
+        first = Context(ctx.training, ctx.rng, input_is_data=True)
         for i, (layer, p) in enumerate(zip(self.layers, self._views, strict=True)):
             x, back = layer.forward(x, p, ctx if i else first)
             tape.append(back)

@@ -12,7 +12,7 @@ from dlexp.arrays import Array, Param, Views
 from dlexp.errors import UserError
 
 MOST = 2**28  # numbers: with their gradients and an optimizer's memory of them, 4 GiB or more
-BLOCK = 49_152  # 192 KiB of float32: what a formula reads and writes stays in a cache of 1 MiB
+BLOCK = 131_072  # 512 KiB of float32: what a formula reads and writes stays in a cache of 4 MiB
 
 
 class Parameters:

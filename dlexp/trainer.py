@@ -64,6 +64,7 @@ class Trainer:
         params = self.problem.params
         self.state = {slot: np.zeros_like(params.grads) for slot in self.optimizer.slots}
         self._pieces = list(pieces(self.optimizer, params, self.state))
+        self._context = Context(training=True, rng=self.rngs["noise"])
         self._epoch_start = self.rngs["order"].bit_generator.state
         self._objective, self._objective_steps = 0.0, 0
         self._recorded = -1  # the last step of which there is a record
@@ -118,14 +119,13 @@ class Trainer:
         """One minibatch: loss, gradient, regularization, update. Returns the loss with its penalties."""
         params = self.problem.params
         lr = self.optimizer.lr * self.schedule(min(self.t, self.total - 1), self.total)
-        context = Context(training=True, rng=self.rngs["noise"])
         self.t += 1
         with np.errstate(all="ignore"):  # what overflows is found below, and named
-            objective = self.problem.loss(batch, context)
+            objective = self.problem.loss(batch, self._context)
             for r in self.regularizers:
                 objective += r.penalty(params.weights, params.weight_grads)
             if not math.isfinite(objective):
-                raise Diverged(self.t, self.problem.explain(batch, context))
+                raise Diverged(self.t, self.problem.explain(batch, self._context))
             if self.clip_norm is not None:
                 clip(params.grads, self.clip_norm)
             for r in self.regularizers:

@@ -1,11 +1,11 @@
-"""Arrays as files: whole, equal, without pickle, no larger than they say."""
+"""Arrays that layers share; arrays as files: whole, equal, without pickle, no larger than they say."""
 
 import zipfile
 
 import numpy as np
 import pytest
 
-from dlexp.arrays import LARGEST, read_arrays, write_arrays
+from dlexp.arrays import LARGEST, batch_sum, constant, read_arrays, write_arrays
 from dlexp.conformance.toy import experiment
 from dlexp.errors import DataError
 from dlexp.experiment import Run
@@ -44,3 +44,20 @@ def test_a_run_without_a_folder_keeps_no_arrays(tmp_path):
     run = Run(e, e.trainer(), folder=tmp_path)
     run.save_arrays("x", {"x": np.zeros(2)})
     assert list(read_arrays(tmp_path / "arrays/x.npz")) == ["x"]
+
+
+def test_a_constant_is_made_once_and_cannot_be_written():
+    zeros = constant(0, (3, 2), np.float32)
+    assert zeros is constant(0, (3, 2), np.float32)
+    assert (zeros.shape, zeros.dtype, zeros.any()) == ((3, 2), np.float32, False)
+    with pytest.raises(ValueError, match="read-only"):
+        zeros[0] = 1
+    assert constant(1, 4, np.float64).tolist() == [1, 1, 1, 1]
+
+
+def test_a_sum_over_the_batch_is_written_where_it_belongs_whatever_the_layout():
+    a = np.arange(6, dtype=np.float32).reshape(3, 2)
+    for layout in (a, np.asfortranarray(a)):
+        place = np.full(2, 7, np.float32)
+        assert batch_sum(layout, out=place) is place
+        assert place.tolist() == [6, 9]

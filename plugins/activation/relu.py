@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dlexp import Activation, plugin
+from dlexp import Activation, constant, plugin
 
 
 @plugin("relu")
@@ -13,5 +13,5 @@ class ReLU(Activation):
     """
 
     def forward(self, x, p, ctx):
-        y = np.maximum(x, np.zeros_like(x))  # NumPy compares two arrays three times as fast as an array and a number
+        y = np.maximum(x, constant(0, x.shape, x.dtype))  # three times as fast as with the number 0
         return y, lambda dy: dy * (y > 0)

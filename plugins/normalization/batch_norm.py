@@ -42,8 +42,8 @@ class BatchNorm(Normalization):
         y += p.beta
 
         def backward(dy):
-            p.dgamma[...] = batch_sum(dy * x_hat)
-            p.dbeta[...] = batch_sum(dy)
+            batch_sum(dy * x_hat, out=p.dgamma)
+            batch_sum(dy, out=p.dbeta)
             if not ctx.training:  # mean and variance are constants then
                 return dy * (p.gamma / sigma)
             return p.gamma / sigma * (dy - p.dbeta / len(x) - x_hat * (p.dgamma / len(x)))
