@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 try:
     import budget
+    import command
     import fresh
     import growth
     import late
@@ -250,3 +251,39 @@ def test_the_machine_is_described_with_the_versions_that_matter():
     assert f"numpy {np.__version__}" in said
     assert "torch" in said
     assert str(ROOT) not in said
+
+
+def test_a_part_inside_another_stops_the_others_clock(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(command.time, "time", lambda: now[0])
+
+    class Job:
+        def outer(self):
+            now[0] += 2
+            self.inner()
+            now[0] += 3
+
+        def inner(self):
+            now[0] += 10
+            raise ValueError
+
+    clocks = command.Clocks(99.0)
+    clocks.clock(Job, "outer", "outer")
+    clocks.clock(Job, "inner", "inner")
+    with pytest.raises(ValueError):  # noqa: PT011 the test's own
+        Job().outer()
+    now[0] += 4
+    clocks.switch()
+    assert clocks.spent == {"start-up": 5, "outer": 2, "inner": 10}
+
+
+def test_every_clock_of_the_command_hangs_at_a_part_of_the_table(monkeypatch):
+    hung = []
+    monkeypatch.setattr(command.Clocks, "clock", lambda self, owner, name, part: hung.append(part))
+    from dlexp.trainer import Trainer
+
+    monkeypatch.setattr(Trainer, "step", Trainer.step)
+    command.hang(command.Clocks(0.0), [])
+    named = {part for part in hung if "{}" not in part}
+    observers = {part for part in command.PARTS if part.startswith("observer ")}
+    assert named | observers | {"start-up"} == {*command.PARTS}

@@ -17,7 +17,7 @@ class Progress(Observer):
     """
 
     def start(self, run, s):
-        s.show = None
+        s.show, s.news = None, {}
         try:
             if sys.stderr is None or run.trainer.total == run.trainer.t:
                 return
@@ -28,8 +28,9 @@ class Progress(Observer):
     def record(self, run, s, record):
         if s.show is None:
             return
+        s.news |= record.metrics
         try:
-            s.show.update(record.step, _news(run, record))
+            s.show.update(record.step, _news(run, record, s.news))
         except (OSError, ValueError):
             s.show = None
 
@@ -41,9 +42,9 @@ class Progress(Observer):
             s.show = None
 
 
-def _news(run, record):
+def _news(run, record, newest):
     """`epoch 3, train loss 0.21, val accuracy 0.94`, from the newest values there are."""
-    values = {name: run.metrics[name] for name in ("train/loss", "val/accuracy") if name in run.metrics}
+    values = {name: newest[name] for name in ("train/loss", "val/accuracy") if name in newest}
     name = run.trainer.problem.epoch_name
     return [f"{name} {record.epoch}", *(f"{k.replace('/', ' ')} {v:.3g}" for k, v in values.items())]
 
