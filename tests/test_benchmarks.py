@@ -287,3 +287,24 @@ def test_every_clock_of_the_command_hangs_at_a_part_of_the_table(monkeypatch):
     named = {part for part in hung if "{}" not in part}
     observers = {part for part in command.PARTS if part.startswith("observer ")}
     assert named | observers | {"start-up"} == {*command.PARTS}
+
+
+@pytest.mark.parametrize("name", peers.TRIED)
+def test_what_was_tried_trains_the_same_network(tasks, name, monkeypatch):
+    from dlexp import layers, memory, params
+    from dlexp.registry import find
+
+    relu, adam = find("activation", "relu"), find("optimizer", "adam")
+    changed = [(relu, "forward"), (adam, "update"), (layers.Dense, "forward"), (layers, "batch_sum"),
+               (params, "BLOCK"), (memory, "keep_freed")]  # fmt: skip
+    before = [getattr(*place) for place in changed]
+    for owner, what in changed:  # so that it is put back
+        monkeypatch.setattr(owner, what, getattr(owner, what))
+    workload, task = tasks["W1"]
+    ours = built("dlexp", workload, task)
+    ours.train(5)
+    theirs = peers.TRIED[name].build(workload, task)
+    assert [getattr(*place) for place in changed] != before, "it does nothing otherwise"
+    theirs.train(5)
+    for key, expected in ours.parameters().items():
+        assert np.abs(theirs.parameters()[key] - expected).mean() < 1e-3 * workload.lr, key
