@@ -5,9 +5,9 @@ What a plugin author and a notebook need; nothing else is public.
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from dlexp import figures
 from dlexp.arrays import Array, Backward, Context, Param, Views, batch_sum, coin_tosses, constant
 from dlexp.datafiles import fetch, read_idx
 from dlexp.dataset import Dataset, Split, proportional, stratified, three_way
@@ -39,10 +39,24 @@ from dlexp.surface import Surface
 from dlexp.synthetic import Synthetic
 from dlexp.trainer import Diverged, Record
 
-try:
-    __version__ = version("dlexp")
-except PackageNotFoundError:  # a checkout on sys.path that was never installed
-    __version__ = "0+unknown"
+if TYPE_CHECKING:
+    from dlexp import figures
+
+    __version__: str
+else:
+
+    def __getattr__(name: str) -> Any:
+        """What takes its time to import, when somebody asks for it."""
+        if name == "figures":
+            return importlib.import_module("dlexp.figures")
+        if name == "__version__":
+            from importlib.metadata import PackageNotFoundError, version
+
+            try:
+                return version("dlexp")
+            except PackageNotFoundError:  # a checkout on sys.path that was never installed
+                return "0+unknown"
+        raise AttributeError(f"module 'dlexp' has no attribute {name!r}")
 
 
 def run(*overrides: str, keep: bool = True) -> Run:

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 from numpy.lib import format as npy
 
-from dlexp.arrays import DAMAGE, Array, check_archive, unpacked
+from dlexp.archives import DAMAGE, check_archive, unpacked
+from dlexp.arrays import Array
 from dlexp.errors import DataError
 from dlexp.fields import at_least, check_fields, positive
 from dlexp.files import staged

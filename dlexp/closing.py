@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from dlexp import journal, lifecycle, places, provenance, recorded
 from dlexp.errors import UserError, nearest
-from dlexp.report import runs
 from dlexp.tracking import Outcome, quoted, store_uri, ui_command
 
 if TYPE_CHECKING:
@@ -22,6 +21,8 @@ def found(word: str, key: str) -> tuple[Path | None, Path | None]:
 
     Raises `UserError` where it means neither.
     """
+    from dlexp.report import runs
+
     run = recorded.find(word, key)
     try:
         sweep = runs.find(word, key).resolve()
@@ -40,6 +41,8 @@ def found(word: str, key: str) -> tuple[Path | None, Path | None]:
 
 def _no_such(word: str, key: str) -> UserError:
     """There is neither a run nor a sweep of that name: those there are."""
+    from dlexp.report import runs
+
     sweeps = runs.names()
     alone = [folder.name for folder in recorded.all_runs() if not (folder.parents[1] / "sweep.json").is_file()]
     if not (known := [*sweeps, *alone[::-1]]):
@@ -129,10 +132,10 @@ def comparison(session: Session) -> str:
 
     A search has none: it looks for a good setting on validation, and must not see what a test set thinks of each.
     """
-    from dlexp import report
-
     if session.folder is None or session.dry_run or session.searched:
         return ""
+    from dlexp import report
+
     try:
         return report.make([session.folder]).text
     except UserError as e:

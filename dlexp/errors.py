@@ -6,7 +6,6 @@ escapes is a defect of dlexp and keeps its traceback.
 
 from __future__ import annotations
 
-import difflib
 import errno
 from collections.abc import Iterable
 
@@ -78,4 +77,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
     >>> nearest("xyz", ["optimizer", "model"])
     ''
     """
+    import difflib
+
     return next(iter(difflib.get_close_matches(word, list(known), n=1)), "")

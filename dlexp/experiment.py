@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from dlexp import kinds
-from dlexp.arrays import Array, Context, write_arrays
+from dlexp.arrays import Array, Context
 from dlexp.dataset import Dataset
 from dlexp.errors import FieldError, nearest
 from dlexp.fields import at_least, check_fields, defaults_of, non_negative, one_of, positive
@@ -209,6 +209,8 @@ class Run:
         these, an observer leaves here.
         """
         if self.folder is not None:
+            from dlexp.archives import write_arrays
+
             (self.folder / "arrays").mkdir(exist_ok=True)
             write_arrays(self.folder / "arrays" / f"{name}.npz", arrays)
 

@@ -19,7 +19,6 @@ import typing
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +63,8 @@ def discover() -> None:
 @cache
 def _load_installed() -> None:
     """Plugins of installed packages, once: looking through all packages takes its time."""
+    from importlib.metadata import entry_points
+
     for point in entry_points(group="dlexp.plugins"):
         try:
             point.load()

@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import inspect
 import platform
-import subprocess
 import sys
 from contextlib import AbstractContextManager
 from dataclasses import fields
 from functools import cache, lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, cast
 
@@ -43,6 +41,8 @@ def _libraries(modules: int) -> Any:
 @cache
 def versions() -> dict[str, str]:
     """Python's and the packages' versions. Looked up once: it reads every package's metadata."""
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
@@ -111,21 +111,31 @@ def git(folder: Path, *, of: str = "") -> dict[str, str]:
     aside). With `of`, the checkout counts only if that file is part of it: a package installed inside somebody's
     repository has no commit of its own.
     """
-
-    def ask(*question: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *question], capture_output=True, text=True, timeout=10, check=True
-        )
-        return done.stdout.strip()
-
     try:
         if of:
-            ask("ls-files", "--error-unmatch", of)
-        top = ask("rev-parse", "--show-toplevel")
-        dirty = ask("-C", top, "status", "--porcelain", "--", ".", ":(exclude)**/outputs/**", ":(exclude)outputs/**")
-        return {"commit": ask("rev-parse", "HEAD"), "dirty": "true" if dirty else "false"}
-    except (OSError, subprocess.SubprocessError):
+            _ask_git(folder, "ls-files", "--error-unmatch", of)
+        top, _, commit = _ask_git(folder, "rev-parse", "--show-toplevel", "HEAD").rpartition("\n")
+        return {"commit": commit, "dirty": "true" if _is_dirty(Path(top)) else "false"}
+    except OSError:
         return {}
+
+
+@cache
+def _is_dirty(top: Path) -> bool:
+    """Asked once of a checkout: dlexp's own is often the one that it is called in."""
+    outputs = (":(exclude)**/outputs/**", ":(exclude)outputs/**")
+    return bool(_ask_git(top, "status", "--porcelain", "--", ".", *outputs))
+
+
+def _ask_git(folder: Path, *question: str) -> str:
+    """What git answers. Raises `OSError` where it cannot, or there is no git."""
+    import subprocess
+
+    command = ["git", "-C", str(folder), *question]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except subprocess.SubprocessError as e:
+        raise OSError(str(e)) from None
 
 
 def tags(overrides: list[str]) -> dict[str, str]:

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.lib import format as npy
 
 from dlexp import plugins, registry
-from dlexp.arrays import DAMAGE, Array, Context, check_archive
+from dlexp.archives import DAMAGE, check_archive
+from dlexp.arrays import Array, Context
 from dlexp.errors import DataError, FieldError, PluginError
 from dlexp.files import staged
 from dlexp.kinds import Layer

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from dlexp import checkpoint, kinds
+from dlexp import kinds
 from dlexp.errors import is_of_the_machine
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ class Watch:
 
     def state_dict(self) -> dict[str, Any] | None:
         """Its state, if that is plain data; None where it is not: such an observer starts anew in a resumed run."""
+        from dlexp import checkpoint
+
         held = vars(self.state)
         return {"state": held, "broken": self.broken} if checkpoint.is_data(held) else None
 

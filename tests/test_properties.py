@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dlexp import Dense, Network, arrays, checkpoint, datafiles, journal, kinds, registry, serving
+from dlexp import Dense, Network, archives, checkpoint, datafiles, journal, kinds, registry, serving
 from dlexp.config import compose, overrides, yamlfile
 from dlexp.errors import UserError
 from dlexp.trainer import Record
@@ -138,7 +138,7 @@ LOADERS = {  # what is read: a good file, who reads it
     "idx": (_saved(lambda path: datafiles.write_idx(path, IMAGES)), datafiles.read_idx),
     "idx.gz": (_saved(lambda path: datafiles.write_idx(path.with_suffix(".gz"), IMAGES) or
                       path.with_suffix(".gz").rename(path)), datafiles.read_idx),
-    "arrays": (_saved(lambda path: arrays.write_arrays(path, {"a": RNG.random(5)})), arrays.read_arrays),
+    "arrays": (_saved(lambda path: archives.write_arrays(path, {"a": RNG.random(5)})), archives.read_arrays),
     "checkpoint": (_saved(lambda path: checkpoint.save(path, TREE)), checkpoint.load),
     "network": (_saved(lambda path: serving.save_network(path, NETWORK)), serving.load_network),
 }  # fmt: skip

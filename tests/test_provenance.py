@@ -20,12 +20,12 @@ def repository(tmp_path):
     git("init", "-q")
     (tmp_path / "a.py").write_text("1")
     git("add", "."), git("commit", "-qm", "one")
-    provenance.git.cache_clear()
+    provenance.git.cache_clear(), provenance._is_dirty.cache_clear()
     return tmp_path
 
 
 def dirty(folder):
-    provenance.git.cache_clear()
+    provenance.git.cache_clear(), provenance._is_dirty.cache_clear()
     return provenance.git(folder)["dirty"]
 
 
@@ -51,6 +51,19 @@ def test_a_package_installed_inside_somebodys_repository_has_no_commit_of_its_ow
     (repository / "site" / "installed.py").write_text("")
     assert provenance.git(repository / "site", of="installed.py") == {}
     assert provenance.git(repository, of="a.py")["dirty"] == "true"
+
+
+def test_a_checkout_is_looked_through_once_for_all_folders_of_it(repository, monkeypatch):
+    asked, ask = [], provenance._ask_git
+    monkeypatch.setattr(provenance, "_ask_git", lambda folder, *words: asked.append(words[0]) or ask(folder, *words))
+    (repository / "folder").mkdir()
+    assert provenance.git(repository) == provenance.git(repository / "folder") != {}
+    assert sorted(asked) == ["rev-parse", "rev-parse", "status"]
+
+
+def test_a_checkout_without_a_commit_has_none(tmp_path):
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    assert provenance.git(tmp_path) == {}
 
 
 def test_no_repository_has_no_commit(tmp_path):

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlexp import arrays, checkpoint, journal, serving
+from dlexp import archives, checkpoint, journal, serving
 from dlexp.cli import main
 from dlexp.config import application, compose, sources
 from dlexp.errors import UserError
@@ -203,9 +203,9 @@ CLAIMS = {
     "a checkpoint that unfolds": (unfolding, checkpoint.load),
     "a network of a terabyte": (lambda p: archive(p, network(2**35)), serving.load_network),
     "a network that unfolds": (unfolding, serving.load_network),
-    "arrays of a terabyte": (lambda p: archive(p, {"x.npy": promise((2**37,))}), arrays.read_arrays),
-    "arrays that unfold": (unfolding, arrays.read_arrays),
-    "objects": (lambda p: archive(p, {"x.npy": promise((2,), "|O") + bytes(16)}), arrays.read_arrays),
+    "arrays of a terabyte": (lambda p: archive(p, {"x.npy": promise((2**37,))}), archives.read_arrays),
+    "arrays that unfold": (unfolding, archives.read_arrays),
+    "objects": (lambda p: archive(p, {"x.npy": promise((2,), "|O") + bytes(16)}), archives.read_arrays),
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 import report_folders as made
 from PIL import Image
 
-from dlexp.arrays import read_arrays, write_arrays
+from dlexp.archives import read_arrays, write_arrays
 from dlexp.conformance.toy import experiment
 from dlexp.errors import UserError
 from dlexp.experiment import Run

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cache
+from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from dlexp import memory, provenance
+from dlexp.registry import find
 from peers import Training
 
 if TYPE_CHECKING:
@@ -41,11 +43,14 @@ def trainer(workload: Workload, seed: int) -> Trainer:
 
 def by_hand(workload: Workload, seed: int) -> Trainer:
     """The same from Python, with plugins as objects and no configuration; for workloads that are plain networks."""
-    from dlexp import Experiment, plugins
-    from dlexp.registry import find
+    from dlexp import Experiment
+
+    def made(kind: str, name: str, **values: Any) -> Any:
+        """What `from dlexp.plugins.optimizer.adam import Adam` and `Adam(lr=0.001)` are to a person."""
+        import_module(f"dlexp.plugins.{kind}.{name}")
+        return find(kind, name)(**values)
 
     memory.keep_freed()
-    plugins.discover()
     words = dict(word.split("=") for word in workload.data)
     parts = {
         "objective": "classification",
@@ -56,9 +61,9 @@ def by_hand(workload: Workload, seed: int) -> Trainer:
         "schedule": "constant",
     }
     return Experiment(
-        **{kind: find(kind, name)() for kind, name in parts.items()},
-        model=find("model", "mlp")(hidden=workload.sizes[1:-1]),
-        optimizer=find("optimizer", workload.optimizer)(lr=workload.lr),
+        **{kind: made(kind, name) for kind, name in parts.items()},
+        model=made("model", "mlp", hidden=workload.sizes[1:-1]),
+        optimizer=made("optimizer", workload.optimizer, lr=workload.lr),
         batch_size=workload.batch,
         steps=10**9,
         seed=seed,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlexp.arrays import Array, read_arrays
+from dlexp.archives import read_arrays
+from dlexp.arrays import Array
 from dlexp.errors import DataError, UserError, nearest
 from dlexp.report import measure as measures, words
 from dlexp.report.measure import Measure
