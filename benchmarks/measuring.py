@@ -62,8 +62,9 @@ class Measured:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """One thread for everybody, and nothing of this run's outputs in the user's."""
-    return {**os.environ, **ONE_THREAD, **more}
+    """One thread for everybody, and bytecode that is kept: a checkout has none yet, installed peers have theirs."""
+    mine = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**mine, **ONE_THREAD, **more}
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from dlexp.errors import UserError
 
 LARGEST = 2**18  # bytes: a study of ours has 20,000
 DEEPEST = 50
+TOO_DEEP = f"is nested more than {DEEPEST} levels deep"
 MOST = 50_000  # values, references followed
 TRAPS = {
     r"yes|no|on|off": "means {} to YAML: write true or false, or put it into quotes",
@@ -82,7 +83,8 @@ def _no_yaml(e: Exception, text: str, shown: str) -> UserError:
     line = mark.line + 1 if mark else text.count("\n", 0, getattr(e, "position", 0) or 0) + 1
     problem = getattr(e, "problem", None) or getattr(e, "reason", None) or str(e)
     hint = ": indent with spaces, not tabs" if "'\\t'" in str(problem) else ""
-    return UserError(f"is not valid YAML: {problem}{hint}", where=f"{shown}, line {line}")
+    wrong = TOO_DEEP if "nesting depth" in str(problem) else f"is not valid YAML: {problem}{hint}"  # newer libyaml's own
+    return UserError(wrong, where=f"{shown}, line {line}")
 
 
 def _look_through(text: str, shown: str) -> None:
@@ -96,7 +98,7 @@ def _look_through(text: str, shown: str) -> None:
         if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
             open_.append((event.anchor, count))
             if len(open_) > DEEPEST:
-                raise UserError(f"is nested more than {DEEPEST} levels deep", where=place)
+                raise UserError(TOO_DEEP, where=place)
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             anchor, before = open_.pop()
             if anchor:
