@@ -83,7 +83,7 @@ def _no_yaml(e: Exception, text: str, shown: str) -> UserError:
     line = mark.line + 1 if mark else text.count("\n", 0, getattr(e, "position", 0) or 0) + 1
     problem = getattr(e, "problem", None) or getattr(e, "reason", None) or str(e)
     hint = ": indent with spaces, not tabs" if "'\\t'" in str(problem) else ""
-    wrong = TOO_DEEP if "nesting depth" in str(problem) else f"is not valid YAML: {problem}{hint}"  # newer libyaml's own
+    wrong = TOO_DEEP if "nesting depth" in str(problem) else f"is not valid YAML: {problem}{hint}"  # libyaml's own
     return UserError(wrong, where=f"{shown}, line {line}")
 
 
