@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from peers import ONE_THREAD, PEERS, TRIED
+from peers import ONE_THREAD, PEERS
 from workloads import Workload, task
 
 HERE = Path(__file__).resolve().parent
@@ -120,7 +120,7 @@ def measure(workload: Workload, columns: Sequence[str], rounds: int) -> Measured
     What comes before the first round (compilation, first touch of memory) is not counted. A peer that is not installed,
     or that breaks down, is told of in `absent`.
     """
-    absent = {c: why for c in columns if (why := (PEERS | TRIED)[c].absent(workload))}
+    absent = {c: why for c in columns if (why := PEERS[c].absent(workload))}
     with prepared(workload) as folder:
         workers: dict[str, Worker] = {}
         try:

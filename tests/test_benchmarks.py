@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 try:
     import budget
+    import changes
     import command
     import fresh
     import growth
@@ -290,22 +291,23 @@ def test_every_clock_of_the_command_hangs_at_a_part_of_the_table(monkeypatch):
     assert named | observers | {"start-up"} == {*command.PARTS}
 
 
-@pytest.mark.parametrize("name", peers.TRIED)
-def test_what_was_tried_trains_the_same_network(tasks, name, monkeypatch):
-    from dlexp import layers, memory, params
-    from dlexp.registry import find
+@pytest.mark.parametrize("name", changes.CHANGES)
+def test_what_was_tried_trains_the_same_network_in_another_way_and_is_undone(name):
+    from peers.with_dlexp import arrays, batches, trainer
 
-    relu, adam = find("activation", "relu"), find("optimizer", "adam")
-    changed = [(relu, "forward"), (adam, "update"), (layers.Dense, "forward"), (layers, "batch_sum"),
-               (params, "BLOCK"), (memory, "keep_freed")]  # fmt: skip
-    before = [getattr(*place) for place in changed]
-    for owner, what in changed:  # so that it is put back
-        monkeypatch.setattr(owner, what, getattr(owner, what))
-    workload, task = tasks["W1"]
-    ours = built("dlexp", workload, task)
-    ours.train(5)
-    theirs = peers.TRIED[name].build(workload, task)
-    assert [getattr(*place) for place in changed] != before, "it does nothing otherwise"
-    theirs.train(5)
-    for key, expected in ours.parameters().items():
-        assert np.abs(theirs.parameters()[key] - expected).mean() < 1e-3 * workload.lr, key
+    ours, theirs = trainer(W1, 0), trainer(W1, 0)
+
+    def ways():
+        classes = type(ours.optimizer).update, changes.find("activation", "relu").forward, changes.layers.Dense.forward
+        return [*classes, changes.layers.batch_sum, changes.params.BLOCK]
+
+    before = ways()
+    for batch, _ in zip(batches(ours), range(5), strict=False):
+        ours.step(batch)
+    with changes.otherwise(changes.CHANGES[name], theirs):
+        for batch, _ in zip(batches(theirs), range(5), strict=False):
+            theirs.step(batch)
+        assert ways() != before
+    assert ways() == before
+    for key, expected in arrays(ours.problem.network).items():
+        assert np.abs(arrays(theirs.problem.network)[key] - expected).mean() < 1e-3 * W1.lr, key

@@ -73,19 +73,3 @@ PEERS = {
     "torch.compile": Peer("with_torch", "compiled", "torch"),
     "scikit-learn": Peer("with_sklearn", needs="sklearn", normalizes=False),
 }
-
-TRIED = {  # dlexp with one thing done otherwise: benchmarks/tried.py
-    "malloc as it comes": Peer("tried", "malloc_as_it_comes", "dlexp"),
-    "ReLU: max(x, 0)": Peer("tried", "relu_with_a_number", "dlexp"),
-    "ReLU: max(x, new zeros)": Peer("tried", "relu_with_new_zeros", "dlexp"),
-    "ReLU: a mask of floats": Peer("tried", "relu_with_a_mask_of_floats", "dlexp"),
-    "Σ over the batch: sum(axis=0)": Peer("tried", "sums_by_sum", "dlexp"),
-    "Σ over the batch: new ones @ dy": Peer("tried", "sums_with_new_ones", "dlexp"),
-    "blocks of 16,384 parameters": Peer("tried", "blocks_of_16_k", "dlexp"),
-    "blocks of 49,152 parameters": Peer("tried", "blocks_of_48_k", "dlexp"),
-    "no blocks": Peer("tried", "no_blocks", "dlexp"),
-    "Adam: the textbook's lines": Peer("tried", "adam_in_one_formula", "dlexp"),
-    "Adam: in one buffer": Peer("tried", "adam_in_one_buffer", "dlexp"),
-    "Adam: averages without their factors": Peer("tried", "adam_with_plain_sums", "dlexp"),
-    "dx = dy @ a copy of Wᵀ": Peer("tried", "transposed_copy", "dlexp"),
-}

@@ -1,43 +1,19 @@
-"""dlexp with one thing done otherwise: what its step gains by how it is done, and what else was tried.
-
-Each function builds what `with_dlexp.build` builds, after it has replaced one piece of the code in this process.
-"""
+"""What `tried.py` does otherwise: each function replaces one piece of dlexp in this process."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
-from dlexp import layers, memory, params, plugins
+from dlexp import layers, params, trainer
 from dlexp.registry import find
-from peers import Training, with_dlexp
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from workloads import Task, Workload
+from dlexp.trainer import Trainer
 
 
-def otherwise(change: Callable[[], None]) -> Callable[[Workload, Task], Training]:
-    """dlexp's training after a change."""
-
-    def build(workload: Workload, task: Task) -> Training:
-        plugins.discover()
-        change()
-        return with_dlexp.build(workload, task)
-
-    return build
-
-
-@otherwise
-def malloc_as_it_comes() -> None:
-    """Memory is given back to the system each time it is freed."""
-    memory.keep_freed = lambda: False
-
-
-@otherwise
 def relu_with_new_zeros() -> None:
     """Zeros are made for each comparison."""
 
@@ -48,7 +24,6 @@ def relu_with_new_zeros() -> None:
     find("activation", "relu").forward = forward
 
 
-@otherwise
 def relu_with_a_number() -> None:
     """As the textbook writes it."""
 
@@ -59,7 +34,6 @@ def relu_with_a_number() -> None:
     find("activation", "relu").forward = forward
 
 
-@otherwise
 def relu_with_a_mask_of_floats() -> None:
     """The mask is made once, for both directions."""
 
@@ -70,7 +44,6 @@ def relu_with_a_mask_of_floats() -> None:
     find("activation", "relu").forward = forward
 
 
-@otherwise
 def sums_with_new_ones() -> None:
     """Ones are made, and the result copied, for each sum."""
 
@@ -83,31 +56,26 @@ def sums_with_new_ones() -> None:
     layers.batch_sum = batch_sum
 
 
-@otherwise
 def sums_by_sum() -> None:
     """As the textbook writes it."""
     layers.batch_sum = lambda a, out=None: np.sum(a, axis=0, out=out)
 
 
-@otherwise
 def blocks_of_16_k() -> None:
     """Small enough for a second-level cache of 512 KiB."""
     params.BLOCK = 16_384
 
 
-@otherwise
 def blocks_of_48_k() -> None:
     """Small enough for one of 1 MiB and more."""
     params.BLOCK = 49_152
 
 
-@otherwise
 def no_blocks() -> None:
     """The whole vector at once."""
     params.BLOCK = 2**31
 
 
-@otherwise
 def adam_in_one_formula() -> None:
     """As the textbook writes it."""
 
@@ -121,7 +89,6 @@ def adam_in_one_formula() -> None:
     find("optimizer", "adam").update = update
 
 
-@otherwise
 def adam_in_one_buffer() -> None:
     """One intermediate array for everything."""
 
@@ -143,7 +110,6 @@ def adam_in_one_buffer() -> None:
     find("optimizer", "adam").update = update
 
 
-@otherwise
 def adam_with_plain_sums() -> None:
     """The factors 1 − β of the averages are taken out of the arrays."""
 
@@ -158,7 +124,6 @@ def adam_with_plain_sums() -> None:
     find("optimizer", "adam").update = update
 
 
-@otherwise
 def transposed_copy() -> None:
     """So that both factors of dy·Wᵀ lie as OpenBLAS likes them best."""
 
@@ -174,3 +139,40 @@ def transposed_copy() -> None:
         return y, backward
 
     layers.Dense.forward = forward  # type: ignore[method-assign]
+
+
+CHANGES: dict[str, Callable[[], None]] = {
+    "ReLU: max(x, 0)": relu_with_a_number,
+    "ReLU: max(x, new zeros)": relu_with_new_zeros,
+    "ReLU: a mask of floats": relu_with_a_mask_of_floats,
+    "Σ over the batch: sum(axis=0)": sums_by_sum,
+    "Σ over the batch: new ones @ dy": sums_with_new_ones,
+    "blocks of 16,384 parameters": blocks_of_16_k,
+    "blocks of 49,152 parameters": blocks_of_48_k,
+    "no blocks": no_blocks,
+    "Adam: the textbook's lines": adam_in_one_formula,
+    "Adam: in one buffer": adam_in_one_buffer,
+    "Adam: averages without their factors": adam_with_plain_sums,
+    "dx = dy @ a copy of Wᵀ": transposed_copy,
+}
+
+
+@contextmanager
+def otherwise(change: Callable[[], None], running: Trainer) -> Iterator[None]:
+    """Inside, a trainer trains with this change."""
+    places = [(find("activation", "relu"), "forward"), (find("optimizer", "adam"), "update"),
+              (layers.Dense, "forward"), (layers, "batch_sum"), (params, "BLOCK")]  # fmt: skip
+    kept = [getattr(owner, what) for owner, what in places]
+    try:
+        change()
+        _cut(running)
+        yield
+    finally:
+        for (owner, what), value in zip(places, kept, strict=True):
+            setattr(owner, what, value)
+        _cut(running)
+
+
+def _cut(running: Trainer) -> None:
+    """Into blocks, anew."""
+    running._pieces = list(trainer.pieces(running.optimizer, running.problem.params, running.state))
