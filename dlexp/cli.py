@@ -142,6 +142,7 @@ def resume(words: list[str]) -> int:
     flags = [word for word in words if word.startswith("-")]
     if {*flags} & {"--help", "-h"}:
         print("python -m dlexp resume <run>: go on with a run that was cut short, to the bit the same.\n"
+              "python -m dlexp resume <run> --anyway: also where code or arithmetic are others now; that is recorded.\n"
               "python -m dlexp resume <sweep> [--retry-failed] [--dry-run]: train what a sweep still misses.\n"
               "<run> and <sweep> are a name, an id, a folder, or last.")  # fmt: skip
         return 0
@@ -153,10 +154,14 @@ def resume(words: list[str]) -> int:
 
     run, folder = closing.found(names[0], "resume")
     if run is not None:
-        if flags:
-            raise UserError("means nothing to a single run", key=flags[0], where="command line")
-        return closing.of_runs([lifecycle.resume(run)])
+        if others := [flag for flag in flags if flag != "--anyway"]:
+            raise UserError("means nothing to a single run", key=others[0], where="command line")
+        return closing.of_runs([lifecycle.resume(run, anyway=bool(flags))])
     assert folder is not None
+    if "--anyway" in flags:
+        raise UserError(
+            "means nothing to a sweep: what changed is another run there", key="--anyway", where="command line"
+        )
     with places.outputs_at(folder.parent.parent):
         return max(train([*command, *flags]) for command in commands_of(folder))
 

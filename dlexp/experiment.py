@@ -140,7 +140,7 @@ class Run:
     """An experiment under way or finished: its trainer, its records, and where it is written.
 
     `metrics` are the latest values by name; `status` is one of RUNNING, FINISHED, DIVERGED, FAILED, INTERRUPTED;
-    `tracked` says what became of it in MLflow.
+    `tracked` says what became of it in MLflow, `mixed` what had changed when it was resumed all the same.
     """
 
     experiment: Experiment
@@ -150,6 +150,7 @@ class Run:
     status: str = "RUNNING"
     error: BaseException | None = None
     tracked: Any = None
+    mixed: list[str] = field(default_factory=list)
     journal: Journal | None = field(default=None, repr=False)
     watching: list[Watch] = field(init=False, repr=False)
 

@@ -41,6 +41,7 @@ dlexp: a laboratory for the techniques that make neural networks train
   python -m dlexp experiment=weight_decay                           a named study: its runs, its figures, its verdicts
   python -m dlexp claims                                            all named studies, and one table of their verdicts
   python -m dlexp resume <run or sweep>                             go on with a run; train what a sweep still misses
+  python -m dlexp resume <run> --anyway                             under other code or arithmetic too; it is marked
   python -m dlexp replay <run>                                      train it again: the same numbers, to the bit?
   python -m dlexp probe <run> observer=[diagnostics]                and with instruments added afterwards
   python -m dlexp doctor                                            find what died or was damaged, and mend it

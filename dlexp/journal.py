@@ -22,7 +22,7 @@ import re
 import secrets
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -85,6 +85,7 @@ class Journal:
         self._file = (folder / EVENTS).open(mode, encoding="utf-8", errors="surrogateescape", buffering=1)
         self._began = time.monotonic()
         self._ahead: deque[dict[str, Any]] = deque()
+        self._mixed = False
 
     @classmethod
     def resumed(cls, folder: Path) -> Journal:
@@ -99,11 +100,11 @@ class Journal:
         book._began -= float(before[-1]["elapsed"]) if before else 0.0
         return book
 
-    def go_on(self, measured: int, step: int) -> list[Record]:
+    def go_on(self, measured: int, step: int, changes: Sequence[str] = ()) -> list[Record]:
         """Take up a run that had measured so much when it was saved; returns the records among that.
 
-        What was measured since stays: it is measured again, and must come out the same. Raises `DataError` for a
-        journal that has lost measurements.
+        What was measured since stays: it is measured again, and must come out the same, unless there are `changes`.
+        Raises `DataError` for a journal that has lost measurements.
         """
         known = [e for e in events(self.folder)[0] if e["event"] in MEASURED]
         if len(known) < measured:
@@ -111,7 +112,8 @@ class Journal:
                             key=str(self.folder / EVENTS))  # fmt: skip
         self.measured = measured
         self._ahead.extend(known[measured:])
-        self._write("resume", pid=os.getpid(), step=step)
+        self._mixed = bool(changes)
+        self._write("resume", pid=os.getpid(), step=step, changes=list(changes))
         return [_record(e) for e in known[:measured] if e["event"] == "record"]
 
     def record(self, record: Record, event: str = "record") -> None:
@@ -123,7 +125,8 @@ class Journal:
         self.measured += 1
         if self._ahead:
             known = self._ahead.popleft()
-            if (known["event"], known["step"], known["metrics"]) != (event, record.step, finite):
+            now = known["metrics"] if self._mixed else finite
+            if (known["event"], known["step"], known["metrics"]) != (event, record.step, now):
                 raise Differs(record.step, known["metrics"], finite)
         else:
             self._write(event, epoch=record.epoch, step=record.step, metrics=finite)
@@ -168,6 +171,11 @@ def records(folder: Path) -> list[Record]:
     return [_record(event) for event in events(folder)[0] if event["event"] == "record"]
 
 
+def changes(events: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What was not as in the beginning when the run was taken up again: nothing, for a run of one piece."""
+    return list(dict.fromkeys(str(said) for e in events if e["event"] == "resume" for said in e.get("changes", ())))
+
+
 def description(folder: Path) -> dict[str, Any]:
     """What `run.json` says. Raises `OSError` or `json.JSONDecodeError` where there is no run, or `DataError`."""
     try:
@@ -206,6 +214,8 @@ def _event(line: bytes) -> dict[str, Any]:
         numbers += [told["epoch"], told["step"], *(v for v in told["metrics"].values() if v is not None)]
     if event == "finish" and not isinstance(told["status"], str):
         raise ValueError("it does not say how the run ended")
+    if not isinstance(told.get("changes", []), list):
+        raise ValueError("it does not list what had changed")
     if not all(map(math.isfinite, numbers)):
         raise ValueError("a number in it is not finite")
     return told

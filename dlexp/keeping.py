@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -58,8 +59,10 @@ class Keeper:
             storage[...] = now
         self._best = best.step
 
-    def restore(self) -> int:
+    def restore(self, changes: Sequence[str] = ()) -> int:
         """Put the run where it was last saved, or at its beginning; the step it goes on from.
+
+        The `changes` since it began are written down.
 
         Raises `DataError` for a checkpoint that is damaged, or of another network than this.
         """
@@ -71,7 +74,7 @@ class Keeper:
         try:
             saved = checkpoint.load(path)
         except FileNotFoundError:
-            self.book.go_on(0, 0)
+            self.book.go_on(0, 0, changes)
             return 0
         except DataError as e:
             e.wrong += "; delete it to begin anew"
@@ -80,7 +83,7 @@ class Keeper:
             measured, step = int(saved["measured"]), int(saved["trainer"]["t"])
         except (ValueError, LookupError, TypeError) as e:
             raise _unfit(path, e) from None
-        records = self.book.go_on(measured, step)
+        records = self.book.go_on(measured, step, changes)
         try:
             self.run.load_state_dict(saved, records)
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as e:

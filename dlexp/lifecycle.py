@@ -88,26 +88,27 @@ def perform(setup: Setup, *, keep: bool = True, place: Place | None = None) -> R
     return run
 
 
-def resume(folder: Path) -> Run:
+def resume(folder: Path, *, anyway: bool = False) -> Run:
     """Go on with a run that was cut short, from its last checkpoint or from the start; to the bit the same run.
 
-    Raises `UserError` for a run that is being trained, that has its result, or whose data are others now.
+    With `anyway`, also under other code or arithmetic: the run is then a mixture, and says so wherever it is shown.
+    Raises `UserError` for a run that is being trained, that has its result, or that would be another run now.
     """
     past = recorded.read(folder)
     past.check_resumable()
     with _at_work() as interruption, _logged_to(folder / "run.log"):
         run = assembled(past.setup)
-        past.check_data(run)
-        for change in past.changes(run):
+        changes = [change.said for change in past.check_same(run, anyway=anyway)]
+        for change in changes:
             log.warning("not as when the run began: %s", change)
-        run.folder = folder
+        run.folder, run.mixed = folder, [*dict.fromkeys([*past.mixed, *changes])]
         try:
             book = journal.Journal.resumed(folder)
         except BlockingIOError:
             raise UserError("is being trained now", key="resume", value=folder.name) from None
         keeper = Keeper(run, book, past.setup.checkpoint, interruption)
         try:
-            log.info("resumed at step %d", keeper.restore())
+            log.info("resumed at step %d", keeper.restore(changes))
         except UserError:
             book.close()
             raise

@@ -12,6 +12,7 @@ from dlexp import journal, places, provenance
 from dlexp.config import Setup, rebuild
 from dlexp.errors import UserError, nearest
 from dlexp.experiment import Run
+from dlexp.tracking.translate import value
 from dlexp.trainer import Record
 
 CONFIG = "config.yaml"
@@ -19,8 +20,22 @@ NAMED = 8  # runs named in an error message
 
 
 @dataclass(frozen=True)
+class Change:
+    """Something a run's numbers depend on that is not what it was when the run began."""
+
+    kind: str  # configuration, code, data or arithmetic; or mixture: it was otherwise when the run was resumed
+    said: str
+
+    def __str__(self) -> str:
+        return self.said
+
+
+@dataclass(frozen=True)
 class Recorded:
-    """What is known of a run; `status` is None for one that is being trained, or was killed."""
+    """What is known of a run; `status` is None for one that is being trained, or was killed.
+
+    `mixed` says what was not as in the beginning when the run was resumed.
+    """
 
     folder: Path
     description: Mapping[str, Any]
@@ -28,6 +43,7 @@ class Recorded:
     records: list[Record]
     status: str | None
     weights: str | None
+    mixed: list[str]
 
     @property
     def name(self) -> str:
@@ -41,36 +57,53 @@ class Recorded:
             wrong = f"has ended: {self.status}; there is nothing to resume{again}"
             raise UserError(wrong, key="resume", value=self.folder.name)
 
-    def check_data(self, run: Run) -> None:
-        """Raises `UserError` if the run would be trained with other data than it began with."""
-        if before := self.other_data(run):
-            raise UserError(before, key="resume", value=self.folder.name)
+    def check_same(self, run: Run, *, anyway: bool) -> list[Change]:
+        """What is not as it was when the run began, if it may go on all the same.
 
-    def changes(self, run: Run) -> Iterator[str]:
-        """What is not as it was when the run began, of all that can change its numbers, data aside."""
+        Raises `UserError` where it would be another run, of other values or data; where other code or arithmetic would
+        give it other bits, unless it is to go on `anyway`.
+        """
+        found = [*self.changes(run)]
+        said, wrong = "; ".join(map(str, found)), ""
+        if any(change.kind in ("configuration", "data") for change in found):
+            wrong = f"it would be another run: {said}"
+        elif found and not anyway:
+            wrong = (
+                f"it would not be the same to the bit: {said}; to go on regardless, and have that recorded: --anyway"
+            )
+        if wrong:
+            raise UserError(wrong, key="resume", value=self.folder.name)
+        return found
+
+    def changes(self, run: Run) -> Iterator[Change]:
+        """What is not as it was when the run began, of all that can change its numbers.
+
+        A value that only one of them knows came or went with the code. Ask for it inside `one_blas_thread`.
+        """
+        asked = json.loads(json.dumps(run.experiment.params()))
+        for name, was in (self.description.get("params") or {}).items():
+            if name in asked and asked[name] != was:
+                yield Change("configuration", f"{name} was {value(was)}, is {value(asked[name])}")
         before, now = self.description.get("sources") or {}, provenance.sources(run.experiment)
         for name in sorted({**before, **now}):
             if before and before.get(name) != now.get(name):
                 what = "is gone" if name not in now else "is new" if name not in before else "was changed"
-                yield f"{name} {what}"
+                yield Change("code", f"{name} {what}")
+        data, found = (self.description.get("dataset") or {}).get("sha256"), run.dataset
+        digest = found.describe()["sha256"] if found else None
+        if data != digest:
+            said = f"SHA-256 {str(data)[:12]}… when the run began, {str(digest)[:12]}… now"
+            yield Change("data", f"the data are not what they were: {said}")
         told, here = self.numerics(), provenance.numerics()
         for name in sorted(set(told) & set(here) - {"digest"}):
             if told[name] != here[name]:
-                yield f"{name} was {told[name]}, is {here[name]}"
+                yield Change("arithmetic", f"{name} was {told[name]}, is {here[name]}")
 
     def numerics(self) -> dict[str, str]:
         """The numerics fingerprint the run was begun with."""
         prefix = "dlexp.numerics."
         told = self.description.get("tags") or {}
         return {key.removeprefix(prefix): str(value) for key, value in told.items() if key.startswith(prefix)}
-
-    def other_data(self, run: Run) -> str:
-        """In what way the run's data are not those it began with; an empty string where they are."""
-        before = (self.description.get("dataset") or {}).get("sha256")
-        now = run.dataset.describe()["sha256"] if run.dataset else None
-        if before == now:
-            return ""
-        return f"the data are not what they were: SHA-256 {str(before)[:12]}… when the run began, {str(now)[:12]}… now"
 
 
 def read(folder: Path) -> Recorded:
@@ -89,7 +122,8 @@ def read(folder: Path) -> Recorded:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
         raise UserError(f"cannot be read: {' '.join(str(e).split()) or type(e).__name__}", key=str(path)) from None
     setup = rebuild(folder / CONFIG, overrides)
-    return Recorded(folder, description, setup, records, end.get("status"), end.get("weights"))
+    mixed = journal.changes(events)
+    return Recorded(folder, description, setup, records, end.get("status"), end.get("weights"), mixed)
 
 
 def find(word: str, key: str) -> Path | None:

@@ -260,7 +260,7 @@ def test_a_run_that_is_being_trained_is_not_resumed(in_tmp, capsys):
     assert ending(the_run(in_tmp)) == "FINISHED"
 
 
-def test_a_resumed_run_that_measures_otherwise_fails_and_says_what_changed(in_tmp, capsys, monkeypatch):
+def test_a_resumed_run_that_measures_otherwise_fails_and_names_the_number(in_tmp, capsys, monkeypatch):
     with mischief(18, lambda: signal.raise_signal(signal.SIGINT)):
         assert main(list(ARMED)) == 130
     folder = the_run(in_tmp)
@@ -268,15 +268,9 @@ def test_a_resumed_run_that_measures_otherwise_fails_and_says_what_changed(in_tm
     adam = find("optimizer", "adam")
     update = adam.update
     monkeypatch.setattr(adam, "update", lambda self, w, g, s, lr, t: update(self, w, g, s, 1.001 * lr, t))
-    said = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(
-        json.dumps(said | {"sources": said["sources"] | {"optimizer/adam.py": "0123456789abcdef"}})
-    )
     with mischief(-1, lambda: None):
         assert main(["resume", "last"]) == 1
-    captured = capsys.readouterr()
-    assert "not as when the run began: optimizer/adam.py was changed" in captured.err
-    assert "resumed, it is another run: at step 4, train/loss was" in captured.out
+    assert "resumed, it is another run: at step 4, train/loss was" in capsys.readouterr().out
     assert ending(folder) == "FAILED"
 
 

@@ -86,6 +86,8 @@ class Mirror:
             self._send_model(events)
         note = translate.note(self.description, events, self.folder, status, last.get("error"))
         tags = [RunTag("dlexp.status", status), RunTag("mlflow.note.content", note)]
+        if mixed := journal.changes(events):
+            tags.append(RunTag("dlexp.resumed_with", translate.readable("; ".join(mixed), translate.TAG)))
         self.store.client.log_batch(self.run_id, tags=tags)
         self.store.client.set_terminated(self.run_id, translate.ENDED.get(status, "FAILED"), last["time_ms"])
         self.state.done = True
