@@ -159,9 +159,8 @@ def resume(words: list[str]) -> int:
         return closing.of_runs([lifecycle.resume(run, anyway=bool(flags))])
     assert folder is not None
     if "--anyway" in flags:
-        raise UserError(
-            "means nothing to a sweep: what changed is another run there", key="--anyway", where="command line"
-        )
+        wrong = "means nothing to a sweep, where what changed is another run"
+        raise UserError(wrong, key="--anyway", where="command line")
     with places.outputs_at(folder.parent.parent):
         return max(train([*command, *flags]) for command in commands_of(folder))
 

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
@@ -20,9 +20,8 @@ import yaml
 
 from dlexp import checkpoint, journal, kinds, mending, places, plugins, serving, tracking
 from dlexp.errors import DataError, PluginError, UserError
-from dlexp.files import STAGED
+from dlexp.files import STAGED, is_left
 from dlexp.recorded import CONFIG
-from dlexp.replay import PROBES
 from dlexp.sweep.ledger import LEDGER
 from dlexp.tracking import state, sync
 
@@ -90,30 +89,28 @@ class Doctor:
             self.sweep(folder)
         for kind, what in mending.check_store(home / "mlflow.db", dry=self.dry):
             self.say(kind, home / "mlflow.db", what)
-        for path in home.glob(f"*{STAGED}"):
-            self._leftover(path)
+        self._leftovers(home.glob(f"*{STAGED}"))
         if home.is_dir() and (free := shutil.disk_usage(home).free) < LOW:
             self.say("to do", home, f"its disk has {free / 2**20:.0f} MB left: make room")
         self._plugins()
 
-    def run(self, folder: Path, sweep: Path | None = None) -> None:
-        """A run's folder: ended if it is dead, and read through."""
+    def run(self, folder: Path, sweep: Path | None = None, probed: Path | None = None) -> None:
+        """A run's folder: ended if it is dead, and read through; that of a sweep's, or of one that `probed` another."""
         try:
-            if self._is_live(folder, "run"):
+            if self._is_live(folder, "probe" if probed else "run"):
                 return
-            measured = self._journal(folder, sweep)
+            measured = self._journal(folder, _way(folder, sweep, probed))
             whole = measured is not None and self._described(folder, missing=not measured)
             self._checkpoints(folder)
-            for path in sorted(folder.rglob(f"*{STAGED}")):
-                self._leftover(path)
+            self._leftovers(journal.leftovers(folder))
             if whole and sweep is None and sync.is_tracked(folder) and not state.is_complete(folder):
                 self.unsent.append(folder)
         except BlockingIOError:  # it was resumed this instant
             self.live.add(folder)
         except OSError as e:
             self.say("to do", folder, f"cannot be looked at: {e}")
-        for file in sorted(folder.glob(f"{PROBES}/*/{journal.EVENTS}")):
-            self.run(file.parent)
+        for file in sorted(folder.glob(f"{journal.PROBES}/*/{journal.EVENTS}")):
+            self.run(file.parent, sweep, probed=folder)
 
     def _is_live(self, folder: Path, what: str) -> bool:
         if journal.is_alive(folder):
@@ -122,8 +119,8 @@ class Doctor:
         self.counts[what] += 1
         return False
 
-    def _journal(self, folder: Path, sweep: Path | None) -> bool | None:
-        """End what has no end. Whether anything was measured; None for a journal that cannot be read.
+    def _journal(self, folder: Path, way: str) -> bool | None:
+        """End what has no end, and say the `way` on. Whether anything was measured; None for a journal that is damaged.
 
         Raises `BlockingIOError` for a run that is being trained.
         """
@@ -135,8 +132,7 @@ class Doctor:
         if found.half:
             self.say("mended", folder / journal.EVENTS, f"its last line is half written: {found.half} bytes cut off")
         if found.dead:
-            way = "its sweep trains it again" if sweep else "go on"
-            self.say("mended", folder, f"killed; {way}: python -m dlexp resume {_name(sweep or folder)}")
+            self.say("mended", folder, f"killed; {way}")
         return found.measured
 
     def _described(self, folder: Path, *, missing: bool) -> bool:
@@ -168,9 +164,9 @@ class Doctor:
                 last = ", and resume begins anew" if name == checkpoint.LAST else ""
                 self.say("to do", path, f"{e.wrong.replace(f'{path} ', '')}; delete it{last}")
 
-    def _leftover(self, path: Path) -> None:
-        """Remove a file that never took its place, unless somebody is still writing it."""
-        if not mending.is_written(path):
+    def _leftovers(self, paths: Iterable[Path]) -> None:
+        """Remove files that never took their place, unless somebody is still writing them."""
+        for path in filter(is_left, paths):
             self.say("mended", path, "left half written by a process that is no more: removed")
             if not self.dry:
                 path.unlink(missing_ok=True)
@@ -192,8 +188,7 @@ class Doctor:
             return
         for file in sorted(folder.glob(f"runs/*/{journal.EVENTS}")):
             self.run(file.parent, folder)
-        for path in [*folder.glob(f"*{STAGED}"), *(folder / state.REPORT).rglob(f"*{STAGED}")]:
-            self._leftover(path)
+        self._leftovers([*folder.glob(f"*{STAGED}"), *(folder / state.REPORT).rglob(f"*{STAGED}")])
         self._sweep_told(folder)
 
     def _sweep_told(self, folder: Path) -> None:
@@ -234,13 +229,20 @@ class Doctor:
     def conclude(self) -> int:
         """The last line, and the exit status."""
         n = self.counts
-        seen = [f"{n[what]} {what}{'s' * (n[what] != 1)}" for what in ("run", "sweep") if n[what]]
+        seen = [f"{n[what]} {what}{'s' * (n[what] != 1)}" for what in ("run", "probe", "sweep") if n[what]]
         seen += [f"{len(self.live)} under way and left alone"] if self.live else []
         looked = f" ({', '.join(seen) or 'there is no run'})"
         mended = f"{n['mended']} {'to mend' if self.dry else 'mended'}, " if n["mended"] else ""
         left = n["to do"] > 0 or (self.dry and mended != "")
         print(mended + (f"{n['to do']} to do" if left else "all is well") + looked)
         return int(left)
+
+
+def _way(folder: Path, sweep: Path | None, probed: Path | None) -> str:
+    """The command that goes on where a run was killed."""
+    if probed:
+        return f"again: python -m dlexp probe {_name(probed)} …"
+    return f"{'its sweep trains it again' if sweep else 'go on'}: python -m dlexp resume {_name(sweep or folder)}"
 
 
 def _name(folder: Path) -> str:

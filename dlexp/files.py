@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 STAGED = ".part"  # how the names of files end that have not taken their place yet
+CAN_ASK = os.name == "posix"  # whether a process lives; elsewhere the question may end it
+AGE = 3600.0  # seconds after which a half-written file is nobody's, where nobody can be asked
 
 
 @contextmanager
@@ -30,6 +33,24 @@ def staged(path: Path, *, sync: bool = False) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+def is_left(path: Path) -> bool:
+    """Whether `staged` began this file in a process that is no more. Files of other names are somebody else's."""
+    name, _, number = path.name.removesuffix(STAGED).rpartition(".")
+    if not (path.name.endswith(STAGED) and name and number.isdecimal() and path.is_file()):
+        return False
+    if not CAN_ASK:
+        with suppress(OSError):  # it has taken its place
+            return time.time() - path.stat().st_mtime > AGE
+        return False
+    try:
+        os.kill(int(number), 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:  # it is another user's
+        return False
+    return False
 
 
 def _sync_folder(folder: Path) -> None:

@@ -8,6 +8,7 @@
     arrays/         what observers left for the figures of several runs (.npz, without pickle)
     checkpoints/    where a run that is cut short goes on (last.npz), and its network at its best (best.npz)
     network.npz     the trained network
+    probes/         the run again under other observers, each in a run folder of its own
     lock            held by the process that writes, as long as it lives
 
 A number that is not finite stands in the journal as null: JSON has no word for it.
@@ -31,10 +32,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from dlexp.errors import DataError
-from dlexp.files import staged
+from dlexp.files import STAGED, is_left, staged
 from dlexp.trainer import Record
 
-DESCRIPTION, EVENTS, LOCK = "run.json", "journal.jsonl", "lock"
+DESCRIPTION, EVENTS, LOCK, PROBES = "run.json", "journal.jsonl", "lock", "probes"
 MEASURED = ("record", "note")
 
 
@@ -219,6 +220,12 @@ def _event(line: bytes) -> dict[str, Any]:
     if not all(map(math.isfinite, numbers)):
         raise ValueError("a number in it is not finite")
     return told
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """What processes that are no more left half written of a run; its probes are others' business."""
+    found = (path for path in folder.rglob(f"*{STAGED}") if PROBES not in path.relative_to(folder).parts)
+    return sorted(filter(is_left, found))
 
 
 def is_alive(folder: Path) -> bool:

@@ -11,9 +11,8 @@ from dlexp import checkpoint, serving
 from dlexp.checkpoint import BEST, FOLDER, LAST, Checkpointing
 from dlexp.errors import DataError
 from dlexp.experiment import Run
-from dlexp.files import STAGED
 from dlexp.interruption import Interruption
-from dlexp.journal import Journal
+from dlexp.journal import Journal, leftovers
 
 
 class Keeper:
@@ -66,10 +65,9 @@ class Keeper:
 
         Raises `DataError` for a checkpoint that is damaged, or of another network than this.
         """
-        for left in self.folder.parent.rglob(f"*{STAGED}"):  # of figures and arrays too; not what a sender has in hand
-            if not left.name.startswith("mlflow.json"):
-                with suppress(OSError):
-                    left.unlink()
+        for left in leftovers(self.folder.parent):  # of figures and arrays too
+            with suppress(OSError):
+                left.unlink()
         path = self.folder / LAST
         try:
             saved = checkpoint.load(path)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
-from dlexp import journal
-from dlexp.files import STAGED, staged
+from dlexp import checkpoint, journal
+from dlexp.errors import DataError
+from dlexp.files import staged
 from dlexp.sweep.ledger import LEDGER
 
 DAMAGED = "ledger-damaged.txt"  # what was taken out of a ledger
-AGE = 3600.0  # seconds after which a half-written file is nobody's, where nobody can be asked
 BUSY = 5.0  # seconds to wait for a store
 
 
@@ -40,6 +38,9 @@ def bury(folder: Path, *, dry: bool) -> Found:
     events, end = journal.events(folder)
     half = (folder / journal.EVENTS).stat().st_size - end
     dead = not events or events[-1]["event"] != "finish"
+    measured = sum(e["event"] in journal.MEASURED for e in events)
+    if dead and (wrong := _lost(folder, measured)):
+        raise DataError(wrong, key=str(folder / journal.EVENTS))
     if (half or dead) and not dry:
         book = journal.Journal.resumed(folder)
         try:
@@ -50,7 +51,18 @@ def bury(folder: Path, *, dry: bool) -> Found:
                 book.finish("KILLED", time_ms=now[-1]["time_ms"], elapsed=now[-1]["elapsed"])
         finally:
             book.close()
-    return Found(half, dead, any(e["event"] in journal.MEASURED for e in events))
+    return Found(half, dead, measured > 0)
+
+
+def _lost(folder: Path, measured: int) -> str:
+    """What shows that a journal without an end has lost more than that; an empty string where nothing does."""
+    if not measured and (folder / "network.npz").exists():
+        return "it holds no measurement, and a trained network stands beside it"
+    with suppress(OSError, DataError, LookupError, TypeError, ValueError):  # what is wrong with it is another finding
+        counted = int(checkpoint.load(folder / checkpoint.FOLDER / checkpoint.LAST)["measured"])
+        if counted > measured:
+            return f"it has {measured} measurements, and the checkpoint counts {counted}"
+    return ""
 
 
 def mend_ledger(sweep: Path, *, dry: bool) -> Iterator[str]:
@@ -102,23 +114,6 @@ def _held(folder: Path) -> Iterator[None]:
             yield
     except Timeout:
         raise BlockingIOError(f"{folder} is being written") from None
-
-
-def is_written(path: Path) -> bool:
-    """Whether the process that named a half-written file after itself may still be at it."""
-    number = path.name.removesuffix(STAGED).rpartition(".")[2]
-    if os.name == "posix" and number.isdecimal():
-        try:
-            os.kill(int(number), 0)
-        except (ProcessLookupError, OverflowError):
-            return False
-        except PermissionError:  # it is another user's
-            return True
-        return True
-    try:
-        return time.time() - path.stat().st_mtime < AGE
-    except FileNotFoundError:
-        return True  # it has taken its place
 
 
 def check_store(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:

@@ -68,9 +68,7 @@ class Recorded:
         if any(change.kind in ("configuration", "data") for change in found):
             wrong = f"it would be another run: {said}"
         elif found and not anyway:
-            wrong = (
-                f"it would not be the same to the bit: {said}; to go on regardless, and have that recorded: --anyway"
-            )
+            wrong = f"it would not be the same to the bit: {said}; --anyway goes on regardless, and records that"
         if wrong:
             raise UserError(wrong, key="resume", value=self.folder.name)
         return found

@@ -22,7 +22,6 @@ from dlexp.experiment import Run
 from dlexp.recorded import Change, Recorded
 from dlexp.tracking.settings import NoTracking
 
-PROBES = "probes"
 TOLERANCE = 1e-3
 MLFLOW_ID = 32  # hexadecimal digits
 
@@ -73,9 +72,8 @@ class Comparison:
         extent = f"{self.records} records of {self.metrics} metrics"
         changed = [f"changed   {change}" for change in self.changes]
         if not self.differences and not self.ending and self.weights is not False:
-            return "\n".join(
-                [f"same      {extent}{' and the weights' if self.weights else ''}, to the bit", *changed]
-            ), 0
+            same = f"same      {extent}{' and the weights' if self.weights else ''}, to the bit"
+            return "\n".join([same, *changed]), 0
         first = self.differences[0] if self.differences else self.ending or "the weights at the end are others"
         lines = [f"differs   {first}", *changed]
         if self.same_machine:
@@ -131,7 +129,7 @@ def probe(words: Sequence[str]) -> int:
     looking = replace(past.setup.experiment, observer=compose(*asked.overrides).experiment.observer)
     setup: Setup = replace(past.setup, experiment=looking, tracking=NoTracking(), overrides=tuple(asked.overrides))
     identity = journal.new_id()
-    place = lifecycle.Place(folder / PROBES / identity, identity, {"dlexp.probe_of": folder.name}, alone=False)
+    place = lifecycle.Place(folder / journal.PROBES / identity, identity, {"dlexp.probe_of": folder.name}, alone=False)
     run = lifecycle.perform(setup, place=place)
     print(f"probed    {past.name}\nfolder    {run.folder}")
     return _conclude(past, run, TOLERANCE)

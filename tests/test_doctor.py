@@ -16,7 +16,7 @@ from run_folders import BEGAN, event, records, run_folder, with_store
 from sweep_folders import add, fill, sweep_folder
 
 import dlexp
-from dlexp import checkpoint, doctor, journal, mending, plugins, tracking
+from dlexp import checkpoint, doctor, journal, plugins, tracking
 from dlexp.cli import main
 from dlexp.errors import UserError
 from dlexp.report import runs
@@ -147,12 +147,70 @@ def test_leftovers_are_removed_unless_their_process_lives(home, capsys):
     well(capsys)
 
 
-def test_where_processes_cannot_be_asked_a_leftover_must_be_old(tmp_path):
-    path = tmp_path / "x.part"
+def test_where_processes_cannot_be_asked_a_leftover_must_be_old(tmp_path, monkeypatch):
+    monkeypatch.setattr(dlexp.files, "CAN_ASK", False)
+    path = tmp_path / f"x.{os.getpid()}.part"
     path.write_text("")
-    assert mending.is_written(path)
+    assert not dlexp.files.is_left(path)
     os.utime(path, (1, 1))
-    assert not mending.is_written(path)
+    assert dlexp.files.is_left(path)
+
+
+def test_files_of_the_users_own_are_not_taken_for_leftovers(home, capsys):
+    folder = untracked(home)
+    (folder / "probes" / "p").mkdir(parents=True)
+    (home / "folder.999999999.part").mkdir()
+    own = [home / "thesis.part", folder / "notes.part", folder / "figures" / "my.own.part", folder / ".999999999.part"]
+    for path in own:
+        path.write_text("years of work")
+        os.utime(path, (1, 1))
+    well(capsys)
+    assert all(path.exists() for path in own)
+
+
+def probed(home, finish):
+    """A run and a probe of it."""
+    return untracked(home), run_folder(
+        home / "runs" / "a" / "probes" / "p", "", records(3), tracking=None, finish=finish
+    )
+
+
+def test_a_probe_is_counted_as_one_and_not_as_a_run(home, capsys):
+    probed(home, "FINISHED")
+    assert seen(capsys) == ["all is well (1 run, 1 probe)"]
+
+
+def test_a_dead_probe_is_ended_and_its_command_named(home, capsys):
+    _, probe = probed(home, None)
+    (probe / "x.999999999.part").write_text("")
+    said = seen(capsys)
+    assert said[0] == "mended    outputs/runs/a/probes/p: killed; again: python -m dlexp probe a …"
+    assert "x.999999999.part: left half written" in said[1]
+    well(capsys)
+
+
+def test_what_a_probe_at_work_writes_is_left_alone(home, capsys):
+    _, probe = probed(home, None)
+    (probe / "x.999999999.part").write_text("of a process on another machine, that cannot be asked")
+    before = files(home)
+    with FileLock(probe / "lock"):
+        assert seen(capsys) == ["all is well (1 run, 1 under way and left alone)"]
+    assert files(home) == before
+
+
+def test_a_journal_that_has_lost_its_lines_is_damage_and_no_dead_run(home, capsys):
+    folder = untracked(home)
+    other = untracked(home, "b", finish=None)
+    (other / "checkpoints").mkdir()
+    checkpoint.save(other / "checkpoints" / "last.npz", {"measured": 4})
+    for left in (b"", WHOLE):
+        (folder / "journal.jsonl").write_bytes(left)
+        before = files(home)
+        said = seen(capsys, status=1)
+        book = "to do     outputs/runs/{}/journal.jsonl: "
+        assert said[0].startswith(book.format("a") + "it holds no measurement, and a trained network stands beside")
+        assert said[1].startswith(book.format("b") + "it has 3 measurements, and the checkpoint counts 4: ")
+        assert files(home) == before
 
 
 @pytest.mark.parametrize(

@@ -177,11 +177,14 @@ def test_what_a_killed_run_left_half_written_is_removed_when_it_goes_on(in_tmp, 
         (folder / "figures").mkdir(exist_ok=True)
         places = ("checkpoints/last.npz", "figures/curves.png", "network.npz")
         for place in places:
-            (folder / f"{place}.123.part").write_bytes(b"half")
-        sender = folder / "mlflow.json.123.part"
-        sender.write_bytes(b"{")
+            (folder / f"{place}.999999999.part").write_bytes(b"half")
+        (folder / "probes" / "p").mkdir(parents=True)
+        others = [f"mlflow.json.{os.getppid()}.part", "notes.part", "probes/p/run.json.999999999.part"]
+        for name in others:
+            (folder / name).write_bytes(b"{")
         lifecycle.resume(folder)
-    assert list(folder.rglob("*.part")) == [sender], "a sender's own is its own"
+    left = {str(path.relative_to(folder)) for path in folder.rglob("*.part")}
+    assert left == set(others), "of a sender at work, of the user, of a probe"
     assert is_whole(folder, whole)
 
 
