@@ -1,7 +1,9 @@
 """What a run was trained with is no longer what it was: no resume passes over it, and replay names it."""
 
+import contextlib
 import json
 import signal
+import sqlite3
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from test_replay import describe, rewrite
 import dlexp
 from dlexp import journal, lifecycle, places, tracking
 from dlexp.cli import main
+from dlexp.tracking import state
 
 SMALL = ("model.hidden=[8]", "data.n_train=200", "batch_size=50", "epochs=6", "observer=none")
 UNTRACKED = (*SMALL, "tracking=none")
@@ -162,6 +165,41 @@ def test_where_nothing_was_measured_there_is_nothing_to_compare(left, in_tmp, ca
     rewrite(run, lambda events: events.__delitem__(slice(left, None)))
     for words in (["replay", run.name], ["probe", run.name, "observer=[path]"]):
         assert "holds no measurement: there is nothing to compare" in refused(capsys, *words)
+
+
+@pytest.mark.parametrize("left", [0, 1, 4])
+@pytest.mark.parametrize("looks", ["while it is short", "as it goes on", "when it is whole"])
+def test_what_mlflow_has_of_a_journal_that_was_cut_back_by_hand_is_not_doubled(in_tmp, monkeypatch, left, looks):
+    monkeypatch.setattr(tracking, "start", lambda folders: tracking.Sender([], None))
+    monkeypatch.setattr(tracking.Sender, "wait", lambda *_: None)
+    with_store(in_tmp / "outputs")
+    run = dlexp.run(*SMALL).folder
+
+    def shown():
+        with contextlib.closing(sqlite3.connect(in_tmp / "outputs" / "mlflow.db")) as store:
+            ended = store.execute("select status from runs").fetchall()
+            return ended, sorted(store.execute("select key, step, value from metrics where is_nan = 0").fetchall())
+
+    assert send(run) == 0
+    whole = shown()
+    rewrite(run, lambda events: events.__delitem__(slice(left, None)))
+    assert not state.is_complete(run)
+    if looks == "while it is short":
+        assert send(run) == 1
+        assert "has lost lines that MLflow has" in state.load(run).error
+        assert shown() == whole, "its copy is not overwritten"
+    assert main(["resume", run.name]) == 0
+    assert not state.is_complete(run)
+    if looks == "as it goes on":
+        lines = (run / "journal.jsonl").read_bytes().splitlines(keepends=True)
+        (run / "journal.jsonl").write_bytes(b"".join(lines[: left + 3]))
+        assert send(run) == 0
+        assert shown() == ([("KILLED",)], whole[1])
+        (run / "journal.jsonl").write_bytes(b"".join(lines))
+    for _ in range(2):
+        assert send(run) == 0
+        assert shown() == whole
+        assert state.is_complete(run)
 
 
 def test_a_run_that_is_only_in_mlflow_replays_by_its_id_there(in_tmp, capsys, monkeypatch):

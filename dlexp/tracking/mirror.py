@@ -25,6 +25,8 @@ METRICS, PARAMS = 1000, 100  # MLflow's limits for one call
 FILES = ("config.yaml", "run.log", journal.DESCRIPTION, journal.EVENTS)  # enough to train it again: `dlexp replay`
 FIGURES, NETWORK = "figures", "network.npz"
 
+LOST = "its journal has lost lines that MLflow has: take back a copy (MLflow's is its artifact), or resume the run"
+
 T = TypeVar("T")
 Events = Sequence[translate.Event]
 
@@ -38,13 +40,14 @@ class Mirror:
     def __init__(self, folder: Path, store: Store, uri: str, description: dict[str, Any], events: Events) -> None:
         self.folder, self.store, self.uri, self.description = folder, store, uri, description
         self.state = states.load(folder)
+        self._there: set[tuple[str, int, float]] | None = None  # what MLflow has, once it was asked
         found = find(store, self.state, uri, str(description["id"]))
         if found is None:
             self.state = State(redacted(uri), store.experiment_id, self._begin(events))
         elif found.info.lifecycle_stage != "active":
             raise Refused("the run was deleted in MLflow; restore it there to have it sent")
         elif (self.state.uri, self.state.run_id) != (redacted(uri), found.info.run_id):
-            self.state = State(redacted(uri), found.info.experiment_id, found.info.run_id)
+            self.state = State(redacted(uri), found.info.experiment_id, found.info.run_id, ask=True)
         self.state.error = None
         self.state.save(folder)
         if not self.state.done:
@@ -56,21 +59,29 @@ class Mirror:
         return str(self.state.run_id)
 
     def send(self, events: Events) -> None:
-        """Send the measurements that are new in a journal's events."""
+        """Send the measurements that are new in a journal's events.
+
+        Raises `Refused` for a journal that has lost what was sent: MLflow's copy may be the only one.
+        """
         from mlflow.entities import Metric
 
+        if not self.state.fits(events):
+            if not any(event["event"] == "resume" for event in events):
+                raise Refused(LOST)
+            self.state.count(events, 0)
+            self.state.ask = True
         if self.state.sent == len(events):
             return
         if self.state.done:  # it was resumed after it had ended
             self.state.done = False
             self.store.client.update_run(self.run_id, "RUNNING")
             self.store.client.set_tag(self.run_id, "dlexp.status", "RUNNING")
-        for some in batches(translate.points(events, after=self.state.sent), METRICS):
+        for some in batches(self._new(translate.points(events, after=self.state.sent)), METRICS):
             metrics = [Metric(p.name, p.value, p.time_ms, p.step) for p in some]
             self.store.client.log_batch(self.run_id, metrics=metrics)
-            self.state.sent = some[-1].line - 1  # of the last line the next batch may have the rest
+            self.state.count(events, some[-1].line - 1)  # of the last line the next batch may have the rest
             self.state.save(self.folder)
-        self.state.sent = len(events)
+        self.state.count(events, len(events))
         self.state.save(self.folder)
 
     def finish(self, events: Events) -> None:
@@ -86,12 +97,22 @@ class Mirror:
             self._send_model(events)
         note = translate.note(self.description, events, self.folder, status, last.get("error"))
         tags = [RunTag("dlexp.status", status), RunTag("mlflow.note.content", note)]
-        if mixed := journal.changes(events):
-            tags.append(RunTag("dlexp.resumed_with", translate.readable("; ".join(mixed), translate.TAG)))
+        tags += [RunTag(name, text) for name, text in translate.mixture(events).items()]
         self.store.client.log_batch(self.run_id, tags=tags)
         self.store.client.set_terminated(self.run_id, translate.ENDED.get(status, "FAILED"), last["time_ms"])
         self.state.done = True
         self.state.save(self.folder)
+
+    def _new(self, points: Iterator[translate.Point]) -> Iterator[translate.Point]:
+        """Those that MLflow has not got, where that is in doubt."""
+        if not self.state.ask:
+            return points
+        if self._there is None:
+            names = self.store.client.get_run(self.run_id).data.metrics
+            told = (m for name in names for m in self.store.client.get_metric_history(self.run_id, name))
+            self._there = {(m.key, m.step, m.value) for m in told}
+        there = self._there
+        return (p for p in points if (p.name, p.step, p.value) not in there)
 
     def _begin(self, events: Events) -> str:
         began = next((e["time_ms"] for e in events if e["event"] == "start"), self.description["created_ms"])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from dlexp import journal
@@ -35,6 +37,9 @@ class State:
 
     `done` says that everything the folder held was sent, artifacts and model too. A sweep has a state as well: `sent`
     counts its runs, `mark` is a digest of what was sent. In a run of a sweep, `mark` is the sweep's `run_id`.
+
+    `last` is a digest of the last line that was sent: by it, a journal that was cut back by hand is known. From then on
+    MLflow is asked what it has (`ask`), since the same measurements may stand there with other times.
     """
 
     uri: str = ""
@@ -44,18 +49,32 @@ class State:
     done: bool = False
     error: str | None = None
     mark: str | None = None
+    last: str | None = None
+    ask: bool = False
+
+    def count(self, events: Sequence[Mapping[str, Any]], sent: int) -> None:
+        """So many lines of the journal are there."""
+        self.sent, self.last = sent, _digest(events[sent - 1]) if sent else None
+
+    def fits(self, events: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether the journal begins with the lines that were sent."""
+        return self.sent <= len(events) and (self.last is None or self.last == _digest(events[self.sent - 1]))
 
     def save(self, folder: Path) -> None:
         """Write it, old or new, never half."""
         journal.write_atomically(folder / STATE, json.dumps(asdict(self), indent=2) + "\n")
 
 
+def _digest(event: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(event).encode()).hexdigest()[:16]
+
+
 def load(folder: Path) -> State:
     """The state of a run; that of one never sent where there is none, or a damaged one: sending again does no harm."""
     try:
         found = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        known = {f.name: found[f.name] for f in fields(State) if f.name != "mark"}
-        state = State(**known, mark=found.get("mark"))
+        later = ("mark", "last", "ask")  # than the first of these files
+        state = State(**{f.name: found[f.name] for f in fields(State) if f.name in found or f.name not in later})
         return state if isinstance(state.sent, int) and isinstance(state.uri, str) else State()
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return State()
@@ -67,7 +86,8 @@ def is_complete(folder: Path) -> bool:
     if is_sweep(folder):
         return state.done and not state.error and state.mark == mark(folder)
     try:
-        return state.done and state.sent == len(journal.events(folder)[0])
+        events, _ = journal.events(folder)
+        return state.done and state.sent == len(events) and state.fits(events)
     except (OSError, ValueError, RecursionError):
         return state.done
 

@@ -108,9 +108,10 @@ class Ended:
             status = str(entry["status"])
             error = entry.get("error") or (events[-1].get("error") if events else None)
             note = translate.note(told, events, place, status, error)
+            tags = translate.tags(told) | translate.mixture(events)
             return Ended(
                 place, told, translate.run_name(told),
-                {**translate.tags(told), "dlexp.status": status, "mlflow.note.content": note},
+                tags | {"dlexp.status": status, "mlflow.note.content": note},
                 translate.params(told), list(translate.points(events)), translate.dataset(told),
                 next((int(e["time_ms"]) for e in events if e["event"] == "start"), None),
                 int((events[-1] if events else entry)["time_ms"]), status, len(events),

@@ -77,6 +77,12 @@ def tags(description: Mapping[str, Any]) -> dict[str, str]:
     return {key(name): readable(text, TAG) for name, text in {**usual, **given}.items()}
 
 
+def mixture(events: Sequence[Event]) -> dict[str, str]:
+    """The tag of a run that was resumed although something had changed."""
+    mixed = journal.changes(events)
+    return {"dlexp.resumed_with": readable("; ".join(mixed), TAG)} if mixed else {}
+
+
 def dataset(description: Mapping[str, Any]) -> dict[str, str] | None:
     """The fields of MLflow's Dataset, or None for a run without data."""
     data = description.get("dataset")
