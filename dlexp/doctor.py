@@ -16,12 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-import yaml
-
-from dlexp import checkpoint, journal, kinds, mending, places, plugins, serving, tracking
+from dlexp import checkpoint, journal, keeping, kinds, mending, places, plugins, serving, tracking
 from dlexp.errors import DataError, PluginError, UserError
 from dlexp.files import STAGED, is_left
-from dlexp.recorded import CONFIG
 from dlexp.sweep.ledger import LEDGER
 from dlexp.tracking import state, sync
 
@@ -102,7 +99,7 @@ class Doctor:
             measured = self._journal(folder, _way(folder, sweep, probed))
             whole = measured is not None and self._described(folder, missing=not measured)
             self._checkpoints(folder)
-            self._leftovers(journal.leftovers(folder))
+            self._leftovers(keeping.leftovers(folder))
             if whole and sweep is None and sync.is_tracked(folder) and not state.is_complete(folder):
                 self.unsent.append(folder)
         except BlockingIOError:  # it was resumed this instant
@@ -137,19 +134,11 @@ class Doctor:
 
     def _described(self, folder: Path, *, missing: bool) -> bool:
         """Whether run.json and config.yaml are there; they may be `missing` where a run was killed at its birth."""
-        there = True
-        for name, read in ((journal.DESCRIPTION, json.loads), (CONFIG, yaml.safe_load)):
-            try:
-                if not isinstance(read((folder / name).read_text("utf-8", "surrogateescape")), dict):
-                    raise ValueError("it says something else")
-            except FileNotFoundError:
-                there = False
-                if not missing:
-                    self.say("to do", folder / name, f"is missing: {BACK}")
-            except (ValueError, yaml.YAMLError, RecursionError) as e:
-                there = False
-                self.say("to do", folder / name, f"is damaged ({e}): {BACK}")
-        return there
+        wrong = dict(mending.undescribed(folder))
+        for name, what in wrong.items():
+            if not (missing and what == mending.MISSING):
+                self.say("to do", folder / name, f"{what}: {BACK}")
+        return not wrong
 
     def _checkpoints(self, folder: Path) -> None:
         """Read every checkpoint through."""

@@ -32,11 +32,16 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from dlexp.errors import DataError
-from dlexp.files import STAGED, is_left, staged
+from dlexp.files import staged
 from dlexp.trainer import Record
 
 DESCRIPTION, EVENTS, LOCK, PROBES = "run.json", "journal.jsonl", "lock", "probes"
 MEASURED = ("record", "note")
+TEXT, MAPPING, MAYBE = (str,), (dict,), (dict, type(None))
+SHAPES = {  # of what run.json says
+    "id": TEXT, "name": TEXT, "params": MAPPING, "defaults": MAPPING, "tags": MAPPING, "sources": MAPPING,
+    "dataset": MAYBE, "tracking": MAYBE,
+}  # fmt: skip
 
 
 class Differs(ArithmeticError):
@@ -178,13 +183,20 @@ def changes(events: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def description(folder: Path) -> dict[str, Any]:
-    """What `run.json` says. Raises `OSError` or `json.JSONDecodeError` where there is no run, or `DataError`."""
+    """What `run.json` says. Raises `OSError` or `json.JSONDecodeError` where there is no run, or `DataError`.
+
+    That names the first key whose value is of another kind than ever; that one is missing is the reader's business.
+    """
     try:
         found: Any = json.loads((folder / DESCRIPTION).read_text("utf-8", "surrogateescape"))
     except RecursionError:
         found = None
     if not isinstance(found, dict):
         raise DataError("does not describe a run", key=str(folder / DESCRIPTION))
+    for key, shape in SHAPES.items():
+        if key in found and not isinstance(found[key], shape):
+            wanted = "a text" if shape is TEXT else "a mapping"
+            raise DataError(f"{key} must be {wanted}, not {found[key]!r:.60}", key=str(folder / DESCRIPTION))
     return found
 
 
@@ -220,12 +232,6 @@ def _event(line: bytes) -> dict[str, Any]:
     if not all(map(math.isfinite, numbers)):
         raise ValueError("a number in it is not finite")
     return told
-
-
-def leftovers(folder: Path) -> list[Path]:
-    """What processes that are no more left half written of a run; its probes are others' business."""
-    found = (path for path in folder.rglob(f"*{STAGED}") if PROBES not in path.relative_to(folder).parts)
-    return sorted(filter(is_left, found))
 
 
 def is_alive(folder: Path) -> bool:

@@ -11,8 +11,9 @@ from dlexp import checkpoint, serving
 from dlexp.checkpoint import BEST, FOLDER, LAST, Checkpointing
 from dlexp.errors import DataError
 from dlexp.experiment import Run
+from dlexp.files import STAGED, is_left
 from dlexp.interruption import Interruption
-from dlexp.journal import Journal, leftovers
+from dlexp.journal import PROBES, Journal
 
 
 class Keeper:
@@ -87,6 +88,12 @@ class Keeper:
         except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as e:
             raise _unfit(path, e) from None
         return self.run.trainer.t
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """What processes that are no more left half written of a run; its probes are others' business."""
+    found = (path for path in folder.rglob(f"*{STAGED}") if PROBES not in path.relative_to(folder).parts)
+    return sorted(filter(is_left, found))
 
 
 def _unfit(path: Path, e: Exception) -> DataError:

@@ -106,13 +106,15 @@ def resume(folder: Path, *, anyway: bool = False) -> Run:
             book = journal.Journal.resumed(folder)
         except BlockingIOError:
             raise UserError("is being trained now", key="resume", value=folder.name) from None
+        except OSError as e:
+            raise UserError(f"cannot be written: {e.strerror or e}", key=str(e.filename or folder)) from None
         keeper = Keeper(run, book, past.setup.checkpoint, interruption)
         try:
             log.info("resumed at step %d", keeper.restore(changes))
         except UserError:
             book.close()
             raise
-        _train_and_keep(run, past.setup, keeper, alone="dlexp.sweep" not in past.description["tags"])
+        _train_and_keep(run, past.setup, keeper, alone="dlexp.sweep" not in past.description.get("tags", {}))
     return run
 
 
@@ -219,7 +221,10 @@ class _Log(logging.FileHandler):
 @contextmanager
 def _logged_to(path: Path) -> Iterator[None]:
     """What dlexp says, also into a file."""
-    handler = _Log(path, encoding="utf-8", errors="surrogateescape")
+    try:
+        handler = _Log(path, encoding="utf-8", errors="surrogateescape")
+    except OSError as e:
+        raise UserError(f"cannot be written: {e.strerror or e}", key=str(path)) from None
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     before = log.level
     log.setLevel(logging.INFO)

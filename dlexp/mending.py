@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from filelock import FileLock, Timeout
 
 from dlexp import checkpoint, journal
-from dlexp.errors import DataError
+from dlexp.errors import DataError, UserError
 from dlexp.files import staged
+from dlexp.recorded import CONFIG
 from dlexp.sweep.ledger import LEDGER
 
+MISSING = "is missing"
 DAMAGED = "ledger-damaged.txt"  # what was taken out of a ledger
 BUSY = 5.0  # seconds to wait for a store
 
@@ -63,6 +66,22 @@ def _lost(folder: Path, measured: int) -> str:
         if counted > measured:
             return f"it has {measured} measurements, and the checkpoint counts {counted}"
     return ""
+
+
+def undescribed(folder: Path) -> Iterator[tuple[str, str]]:
+    """The files that do not say what a run is, each with what is wrong with it."""
+    for name, read in ((journal.DESCRIPTION, journal.description), (CONFIG, _configuration)):
+        try:
+            if not isinstance(read(folder), dict):
+                raise ValueError("it says something else")
+        except FileNotFoundError:
+            yield name, MISSING
+        except (ValueError, yaml.YAMLError, RecursionError) as e:
+            yield name, f"is damaged ({e.wrong if isinstance(e, UserError) else e})"
+
+
+def _configuration(folder: Path) -> Any:
+    return yaml.safe_load((folder / CONFIG).read_text("utf-8", "surrogateescape"))
 
 
 def mend_ledger(sweep: Path, *, dry: bool) -> Iterator[str]:

@@ -212,6 +212,32 @@ def test_a_damaged_run_is_told_by_every_command_that_reads_it(file, damage, outp
         assert file in err or run in err
 
 
+@pytest.mark.parametrize("key", ["id", "name", "params", "defaults", "tags", "sources", "dataset", "tracking"])
+@pytest.mark.parametrize("value", ["x", ["x"], 5, None])
+def test_a_value_of_another_kind_in_a_runs_description_is_told_with_its_key(key, value, outputs, in_tmp, capsys):
+    path = outputs / "cut" / "run.json"
+    if (isinstance(value, str) and key in ("id", "name")) or (value is None and key in ("dataset", "tracking")):
+        pytest.skip("it may be that")
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {key: value}))
+    for verb in ("resume", "replay"):
+        err = refused([verb, "cut"], in_tmp, capsys)
+        assert err.startswith(f"dlexp: error: {path}: {key} must be a ")
+    assert main(["doctor", "--dry-run"]) == 1
+    assert f"cut/run.json: is damaged ({key} must be a " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["lock", "run.log"])
+def test_a_folder_where_a_file_belongs_is_told_in_one_line(name, outputs, in_tmp, capsys):
+    path = outputs / "cut" / name
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    assert f"{path}: cannot be written: Is a directory" in refused(["resume", "cut"], in_tmp, capsys)
+    assert main(["doctor"]) in (0, 1)
+    assert main(["sync"]) in (0, 1)
+    assert main(["replay", "cut"]) == 0
+    assert "Traceback" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("damage", sorted(set(DAMAGES) - {"gone"}))
 def test_a_damaged_checkpoint_is_told_with_what_to_do(damage, outputs, in_tmp, capsys):
     path = outputs / "cut" / "checkpoints" / "last.npz"

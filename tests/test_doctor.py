@@ -230,6 +230,8 @@ def test_a_journal_that_has_lost_its_lines_is_damage_and_no_dead_run(home, capsy
         ("journal.jsonl", WHOLE + b'{"event": "finish", "time_ms": 1, "elapsed": 0}\n', "line 2 is damaged"),
         ("run.json", b"{", "is damaged"),
         ("run.json", b"[]", "is damaged"),
+        ("run.json", b'{"sources": ["x"]}', "is damaged (sources must be a mapping, not ['x'])"),
+        ("run.json", b'{"id": 5}', "is damaged (id must be a text, not 5)"),
         ("run.json", None, "is missing"),
         ("config.yaml", b"a: [", "is damaged"),
         ("config.yaml", b"", "is damaged"),
