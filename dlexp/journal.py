@@ -236,7 +236,7 @@ def _event(line: bytes) -> dict[str, Any]:
 
 def is_alive(folder: Path) -> bool:
     """Whether a process is writing this run now: it holds the lock, which the system frees when it dies."""
-    if not (folder / LOCK).exists():
+    if not (folder / LOCK).is_file():
         return False
     try:
         with FileLock(folder / LOCK, timeout=0):
