@@ -43,9 +43,10 @@ class Difference:
     @property
     def relative(self) -> float:
         """|a − b| / max(|a|, |b|); 1 where one of them is missing or not finite."""
-        if self.before is None or self.now is None or not math.isfinite(self.before + self.now):
+        a, b = self.before, self.now
+        if a is None or b is None or not (math.isfinite(a) and math.isfinite(b)):
             return 1.0
-        return abs(self.before - self.now) / max(abs(self.before), abs(self.now))
+        return abs(a - b) / max(abs(a), abs(b))
 
     def __str__(self) -> str:
         said = [("nothing" if v is None else f"{v!r}") for v in (self.before, self.now)]

@@ -58,7 +58,9 @@ class State:
 
     def fits(self, events: Sequence[Mapping[str, Any]]) -> bool:
         """Whether the journal begins with the lines that were sent."""
-        return self.sent <= len(events) and (self.last is None or self.last == _digest(events[self.sent - 1]))
+        if not 0 < self.sent <= len(events):
+            return self.sent == 0
+        return self.last in (None, _digest(events[self.sent - 1]))
 
     def save(self, folder: Path) -> None:
         """Write it, old or new, never half."""
