@@ -1,10 +1,12 @@
 """What leaves this machine, and what is written down: nothing that nobody asked for."""
 
+import json
 import os
 
 import pytest
 
 from dlexp.cli import main
+from dlexp.config import compose
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "observer=none", "tracking=none")
 SECRET = "s3cr3t-0f-somebody"
@@ -37,6 +39,39 @@ def test_no_other_variable_is_written_down_either(in_tmp, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     assert main(list(FAST)) == 0
     assert [path for path, content in written(in_tmp).items() if SECRET.encode() in content] == []
+
+
+ASKING = ("${oc.env:SECRET_TOKEN}", "x_${oc.env:SECRET_TOKEN}", "${ oc.env : SECRET_TOKEN }", "${oc.env:SECRET_TOKEN,x}",
+          "${oc.${dtype}:SECRET_TOKEN}", "${oc.decode:${oc.env:SECRET_TOKEN}}", "${oc.create:['${oc.env:SECRET_TOKEN}']}",
+          "${oc.select:seed,'${oc.env:SECRET_TOKEN}'}", "${hydra:runtime.cwd}", "${now:%H}",
+          "${optimizer.${oc.env:SECRET_TOKEN}}")  # fmt: skip
+
+
+@pytest.mark.parametrize("asking", ASKING)
+@pytest.mark.parametrize("key", ["tracking.experiment", "sweep", "data.path"])
+def test_no_value_asks_the_environment_on_the_command_line_or_in_a_file(key, asking, in_tmp, monkeypatch, capsys):
+    monkeypatch.setenv("SECRET_TOKEN", SECRET)
+    home = in_tmp / "mine" / "experiment"
+    home.mkdir(parents=True)
+    nested = key.replace(".", ": {") + f": {json.dumps(asking)}" + "}" * key.count(".")
+    (home / "x.yaml").write_text(f"# @package _global_\nseed: 1\n{nested}\n")
+    for words in ([f"{key}={asking}"], [f"{key}='{asking}'"], ["--config-dir", "mine", "experiment=x"],
+                  ["-m", f"{key}={asking}", "seed=1,2"], ["--cfg", "job", "--resolve", f"{key}={asking}"],
+                  [f"hydra.sweeper.params.{key}={asking}", "seed=1,2", "-m"]):  # fmt: skip
+        assert main(words) == 2, words
+        out, err = capsys.readouterr()
+        assert SECRET not in out + err
+        assert err.startswith("dlexp: error: ")
+        assert err.count("\n") == 1
+        plain = "'" not in asking or words[0] == "--config-dir"
+        assert not plain or "names another key" in err or "cannot be read" in err, err
+        assert "mine" not in words or "x.yaml, line 3): ${" in err
+    assert [p.name for p in in_tmp.iterdir()] == ["mine"]
+
+
+def test_a_value_may_still_name_another_key(in_tmp):
+    assert compose("epochs=7", "seed=${epochs}").experiment.seed == 7
+    assert compose("model.hidden=[${batch_size},5]").experiment.model.hidden[0] == compose().experiment.batch_size
 
 
 def test_a_password_in_an_address_is_refused_since_it_would_be_written_down(in_tmp, capsys):

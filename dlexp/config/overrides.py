@@ -12,6 +12,7 @@ from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, Overri
 from hydra.errors import OverrideParseException
 
 from dlexp import kinds, plugins, registry
+from dlexp.config.yamlfile import check_references
 from dlexp.errors import UserError, nearest
 from dlexp.experiment import Experiment
 from dlexp.places import CONF
@@ -83,6 +84,10 @@ def _check_one(o: Override, text: str) -> None:
     def wrong(why: str, **more: str) -> UserError:
         return UserError(why, key=key, value=shown, where=COMMAND_LINE, **more)
 
+    try:
+        check_references(shown or "")
+    except UserError as e:
+        raise wrong(e.wrong) from None
     if o.is_hydra_override():
         if key not in HYDRA_KEYS and not key.startswith(HYDRA_PREFIXES):
             raise wrong("this key of Hydra's is not open to the command line", allowed=", ".join(HYDRA_KEYS))

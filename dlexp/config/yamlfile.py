@@ -1,6 +1,7 @@
 """A YAML file from anywhere: its size, its letters, its depth and what it unfolds to are known before it is made.
 
-YAML 1.1, which Hydra reads, takes `no` for false, `010` for 8 and `1:30` for 90. Nobody means that; it is refused.
+YAML 1.1, which Hydra reads, takes `no` for false, `010` for 8 and `1:30` for 90. Nobody means that; it is refused. So
+is a `${…}` that asks for more than another key, here and on the command line: a run would write the answer down.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ TRAPS = {
     r"[-+]?0[bx][0-9a-f_]+": "is no decimal number: write it as one, or put it into quotes",
     r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?": "is read in base 60, as minutes and seconds: put it into quotes",
 }
+# `${seed}` and no resolver, not one whose name is put together either: `${oc.env:TOKEN}`, `${oc.${a}:TOKEN}`.
+NO_KEY = re.compile(r"\$\{(?!\s*[\w.\[\]]+\s*\})[^}]*\}?")
 _Fast = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -50,6 +53,13 @@ def read(path: Path, shown: str) -> str:
     except yaml.YAMLError as e:
         raise _no_yaml(e, text, shown) from None
     return text
+
+
+def check_references(text: str) -> None:
+    """Raises `UserError` for a value that would be worked out of more than the configuration itself."""
+    if found := NO_KEY.search(text):
+        wrong = "a reference names another key, as ${seed} does, and nothing else: a run writes down what it was asked"
+        raise UserError(f"{found[0][:60]}: {wrong}")
 
 
 def construct(text: str, shown: str) -> Any:
@@ -119,6 +129,11 @@ def _look_through(text: str, shown: str) -> None:
 def _check_scalar(event: Any, place: str) -> None:
     if (event.tag or "").startswith(("tag:yaml.org,2002:python", "!python")):
         raise UserError(f"{event.tag} names a thing of Python's, which no file may", where=place)
+    try:
+        check_references(event.value)
+    except UserError as e:
+        e.where = place
+        raise
     if event.style or event.tag:  # in quotes, or with its type beside it
         return
     for pattern, why in TRAPS.items():
