@@ -16,8 +16,8 @@ from dlexp.tracking import redacted, store_file, store_uri
 class MLflow:
     """Mirror every run to MLflow: an SQLite store under the outputs folder, or the server at `uri`.
 
-    A password does not stand in `uri`, since a run writes down what it was asked: MLflow and the databases take it from
-    the environment. `experiment` is MLflow's name for the group of runs, `model` says whether the trained network is
+    No password stands in `uri`, nor what may be one (whoever asks a server, anything behind `?`), since a run writes
+    down what it was asked: MLflow and the databases take it from the environment. `experiment` is MLflow's name for the group of runs, `model` says whether the trained network is
     logged as a model, `wait` how many seconds the command waits at its end for what is still to be sent.
     """
 
@@ -32,7 +32,7 @@ class MLflow:
             return
         check_uri(self.uri, "uri")
         if redacted(self.uri) != self.uri:
-            wrong = "holds a password, which every run would write down: leave it out, and set "
+            wrong = "holds what may be a password, which every run would write down: leave out what is *** here, and set "
             own = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
             if not self.uri.startswith("http"):
                 own = "what the database reads itself, such as PGPASSWORD or a file of its client"

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from dlexp import journal
 from dlexp.errors import UserError
@@ -115,18 +114,17 @@ def mark(sweep: Path) -> str:
 
 
 def redacted(uri: str) -> str:
-    """The address without its password.
+    """The address without what may be a secret: a password, whoever asks a server, what stands behind ? or #.
 
     >>> redacted("postgresql://ann:secret@db.example:5432/runs")
     'postgresql://ann:***@db.example:5432/runs'
     >>> redacted("sqlite:////home/ann/outputs/mlflow.db")
     'sqlite:////home/ann/outputs/mlflow.db'
     >>> redacted("mysql://db.example/runs?user=ann&password=secret")
-    'mysql://db.example/runs?user=ann&password=***'
+    'mysql://db.example/runs?***'
+    >>> redacted("https://token@host:5000")
+    'https://***@host:5000'
     """
-    uri = re.sub(r"(?i)([?&;](?:password|passwd|pwd|sslpassword|token|secret)=)(?!\*\*\*)[^&;]+", r"\1***", uri)
-    try:
-        password = urlsplit(uri).password
-    except ValueError:
-        return uri
-    return uri.replace(f":{password}@", ":***@", 1) if password else uri
+    uri = re.sub(r"(?i)(https?://)[^@]*@", r"\1***@", uri)
+    uri = re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", uri)
+    return re.sub(r"(?is)(\?|https?:[^?#]*#).+", r"\1***", uri)
