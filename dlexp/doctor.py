@@ -201,7 +201,7 @@ class Doctor:
         finally:
             plugins.log.disabled = before
         for file in (f for folder in plugins.folders() for k in kinds.KINDS for f in sorted((folder / k).glob("*.py"))):
-            if (wrong := plugins.broken(file.parent.name, file.stem)) is not None:
+            if (wrong := plugins.left_out(file)) is not None:
                 self.say("to do", file, wrong.wrong)
 
     def send(self) -> None:

@@ -8,31 +8,32 @@ Folders, in this order: the shipped catalogue, `./plugins` of the working folder
 from __future__ import annotations
 
 import importlib
-import io
 import logging
 import os
-import random
 import sys
-import threading
 import traceback
 import typing
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
-from functools import cache
+from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from dlexp.errors import PluginError
 from dlexp.kinds import KINDS
 from dlexp.places import PLUGINS, expanded
+from dlexp.quarantine import Quarantine
 from dlexp.registry import Plugin, every, unregister
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 log = logging.getLogger("dlexp")
 
 __path__: list[str] = [str(PLUGINS)]  # what makes this module a package
 _broken: dict[tuple[str, str], PluginError] = {}
+_left_out: dict[Path, PluginError] = {}
 _loaded: set[Path] = set()
 
 
@@ -50,26 +51,38 @@ def discover() -> None:
     taken, is reported and left out: the others go on working, and selecting it fails with the reason.
     """
     __path__[:] = dict.fromkeys([*__path__, *map(str, folders())])
+    for kind in KINDS:  # a package of our making, whatever `__init__.py` lies in somebody's folder
+        package = sys.modules.setdefault(f"{__name__}.{kind}", ModuleType(f"{__name__}.{kind}"))
+        package.__path__ = [str(Path(folder, kind)) for folder in __path__]
     importlib.invalidate_caches()
-    for folder in folders():
-        for kind in KINDS:
-            for file in sorted((folder / kind).glob("[!_]*.py")):
-                if file not in _loaded:
-                    _loaded.add(file)
-                    _load(kind, file)
-    _load_installed()
+    files = [(kind, f) for folder in folders() for kind in KINDS for f in sorted((folder / kind).glob("[!_]*.py"))]
+    new = [(kind, file) for kind, file in files if file not in _loaded]
+    installed = _installed()
+    if not new and not installed:
+        return
+    with Quarantine() as quarantine:
+        for kind, file in new:
+            _loaded.add(file)
+            _load(kind, file, quarantine)
+        while installed:
+            _load_installed(installed.pop(0), quarantine)
 
 
 @cache
-def _load_installed() -> None:
-    """Plugins of installed packages, once: looking through all packages takes its time."""
+def _installed() -> list[EntryPoint]:
+    """Plugins of installed packages that are still to be loaded: looking through all packages takes its time."""
     from importlib.metadata import entry_points
 
-    for point in entry_points(group="dlexp.plugins"):
-        try:
-            point.load()
-        except (Exception, SystemExit) as e:
-            log.warning("plugin %s left out: %s: %s", point.value, type(e).__name__, " ".join(str(e).split()))
+    return list(entry_points(group="dlexp.plugins"))
+
+
+def _load_installed(point: EntryPoint, quarantine: Quarantine) -> None:
+    try:
+        quarantine.admit(point.value, point.load, partial(_say_of, point.value, point.value))
+    except BaseException as e:
+        if quarantine.interrupted:
+            raise
+        log.warning("plugin %s left out: %s: %s", point.value, type(e).__name__, " ".join(str(e).split()))
 
 
 @contextmanager
@@ -87,93 +100,59 @@ def broken(kind: str, name: str) -> PluginError | None:
     return _broken.get((kind, name))
 
 
+def left_out(file: Path) -> PluginError | None:
+    """Why a plugin file is not in use, or None where it is."""
+    return _left_out.get(file)
+
+
 def leave_out(cls: type[Plugin], wrong: str) -> None:
     """Forget a registered plugin that cannot be used; selecting it fails with what is wrong."""
     unregister(cls)
     _report(cls.kind, cls.name, wrong)
 
 
-def _load(kind: str, file: Path) -> None:
+def _load(kind: str, file: Path, quarantine: Quarantine) -> None:
     module = f"{__name__}.{kind}.{file.stem}"
     before = set(every())
     try:
         other = getattr(sys.modules.get(module), "__file__", None)
         if other is not None and Path(other).resolve() != file.resolve():
-            raise PluginError(f"{file} has the same name as {other}; rename one of them")
+            which = "it" if _comes_along(kind, file.stem) else "one of them"
+            raise PluginError(f"{file} has the same name as {other}; rename {which}")
         if not file.stem.isidentifier():
             raise PluginError("the name of a plugin's file is letters, digits and underscores, and begins with none")
-        with _undisturbed(kind, file):
-            importlib.import_module(module)
+        said = partial(_say_of, f"{kind}/{file.stem}", str(file))
+        quarantine.admit(str(file), partial(importlib.import_module, module), said)
         if file.stem not in (cls.name for cls in every(kind)):
             raise PluginError(f"it registers no {kind} called {file.stem}: file and option share a name")
         for cls in set(every()) - before:
             typing.get_type_hints(cls)  # a field's type that cannot be found out is found out now
-    except KeyboardInterrupt:
-        raise
     except BaseException as e:  # SystemExit, and whatever else there is
         for cls in set(every()) - before:
             unregister(cls)
+        if quarantine.interrupted:
+            raise
         frames = reversed(traceback.extract_tb(e.__traceback__))
         line = next((f.lineno for f in frames if f.filename == str(file)), None)
         line = getattr(e, "lineno", line) if isinstance(e, SyntaxError) else line
         place = f"{file}:{line}" if line else str(file)
-        _report(kind, file.stem, f"{place}: {type(e).__name__}: {' '.join(str(e).split())}")
+        _report(kind, file.stem, f"{place}: {type(e).__name__}: {' '.join(str(e).split())}", file)
 
 
-def _report(kind: str, name: str, wrong: str) -> None:
-    _broken.setdefault((kind, name), PluginError(f"cannot be loaded: {wrong}"))
+def _comes_along(kind: str, name: str) -> bool:
+    """Whether dlexp's own plugin of that name is in use, whatever is wrong with another file of that name."""
+    ours = (PLUGINS / kind / f"{name}.py").resolve()
+    return ours in _loaded and ours not in _left_out
+
+
+def _report(kind: str, name: str, wrong: str, file: Path | None = None) -> None:
+    error = PluginError(f"cannot be loaded: {wrong}")
+    if file is None or not _comes_along(kind, name):
+        _broken.setdefault((kind, name), error)
+    if file is not None:
+        _left_out[file] = error
     log.warning("plugin %s left out: %s", f"{kind}/{name}", wrong)
 
 
-class _Heard(io.StringIO):
-    """Stands where stdout was, and notes which line of a file speaks first."""
-
-    def __init__(self, file: Path) -> None:
-        super().__init__()
-        self.file, self.line = str(file), 0
-
-    def write(self, text: str) -> int:
-        frame = sys._getframe(1)
-        while frame is not None and not self.line:
-            if frame.f_code.co_filename == self.file:
-                self.line = frame.f_lineno
-            frame = frame.f_back  # type: ignore[assignment]
-        return super().write(text)
-
-
-@contextmanager
-def _undisturbed(kind: str, file: Path) -> Iterator[None]:
-    """Inside, a plugin is imported; what it then does to others is undone, and said."""
-    folder, heard, threads = _working_folder(), _Heard(file), set(threading.enumerate())
-    randoms = _random_states()
-    try:
-        with redirect_stdout(heard):
-            yield
-    finally:
-        said = []
-        if text := " ".join(heard.getvalue().split()):
-            said.append(f"line {heard.line} prints {text[:60]!r}")
-        if folder and folder != _working_folder():
-            os.chdir(folder)
-            said.append("it changes the working folder, which is changed back")
-        if _random_states()[1:] != randoms[1:]:
-            random.setstate(randoms[1])
-            np.random.set_state(randoms[0])  # noqa: NPY002
-            said.append("it uses the global random state, which is put back: use the rng it is given")
-        if started := set(threading.enumerate()) - threads:
-            said.append(f"it starts a thread, {next(iter(started)).name}")
-        for what in said:
-            log.warning("plugin %s, when it is imported: %s: %s", f"{kind}/{file.stem}", file, what)
-
-
-def _random_states() -> tuple[Any, Any, bytes, int]:
-    """NumPy's global random state, Python's, and the first as values that can be compared."""
-    state: Any = np.random.get_state()  # noqa: NPY002
-    return state, random.getstate(), state[1].tobytes(), state[2]
-
-
-def _working_folder() -> str:
-    try:
-        return os.getcwd()  # noqa: PTH109 its name is all that is asked for
-    except OSError:  # it is gone
-        return ""
+def _say_of(name: str, place: str, what: str) -> None:
+    log.warning("plugin %s, when it is imported: %s: %s", name, place, what)

@@ -65,7 +65,7 @@ TYPED = [  # what is typed, its key and place, what is said
     ("optimizer.lr=${optimizer.lr}", "optimizer.lr=${optimizer.lr} (command line)", "recursive"),
     ("seed=${seed}", "seed=${seed} (command line)", "recursive"),
     ("seed=${epochs} epochs=${seed}", "(command line)", "recursive"),
-    ("optimizer.lr=${oc.env:NO_SUCH}", "optimizer.lr=${oc.env:NO_SUCH} (command line)", "names another key, as ${seed} does, and nothing else"),
+    ("optimizer.lr=${oc.env:NO_SUCH}", "optimizer.lr=${oc.env:NO_SUCH} (command line)", "names another key"),
     ("optimizer.lr=${nope:1}", "optimizer.lr=${nope:1} (command line)", "names another key"),
     ("optimizer=${seed}", "optimizer=${seed} (command line)", "an option of optimizer is a name"),
     ("seed=???", "seed=??? (command line)", ""),

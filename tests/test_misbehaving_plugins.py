@@ -6,6 +6,7 @@ tests/test_plugin_folders.py has those that raise, exit, are garbled, clash, are
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -56,6 +57,9 @@ LEFT_OUT = {  # name: (text, what is said beside the file, its line)
     "second": (GOOD + GOOD.replace("{name}", "sgd"), "is already registered by", 13),
     "with-dash": (GOOD, "the name of a plugin's file", None),
     "2nd": (GOOD, "the name of a plugin's file", None),
+    "leaves": ("import os\nos._exit(0)", "SystemExit: os._exit(0)", 4),
+    "leaves_by_name": ("from posix import *\nfrom os import _exit\n_exit(3)", "SystemExit: os._exit(3)", 5),
+    "interrupts": ("raise KeyboardInterrupt('x')", "KeyboardInterrupt: x", 3),
     "latin": (b"x = '\xe9'\n", "SyntaxError", None),
     "nul": (b"x = 1\0", "null bytes", None),
 }  # fmt: skip
@@ -154,7 +158,95 @@ def test_what_a_plugin_changes_when_it_is_imported_is_put_back_and_said(folder, 
     assert random.getstate() == python_state
     assert len(told) == 4
     assert sum("moves.py: it changes the working folder" in line for line in told) == 1
-    assert sum("seeds.py: it uses the global random state" in line for line in told) == 1
+    assert sum("seeds.py: it changes the global random state, which is put back" in line for line in told) == 1
+
+
+SHARED = {  # what a file does: what is said of it
+    "paths": ("import sys\nsys.path[:] = []", "it takes something out of sys.path, which is put back"),
+    "paths_gone": ("import sys\nsys.path = None", "it takes something out of sys.path, which is put back"),
+    "finders": ("import sys\nsys.meta_path.clear()", "it takes something out of sys.meta_path, which is put back"),
+    "builtin": ("import builtins\nbuiltins.print = None", "it changes Python's builtins, which are put back"),
+    "builtins_all": ("import builtins\nfor n in ('set', 'len', 'any', 'str', 'next', 'type'): "
+                     "setattr(builtins, n, None)",
+                     "it changes Python's builtins, which are put back"),
+    "variable": ("import os\nos.environ['DLEXP_OUTPUTS'] = '/elsewhere'",
+                 "it changes the environment, which is put back"),
+    "variables": ("import os\nos.environ.clear()", "it changes the environment, which is put back"),
+    "mask": ("import os\nos.umask(0o777)", "it changes the rights of new files, which is put back"),
+    "numpy_errors": ("import numpy\nnumpy.seterr(all='raise')",
+                     "it changes NumPy's way with errors, which is put back"),
+    "generator": ("import numpy\nnumpy.random.set_bit_generator(numpy.random.PCG64(1))",
+                  "it changes the global random state, which is put back"),
+    "handler": ("import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)",
+                "it changes the handlers of signals, which is put back"),
+    "handlers": ("import signal\nsignal.signal(signal.SIGTERM, lambda *_: None)",
+                 "it changes the handlers of signals, which is put back"),
+    "unlogged": ("import logging\nlogging.disable()", "it changes what is logged, which is put back"),
+    "depth": ("import sys\nsys.setrecursionlimit(200)", "it changes how deep calls may go, which is put back"),
+    "unsaid": ("import sys\nsys.stderr = None", "it changes where errors are written, which is put back"),
+}  # fmt: skip
+SEEN = """
+import builtins, logging, os, signal, sys
+import numpy as np
+from dlexp.cli import main
+def umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+def seen():
+    signals = {n: signal.getsignal(n) for n in signal.valid_signals()}
+    paths = list(sys.path), list(sys.meta_path), list(sys.path_hooks), sys.stderr, sys.stdout, sys.getrecursionlimit()
+    state = np.random.get_state(legacy=False)
+    return (dict(vars(builtins)), dict(os.environ), umask(), np.geterr(), str(state), signals, paths,
+            logging.root.manager.disable, os._exit, os.getcwd())
+main(["--version"])
+import dlexp.config, dlexp.closing, dlexp.sweep.session
+before = seen()
+assert main(["optimizer=adam", "--cfg", "job"]) == 0
+for was, now in zip(before, seen()):
+    assert was == now, (was, now)
+"""
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_what_all_share_is_put_back_and_a_run_without_the_plugin_is_not_disturbed(name, in_tmp):
+    text, what = SHARED[name]
+    file = write(in_tmp / "plugins", f"shared_{name}", text + "\n" + GOOD)
+    done = subprocess.run([sys.executable, "-c", SEEN], capture_output=True, text=True, cwd=in_tmp, timeout=100)
+    assert done.returncode == 0, done.stderr
+    said = f"dlexp: warning: plugin optimizer/shared_{name}, when it is imported: {file}: {what}"
+    assert said in done.stderr.splitlines()
+    assert "beta1: 0.9" in done.stdout
+
+
+def test_a_file_that_ends_the_process_or_never_lets_it_end_is_said_and_does_neither(in_tmp):
+    write(in_tmp / "plugins", "leaves_silently", "import os\nos._exit(0)")
+    forever = (
+        "import threading, time\nt = threading.Thread(target=lambda: time.sleep(1000), name='busy', daemon=False)\n"
+    )
+    write(in_tmp / "plugins", "never_ends", forever + "t.start()\n" + GOOD)
+    command = [sys.executable, "-m", "dlexp", "optimizer=adam", *RUN]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=in_tmp, timeout=60)
+    assert done.returncode == 0
+    assert "finished" in done.stdout
+    assert "leaves_silently.py:4: SystemExit: os._exit(0)" in done.stderr
+    assert "never_ends.py: it starts a thread, busy, which nobody waits for" in done.stderr
+
+
+@pytest.mark.parametrize("place", ["plugins", "own"])
+def test_a_file_named_as_one_that_comes_along_is_left_out_and_the_other_goes_on_working(place, in_tmp):
+    file = write(in_tmp / place, "adam", GOOD)
+    write(in_tmp / place, "__init__", "raise RuntimeError")
+    environment = {**os.environ, "DLEXP_PLUGINS": str(in_tmp / "own")}
+    for words, status in (([*RUN, "optimizer=adam", "optimizer.beta1=0.8"], 0), (["doctor"], 1), (["help", "adam"], 0)):
+        command = [sys.executable, "-m", "dlexp", *words]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=in_tmp, timeout=100, env=environment)
+        assert done.returncode == status, done.stderr
+        lines = (done.stdout if words == ["doctor"] else done.stderr).splitlines()
+        (line,) = [line for line in lines if "adam.py" in line]
+        assert f"{file}: PluginError: {file} has the same name as " in line
+        assert line.endswith("rename it")
+        assert words != ["doctor"] or line.startswith(f"to do     {place}/optimizer/adam.py: cannot be loaded"), line
 
 
 def test_a_thread_begun_by_an_import_is_said(folder, said):
@@ -172,8 +264,9 @@ def test_a_thread_begun_by_an_import_is_said(folder, said):
 
 
 def test_ctrl_c_during_an_import_is_ctrl_c(folder, in_tmp):
-    write(folder, "interrupted", "raise KeyboardInterrupt")
+    write(folder, "interrupted", "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nwhile True: pass")
     assert main(["--cfg", "job"]) == 130
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_name_that_is_no_name_is_refused_without_a_file_too():

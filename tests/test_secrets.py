@@ -41,9 +41,11 @@ def test_no_other_variable_is_written_down_either(in_tmp, monkeypatch):
     assert [path for path, content in written(in_tmp).items() if SECRET.encode() in content] == []
 
 
-ASKING = ("${oc.env:SECRET_TOKEN}", "x_${oc.env:SECRET_TOKEN}", "${ oc.env : SECRET_TOKEN }", "${oc.env:SECRET_TOKEN,x}",
-          "${oc.${dtype}:SECRET_TOKEN}", "${oc.decode:${oc.env:SECRET_TOKEN}}", "${oc.create:['${oc.env:SECRET_TOKEN}']}",
-          "${oc.select:seed,'${oc.env:SECRET_TOKEN}'}", "${hydra:runtime.cwd}", "${now:%H}",
+ASKING = ("${oc.env:SECRET_TOKEN}", "x_${oc.env:SECRET_TOKEN}", "${ oc.env : SECRET_TOKEN }",
+          "${oc.env:SECRET_TOKEN,x}",
+          "${oc.${dtype}:SECRET_TOKEN}", "${oc.decode:${oc.env:SECRET_TOKEN}}",
+          "${oc.create:['${oc.env:SECRET_TOKEN}']}", "${oc.select:seed,'${oc.env:SECRET_TOKEN}'}",
+          "${hydra:runtime.cwd}", "${now:%H}",
           "${optimizer.${oc.env:SECRET_TOKEN}}")  # fmt: skip
 
 

@@ -17,8 +17,9 @@ class MLflow:
     """Mirror every run to MLflow: an SQLite store under the outputs folder, or the server at `uri`.
 
     No password stands in `uri`, nor what may be one (whoever asks a server, anything behind `?`), since a run writes
-    down what it was asked: MLflow and the databases take it from the environment. `experiment` is MLflow's name for the group of runs, `model` says whether the trained network is
-    logged as a model, `wait` how many seconds the command waits at its end for what is still to be sent.
+    down what it was asked: MLflow and the databases take it from the environment. `experiment` is MLflow's name for the
+    group of runs, `model` says whether the trained network is logged as a model, `wait` how many seconds the command
+    waits at its end for what is still to be sent.
     """
 
     uri: str | None = None
@@ -32,7 +33,9 @@ class MLflow:
             return
         check_uri(self.uri, "uri")
         if redacted(self.uri) != self.uri:
-            wrong = "holds what may be a password, which every run would write down: leave out what is *** here, and set "
+            wrong = (
+                "holds what may be a password, which every run would write down: leave out what is *** here, and set "
+            )
             own = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
             if not self.uri.startswith("http"):
                 own = "what the database reads itself, such as PGPASSWORD or a file of its client"
