@@ -5,6 +5,7 @@ MLflow, tests/test_datafiles.py and test_data_npz.py have the sizes that data fi
 """
 
 import ast
+import asyncio
 import hashlib
 import io
 import json
@@ -26,7 +27,7 @@ from dlexp.cli import main
 from dlexp.config import application, compose, sources
 from dlexp.errors import UserError
 from dlexp.places import CONF
-from dlexp.tracking import environment, redacted, ui
+from dlexp.tracking import environment, guard, redacted, ui
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("dlexp", "plugins", "scripts", "examples", "benchmarks")
@@ -316,7 +317,6 @@ def served(in_tmp, monkeypatch):
 
     (in_tmp / "mlflow.db").write_bytes(b"SQLite format 3\0")
     monkeypatch.setattr(ui, "_running", running)
-    monkeypatch.delenv("MLFLOW_SERVER_ALLOWED_HOSTS", raising=False)
     assert ui.main(["--uri", "sqlite:///mlflow.db", "--port", "0"]) == 0
     return started
 
@@ -324,10 +324,45 @@ def served(in_tmp, monkeypatch):
 def test_the_pages_are_for_this_machine_by_its_own_names(served):
     command = served["command"]
     assert command[command.index("--host") + 1] == "127.0.0.1"
-    hosts = served["settings"]["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
-    assert "localhost" in hosts
-    assert not [h for h in hosts if h.startswith(("*", "10.", "192."))]
+    assert command[command.index("--app-name") + 1] == "dlexp"
     assert "sqlite" not in " ".join(command), "the store's address may hold a password, and ps shows commands"
+
+
+HOSTS = ("evil.example", "10.evil.example", "192.168.1.5", "127.0.0.1.evil.example", "0.0.0.0", "localhost:1:2",
+         "localhost:x", "localhost:5000@evil.example", "localhost@evil.example", "evil.example#localhost")  # fmt: skip
+ORIGINS = ("http://evil.example", "http://localhost.evil.example", "http://localhost:3000", "http://127.0.0.1:1", "null",
+           "http://localhost", "file://", "http://127.0.0.1:5000@evil.example")  # fmt: skip
+
+
+def test_a_request_is_own_if_host_and_origin_are_one_place_on_this_machine():
+    def own(host, *origins):
+        headers = [(b"host", host.encode())] if host is not None else []
+        return guard.is_own([*headers, *((b"origin", o.encode()) for o in origins)])
+
+    for host in ("localhost", "127.0.0.1", "[::1]", "localhost:5000", "127.0.0.1:5000", "[::1]:65535"):
+        assert own(host)
+        assert own(host, f"http://{host}")
+        assert not own(host, f"https://{host}")
+        assert not own(host, f"http://{host}", "http://evil.example")
+        assert not [origin for origin in ORIGINS if own(host, origin) and origin != f"http://{host}"]
+    assert not [host for host in (*HOSTS, "", None) if own(host)]
+    assert not guard.is_own([(b"host", b"localhost"), (b"host", b"evil.example")])
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_what_is_not_own_never_reaches_mlflow(kind):
+    reached, sent = [], []
+
+    async def app(*call):
+        reached.append(call[0])
+
+    async def send(message):
+        sent.append(message)
+
+    for host in ("evil.example", "localhost:5000"):
+        asyncio.run(guard.guarded(app)({"type": kind, "headers": [(b"host", host.encode())]}, None, send))
+    assert [dict(scope["headers"])[b"host"] for scope in reached] == [b"localhost:5000"]
+    assert sent[0].get("status") == 403 or sent[0]["type"] == "websocket.close"
 
 
 @pytest.mark.slow
@@ -339,9 +374,9 @@ def test_foreign_hosts_and_origins_are_refused(in_tmp):
         try:
             base = [server.stdout.readline() for _ in range(2)][1].split()[1].partition("/#/")[0]
 
-            def ask(path="/", data=None, **headers):
+            def ask(path="/", data=None, method=None, **headers):
                 try:
-                    request = urllib.request.Request(base + path, data, headers)
+                    request = urllib.request.Request(base + path, data, headers, method=method)
                     with urllib.request.urlopen(request, timeout=20) as answer:
                         return answer.status
                 except urllib.error.HTTPError as e:
@@ -349,12 +384,17 @@ def test_foreign_hosts_and_origins_are_refused(in_tmp):
                     return e.code
 
             assert ask() == ask(Host="localhost:1") == 200
-            for host in ("evil.example", "10.evil.example", "192.168.1.5", "127.0.0.1.evil.example", "0.0.0.0"):
-                assert ask(Host=host) == 403, host
-            create = "/api/2.0/mlflow/experiments/create"
-            for origin in ("http://evil.example", "http://localhost.evil.example"):
-                said = {"Origin": origin, "Content-Type": "application/json"}
-                assert ask(create, json.dumps({"name": origin}).encode(), **said) == 403
-            assert ask(create, b'{"name": "mine"}', **{"Origin": base, "Content-Type": "application/json"}) == 200
+            create, form = "/api/2.0/mlflow/experiments/create", {"Content-Type": "application/json"}
+            paths = ("/", "/health", "/version", "/graphql", "/v1/traces", create, "/static-files/x", "/no/such/page")
+            for path in paths:
+                for host in (*HOSTS, base.removeprefix("http://") + "@evil.example"):
+                    assert ask(path, Host=host) == 403, (path, host)
+                for origin in (*ORIGINS, base.replace("127.0.0.1", "localhost"), base.replace("http", "https")):
+                    for method in ("POST", "PUT", "PATCH", "DELETE", "GET", "HEAD", "OPTIONS"):
+                        said = {"Origin": origin, **form}
+                        assert ask(path, b"{}", method=method, **said) == 403, (path, origin, method)
+            assert ask(create, b'{"name": "mine"}', Origin=base, **form) == 200
+            query = b'{"query": "{ mlflowGetExperiment(input: {experimentId: \\"1\\"}) { experiment { name } } }"}'
+            assert ask("/graphql", query, Origin=base, **form) == ask("/graphql", query, **form) == 200
         finally:
             server.terminate()

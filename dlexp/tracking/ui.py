@@ -27,8 +27,6 @@ HOST, PORT = "127.0.0.1", 5000
 READY = 120.0  # seconds MLflow may take to answer for the first time
 GRACE = 10.0  # seconds it may take to end
 NEAR = 20  # ports tried above the one wanted
-LOCAL = ",".join(host for name in ("localhost", HOST, "[[]::1]") for host in (name, f"{name}:*"))
-STRICT = {"MLFLOW_SERVER_ALLOWED_HOSTS": LOCAL}  # MLflow's own list has 10.*, and anybody may be called so
 FRUGAL = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # two processes and half a gigabyte, not ten and two
 
 
@@ -73,10 +71,11 @@ def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool =
     base, log = f"http://{HOST}:{port}", home / "mlflow-ui.log"
     command = [
         sys.executable, "-P", "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1",
+        "--app-name", "dlexp",  # tracking/guard.py
         "--no-serve-artifacts", "--default-artifact-root", (home / "mlartifacts").as_uri(),
     ]  # fmt: skip
     hidden = {"MLFLOW_BACKEND_STORE_URI": tracking.native(uri)}  # not for `ps`: it may hold a password
-    settings = {**STRICT, **environment(), **FRUGAL, **hidden}
+    settings = {**environment(), **FRUGAL, **hidden}
     print("MLflow is starting …", flush=True)
     try:
         with _terminable(), log.open("wb") as out, _running(command, settings, out.fileno()) as server:
