@@ -330,8 +330,8 @@ def test_the_pages_are_for_this_machine_by_its_own_names(served):
 
 HOSTS = ("evil.example", "10.evil.example", "192.168.1.5", "127.0.0.1.evil.example", "0.0.0.0", "localhost:1:2",
          "localhost:x", "localhost:5000@evil.example", "localhost@evil.example", "evil.example#localhost")  # fmt: skip
-ORIGINS = ("http://evil.example", "http://localhost.evil.example", "http://localhost:3000", "http://127.0.0.1:1", "null",
-           "http://localhost", "file://", "http://127.0.0.1:5000@evil.example")  # fmt: skip
+ORIGINS = ("http://evil.example", "http://localhost.evil.example", "http://localhost:3000", "http://127.0.0.1:1",
+           "null", "http://localhost", "file://", "http://127.0.0.1:5000@evil.example")  # fmt: skip
 
 
 def test_a_request_is_own_if_host_and_origin_are_one_place_on_this_machine():

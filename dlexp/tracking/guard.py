@@ -27,12 +27,7 @@ def guarded(app: App) -> App:
         if scope["type"] == "http" and not is_own(scope["headers"]):
             headers = [(b"content-type", b"text/plain")]
             await send({"type": "http.response.start", "status": 403, "headers": headers})
-            await send(
-                {
-                    "type": "http.response.body",
-                    "body": b"This page is for this machine, and asked by its own pages only",
-                }
-            )
+            await send({"type": "http.response.body", "body": b"for this machine, and for its own pages only"})
         elif scope["type"] == "websocket" and not is_own(scope["headers"]):
             await send({"type": "websocket.close", "code": 1008})
         else:
