@@ -6,7 +6,9 @@ import json
 import os
 import resource
 import signal
+import subprocess
 import zipfile
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -138,6 +140,45 @@ def test_a_full_disk_fails_the_run_in_one_line_and_what_was_saved_stands(in_tmp,
     folder = the_run(in_tmp)
     assert checkpoint.load(folder / "checkpoints/last.npz")["trainer"]["t"] == 16
     assert [p.name for p in folder.rglob("*.part")] == []
+    with mischief(-1, lambda: None):
+        assert main(["resume", "last"]) == 0
+    assert is_whole(folder, whole)
+
+
+@pytest.fixture
+def small_disk(in_tmp):
+    """A disk of a megabyte, where one may be mounted."""
+    place = in_tmp / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    except OSError as e:
+        pytest.skip(f"no disk can be mounted here: {e}")
+    if done.returncode:
+        pytest.skip(f"no disk may be mounted here: {done.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True, timeout=20)
+
+
+def test_a_disk_that_is_really_full_ends_the_run_in_the_same_way(small_disk, monkeypatch, capsys, whole):
+    monkeypatch.setenv("DLEXP_OUTPUTS", str(small_disk / "outputs"))
+
+    def fill():  # to the last byte
+        with suppress(OSError), (small_disk / "rubbish").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+
+    with mischief(18, fill):
+        assert main(list(ARMED)) == 1
+    err = capsys.readouterr().err
+    print(err)
+    assert "Traceback" not in err
+    assert f"the run failed at step 20: [Errno {errno.ENOSPC}] {os.strerror(errno.ENOSPC)}" in err
+    folder = the_run(small_disk)
+    assert checkpoint.load(folder / "checkpoints/last.npz")["trainer"]["t"] == 16
+    assert [p.name for p in folder.rglob("*.part")] == []
+    (small_disk / "rubbish").unlink()
     with mischief(-1, lambda: None):
         assert main(["resume", "last"]) == 0
     assert is_whole(folder, whole)

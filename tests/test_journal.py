@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from dlexp import journal
+from dlexp.cli import main
 from dlexp.trainer import Record
 
 
@@ -84,3 +85,43 @@ def test_a_file_is_old_or_new_never_half(tmp_path, monkeypatch):
         journal.write_atomically(target, "new")
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+CONTRADICTORY = {  # lines: what is wrong with which
+    "an end in between": ([("record", 1), ("FINISHED", 0), ("record", 2)], "line 4 stands behind the end of the run"),
+    "two ends": ([("record", 1), ("FAILED", 0), ("KILLED", 0)], "line 4 stands behind the end of the run"),
+    "no way to end": ([("record", 1), ("<script>", 0)], "line 3 ends the run as '<script>', which is no way to end"),
+    "steps go back": ([("record", 4), ("note", 1), ("record", 3)], "line 4 goes back from step 4 to step 3"),
+}
+
+
+def written(folder, lines):
+    folder.mkdir(parents=True)
+    book = [{"event": "start"}]
+    for what, step in lines:
+        if what in ("record", "note"):
+            book.append({"event": what, "epoch": 0, "step": step, "metrics": {}})
+        else:
+            book.append({"event": "resume"} if what == "resume" else {"event": "finish", "status": what})
+    text = "".join(json.dumps({"time_ms": 1, "elapsed": 0.0, **line}) + "\n" for line in book)
+    (folder / "journal.jsonl").write_text(text)
+    for name in ("run.json", "config.yaml"):
+        (folder / name).write_text("{}")
+
+
+@pytest.mark.parametrize("name", CONTRADICTORY)
+def test_what_no_run_wrote_behind_another_line_is_named_as_damage(name, in_tmp, capsys):
+    lines, wrong = CONTRADICTORY[name]
+    written(in_tmp / "outputs" / "runs" / "a", lines)
+    before = (in_tmp / "outputs" / "runs" / "a" / "journal.jsonl").read_bytes()
+    assert main(["doctor"]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith(f"to do     outputs/runs/a/journal.jsonl: {wrong}: take back a copy")
+    assert len(said) == 2
+    assert (in_tmp / "outputs" / "runs" / "a" / "journal.jsonl").read_bytes() == before
+
+
+def test_a_run_that_was_taken_up_again_after_its_end_is_no_damage(in_tmp, capsys):
+    lines = [("record", 0), ("record", 4), ("INTERRUPTED", 0), ("resume", 0), ("record", 8), ("FINISHED", 0)]
+    written(in_tmp / "outputs" / "runs" / "a", lines)
+    assert main(["doctor"]) == 0
