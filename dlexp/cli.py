@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from dlexp import terminal
-from dlexp.errors import UserError, nearest
+from dlexp import interruption, terminal
+from dlexp.errors import UserError, is_of_the_machine, nearest, of_long_name, told
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -40,13 +42,30 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         return train(words)
     except UserError as e:
-        print(f"dlexp: error: {e}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:  # whoever read our output has gone: `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        return _refused(e)
+    except KeyboardInterrupt as e:
+        return interruption.exit_status(e)
+    except OSError as e:
+        if isinstance(e, BrokenPipeError) or (e.errno == errno.EIO and e.filename is None):
+            return _unheard(e)
+        if e.errno == errno.ENAMETOOLONG:
+            return _refused(of_long_name(e, words))
+        if not is_of_the_machine(e):
+            raise
+        print(f"dlexp: error: {told(e)}", file=sys.stderr)
+        return 1
+
+
+def _refused(mistake: UserError) -> int:
+    print(f"dlexp: error: {mistake}", file=sys.stderr)
+    return 2
+
+
+def _unheard(e: OSError) -> int:
+    """Whoever read our output has gone, `| head` or a closed terminal: the status a shell gives that."""
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return 128 + (signal.SIGPIPE if isinstance(e, BrokenPipeError) else signal.SIGHUP)
 
 
 class Parser(argparse.ArgumentParser):
@@ -94,7 +113,7 @@ def train(words: list[str]) -> int:
     command = shlex.join(["python", "-m", "dlexp", *words])
     session = sweeps.Session(command, dry_run=asked.dry_run, retry_failed=asked.retry_failed)
     runs: list[Run] = []
-    mistakes: list[UserError] = []
+    mistakes: list[Exception] = []
     try:
         with sweeps.enter(session):
             application.run(asked, lambda cfg: train_one(cfg, session, runs, mistakes))
@@ -113,8 +132,8 @@ def train(words: list[str]) -> int:
     return closing.of_sweep(session, compared) if session.folder else closing.of_runs(runs)
 
 
-def train_one(cfg: DictConfig, session: Session, runs: list[Run], mistakes: list[UserError]) -> None:
-    """One job of Hydra's. A `UserError` is kept: Hydra would add words of its own to one that passed through it."""
+def train_one(cfg: DictConfig, session: Session, runs: list[Run], mistakes: list[Exception]) -> None:
+    """One job of Hydra's. What is no defect of ours is kept: Hydra would add words of its own to it."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
@@ -130,7 +149,7 @@ def train_one(cfg: DictConfig, session: Session, runs: list[Run], mistakes: list
             print(closing.planned(setup))
             return
         run = lifecycle.perform(setup)
-    except UserError as e:
+    except (UserError, OSError) as e:
         mistakes.append(e)
         return
     runs.append(run)

@@ -64,7 +64,7 @@ def words(run: Run) -> str:
     if run.status == "INTERRUPTED" and run.folder:
         lines[0] = f"{run.status.lower()} at step {run.trainer.t} of {run.trainer.total}"
         lines.append(f"go on     python -m dlexp resume {run.folder.name}")
-    elif run.error is not None:
+    elif run.error is not None and run.status != "FINISHED":
         lines[0] = f"{run.status.lower():9} {_one_line(str(run.error)) or type(run.error).__name__}"
     lines += [f"mixed     since it was resumed: {change}" for change in run.mixed]
     return "\n".join([*lines, *_shown(run.tracked)])

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from dlexp import checkpoint, journal, keeping, kinds, mending, places, plugins, serving, tracking
-from dlexp.errors import DataError, PluginError, UserError
+from dlexp.errors import DataError, PluginError, UserError, told
 from dlexp.files import STAGED, is_left
 from dlexp.sweep.ledger import LEDGER
 from dlexp.tracking import state, sync
@@ -105,7 +105,7 @@ class Doctor:
         except BlockingIOError:  # it was resumed this instant
             self.live.add(folder)
         except OSError as e:
-            self.say("to do", folder, f"cannot be looked at: {e}")
+            self.say("to do", folder, f"cannot be mended: {told(e)}")
         for file in sorted(folder.glob(f"{journal.PROBES}/*/{journal.EVENTS}")):
             self.run(file.parent, sweep, probed=folder)
 
@@ -174,7 +174,7 @@ class Doctor:
             if isinstance(e, BlockingIOError):  # its command goes on this instant
                 self.live.add(folder)
             else:
-                self.say("to do", folder, f"cannot be looked at: {e}")
+                self.say("to do", folder, f"cannot be mended: {told(e)}")
             return
         for file in sorted(folder.glob(f"runs/*/{journal.EVENTS}")):
             self.run(file.parent, folder)

@@ -7,7 +7,9 @@ escapes is a defect of dlexp and keeps its traceback.
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 LONGEST = 300  # letters of a value that are repeated in the message
 
@@ -67,6 +69,31 @@ MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errn
 def is_of_the_machine(error: BaseException) -> bool:
     """Whether neither the user's request nor our code is at fault: the disk is full, say. One line tells all of it."""
     return isinstance(error, OSError) and error.errno in MACHINE
+
+
+def told(error: BaseException) -> str:
+    """What an error says; of the system's, the file and its reason, without a number.
+
+    >>> told(OSError(30, "Read-only file system", "outputs/lock"))
+    'outputs/lock: Read-only file system'
+    """
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    return str(error)
+
+
+def of_long_name(error: OSError, words: Sequence[str]) -> UserError:
+    """The mistake behind a name that the system finds too long, and which of the command's words has it."""
+    name = max(Path(os.fsdecode(error.filename or "")).parts, key=len, default="")
+    wrong = "the name is too long: a part of a path may have 255 bytes"
+    if name and name in os.environ.get("DLEXP_OUTPUTS", ""):
+        return UserError(wrong, key="DLEXP_OUTPUTS", value=name, where="environment")
+    for before, word in zip(["", *words], words, strict=False):
+        key, _, value = word.rpartition("=")
+        if name and name in word:
+            return UserError(wrong, key=key or (before if before[:1] == "-" else words[0]), value=value,
+                             where="command line")  # fmt: skip
+    return UserError(wrong, value=name, key="file")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

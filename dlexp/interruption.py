@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first waits for the end of the step under way, the second does not."""
+"""Ctrl-C, SIGTERM and a closed terminal: the first waits for the end of the step under way, the second does not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from contextlib import contextmanager
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM: the same as Ctrl-C, from somebody else."""
+    """SIGTERM, or SIGHUP of a terminal that is closed: the same as Ctrl-C, from somebody else."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(signal.strsignal(number))
+
+
+def exit_status(error: KeyboardInterrupt) -> int:
+    """What a shell says of a process that such a signal ended: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP."""
+    return 128 + (error.number if isinstance(error, Terminated) else signal.SIGINT)
 
 
 class Interruption:
@@ -21,7 +30,7 @@ class Interruption:
 
     def __call__(self, number: int, frame: object) -> None:
         """The signals' handler."""
-        error = Terminated() if number == signal.SIGTERM else KeyboardInterrupt()
+        error = KeyboardInterrupt() if number == signal.SIGINT else Terminated(number)
         if self.asked is not None or not self.patient:
             raise error
         self.asked = error
@@ -45,7 +54,7 @@ class Interruption:
 def awaited() -> Iterator[Interruption]:
     """Inside, an interruption may be waited with (where signals can be caught: in the main thread).
 
-    A process that ignores Ctrl-C, or has its own way with it, goes on to.
+    A process that ignores Ctrl-C or the end of its terminal (`nohup`), or has its own way with them, goes on to.
     """
     interruption = Interruption()
     if threading.current_thread() is not threading.main_thread():
@@ -54,6 +63,8 @@ def awaited() -> Iterator[Interruption]:
     numbers = [signal.SIGTERM]
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         numbers.append(signal.SIGINT)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # Windows has none
+        numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, interruption) for number in numbers}
     try:
         yield interruption

@@ -16,6 +16,7 @@ A number that is not finite stands in the journal as null: JSON has no word for 
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -253,7 +254,10 @@ def _event(line: bytes) -> dict[str, Any]:
 
 
 def is_alive(folder: Path) -> bool:
-    """Whether a process is writing this run now: it holds the lock, which the system frees when it dies."""
+    """Whether a process is writing this run now: it holds the lock, which the system frees when it dies.
+
+    Where nothing can be written, nobody writes.
+    """
     if not (folder / LOCK).is_file():
         return False
     try:
@@ -261,3 +265,7 @@ def is_alive(folder: Path) -> bool:
             return False
     except Timeout:
         return True
+    except OSError as e:
+        if e.errno != errno.EROFS:
+            raise
+        return False

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlexp import journal, memory, places, provenance, recorded, serving, tracking
+from dlexp import interruption, journal, memory, places, provenance, recorded, serving, tracking
 from dlexp.errors import UserError, is_of_the_machine
 from dlexp.experiment import Experiment, Run
-from dlexp.interruption import Interruption, Terminated, awaited
+from dlexp.interruption import Interruption, awaited
 from dlexp.keeping import Keeper
 from dlexp.tracking.settings import MLflow, told
 from dlexp.trainer import Diverged, Record
@@ -30,7 +30,7 @@ log = logging.getLogger("dlexp")
 
 _ONE_AT_A_TIME = threading.RLock()  # Hydra and the number of BLAS threads belong to the whole process
 
-EXIT = {"FINISHED": 0, "DIVERGED": 1, "FAILED": 1, "INTERRUPTED": 130}
+EXIT = {"FINISHED": 0, "DIVERGED": 1, "FAILED": 1}
 
 
 def run_overrides(overrides: tuple[str, ...], *, keep: bool = True) -> Run:
@@ -42,7 +42,7 @@ def run_overrides(overrides: tuple[str, ...], *, keep: bool = True) -> Run:
 
     with _ONE_AT_A_TIME:
         run = perform(compose(*overrides), keep=keep)
-    if run.status in ("FAILED", "INTERRUPTED") and run.error is not None:
+    if run.error is not None and run.status != "DIVERGED":
         raise run.error
     return run
 
@@ -179,7 +179,11 @@ def _train_and_keep(run: Run, setup: Setup, keeper: Keeper, *, alone: bool) -> N
     except OSError as e:
         log.error("how the run ended cannot be written down: %s", e)
     if sender is not None and isinstance(setup.tracking, MLflow):
-        run.tracked = sender.wait(setup.tracking.wait)
+        try:
+            run.tracked = sender.wait(setup.tracking.wait)
+        except KeyboardInterrupt as e:  # the run has its result, and says so; the command was cut short
+            run.tracked = sender.left("interrupted while sending")
+            run.error = run.error or e
 
 
 def _said(error: BaseException | None) -> str | None:
@@ -238,8 +242,8 @@ def _logged_to(path: Path) -> Iterator[None]:
 
 
 def exit_status(run: Run) -> int:
-    """0 finished, 1 diverged or failed, 130 Ctrl-C, 143 SIGTERM."""
-    return 143 if isinstance(run.error, Terminated) else EXIT[run.status]
+    """0 finished, 1 diverged or failed, 130 Ctrl-C, 143 SIGTERM, 129 a closed terminal."""
+    return interruption.exit_status(run.error) if isinstance(run.error, KeyboardInterrupt) else EXIT[run.status]
 
 
 __all__ = ["Experiment", "Record", "exit_status", "perform", "run_overrides"]

@@ -170,8 +170,8 @@ def _measured(folder: Path, key: str) -> Recorded:
 
 
 def _conclude(past: Recorded, run: Run, tolerance: float) -> int:
-    if run.status == "INTERRUPTED":
-        raise KeyboardInterrupt
+    if isinstance(run.error, KeyboardInterrupt):
+        raise run.error
     said, status = compare(past, run).told(tolerance)
     print(said)
     return status

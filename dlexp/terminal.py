@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 
 log = logging.getLogger("dlexp")
 
@@ -14,7 +15,8 @@ class Terminal(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """One line, and a traceback if there is one."""
         trace = f"\n{logging.Formatter().formatException(record.exc_info)}" if record.exc_info else ""
-        print(f"dlexp: {record.levelname.lower()}: {record.getMessage()}{trace}", file=sys.stderr)
+        with suppress(OSError):  # a terminal that was closed ends no run
+            print(f"dlexp: {record.levelname.lower()}: {record.getMessage()}{trace}", file=sys.stderr)
 
 
 def speak() -> None:

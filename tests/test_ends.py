@@ -61,7 +61,7 @@ def is_whole(folder, whole):
     return ending(folder) == "FINISHED"
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_an_interruption_waits_for_the_step_saves_and_says_how_to_go_on(in_tmp, capsys, whole, number, status):
     with mischief(18, lambda: signal.raise_signal(number)):
         assert main(list(ARMED)) == status

@@ -68,8 +68,13 @@ class Sender:
             try:
                 self.process.wait(timeout)
             except subprocess.TimeoutExpired:
-                return outcome(self.folders, f"goes on in the background; `{SYNC}` completes it if that is cut short")
+                return self.left()
         return outcome(self.folders, self._why)
+
+    def left(self, why: str = "") -> Outcome:
+        """What it has sent so far, when nobody waits for it any longer, and why that is."""
+        on = f"it goes on in the background; `{SYNC}` completes it if that is cut short"
+        return outcome(self.folders, "; ".join(filter(None, [why, on])))
 
 
 def start(folders: Sequence[Path]) -> Sender:
