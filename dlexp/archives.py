@@ -65,7 +65,9 @@ def check_archive(archive: zipfile.ZipFile, most: int) -> None:
 
     Python reads no more of an entry than it claims, but unpacks bzip2 and LZMA without a limit before it counts.
     """
-    claimed = 0
+    claimed, names = 0, archive.namelist()
+    if len(set(names)) < len(names):
+        raise ValueError("two of its arrays have the same name")
     for entry in archive.infolist():
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError(f"{entry.filename} is packed in a way that NumPy does not use")

@@ -87,7 +87,7 @@ def details(name: str) -> str:
     plugins.discover()
     found = [_details(cls) for cls in registry.every() if name in (cls.name, cls.kind, f"{cls.kind}={cls.name}")]
     found += [_study(path) for path in _files() if name in (path.stem, f"experiment={path.stem}")]
-    presets = [path for path in sorted(CONF.glob(f"*/{name}.yaml")) if path.parent.name != "experiment"]
+    presets = [p for p in sorted(CONF.glob("*/*.yaml")) if p.stem == name and p.parent.name != "experiment"]
     if presets:
         return f"{presets[0].parent.name}={name}\n\n{presets[0].read_text('utf-8')}"
     if name == "experiment":

@@ -117,6 +117,17 @@ TYPED = [  # what is typed, its key and place, what is said
     ("resume \0", "resume=", "(command line)"),
     ("replay /dev/null", "replay=/dev/null (command line)", "there is no run"),
     ("probe nope observer=[path]", "probe=nope (command line)", "there is no run"),
+    ("--resolve epochs=1", "--resolve (command line)", "say --cfg job with it"),
+    ("observer=[[curves]]", "observer=[[curves]] (command line)", "takes names, not lists of them"),
+    ("regularizer=[{dropout:1}]", "regularizer=[{dropout:1}] (command line)", "an option of regularizer is a name"),
+    ("help *", "", "there is no group, option or study called *; choose from optimizer"),
+    ("help ad?m", "", "did you mean 'adam'?"),
+    *((words + "x" * 300, key, "the name is too long: a part of a path may have 255 bytes") for words, key in (
+        ("resume ", "resume=xxx"), ("replay ", "replay=xxx"), ("report ", "report=xxx"), ("doctor ", "doctor=xxx"),
+        ("sync ", "sync=xxx"), ("--config-dir ", "--config-dir=xxx"), ("data=csv data.path=", "data.path=xxx"),
+        ("data=mnist data.folder=", "data.folder=xxx"),
+    )),
+    ("help " + "x" * 300, "", "there is no group, option or study called xxx"),
     ("sync /dev/null", "sync (command line)", "there is no run in /dev/null"),
 ]  # fmt: skip
 GLOBAL = "# @package _global_\n"
@@ -229,6 +240,29 @@ def test_a_byte_order_mark_windows_line_ends_and_references_do_no_harm(text, in_
 def test_a_variant_may_not_bear_the_name_of_a_plugin_nor_hide_it(in_tmp, capsys):
     err = refused(experiment(in_tmp, "lr: 3\n", "optimizer/adam.yaml"), in_tmp, capsys)
     assert "(optimizer/adam.yaml): there is a plugin optimizer/adam already" in err
+
+
+@pytest.mark.parametrize("others", [{}, {"a": "defaults: [z]"}, {"a": "defaults: [b]", "b": "defaults: [/optimizer: z]"}])
+def test_a_variant_whose_defaults_lead_back_to_it_is_told(others, in_tmp, capsys):
+    words = experiment(in_tmp, f"defaults: [{'a' if others else 'z'}]\n", "optimizer/z.yaml")
+    for name, text in others.items():
+        (in_tmp / "mine/optimizer" / f"{name}.yaml").write_text(text)
+    assert "defaults (optimizer/z.yaml): leads back to this file" in refused(words, in_tmp, capsys)
+
+
+def test_a_variant_may_name_others_of_which_two_name_a_third(in_tmp, capsys):
+    words = experiment(in_tmp, "defaults: [a, b]\n", "optimizer/z.yaml")
+    for name in "ab":
+        (in_tmp / "mine/optimizer" / f"{name}.yaml").write_text("defaults: [adam]\n")
+    assert main(["--cfg", "job", *words]) == 0
+
+
+@pytest.mark.parametrize("words", ["resume last", "doctor", "sync", "report last"])
+def test_an_outputs_folder_whose_name_is_too_long_is_told(words, in_tmp, capsys, monkeypatch):
+    monkeypatch.setenv("DLEXP_OUTPUTS", "x" * 300)
+    err = refused(words.split(), in_tmp, capsys)
+    assert "DLEXP_OUTPUTS=xxx" in err
+    assert "(environment): the name is too long" in err
 
 
 def test_files_beside_the_groups_are_nobodys_business(in_tmp, capsys):

@@ -78,6 +78,8 @@ BAD_TABLES = {
     "one_column": (table("a;b;kind\n1;2;x\n"), "line 1 has only one column, 'a;b;kind'; two are needed; is the delim"),
     "text_for_a_number": (table(rows() + "1,red,x\n"), "line 22, column 'b': 'red' is not a number"),
     "text_before_the_label": (table(rows() + "\nred,1,x\n"), "line 23, column 'a': 'red' is not a number"),
+    "python_number": (table(rows() + "1,1_000,x\n"), "line 22, column 'b': '1_000' is not a number"),
+    "arabic_digit": (table(rows() + "1,٣,x\n"), "line 22, column 'b': '٣' is not a number"),
     "decimal_comma": (table(rows() + '1,"2,5",x\n'), "line 22, column 'b': '2,5' is not a number"),
     "long_text": (table(rows() + f"1,{'r' * 99},x\n"), f"line 22, column 'b': '{'r' * 37}…' is not a number"),
     "empty_cell": (table(rows() + "1,,x\n"), "line 22, column 'b': is empty"),

@@ -133,6 +133,14 @@ def at(array, index, value):
     return array
 
 
+def doubled(data):
+    """An archive with another x at its end, of which NumPy would read the last."""
+    file = io.BytesIO(data)
+    with zipfile.ZipFile(file, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
+        archive.writestr("x.npy", npy(X + 1))
+    return file.getvalue()
+
+
 PICKLE = b"\x80\x04\x95\x0f\x00\x00\x00\x00\x00\x00\x00."
 SPLIT = {"x_train": X, "y_train": Y, "x_test": X, "y_test": Y}
 BAD_ARRAYS = {
@@ -157,6 +165,7 @@ BAD_ARRAYS = {
         "array x is damaged: it declares (10000000",
     ),
     "negative_shape": (zipped(x=npy(X, shape=(-40, -4)), y=npy(Y)), "array x is damaged: it declares (-40, -4)"),
+    "twice": (content(doubled), "array x is there twice"),
     "no_arrays": (arrays(), "none of its arrays is known; needed are x and y, or x_train"),
     "other_names": (
         arrays(X=X, Y=Y),

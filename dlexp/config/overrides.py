@@ -136,12 +136,17 @@ def _check_choice(group: str, value: Any, wrong: Any) -> None:
     """A group's value is the name of an option; several names where the group takes several."""
     if isinstance(value, list) and group in kinds.MANY:
         for name in value:
-            _check_choice(group, name, wrong)
+            _check_name(group, name, wrong)
         if len(set(value)) < len(value) or ("none" in value and len(value) > 1):
             raise wrong("each name once, and none alone")
         return
+    _check_name(group, value, wrong)
+
+
+def _check_name(group: str, value: Any, wrong: Any) -> None:
+    """The name of an option that is there, if its plugin is not broken."""
     if isinstance(value, list):
-        raise wrong(f"{group} takes one option, not a list")
+        raise wrong(f"{group} takes {'names, not lists of them' if group in kinds.MANY else 'one option, not a list'}")
     if value is None or value == "":
         instead = f"{group}=none" if "none" in options(group) else "one of its options"
         raise wrong(f"a run cannot be without: say {instead}")

@@ -52,6 +52,7 @@ class FileConfigSource(HydrasFiles):
         except OSError as e:
             raise UserError(f"cannot be read: {e.strerror or e}", where=shown) from None
         text, package = _checked(path, shown, status.st_size, status.st_mtime_ns)
+        _check_circle(Path(self.path), shown, (), set())
         try:
             config = OmegaConf.load(io.StringIO(text))
         except Exception as e:
@@ -178,6 +179,24 @@ def _check_defaults(held: Any, shown: str) -> None:
             if ours and value not in ours:
                 raise UserError("is none of dlexp's", key=f"defaults.{group}", value=value, where=shown,
                                 allowed=", ".join(ours))  # fmt: skip
+
+
+def _check_circle(root: Path, shown: str, above: tuple[str, ...], done: set[str]) -> None:
+    """Raises `UserError` for a file whose defaults lead back to it: Hydra would follow them for ever."""
+    if shown in above:
+        raise UserError("leads back to this file", key="defaults", where=shown)
+    if shown in done:
+        return
+    done.add(shown)
+    try:
+        held = construct(read(root / shown, shown), shown)
+    except (OSError, UserError):
+        return  # it is told when its turn comes
+    for item in (held.get("defaults") if isinstance(held, dict) else None) or ():
+        pairs: Any = item.items() if isinstance(item, dict) else [(shown.rpartition("/")[0], item)]
+        for group, names in pairs:
+            for name in names if isinstance(names, list) else [names]:
+                _check_circle(root, f"{str(group).removeprefix('/')}/{name}.yaml", (*above, shown), done)
 
 
 __all__ = ["FileConfigSource", "looked_through"]

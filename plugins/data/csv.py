@@ -98,7 +98,7 @@ class Csv(FileData):
             raise self.refused("there is no sample in it, only a line of column names")
         table = np.frombuffer(values, np.float64).reshape(len(labels), len(features))
         # Numbers as numbers, so that class 10 comes after class 9.
-        return table, np.array([float(cell) for cell in labels] if all(map(_is_number, labels)) else labels)
+        return table, np.array([_number(cell) for cell in labels] if all(map(_is_number, labels)) else labels)
 
     def _label(self, line, name, cell):
         if cell.lower() in ("", "nan"):
@@ -109,7 +109,7 @@ class Csv(FileData):
         from math import isfinite
 
         try:
-            numbers = [float(cell) for cell in row]
+            numbers = [_number(cell) for cell in row]
         except ValueError:
             numbers = []
         if numbers and all(map(isfinite, numbers)):
@@ -132,9 +132,16 @@ class Csv(FileData):
         return replace(self, path=str(folder / "example.csv"), label=None, delimiter=",")
 
 
+def _number(cell):
+    """What float says, without what only Python calls a number: 1_000, ٣."""
+    if "_" in cell or not cell.strip().isascii():
+        raise ValueError(cell)
+    return float(cell)
+
+
 def _is_number(cell):
     try:
-        float(cell)
+        _number(cell)
     except ValueError:
         return False
     return True

@@ -69,6 +69,8 @@ class Npz(FileData):
             names = {"all": ("x", "y")}
         else:
             names = {k: pair for k, pair in SPLIT.items() if k != "validation" or set(pair) & set(there)}
+        if twice := [name for name in there if there.count(name) > 1]:
+            raise self.refused(f"array {twice[0]} is there twice")
         wanted = "needed are x and y, or x_train, y_train, x_test, y_test"
         if not set(there) & {name for pair in names.values() for name in pair}:
             raise self.refused(f"none of its arrays is known; {wanted}", asked="x", known=there)
