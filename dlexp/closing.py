@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlexp import journal, lifecycle, places, provenance, recorded
-from dlexp.errors import UserError, nearest
+from dlexp.errors import UserError, nearest, told
 from dlexp.tracking import Outcome, quoted, store_uri, ui_command
 
 if TYPE_CHECKING:
@@ -63,9 +63,10 @@ def words(run: Run) -> str:
     lines = [f"{run.status.lower():9} {result} (step {run.trainer.t})", f"folder    {_near(run.folder)}{figures}"]
     if run.status == "INTERRUPTED" and run.folder:
         lines[0] = f"{run.status.lower()} at step {run.trainer.t} of {run.trainer.total}"
-        lines.append(f"go on     python -m dlexp resume {run.folder.name}")
     elif run.error is not None and run.status != "FINISHED":
-        lines[0] = f"{run.status.lower():9} {_one_line(str(run.error)) or type(run.error).__name__}"
+        lines[0] = f"{run.status.lower():9} {_one_line(told(run.error))}"
+    if run.status in ("INTERRUPTED", "FAILED") and run.folder:
+        lines.append(f"go on     python -m dlexp resume {run.folder.name}")
     lines += [f"mixed     since it was resumed: {change}" for change in run.mixed]
     return "\n".join([*lines, *_shown(run.tracked)])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -72,14 +73,20 @@ def is_of_the_machine(error: BaseException) -> bool:
 
 
 def told(error: BaseException) -> str:
-    """What an error says; of the system's, the file and its reason, without a number.
+    """What an error says, or, if nothing, what it is; of the system's, the file and its reason, without a number.
 
     >>> told(OSError(30, "Read-only file system", "outputs/lock"))
     'outputs/lock: Read-only file system'
+    >>> told(AssertionError())
+    'AssertionError'
     """
+    if isinstance(error, SystemExit):
+        last = traceback.extract_tb(error.__traceback__)[-1:]
+        place = "".join(f": {f.filename.removeprefix(f'{Path.cwd()}{os.sep}')}:{f.lineno}" for f in last)
+        return f"something in it called sys.exit({error.code}){place}"
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"{os.fsdecode(error.filename)}: {error.strerror}"
-    return str(error)
+    return str(error) or type(error).__name__
 
 
 def of_long_name(error: OSError, words: Sequence[str]) -> UserError:

@@ -15,6 +15,17 @@ AGE = 3600.0  # seconds after which a half-written file is nobody's, where nobod
 
 
 @contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Inside, `path` is written; the system does not say of which file it was that its disk is full."""
+    try:
+        yield
+    except OSError as e:
+        if e.filename is None:
+            e.filename = str(path)
+        raise
+
+
+@contextmanager
 def staged(path: Path, *, sync: bool = False) -> Iterator[BinaryIO]:
     """A new file that takes the place of `path` at the end, if nothing was raised; `sync` sees it on the disk first.
 
@@ -22,7 +33,7 @@ def staged(path: Path, *, sync: bool = False) -> Iterator[BinaryIO]:
     """
     beside = path.with_name(f"{path.name}.{os.getpid()}{STAGED}")
     try:
-        with beside.open("wb") as file:
+        with named(path), beside.open("wb") as file:
             yield file
             if sync:
                 file.flush()

@@ -33,7 +33,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from dlexp.errors import DataError
-from dlexp.files import staged
+from dlexp.files import named, staged
 from dlexp.trainer import Record
 
 DESCRIPTION, EVENTS, LOCK, PROBES = "run.json", "journal.jsonl", "lock", "probes"
@@ -141,7 +141,8 @@ class Journal:
 
     def sync(self) -> None:
         """See everything written so far on the disk."""
-        os.fsync(self._file.fileno())
+        with named(self.folder / EVENTS):
+            os.fsync(self._file.fileno())
 
     def finish(self, status: str, error: str | None = None, **more: Any) -> None:
         """How it ended: the last line. Nothing is written afterwards, and the lock is free, whatever is raised."""
@@ -160,7 +161,8 @@ class Journal:
     def _write(self, event: str, **news: Any) -> None:
         elapsed = round(time.monotonic() - self._began, 4)
         line = {"event": event, "time_ms": time.time_ns() // 1_000_000, "elapsed": elapsed, **news}
-        self._file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+        with named(self.folder / EVENTS):
+            self._file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlexp import interruption, journal, memory, places, provenance, recorded, serving, tracking
-from dlexp.errors import UserError, is_of_the_machine
+from dlexp.errors import UserError, is_of_the_machine, told as said
 from dlexp.experiment import Experiment, Run
 from dlexp.interruption import Interruption, awaited
 from dlexp.keeping import Keeper
@@ -147,12 +147,12 @@ def _train(run: Run, between: Callable[[], None], ended: Callable[[], None] = la
         run.status, run.error = "INTERRUPTED", e
     except SystemExit as e:
         run.status, run.error = "FAILED", e
-        log.error("the run failed at step %d: something in it called sys.exit(%s)", run.trainer.t, e.code)
+        log.error("the run failed at step %d: %s", run.trainer.t, said(e))
         log.info("from here:", exc_info=True)
     except BaseException as e:
         run.status, run.error = "FAILED", e
         if is_of_the_machine(e):
-            log.error("the run failed at step %d: %s", run.trainer.t, e)
+            log.error("the run failed at step %d: %s", run.trainer.t, said(e))
         else:
             log.exception("the run failed at step %d", run.trainer.t)
 
@@ -175,20 +175,15 @@ def _train_and_keep(run: Run, setup: Setup, keeper: Keeper, *, alone: bool) -> N
         _train(run, keeper, ended)
     log.info("%s after %d steps in %.2f s", run.status, run.trainer.t, time.monotonic() - began)
     try:
-        keeper.book.finish(run.status, _said(run.error), weights=provenance.weights(run))
+        keeper.book.finish(run.status, run.error and said(run.error), weights=provenance.weights(run))
     except OSError as e:
-        log.error("how the run ended cannot be written down: %s", e)
+        log.error("how the run ended cannot be written down: %s", said(e))
     if sender is not None and isinstance(setup.tracking, MLflow):
         try:
             run.tracked = sender.wait(setup.tracking.wait)
         except KeyboardInterrupt as e:  # the run has its result, and says so; the command was cut short
             run.tracked = sender.left("interrupted while sending")
             run.error = run.error or e
-
-
-def _said(error: BaseException | None) -> str | None:
-    """What an error says, or, if nothing, what it is."""
-    return None if error is None else str(error) or type(error).__name__
 
 
 def _open(folder: Path, description: dict[str, Any]) -> journal.Journal:

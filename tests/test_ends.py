@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -101,8 +102,13 @@ def test_a_plugin_that_calls_exit_fails_the_run_and_never_finishes_it(in_tmp, ca
         assert main(list(ARMED)) == 1
     folder = the_run(in_tmp)
     assert ending(folder) == "FAILED"
-    err = capsys.readouterr().err
-    assert "the run failed at step 18: something in it called sys.exit(0)" in err
+    out, err = capsys.readouterr()
+    with_its_place = re.compile(r"something in it called sys.exit\(0\): \S*test_ends.py:\d+$", re.MULTILINE)
+    assert "the run failed at step 18: something in it called sys.exit(0): " in err
+    assert with_its_place.search(err)
+    assert with_its_place.search(out.splitlines()[0])
+    assert with_its_place.search(journal.events(folder)[0][-1]["error"])
+    assert f"go on     python -m dlexp resume {folder.name}\n" in out
     assert "mischief.py" in (folder / "run.log").read_text(), "the log says where"
     with mischief(-1, lambda: None):
         assert main(["resume", "last"]) == 0
@@ -133,10 +139,14 @@ def test_a_full_disk_fails_the_run_in_one_line_and_what_was_saved_stands(in_tmp,
             assert main(list(ARMED)) == 1
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    err = capsys.readouterr().err
+    out, err = capsys.readouterr()
     assert "Traceback" not in err
-    assert f"the run failed at step 20: [Errno {errno.EFBIG}] {os.strerror(errno.EFBIG)}" in err
-    assert "how the run ended cannot be written down" in err
+    full = f"{the_run(in_tmp)}/checkpoints/last.npz: {os.strerror(errno.EFBIG)}\n"
+    assert f"the run failed at step 20: {full}" in err
+    assert f"failed    {full}" in out
+    assert f"go on     python -m dlexp resume {the_run(in_tmp).name}\n" in out
+    ended = f"{the_run(in_tmp)}/journal.jsonl: {os.strerror(errno.EFBIG)}\n"
+    assert f"how the run ended cannot be written down: {ended}" in err
     folder = the_run(in_tmp)
     assert checkpoint.load(folder / "checkpoints/last.npz")["trainer"]["t"] == 16
     assert [p.name for p in folder.rglob("*.part")] == []

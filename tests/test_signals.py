@@ -59,6 +59,16 @@ def test_a_command_that_is_cut_short_while_it_waits_for_mlflow_has_its_result_an
     assert ending(in_tmp)["status"] == "FINISHED"
 
 
+def test_a_run_that_nobody_has_sent_yet_names_its_store(in_tmp, capsys, monkeypatch):
+    monkeypatch.setattr(tracking, "start", lambda folders: Sender(folders, None, "the sender cannot be started"))
+    assert main([*RUN, "tracking.uri=http://127.0.0.1:5999"]) == 0
+    out = capsys.readouterr().out
+    assert "look      python -m dlexp ui --uri http://127.0.0.1:5999    (or: http://127.0.0.1:5999)" in out
+    assert main([*RUN]) == 0
+    store = f"sqlite:///{in_tmp}/outputs/mlflow.db"
+    assert f"look      python -m dlexp ui    (or: mlflow ui --backend-store-uri {store})" in capsys.readouterr().out
+
+
 def test_a_notebook_that_is_cut_short_while_it_waits_for_mlflow_is_interrupted(in_tmp, monkeypatch):
     class Slow:
         def wait(self, timeout):

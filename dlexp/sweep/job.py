@@ -11,6 +11,7 @@ from pathlib import Path
 from dlexp import lifecycle
 from dlexp.config import Setup
 from dlexp.config.where import asks_for
+from dlexp.errors import told
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def do(job: Job) -> Result:
     except Exception as e:
         status, error = "FAILED", e
     finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
-    said = f"{type(error).__name__}: {error}" if error else None
+    said = f"{type(error).__name__}: {told(error)}" if error else None
     return Result(status, time.monotonic() - began, time.process_time() - cpu, _peak_mb(), said, finite)
 
 

@@ -6,6 +6,7 @@ sent when a command ends is sent by the next `python -m dlexp sync`, which is th
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -129,6 +130,7 @@ def outcome(folders: Sequence[Path], why: str = "") -> Outcome:
         runs = f"{shown.sent} run{'s' * (shown.sent != 1)}"
         said = f"the sweep's run {shown.run_id} and its {runs}" if sweep else ""
         return Outcome(True, shown.uri, shown.experiment_id, shown.run_id, said)
+    uri = shown.uri or _asked_for(folders[0])
     error = next((s.error for _, s in missing if s.error), "")
     if not why:
         why = (
@@ -137,7 +139,16 @@ def outcome(folders: Sequence[Path], why: str = "") -> Outcome:
     one = "the sweep is" if state.is_sweep(folders[0]) else "the run is"
     which = f"{len(missing)} of {len(folders)} runs are" if len(folders) > 1 else one
     said = "; ".join(filter(None, [error, why]))
-    return Outcome(False, shown.uri, shown.experiment_id, shown.run_id, f"{which} not all there yet: {said}")
+    return Outcome(False, uri, shown.experiment_id, shown.run_id, f"{which} not all there yet: {said}")
+
+
+def _asked_for(folder: Path) -> str:
+    """The store a run or sweep is meant for, which no sender has written down yet."""
+    try:
+        file = folder / (state.SWEEP if state.is_sweep(folder) else "run.json")
+        return redacted(str(json.loads(file.read_text("utf-8", "surrogateescape"))["tracking"]["uri"]))
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
 
 
 def store_uri(outputs: Path) -> str:
