@@ -105,7 +105,7 @@ def train(words: list[str]) -> int:
 
     application.check_flags(asked)
     config.offer()
-    asked.overrides = overrides.spelled_out(asked.overrides)
+    asked.overrides = overrides.spelled_out(overrides.typed(asked.overrides))
     overrides.check(asked.overrides)
     from dlexp import closing
     from dlexp.sweep import session as sweeps

@@ -60,7 +60,7 @@ class Place:
     def new(experiment: Experiment) -> Place:
         """A new folder under the outputs folder."""
         identity = journal.new_id()
-        name = journal.slug(provenance.run_name(experiment))
+        name = places.native(journal.slug(provenance.run_name(experiment)))
         return Place(places.outputs() / "runs" / f"{identity}-{name}", identity)
 
 
@@ -175,7 +175,7 @@ def _train_and_keep(run: Run, setup: Setup, keeper: Keeper, *, alone: bool) -> N
         _train(run, keeper, ended)
     log.info("%s after %d steps in %.2f s", run.status, run.trainer.t, time.monotonic() - began)
     try:
-        keeper.book.finish(run.status, run.error and said(run.error), weights=provenance.weights(run))
+        keeper.book.finish(run.status, said(run.error) if run.error else None, weights=provenance.weights(run))
     except OSError as e:
         log.error("how the run ended cannot be written down: %s", said(e))
     if sender is not None and isinstance(setup.tracking, MLflow):

@@ -19,6 +19,22 @@ CONF = _shipped("conf")
 PLUGINS = _shipped("plugins")
 
 
+def native(text: str) -> str:
+    """A name of a file, which is UTF-8 in all that dlexp reads and writes, as this process says it to the system.
+
+    That is another one only where the locale has few letters (`LC_ALL=C`).
+
+    >>> native("/home/ann/mlflow.db")
+    '/home/ann/mlflow.db'
+    """
+    return os.fsdecode(text.encode("utf-8", "surrogateescape"))
+
+
+def in_utf8(name: str | Path) -> str:
+    """Inverse of `native`: what the system or a command line says, as dlexp writes it down."""
+    return os.fsencode(name).decode("utf-8", "surrogateescape")
+
+
 def expanded(path: str) -> Path:
     """The path with its ~ spelled out; as it stands where nobody is called so.
 
@@ -26,9 +42,9 @@ def expanded(path: str) -> Path:
     '~no_such_user/x'
     """
     try:
-        return Path(path).expanduser()
+        return Path(native(path)).expanduser()
     except RuntimeError:
-        return Path(path)
+        return Path(native(path))
 
 
 def outputs() -> Path:

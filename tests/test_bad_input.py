@@ -242,7 +242,9 @@ def test_a_variant_may_not_bear_the_name_of_a_plugin_nor_hide_it(in_tmp, capsys)
     assert "(optimizer/adam.yaml): there is a plugin optimizer/adam already" in err
 
 
-@pytest.mark.parametrize("others", [{}, {"a": "defaults: [z]"}, {"a": "defaults: [b]", "b": "defaults: [/optimizer: z]"}])
+@pytest.mark.parametrize(
+    "others", [{}, {"a": "defaults: [z]"}, {"a": "defaults: [b]", "b": "defaults: [/optimizer: z]"}]
+)
 def test_a_variant_whose_defaults_lead_back_to_it_is_told(others, in_tmp, capsys):
     words = experiment(in_tmp, f"defaults: [{'a' if others else 'z'}]\n", "optimizer/z.yaml")
     for name, text in others.items():

@@ -11,16 +11,19 @@ from typing import Any, NoReturn
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlexp import kinds
+from dlexp import kinds, places
 from dlexp.checkpoint import Checkpointing
 from dlexp.config.explain import explain, no_such_field
 from dlexp.config.overrides import ROOT
 from dlexp.config.where import said, where
 from dlexp.errors import UserError, nearest
 from dlexp.experiment import Experiment
+from dlexp.kinds import Data
 from dlexp.stopping import EarlyStopping
 from dlexp.tracking import redacted
 from dlexp.tracking.settings import TRACKING, MLflow, NoTracking
+
+PATHS = ("path", "folder")  # of data: written whole, for a run is replayed and resumed from any folder
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,11 @@ class Setup:
     files: tuple[tuple[str, Path], ...] = ()
     sweep: str | None = None
     checkpoint: Checkpointing = field(default_factory=Checkpointing)
+    rebuilt: bool = False  # of a run's own config.yaml, which then is at fault, not what was typed long ago
 
     def placed(self, error: UserError) -> UserError:
         """The error with the place its key was set at."""
-        return placed(error, self.overrides, self.files)
+        return placed(error, () if self.rebuilt else self.overrides, self.files)
 
     def reseeded(self, seed: int, overrides: Sequence[str]) -> Setup:
         """The same with another seed: what composing these overrides would give, in a hundredth of the time."""
@@ -121,7 +125,11 @@ def written(e: Experiment, tracking: Any, checkpoint: Checkpointing) -> str:
 
 
 def _values(obj: Any) -> dict[str, Any]:
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(obj).items()}
+    values = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(obj).items()}
+    for key in PATHS if isinstance(obj, Data) else ():
+        if values.get(key):
+            values[key] = places.in_utf8(places.expanded(str(values[key])).absolute())
+    return values
 
 
 @dataclass(frozen=True)

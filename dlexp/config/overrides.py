@@ -15,7 +15,7 @@ from dlexp import kinds, plugins, registry
 from dlexp.config.yamlfile import check_references
 from dlexp.errors import UserError, nearest
 from dlexp.experiment import Experiment
-from dlexp.places import CONF
+from dlexp.places import CONF, in_utf8
 from dlexp.tracking.settings import TRACKING
 
 COMMAND_LINE = "command line"
@@ -36,6 +36,11 @@ LONGEST = 100_000  # characters of an override
 TEXTS = ("data.path", "data.folder", "data.label", "tracking.uri", "tracking.experiment")  # any characters
 OCTAL = re.compile(r"(?:^|[,\[({:])\s*[-+]?0\d+\s*(?:$|[,\])}:])")
 HYDRA_PREFIXES = ("hydra.sweeper.params.",)
+
+
+def typed(words: Iterable[str]) -> list[str]:
+    """Texts of any characters in UTF-8, as files are read, whatever the locale makes of a command line's bytes."""
+    return [in_utf8(word) if word.partition("=")[0].lstrip("+") in TEXTS else word for word in words]
 
 
 def spelled_out(overrides: Iterable[str]) -> list[str]:

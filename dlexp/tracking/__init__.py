@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dlexp.errors import UserError
+from dlexp.places import native
 from dlexp.tracking import state
 from dlexp.tracking.state import redacted
 
@@ -32,7 +33,11 @@ PATIENCE = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
 }
-SILENCE = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+SILENCE = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
 UTF8 = {"PYTHONUTF8": "1"}  # run folders and MLflow's addresses are, whatever the locale says of names of files
 
 
@@ -175,15 +180,6 @@ def store_file(uri: str) -> Path | None:
     """
     scheme, _, path = uri.partition(":///")
     return Path(native(path.partition("?")[0])) if scheme.startswith("sqlite") and path else None
-
-
-def native(address: str) -> str:
-    """An address, which is UTF-8, as this process says names of files to the system; the same in nearly every locale.
-
-    >>> native("sqlite:////home/ann/outputs/mlflow.db")
-    'sqlite:////home/ann/outputs/mlflow.db'
-    """
-    return os.fsdecode(address.encode("utf-8", "surrogateescape"))
 
 
 def experiment_link(base_url: str, experiment_id: str, view: str = "", *, charts: bool = False) -> str:
