@@ -166,7 +166,7 @@ def test_the_server_refuses_a_store_that_does_not_exist_and_says_what_makes_one(
     with pytest.raises(UserError, match="0 to 65535"):
         ui.main(["--port", "70000"])
     assert ui.main(["--uri", "http://ann:secret@host:5000"]) == 0
-    assert capsys.readouterr().out == "MLflow    http://ann:***@host:5000\n"
+    assert capsys.readouterr().out == "MLflow    http://***@host:5000\n"
 
 
 def test_a_taken_port_is_replaced_by_a_free_one():
