@@ -122,7 +122,7 @@ class Doctor:
         Raises `BlockingIOError` for a run that is being trained.
         """
         try:
-            journal.check(folder)
+            mending.check_journal(folder)
             found = mending.bury(folder, dry=self.dry)
         except DataError as e:
             self.say("to do", folder / journal.EVENTS, f"{e.wrong}: {BACK}")

@@ -38,7 +38,6 @@ from dlexp.trainer import Record
 
 DESCRIPTION, EVENTS, LOCK, PROBES = "run.json", "journal.jsonl", "lock", "probes"
 MEASURED = ("record", "note")
-STATUSES = ("FINISHED", "DIVERGED", "FAILED", "INTERRUPTED", "KILLED")
 TEXT, MAPPING, MAYBE = (str,), (dict,), (dict, type(None))
 SHAPES = {  # of what run.json says
     "id": TEXT, "name": TEXT, "params": MAPPING, "defaults": MAPPING, "tags": MAPPING, "sources": MAPPING,
@@ -221,23 +220,6 @@ def events(folder: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
             number = len((folder / EVENTS).read_bytes()[:offset].splitlines()) + len(found) + 1
             raise DataError(f"line {number} is damaged: {line[:30]!r}", key=str(folder / EVENTS)) from None
     return found, offset + len(complete)
-
-
-def check(folder: Path) -> None:
-    """Raises `DataError` for a line that can be read, and that no run wrote behind those before it."""
-    ended, step = False, 0
-    for number, event in enumerate(events(folder)[0], 1):
-        wrong = ""
-        if ended and event["event"] != "resume":
-            wrong = "stands behind the end of the run"
-        elif event["event"] == "finish" and event["status"] not in STATUSES:
-            wrong = f"ends the run as {event['status'][:30]!r}, which is no way to end"
-        elif event["event"] == "record" and event["step"] < step:
-            wrong = f"goes back from step {step} to step {event['step']}"
-        if wrong:
-            raise DataError(f"line {number} {wrong}", key=str(folder / EVENTS))
-        ended = event["event"] == "finish"
-        step = event["step"] if event["event"] == "record" else step
 
 
 def _event(line: bytes) -> dict[str, Any]:

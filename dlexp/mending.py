@@ -22,6 +22,7 @@ from dlexp.sweep.ledger import LEDGER
 MISSING = "is missing"
 DAMAGED = "ledger-damaged.txt"  # what was taken out of a ledger
 BUSY = 5.0  # seconds to wait for a store
+STATUSES = ("FINISHED", "DIVERGED", "FAILED", "INTERRUPTED", "KILLED")
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,23 @@ class Found:
     half: int
     dead: bool
     measured: bool
+
+
+def check_journal(folder: Path) -> None:
+    """Raises `DataError` for a line that can be read, and that no run wrote behind those before it."""
+    ended, step = False, 0
+    for number, event in enumerate(journal.events(folder)[0], 1):
+        wrong = ""
+        if ended and event["event"] != "resume":
+            wrong = "stands behind the end of the run"
+        elif event["event"] == "finish" and event["status"] not in STATUSES:
+            wrong = f"ends the run as {event['status'][:30]!r}, which is no way to end"
+        elif event["event"] == "record" and event["step"] < step:
+            wrong = f"goes back from step {step} to step {event['step']}"
+        if wrong:
+            raise DataError(f"line {number} {wrong}", key=str(folder / journal.EVENTS))
+        ended = event["event"] == "finish"
+        step = event["step"] if event["event"] == "record" else step
 
 
 def bury(folder: Path, *, dry: bool) -> Found:
