@@ -33,13 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if words and words[0] in VERBS:
             return VERBS[words[0]](words[1:])
         if words and "=" not in words[0] and not words[0].startswith(("-", "~", "+")):
-            raise UserError(
-                "is neither a command nor key=value",
-                key=words[0],
-                where="command line",
-                allowed=", ".join(VERBS),
-                hint=nearest(words[0], VERBS),
-            )
+            wrong, hint = "is neither a command nor key=value", nearest(words[0], VERBS)
+            raise UserError(wrong, key=words[0], where="command line", allowed=", ".join(VERBS), hint=hint)
         return train(words)
     except UserError as e:
         return _refused(e)

@@ -1,11 +1,14 @@
-"""Files that are old or new, never half."""
+"""Files that are old or new, never half; names that no other run has."""
 
 from __future__ import annotations
 
 import os
+import re
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -75,3 +78,18 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def new_id() -> str:
+    """A name no other run has: the second it began and six random digits."""
+    return f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def slug(words: str) -> str:
+    """Words as part of a folder's name.
+
+    >>> slug("adam lr=0.1 s0 ../x")
+    'adam-lr=0.1-s0-..-x'
+    """
+    short = re.sub(r"[^\w.=+-]+", "-", words)[:80]
+    return short.encode("utf-8", "ignore")[:160].decode("utf-8", "ignore")  # systems count bytes, up to 255

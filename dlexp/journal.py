@@ -20,13 +20,10 @@ import errno
 import json
 import math
 import os
-import re
-import secrets
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -53,21 +50,6 @@ class Differs(ArithmeticError):
         super().__init__(
             f"resumed, it is another run: at step {step}, {name} was {before.get(name)}, is {now.get(name)}"
         )
-
-
-def new_id() -> str:
-    """A name no other run has: the second it began and six random digits."""
-    return f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-
-
-def slug(words: str) -> str:
-    """Words as part of a folder's name.
-
-    >>> slug("adam lr=0.1 s0 ../x")
-    'adam-lr=0.1-s0-..-x'
-    """
-    short = re.sub(r"[^\w.=+-]+", "-", words)[:80]
-    return short.encode("utf-8", "ignore")[:160].decode("utf-8", "ignore")  # systems count bytes, up to 255
 
 
 class Journal:

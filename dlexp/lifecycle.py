@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlexp import interruption, journal, memory, places, provenance, recorded, serving, tracking
+from dlexp import files, interruption, journal, memory, places, provenance, recorded, serving, tracking
 from dlexp.errors import UserError, is_of_the_machine, told as said
 from dlexp.experiment import Experiment, Run
 from dlexp.interruption import Interruption, awaited
@@ -59,8 +59,8 @@ class Place:
     @staticmethod
     def new(experiment: Experiment) -> Place:
         """A new folder under the outputs folder."""
-        identity = journal.new_id()
-        name = places.native(journal.slug(provenance.run_name(experiment)))
+        identity = files.new_id()
+        name = places.native(files.slug(provenance.run_name(experiment)))
         return Place(places.outputs() / "runs" / f"{identity}-{name}", identity)
 
 

@@ -17,6 +17,7 @@ from dlexp.trainer import Record
 
 CONFIG = "config.yaml"
 NAMED = 8  # runs named in an error message
+WHERE = ("data.path", "data.folder")  # what lies there is compared itself
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Recorded:
         """
         asked = json.loads(json.dumps(run.experiment.params()))
         for name, was in (self.description.get("params") or {}).items():
-            if name in asked and asked[name] != was:
+            if name in asked and asked[name] != was and name not in WHERE:
                 yield Change("configuration", f"{name} was {value(was)}, is {value(asked[name])}")
         before, now = self.description.get("sources") or {}, provenance.sources(run.experiment)
         for name in sorted({**before, **now}):

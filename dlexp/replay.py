@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
-from dlexp import journal, lifecycle, provenance, recorded
+from dlexp import files, journal, lifecycle, provenance, recorded
 from dlexp.config import Setup, compose
 from dlexp.errors import UserError
 from dlexp.experiment import Run
@@ -129,7 +129,7 @@ def probe(words: Sequence[str]) -> int:
     past = _measured(folder, "probe")
     looking = replace(past.setup.experiment, observer=compose(*asked.overrides).experiment.observer)
     setup: Setup = replace(past.setup, experiment=looking, tracking=NoTracking(), overrides=tuple(asked.overrides))
-    identity = journal.new_id()
+    identity = files.new_id()
     place = lifecycle.Place(folder / journal.PROBES / identity, identity, {"dlexp.probe_of": folder.name}, alone=False)
     run = lifecycle.perform(setup, place=place)
     print(f"probed    {past.name}\nfolder    {run.folder}")

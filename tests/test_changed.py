@@ -69,6 +69,19 @@ def test_a_run_whose_configuration_was_edited_is_not_resumed_as_another_one(run,
     assert (run / "journal.jsonl").read_bytes() == before
 
 
+def test_a_run_whose_data_lie_elsewhere_now_goes_on_from_any_folder(in_tmp, monkeypatch):
+    rng = np.random.default_rng(0)
+    np.savez("a.npz", x=rng.normal(size=(300, 3)), y=np.arange(300) % 2)
+    words = ("data=npz", "data.path=a.npz", "model.hidden=[8]", "epochs=9", "observer=none", "tracking=none")
+    run = cut_short(*words).absolute()
+    (in_tmp / "elsewhere").mkdir()
+    (in_tmp / "a.npz").rename(in_tmp / "elsewhere/b.npz")
+    edit(run, str(in_tmp / "a.npz"), str(in_tmp / "elsewhere/b.npz"))
+    monkeypatch.chdir(in_tmp / "elsewhere")
+    with mischief(-1, lambda: None):
+        assert main(["resume", str(run)]) == 0
+
+
 def test_what_changes_no_number_may_be_edited_before_a_resume(run):
     edit(run, "seconds: 10.0", "seconds: 5.0")
     with mischief(-1, lambda: None):

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from dlexp import journal
+from dlexp import files, journal
 from dlexp.cli import main
 from dlexp.trainer import Record
 
@@ -74,7 +74,7 @@ def test_a_run_is_alive_while_its_writer_is_and_no_longer(tmp_path):
 
 
 def test_ids_differ_within_the_same_second():
-    assert len({journal.new_id() for _ in range(100)}) == 100
+    assert len({files.new_id() for _ in range(100)}) == 100
 
 
 def test_a_file_is_old_or_new_never_half(tmp_path, monkeypatch):

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlexp import archives, checkpoint, journal, serving
+from dlexp import archives, checkpoint, files, serving
 from dlexp.cli import main
 from dlexp.config import application, compose, sources
 from dlexp.errors import UserError
@@ -160,9 +160,9 @@ def test_a_file_stands_in_its_own_place_only(package, in_tmp, capsys):
 
 
 def test_every_shipped_study_and_variant_may_say_what_it_says():
-    files = list(CONF.glob("*/*.yaml"))
-    assert len(files) > 10
-    for path in files:
+    shipped = list(CONF.glob("*/*.yaml"))
+    assert len(shipped) > 10
+    for path in shipped:
         sources._checked.__wrapped__(path, f"{path.parent.name}/{path.name}", 0, 0)
 
 
@@ -260,11 +260,11 @@ def test_no_name_of_a_sweep_leaves_its_folder(name, in_tmp):
 
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
 def test_no_word_in_a_runs_name_leaves_its_folder(name, tmp_path):
-    folder = tmp_path / f"20260101-000000-abcdef-{journal.slug(name)}"
+    folder = tmp_path / f"20260101-000000-abcdef-{files.slug(name)}"
     assert folder.parent == tmp_path == folder.resolve().parent
     folder.mkdir()
     assert [f.name for f in tmp_path.iterdir()] == [folder.name]
-    assert re.fullmatch(r"[\w.=+-]*", journal.slug(name))
+    assert re.fullmatch(r"[\w.=+-]*", files.slug(name))
 
 
 def test_a_run_on_a_file_of_any_name_stays_in_its_folder(in_tmp):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlexp import journal, places, provenance, tracking
+from dlexp import files, places, provenance, tracking
 from dlexp.config import Setup
 from dlexp.errors import UserError
 from dlexp.sweep.identity import SILENT_KEYS, run_key, sweep_id
@@ -183,7 +183,7 @@ def _numeric(overrides: Sequence[str]) -> set[str]:
 
 def folder_name(setup: Setup, key: str) -> str:
     """A run folder's name in its sweep: told by its key, with words for people."""
-    return f"{key}-{journal.slug(provenance.run_name(setup.experiment))}"
+    return f"{key}-{files.slug(provenance.run_name(setup.experiment))}"
 
 
 _current: list[Session] = []
