@@ -23,7 +23,7 @@ def named(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as e:
-        if e.filename is None:
+        if e.filename is None and e.errno is not None:
             e.filename = str(path)
         raise
 

@@ -107,7 +107,7 @@ def resume(folder: Path, *, anyway: bool = False) -> Run:
         except BlockingIOError:
             raise UserError("is being trained now", key="resume", value=folder.name) from None
         except OSError as e:
-            raise UserError(f"cannot be written: {e.strerror or e}", key=str(e.filename or folder)) from None
+            raise _in_the_way(e, e.filename or folder) from None
         keeper = Keeper(run, book, past.setup.checkpoint, interruption)
         try:
             log.info("resumed at step %d", keeper.restore(changes))
@@ -217,13 +217,18 @@ class _Log(logging.FileHandler):
         """Without the traceback that logging prints of its own failures."""
 
 
+def _in_the_way(e: OSError, path: str | Path) -> OSError | UserError:
+    """What to raise where a run's file cannot be written: what is of the machine as it is, or what to move away."""
+    return e if is_of_the_machine(e) else UserError(f"cannot be written: {e.strerror or e}", key=str(path))
+
+
 @contextmanager
 def _logged_to(path: Path) -> Iterator[None]:
     """What dlexp says, also into a file."""
     try:
         handler = _Log(path, encoding="utf-8", errors="surrogateescape")
     except OSError as e:
-        raise UserError(f"cannot be written: {e.strerror or e}", key=str(path)) from None
+        raise _in_the_way(e, path) from None
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     before = log.level
     log.setLevel(logging.INFO)

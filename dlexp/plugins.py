@@ -54,6 +54,7 @@ def discover() -> None:
     for kind in KINDS:  # a package of our making, whatever `__init__.py` lies in somebody's folder
         package = sys.modules.setdefault(f"{__name__}.{kind}", ModuleType(f"{__name__}.{kind}"))
         package.__path__ = [str(Path(folder, kind)) for folder in __path__]
+        setattr(sys.modules[__name__], kind, package)
     importlib.invalidate_caches()
     files = [(kind, f) for folder in folders() for kind in KINDS for f in sorted((folder / kind).glob("[!_]*.py"))]
     new = [(kind, file) for kind, file in files if file not in _loaded]

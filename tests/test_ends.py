@@ -182,9 +182,9 @@ def test_a_disk_that_is_really_full_ends_the_run_in_the_same_way(small_disk, mon
     with mischief(18, fill):
         assert main(list(ARMED)) == 1
     err = capsys.readouterr().err
-    print(err)
     assert "Traceback" not in err
-    assert f"the run failed at step 20: [Errno {errno.ENOSPC}] {os.strerror(errno.ENOSPC)}" in err
+    assert "the run failed at step 20: " in err
+    assert f"checkpoints/last.npz: {os.strerror(errno.ENOSPC)}" in err
     folder = the_run(small_disk)
     assert checkpoint.load(folder / "checkpoints/last.npz")["trainer"]["t"] == 16
     assert [p.name for p in folder.rglob("*.part")] == []

@@ -3,6 +3,7 @@
 import os
 import pty
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -99,13 +100,15 @@ def test_whoever_ignores_the_end_of_the_terminal_goes_on_to(in_tmp):
 
 def test_a_run_whose_terminal_is_closed_is_interrupted_and_can_go_on(in_tmp):
     command = [sys.executable, "-m", "dlexp", *LONG, "observer=progress"]
-    child, terminal = pty.fork()
-    if not child:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
-        os.execv(sys.executable, command)
+    theirs = "import fcntl, os, signal, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
+    theirs += "signal.signal(signal.SIGHUP, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    terminal, end = pty.openpty()
+    streams = {"stdin": end, "stdout": end, "stderr": end}
+    child = subprocess.Popen([sys.executable, "-c", theirs, *command], start_new_session=True, **streams)
+    os.close(end)
     until(lambda: any((in_tmp / "outputs/runs").glob("*/journal.jsonl")))
     time.sleep(0.5)
     os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 129
+    assert child.wait() == 129
     assert ending(in_tmp)["status"] == "INTERRUPTED"
     assert main(["resume", "nosuch"]) == 2
