@@ -57,7 +57,7 @@ def numerics() -> dict[str, str]:
 
     Equal fingerprints mean equal bits; `digest` is a short name for the whole.
     """
-    blas: dict[str, Any] = next((lib for lib in _libraries(len(sys.modules)).info() if lib["user_api"] == "blas"), {})
+    blas = _blas()
     simd: Any = np.show_config(mode="dicts")
     found = {
         "numpy": np.__version__,
@@ -69,6 +69,14 @@ def numerics() -> dict[str, str]:
         "system": platform.system(),
     }
     return found | {"digest": hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()[:12]}
+
+
+def _blas() -> dict[str, Any]:
+    """NumPy's BLAS among those that are loaded: SciPy brings another, in no particular order."""
+    found = [lib for lib in _libraries(len(sys.modules)).info() if lib["user_api"] == "blas"]
+    home = Path(np.__file__).parent
+    own = [lib for lib in found if Path(lib["filepath"]).parent in (home.with_name("numpy.libs"), home / ".dylibs")]
+    return next(iter([*own, *found]), {})
 
 
 def sources(e: Experiment) -> dict[str, str]:

@@ -35,7 +35,7 @@ class Change:
 class Recorded:
     """What is known of a run; `status` is None for one that is being trained, or was killed.
 
-    `mixed` says what was not as in the beginning when the run was resumed.
+    `mixed` says what was not as in the beginning when the run was resumed, `last` what was not the last time.
     """
 
     folder: Path
@@ -45,6 +45,7 @@ class Recorded:
     status: str | None
     weights: str | None
     mixed: list[str]
+    last: list[str]
 
     @property
     def name(self) -> str:
@@ -65,6 +66,9 @@ class Recorded:
         give it other bits, unless it is to go on `anyway`.
         """
         found = [*self.changes(run)]
+        if self.last and not found:
+            back = "it was resumed otherwise, and all is as in the beginning again; it had been: "
+            found = [Change("mixture", back + "; ".join(self.last))]
         said, wrong = "; ".join(map(str, found)), ""
         if any(change.kind in ("configuration", "data") for change in found):
             wrong = f"it would be another run: {said}"
@@ -121,8 +125,9 @@ def read(folder: Path) -> Recorded:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
         raise UserError(f"cannot be read: {' '.join(str(e).split()) or type(e).__name__}", key=str(path)) from None
     setup = rebuild(folder / CONFIG, overrides)
-    mixed = journal.changes(events)
-    return Recorded(folder, description, setup, records, end.get("status"), end.get("weights"), mixed)
+    resumed = [event for event in events if event["event"] == "resume"]
+    mixed, last = journal.changes(events), journal.changes(resumed[-1:])
+    return Recorded(folder, description, setup, records, end.get("status"), end.get("weights"), mixed, last)
 
 
 def find(word: str, key: str) -> Path | None:

@@ -12,7 +12,7 @@ from run_folders import send, with_store
 from test_replay import describe, rewrite
 
 import dlexp
-from dlexp import journal, lifecycle, places, tracking
+from dlexp import journal, lifecycle, places, provenance, tracking
 from dlexp.cli import main
 from dlexp.tracking import state
 
@@ -80,6 +80,29 @@ def test_a_run_whose_data_lie_elsewhere_now_goes_on_from_any_folder(in_tmp, monk
     monkeypatch.chdir(in_tmp / "elsewhere")
     with mischief(-1, lambda: None):
         assert main(["resume", str(run)]) == 0
+
+
+def test_a_mixture_goes_back_to_what_it_was_at_first_only_if_that_is_asked_for_and_recorded(run, capsys):
+    on_an_abacus(run)
+    with mischief(15, lambda: signal.raise_signal(signal.SIGINT)):
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            assert main(["resume", run.name, "--anyway"]) == 130
+        finally:
+            signal.signal(signal.SIGINT, before)
+    here = {f"dlexp.numerics.{key}": value for key, value in provenance_of_this_process().items()}
+    describe(run, tags=json.loads((run / "run.json").read_text())["tags"] | here)  # at home on the first machine again
+    capsys.readouterr()
+    assert "as in the beginning again; it had been: core was Abacus" in refused(capsys, "resume", run.name)
+    with mischief(-1, lambda: None):
+        assert main(["resume", run.name, "--anyway"]) == 0
+    resumed = [e for e in journal.events(run)[0] if e["event"] == "resume"]
+    assert "as in the beginning again" in resumed[-1]["changes"][0]
+
+
+def provenance_of_this_process():
+    with provenance.one_blas_thread():
+        return provenance.numerics()
 
 
 def test_what_changes_no_number_may_be_edited_before_a_resume(run):

@@ -1,6 +1,7 @@
 """What is written about a run: commit and dirty flag, versions, the arithmetic's fingerprint, the run's name."""
 
 import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -100,3 +101,17 @@ def test_a_runs_name_says_the_choices_that_matter(overrides, name):
 def test_a_seed_has_its_own_place_in_the_name():
     e = compose("epochs=3").experiment
     assert provenance.run_name(replace(e, seed=12)).endswith("epochs=3 s12")
+
+
+def test_the_fingerprint_names_numpys_blas_whichever_was_loaded_first(monkeypatch):
+    libs = provenance._libraries(len(sys.modules)).info()
+    theirs = {"user_api": "blas", "internal_api": "other", "version": "0", "filepath": "/elsewhere/libother.so"}
+
+    class Loaded:
+        def info(self):
+            return [theirs, *libs]
+
+    expected = provenance.numerics()
+    monkeypatch.setattr(provenance, "_libraries", lambda modules: Loaded())
+    assert provenance.numerics() == expected
+    assert "other" not in expected["blas"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,8 @@ def _training(workload: Workload, task: Task, block: int) -> Training:
     x, labels = jnp.asarray(task.x), jnp.asarray(task.labels.astype(np.int32))
     rows = task.rows(workload.batch)
     box = [start(workload, task)]
-    advance = stepped(workload) if block == 1 else scanned(workload)
+    compiled = replace(workload, data=())  # what is compiled serves all initial values and seeds
+    advance = stepped(compiled) if block == 1 else scanned(compiled)
 
     def train(n: int) -> None:
         if n % block:
