@@ -34,8 +34,9 @@ def tell(name: str, text: str, *, write: bool) -> None:
     """Print a result; write it and where it was measured into the page if asked to."""
     print(text, flush=True)
     if write:
+        stamped = f"{text.strip()}\n\n{stamp()}"  # before the page itself is changed: that is no change of dlexp
         put("machine", machine())
-        put(name, f"{text.strip()}\n\n{stamp()}")
+        put(name, stamped)
 
 
 def stamp() -> str:
@@ -99,5 +100,7 @@ def asked_for(what: str, *, rounds: int) -> argparse.ArgumentParser:
 
 if __name__ == "__main__":
     words = sys.stdin.read().rstrip()
+    if not words:  # the command before the pipe has failed
+        raise SystemExit("there is nothing to write into the page; what stands there stays")
     print(words)
     put(sys.argv[1], f"```text\n{words}\n```\n\n*{datetime.date.today()}*")

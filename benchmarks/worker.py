@@ -43,7 +43,7 @@ def serve(column: str, workload: Workload, task: Task) -> None:
 
 
 def mixed(column: str, workload: Workload, task: Task, steps: int) -> None:
-    """Optimizers × initial values × seeds, one run after the other; what can be compiled once is compiled once."""
+    """Optimizers × initial values × seeds, one run after the other; what is compiled for an optimizer serves all."""
     import numpy as np
 
     for optimizer in OPTIMIZERS:

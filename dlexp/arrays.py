@@ -50,7 +50,7 @@ class Context:
 
 @lru_cache(maxsize=32)  # a step asks for the same few again and again
 def constant(value: float, shape: int | tuple[int, ...], dtype: Any) -> Array:
-    """An array of one value, made once and shared: not to be written.
+    """An array of one value, made once and shared: not to be written. The last 32 that were asked for are kept.
 
     NumPy takes two arrays three times as fast as an array and a number, where its loops are vectorized for the former
     only: `np.maximum(x, constant(0, x.shape, x.dtype))`.
@@ -61,7 +61,9 @@ def constant(value: float, shape: int | tuple[int, ...], dtype: Any) -> Array:
 
 
 def batch_sum(a: Array, out: Array | None = None) -> Array:
-    """Σ over the batch: (batch, n) → (n,), into `out` if given. A product with ones takes a third of the time of a sum.
+    """Σ over the batch: (batch, n) → (n,), into `out` if given, which must be contiguous and of a's type.
+
+    A product with ones takes a third of the time of a sum.
 
     >>> batch_sum(np.array([[1.0, 2.0], [3.0, 4.0]]))
     array([4., 6.])
