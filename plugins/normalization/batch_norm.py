@@ -37,7 +37,7 @@ class BatchNorm(Normalization):
         else:
             centred, var = x - p.mean, p.var
         sigma = np.sqrt(var + self.eps)
-        x_hat = centred / sigma
+        x_hat = np.divide(centred, sigma, out=centred)
         y = p.gamma * x_hat
         y += p.beta
 
@@ -46,6 +46,9 @@ class BatchNorm(Normalization):
             batch_sum(dy, out=p.dbeta)
             if not ctx.training:  # mean and variance are constants then
                 return dy * (p.gamma / sigma)
-            return p.gamma / sigma * (dy - p.dbeta / len(x) - x_hat * (p.dgamma / len(x)))
+            dx = dy - p.dbeta / len(x)
+            dx -= x_hat * (p.dgamma / len(x))
+            dx *= p.gamma / sigma
+            return dx
 
         return y, backward

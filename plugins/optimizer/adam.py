@@ -25,7 +25,14 @@ class Adam(Optimizer):
         s.m *= self.beta1
         s.m += (1 - self.beta1) * g
         s.v *= self.beta2
-        s.v += (1 - self.beta2) * g * g
-        # m̂ / (√v̂ + ε) with the corrections taken out of the arrays, as the paper's section 2 suggests
+        u = (1 - self.beta2) * g
+        u *= g
+        s.v += u
+        # lr·m̂ / (√v̂ + ε) with the corrections taken out of the arrays, as the paper's section 2 suggests, and in one
+        # array, which stays in the cache
         root = math.sqrt(1 - self.beta2**t)
-        w -= lr * root / (1 - self.beta1**t) * s.m / (np.sqrt(s.v) + self.eps * root)
+        np.sqrt(s.v, out=u)
+        u += self.eps * root
+        np.divide(s.m, u, out=u)
+        u *= lr * root / (1 - self.beta1**t)
+        w -= u
