@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dlexp import layers, params, trainer
+from dlexp import constant, layers, params, trainer
 from dlexp.registry import find
 from dlexp.trainer import Trainer
 
@@ -89,23 +89,16 @@ def adam_in_one_formula() -> None:
     find("optimizer", "adam").update = update
 
 
-def adam_in_one_buffer() -> None:
-    """One intermediate array for everything."""
+def adam_with_an_array_for_each_result() -> None:
+    """The same formula without names for what lies between."""
 
     def update(self: Any, w: Any, g: Any, s: Any, lr: float, t: int) -> None:
         s.m *= self.beta1
-        u = (1 - self.beta1) * g
-        s.m += u
+        s.m += (1 - self.beta1) * g
         s.v *= self.beta2
-        np.multiply(1 - self.beta2, g, out=u)
-        u *= g
-        s.v += u
+        s.v += (1 - self.beta2) * g * g
         root = math.sqrt(1 - self.beta2**t)
-        np.sqrt(s.v, out=u)
-        u += self.eps * root
-        np.divide(s.m, u, out=u)
-        u *= lr * root / (1 - self.beta1**t)
-        w -= u
+        w -= lr * root / (1 - self.beta1**t) * s.m / (np.sqrt(s.v) + self.eps * root)
 
     find("optimizer", "adam").update = update
 
@@ -117,11 +110,67 @@ def adam_with_plain_sums() -> None:
         s.m *= self.beta1  # Σ β₁ⁱ g, of which the paper's m is (1 − β₁) times
         s.m += g
         s.v *= self.beta2
-        s.v += g * g
+        u = g * g
+        s.v += u
         root = math.sqrt((1 - self.beta2**t) / (1 - self.beta2))
-        w -= lr * root * (1 - self.beta1) / (1 - self.beta1**t) * s.m / (np.sqrt(s.v) + self.eps * root)
+        np.sqrt(s.v, out=u)
+        u += self.eps * root
+        np.divide(s.m, u, out=u)
+        u *= lr * root * (1 - self.beta1) / (1 - self.beta1**t)
+        w -= u
 
     find("optimizer", "adam").update = update
+
+
+def normalization_in_formulas() -> None:
+    """Batch normalization as the textbook writes it, an array for each result."""
+
+    def forward(self: Any, x: Any, p: Any, ctx: Any) -> Any:
+        mean = layers.batch_sum(x) / len(x)
+        centred = x - mean
+        var = layers.batch_sum(centred * centred) / len(x)
+        p.mean += (1 - self.momentum) * (mean - p.mean)
+        p.var += (1 - self.momentum) * (var - p.var)
+        sigma = np.sqrt(var + self.eps)
+        x_hat = centred / sigma
+        y = p.gamma * x_hat + p.beta
+
+        def backward(dy: Any) -> Any:
+            layers.batch_sum(dy * x_hat, out=p.dgamma)
+            layers.batch_sum(dy, out=p.dbeta)
+            return p.gamma / sigma * (dy - p.dbeta / len(x) - x_hat * (p.dgamma / len(x)))
+
+        return y, backward
+
+    find("normalization", "batch_norm").forward = forward
+
+
+def layers_into_kept_arrays() -> None:
+    """Outputs and gradients of dense layers and ReLU are written into arrays that are there already."""
+    kept: dict[Any, Any] = {}
+
+    def array(*key: Any) -> Any:
+        if key not in kept:
+            kept[key] = np.empty(key[-1], np.float32)
+        return kept[key]
+
+    def dense(self: Any, x: Any, p: Any, ctx: Any) -> Any:
+        y = np.matmul(x, p.W, out=array("y", id(p), (len(x), p.W.shape[1])))
+        y += p.b
+
+        def backward(dy: Any) -> Any:
+            np.matmul(x.T, dy, out=p.dW)
+            layers.batch_sum(dy, out=p.db)
+            return dy if ctx.input_is_data else np.matmul(dy, p.W.T, out=array("dx", x.shape))
+
+        return y, backward
+
+    def relu(self: Any, x: Any, p: Any, ctx: Any) -> Any:
+        y = np.maximum(x, constant(0, x.shape, x.dtype), out=x)
+        return y, lambda dy: np.multiply(dy, y > 0, out=dy)
+
+    layers.Dense.forward = dense  # type: ignore[method-assign]
+    find("activation", "relu").forward = relu
 
 
 def transposed_copy() -> None:
@@ -151,8 +200,10 @@ CHANGES: dict[str, Callable[[], None]] = {
     "blocks of 49,152 parameters": blocks_of_48_k,
     "no blocks": no_blocks,
     "Adam: the textbook's lines": adam_in_one_formula,
-    "Adam: in one buffer": adam_in_one_buffer,
+    "Adam: an array for each result": adam_with_an_array_for_each_result,
     "Adam: averages without their factors": adam_with_plain_sums,
+    "batch norm: an array for each result": normalization_in_formulas,
+    "dense, ReLU: into arrays kept for it": layers_into_kept_arrays,
     "dx = dy @ a copy of Wᵀ": transposed_copy,
 }
 
@@ -161,7 +212,8 @@ CHANGES: dict[str, Callable[[], None]] = {
 def otherwise(change: Callable[[], None], running: Trainer) -> Iterator[None]:
     """Inside, a trainer trains with this change."""
     places = [(find("activation", "relu"), "forward"), (find("optimizer", "adam"), "update"),
-              (layers.Dense, "forward"), (layers, "batch_sum"), (params, "BLOCK")]  # fmt: skip
+              (find("normalization", "batch_norm"), "forward"), (layers.Dense, "forward"), (layers, "batch_sum"),
+              (params, "BLOCK")]  # fmt: skip
     kept = [getattr(owner, what) for owner, what in places]
     try:
         change()
@@ -171,6 +223,19 @@ def otherwise(change: Callable[[], None], running: Trainer) -> Iterator[None]:
         for (owner, what), value in zip(places, kept, strict=True):
             setattr(owner, what, value)
         _cut(running)
+
+
+def applies(change: Callable[[], None], running: Trainer) -> bool:
+    """Whether this trainer does anything otherwise then: it may have no such layer, or be in one block anyhow."""
+
+    def cuts() -> list[int]:
+        return [len(piece[0]) for piece in running._pieces]
+
+    if change is normalization_in_formulas:
+        return any(layer.name == "batch_norm" for layer in running.problem.network.layers)  # type: ignore[attr-defined]
+    before = cuts()
+    with otherwise(change, running):
+        return change not in (blocks_of_16_k, blocks_of_48_k, no_blocks) or cuts() != before
 
 
 def _cut(running: Trainer) -> None:

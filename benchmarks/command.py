@@ -20,6 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import goals
 from main_job import JOB
 from measuring import Spread, environment, table
 from page import asked_for, tell
@@ -140,20 +141,26 @@ def report(runs: list[dict[str, float]], answers: dict[str, list[float]]) -> str
     for part in (*PARTS, "all"):
         spread = Spread.of([r[part] for r in runs])
         rows.append([part, str(spread), f"{spread.median / whole:.1%}"])
-    watching = Spread.of([100 * (r[JOURNAL] + r[BETWEEN] + r[PROGRESS]) / (r[STEPS] + r[EVALUATION]) for r in runs])
+    watched = Spread.of(watching(runs))
     more = [
         ["from start to the first training step, CPU s", str(Spread.of([r["cpu"] for r in runs]))],
-        ["journal, progress, interruptions and checkpoints: % of training and evaluation", str(watching)],
+        ["journal, progress, interruptions and checkpoints: % of training and evaluation", str(watched)],
         *([f"`{words}`, wall s", str(Spread.of(v))] for words, v in answers.items()),
     ]
     head = f"The main job, wall time by part: median (smallest–largest), n = {len(runs)}:"
     return f"{head}\n\n{table(['part', 's', 'share'], rows)}\n\n{table(['', ''], more)}"
 
 
+def watching(runs: list[dict[str, float]]) -> list[float]:
+    """Percent of training and evaluation that go to journal, progress, interruptions and checkpoints."""
+    return [100 * (r[JOURNAL] + r[BETWEEN] + r[PROGRESS]) / (r[STEPS] + r[EVALUATION]) for r in runs]
+
+
 def main() -> None:
     """Measure, print, and write the page if asked to."""
     asked = asked_for(__doc__ or "", rounds=5).parse_args()
-    answers: dict[str, list[float]] = {"python -m dlexp --help": [], "python -m dlexp optimizer=adm": []}
+    help_, error = "python -m dlexp --help", "python -m dlexp optimizer=adm"
+    answers: dict[str, list[float]] = {help_: [], error: []}
     runs = []
     with TemporaryDirectory(prefix="dlexp-bench-") as name:
         folder = Path(name)
@@ -163,6 +170,12 @@ def main() -> None:
             for words, times in answers.items():
                 times.append(answered(folder, words.split()[3:], 2 if "=" in words else 0))
     tell("command", report(runs, answers), write=asked.page)
+    goals.tell({
+        "from start to the first step, CPU s": [r["cpu"] for r in runs],
+        "journal and progress, % of training": watching(runs),
+        f"`{help_}`, wall s": answers[help_],
+        "an error, wall s": answers[error],
+    }, write=asked.page)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import time
 from itertools import islice
 from typing import Any
 
+import goals
 from measuring import Spread, table
 from page import asked_for, tell
 from workloads import WORKLOADS, Workload
@@ -32,8 +33,8 @@ def train(trainer: Any, n: int) -> float:
     return time.process_time() - began
 
 
-def late(workload: Workload, step: int, rounds: int, *, flush: bool) -> Spread:
-    """The time of the steps around `step` over that of the steps around EARLY.
+def late(workload: Workload, step: int, rounds: int, *, flush: bool) -> list[float]:
+    """The time of the steps around `step` over that of the steps around EARLY, round by round.
 
     Both begin at the same place in an epoch, so that as many permutations are drawn: `step` is moved there.
     """
@@ -57,7 +58,7 @@ def late(workload: Workload, step: int, rounds: int, *, flush: bool) -> Spread:
                 trainer.load_state_dict(state)
                 times.append(train(trainer, STEPS))
             found.append(times[1] / times[0])
-    return Spread.of(found)
+    return found
 
 
 def main() -> None:
@@ -66,13 +67,16 @@ def main() -> None:
     parser.add_argument("workloads", nargs="*", metavar="W", help=f"of {', '.join(WORKLOADS)}; all by default")
     parser.add_argument("--late", type=int, default=3000, metavar="STEP", help="the late step (default: %(default)s)")
     asked = parser.parse_args()
-    rows = []
+    rows, kept = [], {}
     for name in asked.workloads or WORKLOADS:
-        cells = [str(late(WORKLOADS[name], asked.late, asked.rounds, flush=flush)) for flush in (True, False)]
-        rows.append([f"{name} {WORKLOADS[name].title}", *cells])
+        found = [late(WORKLOADS[name], asked.late, asked.rounds, flush=flush) for flush in (True, False)]
+        kept[f"step 3,000 ÷ step 100, {name}"] = found[0]
+        rows.append([f"{name} {WORKLOADS[name].title}", *(str(Spread.of(values)) for values in found)])
         print(rows[-1], flush=True)
     title = f"CPU time of step {asked.late:,} divided by that of step {EARLY}: median (smallest–largest):"
     tell("late", f"{title}\n\n{table(['work', 'dlexp', 'without the flush'], rows)}", write=asked.page)
+    if asked.late == 3000:
+        goals.tell(kept, write=asked.page)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,21 @@
 """How long the main job takes, beside a bare MLflow script that logs the same things: wall time, as a ratio.
 
-    python benchmarks/main_job.py [repetitions]
+    python benchmarks/main_job.py [--rounds 5] [--page]
 
 Both run in turn, on stores that exist already, each in a fresh process. Prints the median and the range of each, and
 of the ratio pair by pair. The main job trains as well; the bare script only logs.
 """
 
 import os
-import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import goals
+from measuring import Spread, table
+from page import asked_for, tell
 
 HERE = Path(__file__).resolve().parent
 JOB = ["optimizer=adam", "init=he", "regularizer=dropout"]
@@ -30,8 +33,9 @@ def timed(command: list[str], folder: Path) -> float:
     return time.perf_counter() - began
 
 
-def main(repetitions: int) -> None:
-    """Time both in turn and print the comparison."""
+def main() -> None:
+    """Time both in turn, print the comparison, and write the page if asked to."""
+    asked = asked_for(__doc__ or "", rounds=5).parse_args()
     with TemporaryDirectory(prefix="dlexp-bench-") as name:
         folder = Path(name)
         job = [sys.executable, "-m", "dlexp", *JOB]
@@ -39,15 +43,14 @@ def main(repetitions: int) -> None:
         run = next((folder / "outputs" / "runs").iterdir())
         bare = [sys.executable, str(HERE / "bare_mlflow.py"), str(run), str(folder / "bare.db"), str(folder / "bare")]
         timed(bare, folder)
-        pairs = [(timed(job, folder), timed(bare, folder)) for _ in range(repetitions)]
-    rows = {
-        "main job, s": [a for a, _ in pairs],
-        "bare script, s": [b for _, b in pairs],
-        "ratio": [a / b for a, b in pairs],
-    }
-    for what, v in rows.items():
-        print(f"{what:15} median {statistics.median(v):5.2f}   {min(v):5.2f} … {max(v):5.2f}   n={len(v)}")
+        pairs = [(timed(job, folder), timed(bare, folder)) for _ in range(asked.rounds)]
+    ratio = [a / b for a, b in pairs]
+    rows = {"main job, s": [a for a, _ in pairs], "bare script, s": [b for _, b in pairs], "ratio, pair by pair": ratio}
+    head = f"Wall time: median (smallest–largest), n = {len(pairs)}:"
+    lines = [[what, str(Spread.of(values))] for what, values in rows.items()]
+    tell("main_job", f"{head}\n\n{table(['', ''], lines)}", write=asked.page)
+    goals.tell({"main job ÷ bare MLflow script, wall time": ratio}, write=asked.page)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5)
+    main()

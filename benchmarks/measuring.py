@@ -40,9 +40,14 @@ class Spread:
         return f"{self.median:.2f} ({self.low:.2f}–{self.high:.2f})"
 
 
+def over(times: Times, column: str, base: str) -> list[float]:
+    """A column over the column `base`, round by round: what slows a whole round down cancels out."""
+    return [a / b for a, b in zip(times[column], times[base], strict=True)]
+
+
 def ratios(times: Times, base: str) -> dict[str, Spread]:
-    """Every column over the column `base`, round by round: what slows a whole round down cancels out."""
-    return {c: Spread.of([a / b for a, b in zip(v, times[base], strict=True)]) for c, v in times.items()}
+    """Every column over the column `base`."""
+    return {c: Spread.of(over(times, c, base)) for c in times}
 
 
 @dataclass(frozen=True)

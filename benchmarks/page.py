@@ -1,7 +1,4 @@
-"""docs/speed.md: what stands between `<!-- begin NAME -->` and `<!-- end -->` is written by the commands, never typed.
-
-python benchmarks/main_job.py | python benchmarks/page.py main_job      # any command's output as a block
-"""
+"""docs/speed.md: what stands between `<!-- begin NAME -->` and `<!-- end -->` is written by the commands."""
 
 from __future__ import annotations
 
@@ -22,12 +19,20 @@ PACKAGES = ("numpy", "scikit-learn", "torch", "jax", "jaxlib", "mlflow", "hydra-
 
 def put(name: str, text: str, page: Path = PAGE) -> None:
     """Replace a block of the page. Raises `ValueError` where the page has no such block."""
-    old = page.read_text("utf-8")
-    block = re.compile(rf"(<!-- begin {re.escape(name)} -->\n).*?(<!-- end -->)", re.DOTALL)
-    new, n = block.subn(lambda m: f"{m[1]}{text.strip()}\n{m[2]}", old)
-    if n != 1:
-        raise ValueError(f"{page.name} has {n} blocks called {name}, not one")
-    page.write_text(new, "utf-8")
+    block(name, page)
+    page.write_text(_marked(name).sub(lambda m: f"{m[1]}{text.strip()}\n{m[3]}", page.read_text("utf-8")), "utf-8")
+
+
+def block(name: str, page: Path = PAGE) -> str:
+    """What stands in a block of the page. Raises `ValueError` where the page has no such block."""
+    found = _marked(name).findall(page.read_text("utf-8"))
+    if len(found) != 1:
+        raise ValueError(f"{page.name} has {len(found)} blocks called {name}, not one")
+    return str(found[0][1])
+
+
+def _marked(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(<!-- begin {re.escape(name)} -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 def tell(name: str, text: str, *, write: bool) -> None:
@@ -42,11 +47,19 @@ def tell(name: str, text: str, *, write: bool) -> None:
 def stamp() -> str:
     """When, with which code, how busy the machine was."""
     command = " ".join([f"python benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
-    asked = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True,
-                           check=False)  # fmt: skip
     load = f"; load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    commit = asked.stdout.strip() or "unknown"
-    return f"*{datetime.date.today()}, `{command}`, dlexp at {commit}{load}.*"
+    return f"*{datetime.date.today()}, `{command}`, dlexp at {_commit()}, {_processor()}{load}.*"
+
+
+def _commit() -> str:
+    """The commit, and whether anything but this page was changed since."""
+
+    def git(*words: str) -> str:
+        asked = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False)
+        return asked.stdout.strip()
+
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/speed.md")
+    return (git("describe", "--always") or "unknown") + ("-dirty" if changed else "")
 
 
 def machine() -> str:
@@ -96,11 +109,3 @@ def asked_for(what: str, *, rounds: int) -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=rounds, help="repetitions, in turn (default: %(default)s)")
     parser.add_argument("--page", action="store_true", help="write the result into docs/speed.md")
     return parser
-
-
-if __name__ == "__main__":
-    words = sys.stdin.read().rstrip()
-    if not words:  # the command before the pipe has failed
-        raise SystemExit("there is nothing to write into the page; what stands there stays")
-    print(words)
-    put(sys.argv[1], f"```text\n{words}\n```\n\n*{datetime.date.today()}*")

@@ -8,9 +8,11 @@ The peers are the extra `benchmarks` (pip install "dlexp[benchmarks]"); the colu
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 
-from measuring import Measured, measure, ratios, table
+import goals
+from measuring import Measured, Times, measure, over, ratios, table
 from page import asked_for, tell
 from peers import PEERS
 from workloads import WORKLOADS
@@ -33,6 +35,18 @@ def report(found: dict[str, Measured], columns: Sequence[str]) -> str:
     return "\n\n".join(parts)
 
 
+def ahead(found: dict[str, Measured], columns: Sequence[str]) -> str:
+    """Who is faster than dlexp."""
+    rows = [[c, *(m.absent.get(c) or word(m.times, c) for m in found.values())] for c in columns]
+    return f"Beside dlexp, on one step: ahead or behind where three quarters of the rounds say so:\n\n{table(['', *found], rows)}"
+
+
+def word(times: Times, column: str) -> str:
+    """Ahead, behind, or no difference: by the quartiles of the ratio, round by round."""
+    low, _, high = statistics.quantiles(over(times, column, "dlexp"), n=4)
+    return "ahead" if high < 1 else "behind" if low > 1 else "no difference"
+
+
 def main() -> None:
     """Measure, print, and write the page if asked to."""
     parser = asked_for(__doc__ or "", rounds=9)
@@ -41,13 +55,18 @@ def main() -> None:
     asked = parser.parse_args()
     for unknown in set(asked.workloads) - set(WORKLOADS):
         parser.error(f"there is no workload {unknown}; there are {', '.join(WORKLOADS)}")
-    columns = asked.only or [name for name in PEERS if name != "dlexp, no Hydra"]  # they train alike
+    columns = asked.only or [name for name in PEERS if name not in ("dlexp, no Hydra", "JAX products")]
     found = {}
     for name in asked.workloads or WORKLOADS:
         found[name] = measure(WORKLOADS[name], columns, asked.rounds)
         if asked.page or len(asked.workloads) != 1:
             print(f"{name}: {found[name].microseconds()} {dict(found[name].absent) or ''}", flush=True)
     tell("step", report(found, columns), write=asked.page)
+    peers = [c for c in columns if c not in ("GEMM", "dlexp")]
+    if peers and asked.rounds > 1 and all("dlexp" in m.times for m in found.values()):
+        tell("ahead", ahead(found, peers), write=asked.page)
+    goals.tell({f"a step ÷ GEMM, {w}": over(m.times, "dlexp", "GEMM") for w, m in found.items()
+                if {"dlexp", "GEMM"} <= m.times.keys()}, write=asked.page)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """80 default runs, with one worker and with two: wall time, CPU time and where it goes, memory.
 
-    python benchmarks/sweep.py [repetitions]
+    python benchmarks/sweep.py [--rounds 3] [--page]
 
 Each in turn, in fresh outputs folders, without MLflow and then with it. "Work" is the time from the start of the first
 job to the end of the last, start-up aside. CPU time is split into
@@ -22,6 +22,9 @@ import time
 from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from measuring import ratios, table
+from page import asked_for, tell
 
 JOBS = ["optimizer=sgd,momentum,adagrad,adam", "init=xavier,he", "seed=range(10)"]
 COLUMNS = {"1 worker": (1, "none"), "2 workers": (2, "none"), "2 workers, MLflow": (2, "mlflow")}
@@ -123,24 +126,30 @@ def sweep(workers: int, tracking: str, per_job: float) -> dict[str, float]:
     }
 
 
-def main(repetitions: int) -> None:
-    """Print a table: one worker, two workers, two workers with MLflow; and the ratio of the work."""
+def report(found: dict[str, list[dict[str, float]]]) -> str:
+    """One worker, two workers, two workers with MLflow; and the ratios of the work, round by round."""
+    rows = []
+    for what in found["1 worker"][0]:
+        rows.append([what, *(f"{statistics.median(run[what] for run in runs):,.1f}" for runs in found.values())])
+    work = {name: [run["work, s"] for run in runs] for name, runs in found.items()}
+    relative = ratios(work, "1 worker")
+    rows.append(["work ÷ work of 1 worker, by rounds", *(str(relative[name]) for name in found)])
+    head = f"Medians, n = {len(found['1 worker'])} (last row: median, smallest–largest):"
+    return f"{head}\n\n{table(['', *found], rows)}"
+
+
+def main() -> None:
+    """Measure, print, and write the page if asked to."""
+    asked = asked_for(__doc__ or "", rounds=3).parse_args()
     per_job = overhead()
     found: dict[str, list[dict[str, float]]] = {name: [] for name in COLUMNS}
-    for _ in range(repetitions):
+    for _ in range(asked.rounds):
         for name, how in COLUMNS.items():
             found[name].append(sweep(*how, per_job))
-    print(f"{'':32}" + "".join(f"{name:>20}" for name in COLUMNS) + f"   (medians, n={repetitions})")
-    for what in found["1 worker"][0]:
-        row = [statistics.median(run[what] for run in found[name]) for name in COLUMNS]
-        print(f"{what:32}" + "".join(f"{value:20.2f}" for value in row))
-    for two in ("2 workers", "2 workers, MLflow"):
-        ratios = [b["work, s"] / a["work, s"] for a, b in zip(found["1 worker"], found[two], strict=True)]
-        median = statistics.median(ratios)
-        print(f"work of {two} / of 1: median {median:.3f}, {min(ratios):.3f} … {max(ratios):.3f}")
+    tell("sweep", report(found), write=asked.page)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--inside"]:
         raise SystemExit(inside(sys.argv[2], sys.argv[3:]))
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 3)
+    main()

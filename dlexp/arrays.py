@@ -50,20 +50,21 @@ class Context:
 
 @lru_cache(maxsize=32)  # a step asks for the same few again and again
 def constant(value: float, shape: int | tuple[int, ...], dtype: Any) -> Array:
-    """An array of one value, made once and shared: not to be written. The last 32 that were asked for are kept.
+    """An array of one value, made once and shared: it cannot be written. The last 32 that were asked for are kept.
 
     NumPy takes two arrays three times as fast as an array and a number, where its loops are vectorized for the former
     only: `np.maximum(x, constant(0, x.shape, x.dtype))`.
     """
     array: Array = np.full(shape, value, dtype)
     array.flags.writeable = False
-    return array
+    return array.view()  # whose owner cannot be made writable again
 
 
 def batch_sum(a: Array, out: Array | None = None) -> Array:
     """Σ over the batch: (batch, n) → (n,), into `out` if given, which must be contiguous and of a's type.
 
-    A product with ones takes a third of the time of a sum.
+    For numbers with a fraction (a sum of truth values is another thing). A product with ones takes a third of the time
+    of a sum. Raises `ValueError` for another `out`.
 
     >>> batch_sum(np.array([[1.0, 2.0], [3.0, 4.0]]))
     array([4., 6.])

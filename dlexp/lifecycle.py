@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlexp import files, interruption, journal, memory, places, provenance, recorded, serving, tracking
+from dlexp import files, interruption, journal, places, provenance, recorded, serving, tracking
 from dlexp.errors import UserError, is_of_the_machine, told as said
 from dlexp.experiment import Experiment, Run
 from dlexp.interruption import Interruption, awaited
@@ -120,8 +120,7 @@ def resume(folder: Path, *, anyway: bool = False) -> Run:
 
 @contextmanager
 def _at_work() -> Iterator[Interruption]:
-    """Inside, this process trains: with its memory kept, one BLAS thread, and interruptions that wait for a step."""
-    memory.keep_freed()
+    """Inside, this process trains: with one BLAS thread and interruptions that wait for a step."""
     with _ONE_AT_A_TIME, provenance.one_blas_thread(), awaited() as interruption:
         yield interruption
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from dlexp.arrays import Array, Context, Rng, Views
 from dlexp.kinds import Optimizer, Regularizer, Schedule
+from dlexp.memory import keep_freed
 from dlexp.params import Parameters
 from dlexp.problem import Problem
 from dlexp.stopping import Best, EarlyStopping
@@ -61,6 +62,7 @@ class Trainer:
     best: Best = field(default_factory=Best, init=False)
 
     def __post_init__(self) -> None:
+        keep_freed()
         params = self.problem.params
         self.state = {slot: np.zeros_like(params.grads) for slot in self.optimizer.slots}
         self._pieces = list(pieces(self.optimizer, params, self.state))
@@ -228,9 +230,7 @@ def _fill(array: Array, saved: Array) -> None:
     array[...] = saved
 
 
-def pieces(
-    optimizer: Optimizer, params: Parameters, state: Mapping[str, Array]
-) -> Iterator[tuple[Array, Array, Views]]:
+def pieces(optimizer: Optimizer, params: Parameters, state: Mapping[str, Array]) -> Iterator[tuple[Any, ...]]:
     """What an optimizer's `update` is called with: cache-sized blocks, or whole arrays if it asks for them."""
     flats = (params.values, params.grads, *state.values())
     cuts = (

@@ -27,7 +27,10 @@ finally:
     sys.path.remove(str(ROOT / "benchmarks"))
 
 W1 = workloads.W1
-TRAINED = [name for name in peers.PEERS if name not in ("GEMM", "torch.compile")]  # which compiles the eager network
+UNTRAINED = ("GEMM", "JAX products")  # they multiply matrices and nothing else
+TRAINED = [
+    name for name in peers.PEERS if name not in (*UNTRAINED, "torch.compile")
+]  # which compiles the eager network
 NETWORKS = [
     (name, column)
     for name, workload in workloads.WORKLOADS.items()
@@ -244,7 +247,8 @@ def test_the_page_has_every_block_that_a_command_writes_and_no_other():
     blocks = re.findall(r"<!-- begin (.+?) -->", page.PAGE.read_text("utf-8"))
     growths = [f"growth {what}" for what in growth.SIZES]
     freshes = [f"fresh {what}" for what in fresh.COLUMNS]
-    others = ["machine", "step", "tried", "late", "command", "sweep_peer", "sweep", "main_job"]
+    others = ["goals", "machine", "ahead", "step", "parts", "tried", "late", "startup", "command", "sweep_peer", "sweep",
+              "main_job"]  # fmt: skip
     assert sorted(blocks) == sorted([*others, *growths, *freshes])
 
 
@@ -295,11 +299,13 @@ def test_every_clock_of_the_command_hangs_at_a_part_of_the_table(monkeypatch):
 def test_what_was_tried_trains_the_same_network_in_another_way_and_is_undone(name):
     from peers.with_dlexp import arrays, batches, trainer
 
-    ours, theirs = trainer(W1, 0), trainer(W1, 0)
+    workload = replace(W1, batch_norm=name.startswith("batch norm"))
+    ours, theirs = trainer(workload, 0), trainer(workload, 0)
 
     def ways():
         classes = type(ours.optimizer).update, changes.find("activation", "relu").forward, changes.layers.Dense.forward
-        return [*classes, changes.layers.batch_sum, changes.params.BLOCK]
+        norm = changes.find("normalization", "batch_norm").forward
+        return [*classes, norm, changes.layers.batch_sum, changes.params.BLOCK]
 
     before = ways()
     for batch, _ in zip(batches(ours), range(5), strict=False):

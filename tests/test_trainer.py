@@ -237,3 +237,12 @@ def test_watching_changes_no_bit():
     a, b = Run(watched, watched.trainer()), Run(everything(), everything().trainer())
     a.train(), b.train()
     assert same(outcome(a), outcome(b)) == ""
+
+
+def test_a_training_from_python_keeps_freed_memory_as_a_run_does(monkeypatch):
+    import dlexp.trainer
+
+    asked = []
+    monkeypatch.setattr(dlexp.trainer, "keep_freed", lambda: asked.append(1))
+    experiment().trainer()
+    assert asked

@@ -67,6 +67,7 @@ PEERS = {
     "dlexp": Peer("with_dlexp", needs="dlexp"),
     "dlexp, no Hydra": Peer("with_dlexp", "composed_by_hand", "dlexp"),
     "JAX scan": Peer("with_jax", "scan", "jax"),
+    "JAX products": Peer("with_jax", "products", "jax"),
     "JAX step": Peer("with_jax", "step", "jax"),
     "PyTorch fused": Peer("with_torch", "fused", "torch"),
     "PyTorch foreach": Peer("with_torch", "foreach", "torch"),

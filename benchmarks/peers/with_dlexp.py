@@ -8,7 +8,7 @@ from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from dlexp import memory, provenance
+from dlexp import provenance
 from dlexp.registry import find
 from peers import Training
 
@@ -25,7 +25,7 @@ ENDLESS = "steps=1000000000"
 
 
 @cache
-def _setup(overrides: tuple[str, ...]) -> Setup:
+def setup(overrides: tuple[str, ...]) -> Setup:
     """Composed once for all seeds, as a sweep does."""
     from dlexp.config import compose
 
@@ -34,11 +34,10 @@ def _setup(overrides: tuple[str, ...]) -> Setup:
 
 def trainer(workload: Workload, seed: int) -> Trainer:
     """The trainer of `python -m dlexp <the workload's overrides> seed=<seed>`."""
-    memory.keep_freed()
-    setup = _setup(workload.overrides)
+    composed = setup(workload.overrides)
     if seed:
-        setup = setup.reseeded(seed, [*workload.overrides, ENDLESS, f"seed={seed}"])
-    return setup.experiment.trainer()
+        composed = composed.reseeded(seed, [*workload.overrides, ENDLESS, f"seed={seed}"])
+    return composed.experiment.trainer()
 
 
 def by_hand(workload: Workload, seed: int) -> Trainer:
@@ -50,7 +49,6 @@ def by_hand(workload: Workload, seed: int) -> Trainer:
         import_module(f"dlexp.plugins.{kind}.{name}")
         return find(kind, name)(**values)
 
-    memory.keep_freed()
     words = dict(word.split("=") for word in workload.data)
     parts = {
         "objective": "classification",
@@ -72,15 +70,16 @@ def by_hand(workload: Workload, seed: int) -> Trainer:
 
 def build(workload: Workload, task: Task) -> Training:
     """Composed as the command composes it. Loads its own data: of the task it takes only the seed."""
-    return _training(trainer(workload, task.seed))
+    return training(trainer(workload, task.seed))
 
 
 def composed_by_hand(workload: Workload, task: Task) -> Training:
     """From plugins as objects. Loads its own data: of the task it takes only the seed."""
-    return _training(by_hand(workload, task.seed))
+    return training(by_hand(workload, task.seed))
 
 
-def _training(running: Trainer) -> Training:
+def training(running: Trainer) -> Training:
+    """The peer that trains with this trainer."""
     provenance.one_blas_thread().__enter__()  # for good: the process does nothing else
 
     endless = batches(running)

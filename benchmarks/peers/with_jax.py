@@ -32,6 +32,38 @@ def scan(workload: Workload, task: Task) -> Training:
     return _training(workload, task, workload.block)
 
 
+def products(workload: Workload, task: Task) -> Training:
+    """The lower bound: the matrix products of `scan` and nothing else, as a network without biases and activations."""
+    n = workload.batch * workload.block
+    x = jnp.resize(jnp.asarray(task.x), (n, workload.sizes[0])).reshape(workload.block, workload.batch, -1)
+    weights = [jnp.array(w) for w in task.weights]
+    box = [[jnp.zeros_like(w) for w in weights]]
+
+    @partial(jax.jit, donate_argnums=1)
+    def advance(weights: Any, gradients: Any, x: Any) -> Any:
+        return jax.lax.scan(lambda _, batch: (_products(weights, batch), None), gradients, x)[0]
+
+    def train(n: int) -> None:
+        for _ in range(n // workload.block):
+            box[0] = advance(weights, box[0], x)
+        jax.block_until_ready(box[0])
+
+    return Training(train, lambda: {f"W{i}": np.asarray(w) for i, w in enumerate(weights, 1)})
+
+
+def _products(weights: list[Any], batch: Any) -> list[Any]:
+    """Forward x·W, backward xᵀ·dy and dy·Wᵀ of every layer; the first needs no gradient of its input."""
+    passed = [batch]
+    for w in weights:
+        passed.append(passed[-1] @ w)
+    dy, gradients = passed[-1], []
+    for i in reversed(range(len(weights))):
+        gradients.append(passed[i].T @ dy)
+        if i:
+            dy = dy @ weights[i].T
+    return gradients[::-1]
+
+
 def _training(workload: Workload, task: Task, block: int) -> Training:
     x, labels = jnp.asarray(task.x), jnp.asarray(task.labels.astype(np.int32))
     rows = task.rows(workload.batch)

@@ -1,0 +1,85 @@
+"""What was asked of dlexp's speed, what was found, and whether that is met: one table of the page, row by row.
+
+Each command writes the rows that it measures; the others stay, each with the command and the code that measured it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from measuring import Spread, table
+from page import PAGE, block, put, stamp
+
+HEAD = ("", "asked", "found: median (smallest–largest)", "met", "measured")
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A limit: `at most` or, where `at_least`, at least."""
+
+    limit: float
+    at_least: bool = False
+
+    def __str__(self) -> str:
+        return f"{'≥' if self.at_least else '≤'} {self.limit:g}"
+
+    def met(self, value: float) -> bool:
+        """Whether this value keeps to it."""
+        return value >= self.limit if self.at_least else value <= self.limit
+
+
+def least(limit: float) -> Goal:
+    """At least so much."""
+    return Goal(limit, at_least=True)
+
+
+GOALS = {
+    "a step ÷ GEMM, W1": Goal(1.8),
+    "a step ÷ GEMM, W2": Goal(1.6),
+    "a step ÷ GEMM, W3": Goal(2.3),
+    "a step ÷ GEMM, W4": Goal(1.45),
+    "500 steps in a fresh process, JAX ÷ dlexp": least(6),
+    "500 steps in a fresh process, PyTorch ÷ dlexp": least(9),
+    "500 steps in a fresh process, scikit-learn ÷ dlexp": least(4.5),
+    "mixed sweep of 32 runs, JAX ÷ dlexp": least(1.35),
+    "mixed sweep of 32 runs, PyTorch ÷ dlexp": least(2.5),
+    "mixed sweep of 32 runs, JAX ÷ dlexp with Hydra": least(1.35),
+    "mixed sweep of 32 runs, PyTorch ÷ dlexp with Hydra": least(2.5),
+    "step 3,000 ÷ step 100, W1": Goal(1.03),
+    "step 3,000 ÷ step 100, W2": Goal(1.03),
+    "step 3,000 ÷ step 100, W3": Goal(1.03),
+    "step 3,000 ÷ step 100, W4": Goal(1.03),
+    "from start to the first step, CPU s": Goal(1.0),
+    "journal and progress, % of training": Goal(5),
+    "main job ÷ bare MLflow script, wall time": Goal(1.2),
+    "`python -m dlexp --help`, wall s": Goal(1.0),
+    "an error, wall s": Goal(1.0),
+    "sweep of 80 runs, plain loop as written ÷ dlexp, wall time": least(3),
+}
+
+
+def row(name: str, values: Sequence[float], measured: str) -> list[str]:
+    """Met where the median is; how many rounds say so."""
+    goal, found = GOALS[name], Spread.of(values)
+    met = f"{'yes' if goal.met(found.median) else 'no'}, {sum(map(goal.met, values))} of {len(values)}"
+    return [name, str(goal), str(found), met, measured]
+
+
+def tell(found: Mapping[str, Sequence[float]], *, write: bool, page: Path = PAGE) -> None:
+    """Print these rows; put them among the page's others if asked to. Raises `KeyError` for what is no goal."""
+    measured = re.sub(r"^\*[\d-]+, |\.?\*$| --page|python benchmarks/", "", stamp())
+    rows = {name: row(name, values, measured) for name, values in found.items()}
+    if not rows:
+        return
+    print(table(HEAD, list(rows.values())), flush=True)
+    if write:
+        kept = {cells[0]: cells for cells in map(cells_of, block("goals", page).splitlines()) if cells[0] in GOALS}
+        put("goals", table(HEAD, [(kept | rows)[name] for name in GOALS if name in kept | rows]), page)
+
+
+def cells_of(line: str) -> list[str]:
+    """The cells of a line of a Markdown table."""
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]

@@ -1,0 +1,145 @@
+"""A step taken apart: where dlexp's time goes beyond its matrix products, and where that of JAX's scan.
+
+    python benchmarks/parts.py [W1 W2 W3 W4] [--rounds 9] [--page]
+
+Both sides' products are timed alone (`peers/gemm.py`, and as a scan of products in `peers/with_jax.py`), in turn with
+their whole steps. Inside dlexp's step, clocks hang at the functions of layers, loss and optimizer; the products alone
+are taken off the dense layers' time. The parts are measured apart from the whole, with clocks: they differ by some percent.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from measuring import Measured, measure, table
+from page import asked_for, tell
+from tried import alone
+from workloads import WORKLOADS, Workload
+
+COLUMNS = ("GEMM", "dlexp", "JAX products", "JAX scan")
+GATHER, DENSE, LOSS, UPDATE, REST = "batch gathered", "biases", "loss", "update", "loop and calls"
+
+
+class Clocked:
+    """A layer with clocks at its two directions."""
+
+    def __init__(self, layer: Any, spent: Counter[str]) -> None:
+        self.layer, self.spent = layer, spent
+
+    def forward(self, x: Any, p: Any, ctx: Any) -> Any:
+        """The layer's own, timed under its name."""
+        y, backward = clocked(self.layer.forward, self.layer.name, self.spent)(x, p, ctx)
+        return y, clocked(backward, self.layer.name, self.spent)
+
+
+def clocked(function: Callable[..., Any], part: str, spent: Counter[str]) -> Callable[..., Any]:
+    """The function, its seconds booked on `part`."""
+
+    def timed(*args: Any) -> Any:
+        began = time.perf_counter()
+        try:
+            return function(*args)
+        finally:
+            spent[part] += time.perf_counter() - began
+
+    return timed
+
+
+def parts(workload: Workload, rounds: int) -> dict[str, float]:
+    """Seconds of a step by part, medians over rounds; "dense" holds its products."""
+    from peers.with_dlexp import batches, trainer
+
+    from dlexp import provenance
+
+    with provenance.one_blas_thread():
+        running = trainer(workload, 0)
+        endless = batches(running)
+        for _ in range(workload.steps):
+            running.step(next(endless))
+        spent: Counter[str] = Counter()
+        gather = clocked(lambda: next(endless), GATHER, spent)
+        found = []
+        with hung(running, spent):
+            for _ in range(rounds):
+                spent.clear()
+                began = time.perf_counter()
+                for _ in range(workload.steps):
+                    running.step(gather())
+                spent[REST] = time.perf_counter() - began - spent.total()
+                found.append({part: seconds / workload.steps for part, seconds in spent.items()})
+    return {part: statistics.median(f[part] for f in found) for part in found[0]}
+
+
+@contextmanager
+def hung(running: Any, spent: Counter[str]) -> Iterator[None]:
+    """Inside, clocks hang at the layers, the loss and the update of this trainer."""
+    network, optimizer = running.problem.network, running.optimizer
+    layers, objective = network.layers, sys.modules[type(running.problem).__module__]
+    loss = objective.softmax_cross_entropy  # type: ignore[attr-defined]
+
+    class Timed:
+        lr, update = optimizer.lr, staticmethod(clocked(optimizer.update, UPDATE, spent))
+
+    try:
+        network.layers = tuple(Clocked(layer, spent) for layer in layers)
+        objective.softmax_cross_entropy = clocked(loss, LOSS, spent)  # type: ignore[attr-defined]
+        running.optimizer = Timed
+        yield
+    finally:
+        network.layers, running.optimizer = layers, optimizer
+        objective.softmax_cross_entropy = loss  # type: ignore[attr-defined]
+
+
+def report(found: dict[str, tuple[Measured, dict[str, float]]]) -> str:
+    """Two tables, a column for each workload: dlexp's parts, and JAX's products and the rest."""
+    names = [part for part in next(iter(found.values()))[1] if part not in ("dense", REST)]
+    names = list(dict.fromkeys([*names, *(p for _, ps in found.values() for p in ps if p not in ("dense", REST))]))
+    rows: dict[str, list[str]] = {name: [] for name in ("products alone (GEMM)", DENSE, *names, REST, "a step")}
+    theirs: dict[str, list[str]] = {name: [] for name in ("products alone", "all else", "a step")}
+    for measured, spent in found.values():
+        median = {c: statistics.median(v) for c, v in measured.times.items()}
+        rows["products alone (GEMM)"].append(micro(median["GEMM"]))
+        rows[DENSE].append(micro(spent["dense"] - median["GEMM"]))
+        for name in (*names, REST):
+            rows[name].append(micro(spent[name]) if name in spent else "–")
+        rows["a step"].append(micro(median["dlexp"]))
+        for name, seconds in _theirs(median).items():
+            theirs[name].append(measured.absent.get("JAX scan") or micro(seconds))
+    labelled = {DENSE: "dense layers beyond their products", GATHER: GATHER, LOSS: "softmax cross-entropy",
+                UPDATE: "Adam's update", REST: "the loop, calls, clocks"}  # fmt: skip
+    ours = table(["dlexp, µs", *found], [[labelled.get(name, name), *cells] for name, cells in rows.items()])
+    others = table(["JAX scan, µs", *found], [[name, *cells] for name, cells in theirs.items()])
+    return f"Microseconds of a step, medians; the whole is measured without clocks:\n\n{ours}\n\n{others}"
+
+
+def _theirs(median: dict[str, float]) -> dict[str, float]:
+    whole, products = (median.get(c, 0.0) for c in ("JAX scan", "JAX products"))
+    return {"products alone": products, "all else": whole - products, "a step": whole}
+
+
+def micro(seconds: float) -> str:
+    """Microseconds, without a fraction."""
+    return f"{1e6 * seconds:,.0f}"
+
+
+def main() -> None:
+    """Measure, print, and write the page if asked to."""
+    parser = asked_for(__doc__ or "", rounds=9)
+    parser.add_argument("workloads", nargs="*", metavar="W", help=f"of {', '.join(WORKLOADS)}; all by default")
+    asked = parser.parse_args()
+    names: Sequence[str] = asked.workloads or list(WORKLOADS)
+    for unknown in set(names) - set(WORKLOADS):
+        parser.error(f"there is no workload {unknown}; there are {', '.join(WORKLOADS)}")
+    alone()
+    tell("parts", report({w: (measure(WORKLOADS[w], COLUMNS, asked.rounds), parts(WORKLOADS[w], asked.rounds))
+                          for w in names}), write=asked.page)  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Where a fresh process spends its CPU time when it trains 500 steps of W1: from Python, and through Hydra.
+
+    python benchmarks/startup.py [--rounds 9] [--page]
+
+The process (`phases.py`) tells its CPU time whenever a part ends. "Python" is what passes before its first line.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from measuring import HERE, Spread, environment, table
+from page import asked_for, tell
+from phases import STEPS
+from tried import alone
+
+PARTS = ("Python", "import numpy", "import dlexp", "import of Hydra and dlexp.config", "the benchmark's own modules",
+         "configuration composed", "data, plugins and network", f"{STEPS} steps")  # fmt: skip
+WAYS = {"no Hydra": "plain", "with Hydra": "hydra"}
+
+
+def measured(how: str) -> list[float]:
+    """CPU seconds of the parts of one fresh process."""
+    done = subprocess.run([sys.executable, str(HERE / "phases.py"), how], env=environment(), cwd=HERE, check=True,
+                          stdout=subprocess.PIPE, text=True)  # fmt: skip
+    return [float(word) for word in done.stdout.split()]
+
+
+def report(found: dict[str, list[list[float]]]) -> str:
+    """A row for each part, and one for all."""
+    rows = []
+    for i, part in enumerate(PARTS):
+        rows.append([part, *(milli([run[i] for run in runs]) for runs in found.values())])
+    rows.append(["all", *(milli([sum(run) for run in runs]) for runs in found.values())])
+    n = len(next(iter(found.values())))
+    return f"Milliseconds of CPU time by part: median (smallest–largest), n = {n}:\n\n{table(['', *found], rows)}"
+
+
+def milli(seconds: list[float]) -> str:
+    """Their spread in milliseconds."""
+    spread = Spread.of([1000 * s for s in seconds])
+    return f"{spread.median:.0f} ({spread.low:.0f}–{spread.high:.0f})"
+
+
+def main() -> None:
+    """Measure, print, and write the page if asked to."""
+    asked = asked_for(__doc__ or "", rounds=9).parse_args()
+    alone()
+    found: dict[str, list[list[float]]] = {way: [] for way in WAYS}
+    for how in WAYS.values():
+        measured(how)  # bytecode is written
+    for _ in range(asked.rounds):
+        for way, how in WAYS.items():
+            found[way].append(measured(how))
+    tell("startup", report(found), write=asked.page)
+
+
+if __name__ == "__main__":
+    main()
