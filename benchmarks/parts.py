@@ -4,7 +4,7 @@
 
 Both sides' products are timed alone (`peers/gemm.py`, and as a scan of products in `peers/with_jax.py`), in turn with
 their whole steps. Inside dlexp's step, clocks hang at the functions of layers, loss and optimizer; the products alone
-are taken off the dense layers' time. The parts are measured apart from the whole, with clocks: they differ by some percent.
+are taken off the dense layers' time. The parts are measured with clocks, the whole without: some percent lie between.
 """
 
 from __future__ import annotations

@@ -38,7 +38,8 @@ def report(found: dict[str, Measured], columns: Sequence[str]) -> str:
 def ahead(found: dict[str, Measured], columns: Sequence[str]) -> str:
     """Who is faster than dlexp."""
     rows = [[c, *(m.absent.get(c) or word(m.times, c) for m in found.values())] for c in columns]
-    return f"Beside dlexp, on one step: ahead or behind where three quarters of the rounds say so:\n\n{table(['', *found], rows)}"
+    head = "Beside dlexp, on one step: ahead or behind where three quarters of the rounds say so:"
+    return f"{head}\n\n{table(['', *found], rows)}"
 
 
 def word(times: Times, column: str) -> str:

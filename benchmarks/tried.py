@@ -48,7 +48,7 @@ def compared(workload: Workload, rounds: int) -> dict[str, Spread]:
 
 
 def alone() -> None:
-    """This process on one core, as `worker.py` is, and with one thread."""
+    """Keep this process on one core, as `worker.py` is, and with one thread."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     os.environ.update(ONE_THREAD)

@@ -100,8 +100,8 @@ def test_fresh_processes_are_compared_as_the_goals_say():
 
 
 def test_a_peer_is_ahead_or_behind_only_where_three_quarters_of_the_rounds_say_so():
-    times = {"dlexp": [1.0] * 5, "fast": [0.8, 0.9, 0.7, 0.8, 1.1], "slow": [1.2, 1.1, 1.3, 1.2, 0.9],
-             "like": [0.9, 1.1, 0.9, 1.1, 1.0]}  # fmt: skip
+    fast, like = [0.7, 0.8, 0.8, 0.8, 0.9, 0.9, 1.1], [0.9, 1.1, 0.9, 1.1, 1.0, 1.0, 1.0]
+    times = {"dlexp": [1.0] * 7, "fast": fast, "slow": [2 - t for t in fast], "like": like}
     assert [step.word(times, c) for c in ("fast", "slow", "like")] == ["ahead", "behind", "no difference"]
     said = step.ahead({"W1": measuring.Measured(times, {"gone": "not installed"})}, ["fast", "gone"])
     assert goals.cells_of(said.splitlines()[-1]) == ["gone", "not installed"]
