@@ -14,6 +14,7 @@ import numpy as np
 Array = np.ndarray[Any, np.dtype[Any]]
 Rng = np.random.Generator
 Backward = Callable[[Array], Array]
+CACHE_LINE = 64  # bytes
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,14 @@ class Context:
     training: bool
     rng: Rng
     input_is_data: bool = False
+
+
+def aligned_zeros(n: int, dtype: Any) -> Array:
+    """A vector of n zeros that begins with a line of the cache: instructions that cross lines take twice as long."""
+    more = CACHE_LINE // np.dtype(dtype).itemsize
+    vector: Array = np.zeros(n + more, dtype)
+    first = -vector.__array_interface__["data"][0] % CACHE_LINE // vector.itemsize
+    return vector[first : first + n]
 
 
 @lru_cache(maxsize=32)  # a step asks for the same few again and again

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dlexp.arrays import Array, Param, Views
+from dlexp.arrays import CACHE_LINE, Array, Param, Views, aligned_zeros
 from dlexp.errors import UserError
 
 MOST = 2**28  # numbers: with their gradients and an optimizer's memory of them, 4 GiB or more
@@ -38,8 +38,8 @@ class Parameters:
         self.slices = {name: slice(end - n, end) for name, n, end in zip(self.specs, sizes, ends, strict=True)}
         self.n_weights = sum(n for n, rank in zip(sizes, ranks, strict=True) if rank == 0)
         self.n_trainable = sum(n for n, rank in zip(sizes, ranks, strict=True) if rank <= 1)
-        self.storage: Array = np.zeros(sum(sizes), dtype)
-        self.grads: Array = np.zeros(self.n_trainable, dtype)
+        self.storage: Array = aligned_zeros(sum(sizes), dtype)
+        self.grads: Array = aligned_zeros(self.n_trainable, dtype)
         for name, spec in self.specs.items():
             if spec.start is not None:
                 self[name][...] = spec.start
@@ -87,10 +87,12 @@ class Parameters:
         return Views(**found)
 
     def blocks(self) -> Iterator[slice]:
-        """The trainable vector cut into cache-sized pieces."""
+        """The trainable vector cut into cache-sized pieces, which begin with a line of the cache."""
         n = -(-self.n_trainable // BLOCK)
-        for i in range(n):  # all of about the same size
-            yield slice(self.n_trainable * i // n, self.n_trainable * (i + 1) // n)
+        line = math.gcd(BLOCK, CACHE_LINE // self.storage.itemsize)
+        size = -(-self.n_trainable // max(1, n * line)) * line or line  # of all but the last
+        for start in range(0, self.n_trainable, size):
+            yield slice(start, min(start + size, self.n_trainable))
 
     def non_finite_value(self) -> str:
         """The first array that holds a nan or an infinity; an empty string where all are finite."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dlexp.arrays import Array, Context, Rng, Views
+from dlexp.arrays import Array, Context, Rng, Views, aligned_zeros
 from dlexp.kinds import Optimizer, Regularizer, Schedule
 from dlexp.memory import keep_freed
 from dlexp.params import Parameters
@@ -64,7 +64,7 @@ class Trainer:
     def __post_init__(self) -> None:
         keep_freed()
         params = self.problem.params
-        self.state = {slot: np.zeros_like(params.grads) for slot in self.optimizer.slots}
+        self.state = {slot: aligned_zeros(params.n_trainable, params.grads.dtype) for slot in self.optimizer.slots}
         self._pieces = list(pieces(self.optimizer, params, self.state))
         self._context = Context(training=True, rng=self.rngs["noise"])
         self._epoch_start = self.rngs["order"].bit_generator.state
@@ -132,10 +132,11 @@ class Trainer:
                 clip(params.grads, self.clip_norm)
             for r in self.regularizers:
                 r.shrink(params.weights, lr)
+            squares = 0.0
             for w, g, s in self._pieces:
                 self.optimizer.update(w, g, s, lr, self.t)
-            # One dot product watches every number; only when it overflows is each of them looked at.
-            if not math.isfinite(params.values @ params.values) and (tensor := params.non_finite()):
+                squares += np.vdot(w, w)  # watches every number of a block that is in the cache
+            if not math.isfinite(squares) and (tensor := params.non_finite()):  # only then is each of them looked at
                 raise Diverged(self.t, tensor)
             if self.t % FLUSH_EVERY == 0:
                 self.flush_denormals()
