@@ -24,7 +24,16 @@ from workloads import WORKLOADS
 STEPS = 500
 WHOLE = "the whole command"
 COLUMNS = {
-    "run": ("dlexp", "dlexp, no Hydra", "JAX scan", "JAX step", "PyTorch fused", "PyTorch foreach", "scikit-learn"),
+    "run": (
+        "dlexp",
+        "dlexp, no Hydra",
+        "NumPy by hand",
+        "JAX scan",
+        "JAX step",
+        "PyTorch fused",
+        "PyTorch foreach",
+        "scikit-learn",
+    ),
     "sweep": ("dlexp", "dlexp, no Hydra", "JAX scan", "JAX step", "PyTorch fused", "PyTorch foreach"),
 }
 COMMANDS = {

@@ -1,7 +1,8 @@
 """Who is measured: a module each, with functions `build(workload, task) -> Training`.
 
 Each is written as its own users would write it when they care for speed: one thread, float32, no loss fetched from the
-device, no data loader. They get the same samples, initial weights and order of batches.
+device, no data loader. They get the same samples, initial weights and order of batches. Three are bounds: the matrix
+products alone (GEMM, JAX products), and one network by hand.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ class Peer:
 
 PEERS = {
     "GEMM": Peer("gemm"),
+    "NumPy by hand": Peer("by_hand"),
     "dlexp": Peer("with_dlexp", needs="dlexp"),
     "dlexp, no Hydra": Peer("with_dlexp", "composed_by_hand", "dlexp"),
     "JAX scan": Peer("with_jax", "scan", "jax"),
