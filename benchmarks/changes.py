@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from dlexp import constant, layers, params, trainer
+from dlexp import constant, layers, params
 from dlexp.registry import find
-from dlexp.trainer import Trainer
 
 
 def relu_with_new_zeros() -> None:
@@ -161,7 +159,7 @@ def layers_into_kept_arrays() -> None:
         def backward(dy: Any) -> Any:
             np.matmul(x.T, dy, out=p.dW)
             layers.batch_sum(dy, out=p.db)
-            return dy if ctx.input_is_data else np.matmul(dy, p.W.T, out=array("dx", x.shape))
+            return dy if ctx.input_is_data else np.matmul(dy, p.W.T, out=array("dx", id(p), x.shape))
 
         return y, backward
 
@@ -206,38 +204,4 @@ CHANGES: dict[str, Callable[[], None]] = {
     "dense, ReLU: into arrays kept for it": layers_into_kept_arrays,
     "dx = dy @ a copy of Wᵀ": transposed_copy,
 }
-
-
-@contextmanager
-def otherwise(change: Callable[[], None], running: Trainer) -> Iterator[None]:
-    """Inside, a trainer trains with this change."""
-    places = [(find("activation", "relu"), "forward"), (find("optimizer", "adam"), "update"),
-              (find("normalization", "batch_norm"), "forward"), (layers.Dense, "forward"), (layers, "batch_sum"),
-              (params, "BLOCK")]  # fmt: skip
-    kept = [getattr(owner, what) for owner, what in places]
-    try:
-        change()
-        _cut(running)
-        yield
-    finally:
-        for (owner, what), value in zip(places, kept, strict=True):
-            setattr(owner, what, value)
-        _cut(running)
-
-
-def applies(change: Callable[[], None], running: Trainer) -> bool:
-    """Whether this trainer does anything otherwise then: it may have no such layer, or be in one block anyhow."""
-
-    def cuts() -> list[int]:
-        return [len(piece[0]) for piece in running._pieces]
-
-    if change is normalization_in_formulas:
-        return any(layer.name == "batch_norm" for layer in running.problem.network.layers)  # type: ignore[attr-defined]
-    before = cuts()
-    with otherwise(change, running):
-        return change not in (blocks_of_16_k, blocks_of_48_k, no_blocks) or cuts() != before
-
-
-def _cut(running: Trainer) -> None:
-    """Into blocks, anew."""
-    running._pieces = list(trainer.pieces(running.optimizer, running.problem.params, running.state))
+BLOCKS = ("blocks of 16,384 parameters", "blocks of 49,152 parameters", "no blocks")

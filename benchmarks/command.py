@@ -159,8 +159,7 @@ def watching(runs: list[dict[str, float]]) -> list[float]:
 def main() -> None:
     """Measure, print, and write the page if asked to."""
     asked = asked_for(__doc__ or "", rounds=5).parse_args()
-    help_, error = "python -m dlexp --help", "python -m dlexp optimizer=adm"
-    answers: dict[str, list[float]] = {help_: [], error: []}
+    answers: dict[str, list[float]] = {"python -m dlexp --help": [], "python -m dlexp optimizer=adm": []}
     runs = []
     with TemporaryDirectory(prefix="dlexp-bench-") as name:
         folder = Path(name)
@@ -170,12 +169,17 @@ def main() -> None:
             for words, times in answers.items():
                 times.append(answered(folder, words.split()[3:], 2 if "=" in words else 0))
     tell("command", report(runs, answers), write=asked.page)
-    goals.tell({
+    goals.tell(kept(runs, *answers.values()), write=asked.page)
+
+
+def kept(runs: list[dict[str, float]], helped: list[float], refused: list[float]) -> dict[str, list[float]]:
+    """The goals' values."""
+    return {
         "from start to the first step, CPU s": [r["cpu"] for r in runs],
         "journal and progress, % of training": watching(runs),
-        f"`{help_}`, wall s": answers[help_],
-        "an error, wall s": answers[error],
-    }, write=asked.page)  # fmt: skip
+        "`python -m dlexp --help`, wall s": helped,
+        "an error, wall s": refused,
+    }
 
 
 if __name__ == "__main__":

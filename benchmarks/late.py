@@ -4,12 +4,14 @@
 
 Gradients that vanish leave an optimizer's running averages as denormal numbers, with which processors are many times
 slower; the trainer sets them to zero. Two states of one training are saved, early and late; in every round the trainer
-goes back to each and trains the same steps from there. "Step 3,000" is the nearest at the same place in an epoch.
+goes back to each and trains the same steps from there. "Step 3,000" is the nearest at the same place in an epoch. The
+share of the optimizer's numbers that are denormal then says whether there was anything to flush.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
@@ -18,6 +20,7 @@ from measuring import Spread, table
 from page import asked_for, tell
 from workloads import WORKLOADS, Workload
 
+HEAD = ("work", "dlexp", "denormals", "without the flush", "denormals")
 EARLY, STEPS = 100, 64  # as many steps as the trainer takes between two flushes
 
 
@@ -33,8 +36,8 @@ def train(trainer: Any, n: int) -> float:
     return time.process_time() - began
 
 
-def late(workload: Workload, step: int, rounds: int, *, flush: bool) -> list[float]:
-    """The time of the steps around `step` over that of the steps around EARLY, round by round.
+def late(workload: Workload, step: int, rounds: int, *, flush: bool) -> tuple[list[float], float]:
+    """The time of the steps around `step` over that of the steps around EARLY, round by round; and the late denormals.
 
     Both begin at the same place in an epoch, so that as many permutations are drawn: `step` is moved there.
     """
@@ -51,6 +54,7 @@ def late(workload: Workload, step: int, rounds: int, *, flush: bool) -> list[flo
         for middle in (EARLY, EARLY + round((step - EARLY) / epoch) * epoch):
             train(trainer, middle - STEPS // 2 - 1 - trainer.t)
             states.append(trainer.state_dict())
+        share = denormals(trainer.state.values())
         found = []
         for _ in range(rounds):
             times = []
@@ -58,7 +62,15 @@ def late(workload: Workload, step: int, rounds: int, *, flush: bool) -> list[flo
                 trainer.load_state_dict(state)
                 times.append(train(trainer, STEPS))
             found.append(times[1] / times[0])
-    return found
+    return found, share
+
+
+def denormals(slots: Iterable[Any]) -> float:
+    """The share of an optimizer's numbers that are denormal."""
+    import numpy as np
+
+    numbers = np.abs(np.concatenate(list(slots)))
+    return float(((numbers > 0) & (numbers < np.finfo(numbers.dtype).tiny)).mean())
 
 
 def main() -> None:
@@ -70,11 +82,12 @@ def main() -> None:
     rows, kept = [], {}
     for name in asked.workloads or WORKLOADS:
         found = [late(WORKLOADS[name], asked.late, asked.rounds, flush=flush) for flush in (True, False)]
-        kept[f"step 3,000 ÷ step 100, {name}"] = found[0]
-        rows.append([f"{name} {WORKLOADS[name].title}", *(str(Spread.of(values)) for values in found)])
+        kept[f"step 3,000 ÷ step 100, {name}"] = found[0][0]
+        cells = [cell for ratios, share in found for cell in (str(Spread.of(ratios)), f"{share:.2%}")]
+        rows.append([f"{name} {WORKLOADS[name].title}", *cells])
         print(rows[-1], flush=True)
     title = f"CPU time of step {asked.late:,} divided by that of step {EARLY}: median (smallest–largest):"
-    tell("late", f"{title}\n\n{table(['work', 'dlexp', 'without the flush'], rows)}", write=asked.page)
+    tell("late", f"{title}\n\n{table(HEAD, rows)}", write=asked.page)
     if asked.late == 3000:
         goals.tell(kept, write=asked.page)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import goals
-from measuring import Spread, table
+from measuring import Spread, Times, over, table
 from page import asked_for, tell
 
 HERE = Path(__file__).resolve().parent
@@ -44,12 +44,22 @@ def main() -> None:
         bare = [sys.executable, str(HERE / "bare_mlflow.py"), str(run), str(folder / "bare.db"), str(folder / "bare")]
         timed(bare, folder)
         pairs = [(timed(job, folder), timed(bare, folder)) for _ in range(asked.rounds)]
-    ratio = [a / b for a, b in pairs]
-    rows = {"main job, s": [a for a, _ in pairs], "bare script, s": [b for _, b in pairs], "ratio, pair by pair": ratio}
-    head = f"Wall time: median (smallest–largest), n = {len(pairs)}:"
-    lines = [[what, str(Spread.of(values))] for what, values in rows.items()]
-    tell("main_job", f"{head}\n\n{table(['', ''], lines)}", write=asked.page)
-    goals.tell({"main job ÷ bare MLflow script, wall time": ratio}, write=asked.page)
+    times = {"main job": [a for a, _ in pairs], "bare script": [b for _, b in pairs]}
+    tell("main_job", report(times), write=asked.page)
+    goals.tell(kept(times), write=asked.page)
+
+
+def report(times: Times) -> str:
+    """Both, and their ratio."""
+    lines = [[f"{what}, s", str(Spread.of(values))] for what, values in times.items()]
+    lines.append(["ratio, pair by pair", *(str(Spread.of(ratio)) for ratio in kept(times).values())])
+    head = f"Wall time: median (smallest–largest), n = {len(times['main job'])}:"
+    return f"{head}\n\n{table(['', ''], lines)}"
+
+
+def kept(times: Times) -> dict[str, list[float]]:
+    """The goal's values."""
+    return {"main job ÷ bare MLflow script, wall time": over(times, "main job", "bare script")}
 
 
 if __name__ == "__main__":

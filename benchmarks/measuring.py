@@ -72,6 +72,13 @@ def environment(**more: str) -> dict[str, str]:
     return {**mine, **ONE_THREAD, **more}
 
 
+def alone() -> None:
+    """Keep this process on one core, as `worker.py` is, and with one thread."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    os.environ.update(ONE_THREAD)
+
+
 @contextmanager
 def prepared(workload: Workload) -> Iterator[Path]:
     """A folder with the workload and its task."""

@@ -26,8 +26,8 @@ def put(name: str, text: str, page: Path = PAGE) -> None:
 def block(name: str, page: Path = PAGE) -> str:
     """What stands in a block of the page. Raises `ValueError` where the page has no such block."""
     found = _marked(name).findall(page.read_text("utf-8"))
-    if len(found) != 1:
-        raise ValueError(f"{page.name} has {len(found)} blocks called {name}, not one")
+    if len(found) != 1 or "<!-- begin" in found[0][1]:
+        raise ValueError(f"{page.name} has {len(found)} blocks called {name}, not one that ends")
     return str(found[0][1])
 
 
@@ -89,10 +89,13 @@ def version_of(name: str) -> str:
 
 def _processor() -> str:
     try:
-        named = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text("utf-8"))
+        said = Path("/proc/cpuinfo").read_text("utf-8")
     except OSError:
-        named = None
-    return named[1] if named else platform.processor() or "an unnamed processor"
+        said = ""
+    named = re.search(r"model name\s*: (.*)", said)
+    return (named[1] if named else platform.processor() or "an unnamed processor") + (
+        ", a virtual machine" if re.search(r"flags\s*:.*\bhypervisor\b", said) else ""
+    )
 
 
 def _caches() -> str:

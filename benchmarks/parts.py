@@ -4,7 +4,8 @@
 
 Both sides' products are timed alone (`peers/gemm.py`, and as a scan of products in `peers/with_jax.py`), in turn with
 their whole steps. Inside dlexp's step, clocks hang at the functions of layers, loss and optimizer; the products alone
-are taken off the dense layers' time. The parts are measured with clocks, the whole without: some percent lie between.
+are taken off the dense layers' time. The parts are wall time on a core of their own, measured with clocks and after the
+rest; the whole is CPU time without clocks. Some percent lie between.
 """
 
 from __future__ import annotations
@@ -17,13 +18,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from measuring import Measured, measure, table
+from measuring import Measured, alone, measure, table
 from page import asked_for, tell
-from tried import alone
 from workloads import WORKLOADS, Workload
 
 COLUMNS = ("GEMM", "dlexp", "JAX products", "JAX scan")
-GATHER, DENSE, LOSS, UPDATE, REST = "batch gathered", "biases", "loss", "update", "loop and calls"
+GATHER, DENSE, LOSS, UPDATE, REST = "batch gathered", "biases", "loss", "update", "rest"
 
 
 class Clocked:
@@ -71,9 +71,13 @@ def parts(workload: Workload, rounds: int) -> dict[str, float]:
                 began = time.perf_counter()
                 for _ in range(workload.steps):
                     running.step(gather())
-                spent[REST] = time.perf_counter() - began - spent.total()
-                found.append({part: seconds / workload.steps for part, seconds in spent.items()})
+                found.append(shares(spent, time.perf_counter() - began, workload.steps))
     return {part: statistics.median(f[part] for f in found) for part in found[0]}
+
+
+def shares(spent: Counter[str], whole: float, steps: int) -> dict[str, float]:
+    """Seconds of one step by part, and what no clock hung at."""
+    return {part: seconds / steps for part, seconds in [*spent.items(), (REST, whole - spent.total())]}
 
 
 @contextmanager
@@ -100,7 +104,9 @@ def report(found: dict[str, tuple[Measured, dict[str, float]]]) -> str:
     """Two tables, a column for each workload: dlexp's parts, and JAX's products and the rest."""
     names = [part for part in next(iter(found.values()))[1] if part not in ("dense", REST)]
     names = list(dict.fromkeys([*names, *(p for _, ps in found.values() for p in ps if p not in ("dense", REST))]))
-    rows: dict[str, list[str]] = {name: [] for name in ("products alone (GEMM)", DENSE, *names, REST, "a step")}
+    rows: dict[str, list[str]] = {
+        name: [] for name in ("products alone (GEMM)", DENSE, *names, REST, "the parts' sum", "a step")
+    }
     theirs: dict[str, list[str]] = {name: [] for name in ("products alone", "all else", "a step")}
     for measured, spent in found.values():
         median = {c: statistics.median(v) for c, v in measured.times.items()}
@@ -108,11 +114,13 @@ def report(found: dict[str, tuple[Measured, dict[str, float]]]) -> str:
         rows[DENSE].append(micro(spent["dense"] - median["GEMM"]))
         for name in (*names, REST):
             rows[name].append(micro(spent[name]) if name in spent else "–")
+        rows["the parts' sum"].append(micro(sum(spent.values())))
         rows["a step"].append(micro(median["dlexp"]))
+        missing = measured.absent.get("JAX scan") or measured.absent.get("JAX products")
         for name, seconds in _theirs(median).items():
-            theirs[name].append(measured.absent.get("JAX scan") or micro(seconds))
+            theirs[name].append(missing or micro(seconds))
     labelled = {DENSE: "dense layers beyond their products", GATHER: GATHER, LOSS: "softmax cross-entropy",
-                UPDATE: "Adam's update", REST: "the loop, calls, clocks"}  # fmt: skip
+                UPDATE: "Adam's update", REST: "loop, watch for what is not finite, clocks"}  # fmt: skip
     ours = table(["dlexp, µs", *found], [[labelled.get(name, name), *cells] for name, cells in rows.items()])
     others = table(["JAX scan, µs", *found], [[name, *cells] for name, cells in theirs.items()])
     return f"Microseconds of a step, medians; the whole is measured without clocks:\n\n{ours}\n\n{others}"

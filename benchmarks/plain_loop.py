@@ -97,6 +97,7 @@ def train(optimizer, init, seed):
 def main(folder, threads, seeds):
     """All runs, one after the other."""
     torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     client = mlflow.MlflowClient()
     if client.get_experiment_by_name("plain") is None:

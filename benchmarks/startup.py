@@ -10,13 +10,13 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from measuring import HERE, Spread, environment, table
+from measuring import HERE, Spread, alone, environment, table
 from page import asked_for, tell
 from phases import STEPS
-from tried import alone
 
 PARTS = ("Python", "import numpy", "import dlexp", "import of Hydra and dlexp.config", "the benchmark's own modules",
          "configuration composed", "data, plugins and network", f"{STEPS} steps")  # fmt: skip
+NEEDED = ("Python", "import numpy", f"{STEPS} steps")
 WAYS = {"no Hydra": "plain", "with Hydra": "hydra"}
 
 
@@ -32,6 +32,9 @@ def report(found: dict[str, list[list[float]]]) -> str:
     rows = []
     for i, part in enumerate(PARTS):
         rows.append([part, *(milli([run[i] for run in runs]) for runs in found.values())])
+    needed = [PARTS.index(part) for part in NEEDED]
+    rows.append(["what any program in NumPy needs: Python, NumPy, the steps",
+                 *(milli([sum(run[i] for i in needed) for run in runs]) for runs in found.values())])  # fmt: skip
     rows.append(["all", *(milli([sum(run) for run in runs]) for runs in found.values())])
     n = len(next(iter(found.values())))
     return f"Milliseconds of CPU time by part: median (smallest–largest), n = {n}:\n\n{table(['', *found], rows)}"

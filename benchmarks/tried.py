@@ -8,63 +8,126 @@ is, a few otherwise, a few as it is again; CPU time, on one core and one thread.
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from changes import CHANGES, applies, otherwise
-from measuring import Spread, table
+import numpy as np
+from changes import BLOCKS, CHANGES
+from measuring import Spread, alone, table
 from page import asked_for, tell
-from peers import ONE_THREAD
 from workloads import WORKLOADS, Workload
 
+from dlexp import layers, params, trainer as trainers
+from dlexp.registry import find
+from dlexp.trainer import Trainer
+
+ELSEWHERE = "numbers begin between two lines of the cache"
 PART = 9  # steps of a comparison are this part of what `step.py` trains at a time
 
 
 def compared(workload: Workload, rounds: int) -> dict[str, Spread]:
     """The ratio of each that makes a difference to dlexp as it is: its median and quartiles."""
-    from peers.with_dlexp import batches, trainer
+    from peers.with_dlexp import trainer
 
     from dlexp import provenance
 
     with provenance.one_blas_thread():
         running = trainer(workload, 0)
-        found: dict[str, list[float]] = {name: [] for name, change in CHANGES.items() if applies(change, running)}
-        endless = batches(running)
+        with between_lines():
+            elsewhere = trainer(workload, 0)
+        train, train_elsewhere = steps(running), steps(elsewhere)
         n = workload.steps // PART
-        seconds(running.step, endless, n * PART)
+        train(n * PART)
+        train_elsewhere(n * PART)
+        found: dict[str, list[float]] = {name: [] for name in CHANGES if applies(name, running)}
+        found[ELSEWHERE] = []
         for _ in range(rounds):
             for name in found:
-                change = CHANGES[name]
-                before = seconds(running.step, endless, n)
-                with otherwise(change, running):
-                    changed = seconds(running.step, endless, n)
-                after = seconds(running.step, endless, n)
-                found[name].append(2 * changed / (before + after))
+                before = train(n)
+                with otherwise(CHANGES.get(name, lambda: None), running):
+                    changed = train(n) if name in CHANGES else train_elsewhere(n)
+                found[name].append(relative(before, changed, train(n)))
     quartiles = {name: statistics.quantiles(ratios, n=4) for name, ratios in found.items()}
     return {name: Spread(q[1], q[0], q[2]) for name, q in quartiles.items()}
 
 
-def alone() -> None:
-    """Keep this process on one core, as `worker.py` is, and with one thread."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    os.environ.update(ONE_THREAD)
+def relative(before: float, changed: float, after: float) -> float:
+    """How many times as long it took, beside what stands around it."""
+    return 2 * changed / (before + after)
 
 
-def seconds(step: Callable[[Any], float], batches: Iterator[Any], n: int) -> float:
-    """CPU seconds of n steps."""
-    began = time.process_time()
-    for _ in range(n):
-        step(next(batches))
-    return time.process_time() - began
+def steps(running: Trainer) -> Callable[[int], float]:
+    """A function that trains n steps, and says the CPU seconds."""
+    from peers.with_dlexp import batches
+
+    endless = batches(running)
+
+    def train(n: int) -> float:
+        began = time.process_time()
+        for _ in range(n):
+            running.step(next(endless))
+        return time.process_time() - began
+
+    return train
+
+
+@contextmanager
+def between_lines() -> Iterator[None]:
+    """Trainers that are made inside have parameters, gradients and slots that begin 16 bytes after a cache line."""
+    kept = params.aligned_zeros
+
+    def moved(n: int, dtype: Any) -> Any:
+        more = 16 // np.dtype(dtype).itemsize
+        return kept(n + more, dtype)[more:]
+
+    params.aligned_zeros = trainers.aligned_zeros = moved
+    try:
+        yield
+    finally:
+        params.aligned_zeros = trainers.aligned_zeros = kept
+
+
+@contextmanager
+def otherwise(change: Callable[[], None], running: Trainer) -> Iterator[None]:
+    """Inside, a trainer trains with this change."""
+    places = [(find("activation", "relu"), "forward"), (find("optimizer", "adam"), "update"),
+              (find("normalization", "batch_norm"), "forward"), (layers.Dense, "forward"), (layers, "batch_sum"),
+              (params, "BLOCK")]  # fmt: skip
+    kept = [getattr(owner, what) for owner, what in places]
+    try:
+        change()
+        _cut(running)
+        yield
+    finally:
+        for (owner, what), value in zip(places, kept, strict=True):
+            setattr(owner, what, value)
+        _cut(running)
+
+
+def applies(name: str, running: Trainer) -> bool:
+    """Whether this trainer does anything otherwise then: it may have no such layer, or be in one block anyhow."""
+
+    def cuts() -> list[int]:
+        return [len(piece[0]) for piece in running._pieces]
+
+    if name.startswith("batch norm"):
+        return any(layer.name == "batch_norm" for layer in running.problem.network.layers)  # type: ignore[attr-defined]
+    before = cuts()
+    with otherwise(CHANGES[name], running):
+        return name not in BLOCKS or cuts() != before
+
+
+def _cut(running: Trainer) -> None:
+    """Into blocks, anew."""
+    running._pieces = list(trainers.pieces(running.optimizer, running.problem.params, running.state))
 
 
 def report(found: dict[str, dict[str, Spread]], rounds: int) -> str:
     """A row for each thing done otherwise, a column for each workload."""
-    rows = [[name, *(str(found[w].get(name, "the same")) for w in found)] for name in CHANGES]
+    rows = [[name, *(str(found[w].get(name, "the same")) for w in found)] for name in (*CHANGES, ELSEWHERE)]
     head = f"CPU time of a step with one thing done otherwise, divided by dlexp's: median (quartiles), n = {rounds}:"
     return f"{head}\n\n{table(['done otherwise', *found], rows)}"
 

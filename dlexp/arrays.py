@@ -50,7 +50,7 @@ class Context:
 
 
 def aligned_zeros(n: int, dtype: Any) -> Array:
-    """A vector of n zeros that begins with a line of the cache: instructions that cross lines take twice as long."""
+    """A vector of n zeros that begins with a line of the cache, as vector instructions like it best."""
     more = CACHE_LINE // np.dtype(dtype).itemsize
     vector: Array = np.zeros(n + more, dtype)
     first = -vector.__array_interface__["data"][0] % CACHE_LINE // vector.itemsize
@@ -59,7 +59,7 @@ def aligned_zeros(n: int, dtype: Any) -> Array:
 
 @lru_cache(maxsize=32)  # a step asks for the same few again and again
 def constant(value: float, shape: int | tuple[int, ...], dtype: Any) -> Array:
-    """An array of one value, made once and shared: it cannot be written. The last 32 that were asked for are kept.
+    """An array of one value, made once and shared: not to be written. The last 32 that were asked for are kept.
 
     NumPy takes two arrays three times as fast as an array and a number, where its loops are vectorized for the former
     only: `np.maximum(x, constant(0, x.shape, x.dtype))`.

@@ -12,6 +12,8 @@ def test_a_constant_is_made_once_and_cannot_be_written():
     assert (zeros.shape, zeros.dtype, zeros.any()) == ((3, 2), np.float32, False)
     with pytest.raises(ValueError, match="read-only"):
         zeros[0] = 1
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        zeros.flags.writeable = True
     assert constant(1, 4, np.float64).tolist() == [1, 1, 1, 1]
 
 

@@ -21,6 +21,7 @@ try:
     import page
     import peers
     import step
+    import tried
     import worker
     import workloads
 finally:
@@ -199,7 +200,7 @@ def test_late_and_early_steps_stand_at_the_same_place_in_an_epoch(monkeypatch):
     begun = []
     counted = late.train
     monkeypatch.setattr(late, "train", lambda trainer, n: begun.append(trainer.t) or counted(trainer, n))
-    late.late(W1, 150, rounds=2, flush=True)
+    late.late(W1, 150, rounds=2, flush=True)  # no clock is looked at
     early, later = begun[2], begun[3]
     assert early == late.EARLY - late.STEPS // 2
     assert later % 12 == early % 12
@@ -225,6 +226,24 @@ def test_a_count_is_over_its_budget_beyond_what_repeating_explains():
     assert budget.over({"instructions": 5}, {}) == []
 
 
+def test_a_budget_far_above_what_is_counted_is_out_of_date(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(budget, "BUDGET", tmp_path / "budget.json")
+    monkeypatch.setattr(budget, "instructions", lambda workload: 1000)
+    monkeypatch.setattr(sys, "argv", ["budget.py", "W1", "--write"])
+    monkeypatch.setattr(budget, "peak_bytes", lambda workload: 1000)
+    assert budget.main() == 0
+    monkeypatch.setattr(sys, "argv", ["budget.py", "W1"])
+    for now, status, said in (
+        (1000, 0, ""),
+        (920, 0, ""),
+        (900, 1, "anew (--write): W1 peak"),
+        (1030, 1, "over budget"),
+    ):
+        monkeypatch.setattr(budget, "peak_bytes", lambda workload, now=now: now)
+        assert budget.main() == status
+        assert said in capsys.readouterr().out
+
+
 def test_the_memory_of_a_step_is_counted_and_repeats():
     batch = W1.batch * 100 * 4  # bytes of one hidden layer's activations
     found = budget.peak_bytes(W1)
@@ -248,7 +267,7 @@ def test_the_page_has_every_block_that_a_command_writes_and_no_other():
     growths = [f"growth {what}" for what in growth.SIZES]
     freshes = [f"fresh {what}" for what in fresh.COLUMNS]
     tables = ["step", "parts", "tried", "late", "startup", "command", "sweep_peer", "sweep", "main_job"]
-    assert sorted(blocks) == sorted(["goals", "machine", "ahead", *tables, *growths, *freshes])
+    assert sorted(blocks) == sorted(["goals", "machine", "ahead", "elsewhere", *tables, *growths, *freshes])
 
 
 def test_the_machine_is_described_with_the_versions_that_matter():
@@ -295,24 +314,32 @@ def test_every_clock_of_the_command_hangs_at_a_part_of_the_table(monkeypatch):
 
 
 @pytest.mark.parametrize("name", changes.CHANGES)
-def test_what_was_tried_trains_the_same_network_in_another_way_and_is_undone(name):
+def test_what_was_tried_trains_the_same_network_in_another_way_and_is_undone(monkeypatch, name):
     from peers.with_dlexp import arrays, batches, trainer
 
     workload = replace(W1, batch_norm=name.startswith("batch norm"))
     ours, theirs = trainer(workload, 0), trainer(workload, 0)
 
     def ways():
-        classes = type(ours.optimizer).update, changes.find("activation", "relu").forward, changes.layers.Dense.forward
-        norm = changes.find("normalization", "batch_norm").forward
-        return [*classes, norm, changes.layers.batch_sum, changes.params.BLOCK]
+        found = [tried.find(*plugin).forward for plugin in (("activation", "relu"), ("normalization", "batch_norm"))]
+        own = tried.layers.Dense.forward, tried.layers.batch_sum, tried.params.BLOCK
+        return [type(ours.optimizer).update, *found, *own]
 
+    multiply, overlapping = np.matmul, []
+
+    def watched(a, b, out=None):  # a result in an operand's place would be copied: not what is said to be tried
+        overlapping.extend(1 for operand in (a, b) if out is not None and np.shares_memory(operand, out))
+        return multiply(a, b, out=out)
+
+    monkeypatch.setattr(np, "matmul", watched)
     before = ways()
     for batch, _ in zip(batches(ours), range(5), strict=False):
         ours.step(batch)
-    with changes.otherwise(changes.CHANGES[name], theirs):
+    with tried.otherwise(changes.CHANGES[name], theirs):
         for batch, _ in zip(batches(theirs), range(5), strict=False):
             theirs.step(batch)
         assert ways() != before
     assert ways() == before
+    assert not overlapping
     for key, expected in arrays(ours.problem.network).items():
         assert np.abs(arrays(theirs.problem.network)[key] - expected).mean() < 1e-3 * W1.lr, key

@@ -39,7 +39,7 @@ def test_what_a_formula_works_on_begins_with_a_line_of_the_cache():
             vector = aligned_zeros(n, dtype)
             assert address(vector) % CACHE_LINE == 0
             assert (vector.shape, vector.dtype, vector.any()) == ((n,), dtype, False)
-    network = flat(300_000)
+    network = flat(300_007)
     assert len(list(network.blocks())) > 1
     for array in (network.storage, network.grads):
         assert all(address(array[block]) % CACHE_LINE == 0 for block in network.blocks())

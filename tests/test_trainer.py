@@ -6,6 +6,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
+from dlexp import params
 from dlexp.conformance.toy import experiment, outcome, same
 from dlexp.experiment import Run, streams
 from dlexp.registry import find
@@ -142,7 +143,9 @@ def test_a_diverged_run_stops_at_once_and_names_tensor_layer_and_step():
     assert run.trainer.t == caught.value.step
 
 
-def test_an_infinity_that_the_loss_does_not_show_is_found_at_the_same_step():
+@pytest.mark.parametrize("block", [1, 7, 2**31])
+def test_an_infinity_that_the_loss_does_not_show_is_found_at_the_same_step(monkeypatch, block):
+    monkeypatch.setattr(params, "BLOCK", block)  # in whichever block it is
     e = experiment()
     trainer = e.trainer()
     batch = next(trainer.rest_of_epoch())

@@ -64,7 +64,7 @@ class Peer:
 
 
 PEERS = {
-    "GEMM": Peer("gemm"),
+    "GEMM": Peer("gemm", needs="dlexp"),
     "NumPy by hand": Peer("by_hand"),
     "dlexp": Peer("with_dlexp", needs="dlexp"),
     "dlexp, no Hydra": Peer("with_dlexp", "composed_by_hand", "dlexp"),

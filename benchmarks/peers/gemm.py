@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dlexp.arrays import aligned_zeros
 from peers import Training
 
 if TYPE_CHECKING:
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 def build(workload: Workload, task: Task) -> Training:
     """Forward x·W, backward xᵀ·dy and dy·Wᵀ of every layer; the first needs no gradient of its input."""
     rng = np.random.default_rng(0)
-    weights = [w.copy() for w in task.weights]
-    batch = [rng.standard_normal((workload.batch, n)).astype(np.float32) for n in workload.sizes]
+    weights = [_aligned(w) for w in task.weights]
+    batch = [_aligned(rng.standard_normal((workload.batch, n)).astype(np.float32)) for n in workload.sizes]
     forward, backward = [], []
     for i, (w, (x, y)) in enumerate(zip(weights, pairwise(batch), strict=True)):
-        forward.append(partial(np.matmul, x, w, out=np.empty_like(y)))
-        backward.append(partial(np.matmul, x.T, y, out=np.empty_like(w)))
+        forward.append(partial(np.matmul, x, w, out=_aligned(y)))
+        backward.append(partial(np.matmul, x.T, y, out=_aligned(w)))
         if i:
-            backward.append(partial(np.matmul, y, w.T, out=np.empty_like(x)))
+            backward.append(partial(np.matmul, y, w.T, out=_aligned(x)))
     products = [*forward, *reversed(backward)]
 
     def train(n: int) -> None:
@@ -33,3 +34,10 @@ def build(workload: Workload, task: Task) -> Training:
                 product()
 
     return Training(train, lambda: {f"W{i}": w for i, w in enumerate(weights, 1)})
+
+
+def _aligned(a: np.ndarray) -> np.ndarray:
+    """A copy that begins with a line of the cache, as dlexp's parameters do."""
+    copy: np.ndarray = aligned_zeros(a.size, a.dtype).reshape(a.shape)
+    copy[...] = a
+    return copy

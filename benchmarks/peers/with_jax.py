@@ -44,11 +44,18 @@ def products(workload: Workload, task: Task) -> Training:
         return jax.lax.scan(lambda _, batch: (_products(weights, batch), None), gradients, x)[0]
 
     def train(n: int) -> None:
-        for _ in range(n // workload.block):
+        for _ in range(blocks(n, workload.block)):
             box[0] = advance(weights, box[0], x)
         jax.block_until_ready(box[0])
 
     return Training(train, lambda: {f"W{i}": np.asarray(w) for i, w in enumerate(weights, 1)})
+
+
+def blocks(n: int, block: int) -> int:
+    """How many calls n steps are. Raises `ValueError` where they are no whole number of blocks."""
+    if n % block:
+        raise ValueError(f"{n} steps are no whole number of blocks of {block}")
+    return n // block
 
 
 def _products(weights: list[Any], batch: Any) -> list[Any]:
@@ -72,9 +79,7 @@ def _training(workload: Workload, task: Task, block: int) -> Training:
     advance = stepped(compiled) if block == 1 else scanned(compiled)
 
     def train(n: int) -> None:
-        if n % block:
-            raise ValueError(f"{n} steps are no whole number of blocks of {block}")
-        for _ in range(n // block):
+        for _ in range(blocks(n, block)):
             batches = next(rows) if block == 1 else np.stack(list(islice(rows, block)))
             box[0] = advance(box[0], x, labels, batches.astype(np.int32))
         jax.block_until_ready(box[0])
@@ -95,7 +100,7 @@ def start(workload: Workload, task: Task) -> State:
         "slots": [jax.tree.map(jnp.zeros_like, params) for _ in range(slots)],
         "mean": {i: jnp.zeros(workload.sizes[i]) for i in hidden},
         "var": {i: jnp.ones(workload.sizes[i]) for i in hidden},
-        "key": jax.random.key(task.seed),  # the default, threefry: rbg made W3 1.4 times as slow
+        "key": jax.random.key(task.seed),  # the default, threefry
         "t": jnp.zeros((), jnp.float32),
     }
 

@@ -37,7 +37,7 @@ class BatchNorm(Normalization):
         else:
             centred, var = x - p.mean, p.var
         sigma = np.sqrt(var + self.eps)
-        x_hat = np.divide(centred, sigma, out=centred)
+        x_hat = np.divide(centred, sigma, out=centred)  # in its memory
         y = p.gamma * x_hat
         y += p.beta
 

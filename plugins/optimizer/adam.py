@@ -25,14 +25,13 @@ class Adam(Optimizer):
         s.m *= self.beta1
         s.m += (1 - self.beta1) * g
         s.v *= self.beta2
-        u = (1 - self.beta2) * g
-        u *= g
-        s.v += u
-        # lr·m̂ / (√v̂ + ε) with the corrections taken out of the arrays, as the paper's section 2 suggests, and in one
-        # array, which stays in the cache
+        square = (1 - self.beta2) * g
+        square *= g
+        s.v += square
+        # lr·m̂ / (√v̂ + ε) with the corrections taken out of the arrays, as the paper's section 2 suggests
         root = math.sqrt(1 - self.beta2**t)
-        np.sqrt(s.v, out=u)
-        u += self.eps * root
-        np.divide(s.m, u, out=u)
-        u *= lr * root / (1 - self.beta1**t)
-        w -= u
+        step = np.sqrt(s.v, out=square)  # in the same memory from here on: one array for all that lies between
+        step += self.eps * root
+        np.divide(s.m, step, out=step)
+        step *= lr * root / (1 - self.beta1**t)
+        w -= step
