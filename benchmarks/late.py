@@ -1,6 +1,6 @@
-"""Does a step cost more late in a training? Step 3,000 against step 100, and the same without dlexp's flush.
+"""Does a step cost more late in a training? Step 3,000 against step 100, once 60,000; and without dlexp's flush.
 
-    python benchmarks/late.py [W1 W2 W3 W4] [--rounds 9] [--late 3000] [--page]
+    python benchmarks/late.py [W1 W2 W3 W4] [--rounds 9] [--page]
 
 Gradients that vanish leave an optimizer's running averages as denormal numbers, with which processors are many times
 slower; the trainer sets them to zero. Two states of one training are saved, early and late; in every round the trainer
@@ -20,8 +20,9 @@ from measuring import Spread, table
 from page import asked_for, tell
 from workloads import WORKLOADS, Workload
 
-HEAD = ("work", "dlexp", "denormals", "without the flush", "denormals")
-EARLY, STEPS = 100, 64  # as many steps as the trainer takes between two flushes
+HEAD = ("work", "step", "dlexp", "denormals", "without the flush", "denormals")
+EARLY, LATE, LONG = 100, 3000, ("W1", 60_000)
+STEPS = 64  # as many steps as the trainer takes between two flushes
 
 
 def train(trainer: Any, n: int) -> float:
@@ -77,19 +78,18 @@ def main() -> None:
     """Measure, print, and write the page if asked to."""
     parser = asked_for(__doc__ or "", rounds=9)
     parser.add_argument("workloads", nargs="*", metavar="W", help=f"of {', '.join(WORKLOADS)}; all by default")
-    parser.add_argument("--late", type=int, default=3000, metavar="STEP", help="the late step (default: %(default)s)")
     asked = parser.parse_args()
     rows, kept = [], {}
-    for name in asked.workloads or WORKLOADS:
-        found = [late(WORKLOADS[name], asked.late, asked.rounds, flush=flush) for flush in (True, False)]
-        kept[f"step 3,000 ÷ step 100, {name}"] = found[0][0]
+    for name, step in [*((name, LATE) for name in asked.workloads or WORKLOADS), *([] if asked.workloads else [LONG])]:
+        found = [late(WORKLOADS[name], step, asked.rounds, flush=flush) for flush in (True, False)]
+        if step == LATE:
+            kept[f"step {LATE:,} ÷ step {EARLY}, {name}"] = found[0][0]
         cells = [cell for ratios, share in found for cell in (str(Spread.of(ratios)), f"{share:.2%}")]
-        rows.append([f"{name} {WORKLOADS[name].title}", *cells])
+        rows.append([f"{name} {WORKLOADS[name].title}", f"{step:,}", *cells])
         print(rows[-1], flush=True)
-    title = f"CPU time of step {asked.late:,} divided by that of step {EARLY}: median (smallest–largest):"
+    title = f"CPU time of a late step divided by that of step {EARLY}: median (smallest–largest), n = {asked.rounds}:"
     tell("late", f"{title}\n\n{table(HEAD, rows)}", write=asked.page)
-    if asked.late == 3000:
-        goals.tell(kept, write=asked.page)
+    goals.tell(kept, write=asked.page)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Rng = np.random.Generator
 Backward = Callable[[Array], Array]
 CACHE_LINE = 64  # bytes
+NEGLIGIBLE = 1e-30  # smaller numbers no longer move a weight, and become denormal ones: many times slower in float32
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlexp.arrays import Array
+from dlexp.arrays import NEGLIGIBLE, Array
 
 
 def log_softmax(logits: Array) -> Array:
@@ -19,7 +19,8 @@ def log_softmax(logits: Array) -> Array:
 def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[float, Array]:
     """−log softmax(logits)[label], in nats, averaged over the batch; and its gradient with respect to the logits.
 
-    Shapes: logits (batch, classes), labels (batch,), gradient (batch, classes) = (softmax(logits) − one_hot) / batch.
+    Shapes: logits (batch, classes), labels (batch,), gradient (batch, classes) = (softmax(logits) − one_hot) / batch,
+    where a probability below 10⁻³⁰ counts as 0.
     """
     n = len(labels)
     one_hot = np.zeros(logits.shape[::-1], logits.dtype)  # (classes, batch), as in `log_softmax`
@@ -31,6 +32,7 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[float, Array]:
     total = p.sum(axis=0)
     loss = float((np.log(total) - z[chosen]).sum()) / n
     p /= total
+    p *= p > NEGLIGIBLE  # or else a network that is very sure of itself grows many times slower
     p -= one_hot
     p /= n
     return loss, p.T

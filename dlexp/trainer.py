@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from dlexp.arrays import Array, Context, Rng, Views, aligned_zeros
+from dlexp.arrays import NEGLIGIBLE, Array, Context, Rng, Views, aligned_zeros
 from dlexp.kinds import Optimizer, Regularizer, Schedule
 from dlexp.memory import keep_freed
 from dlexp.params import Parameters
 from dlexp.problem import Problem
 from dlexp.stopping import Best, EarlyStopping
 
-DENORMAL = 1e-30  # float32 arithmetic on smaller numbers is many times slower, and they no longer move a weight
 FLUSH_EVERY = 64
 
 
@@ -148,7 +147,7 @@ class Trainer:
         """Set what is too small to move a weight to zero in the optimizer's float32 slots."""
         for slot in self.state.values():
             if slot.dtype == np.float32:
-                slot[np.abs(slot) < DENORMAL] = 0
+                slot[np.abs(slot) < NEGLIGIBLE] = 0
 
     def evaluate(self) -> Record:
         """The metrics as they stand; the best weights are remembered. Raises `Diverged` if one is not finite."""
