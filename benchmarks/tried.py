@@ -8,6 +8,7 @@ is, a few otherwise, a few as it is again; CPU time, on one core and one thread.
 
 from __future__ import annotations
 
+import gc
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -44,15 +45,19 @@ def compared(workload: Workload, rounds: int) -> dict[str, Spread]:
         train_elsewhere(n * PART)
         found: dict[str, list[float]] = {name: [] for name in CHANGES if applies(name, running)}
         found[ELSEWHERE] = []
+        gc.disable()
         begun = running.state_dict(), elsewhere.state_dict()
-        for _ in range(rounds):
+        for i in range(rounds):
             for trained, state in zip((running, elsewhere), begun, strict=True):
                 trained.load_state_dict(state)  # a network that learned everything multiplies other numbers
+            train(i)  # so that what happens every so many steps does not always happen to the same row
+            gc.collect()
             for name in found:
                 before = train(n)
                 with otherwise(CHANGES.get(name, lambda: None), running):
                     changed = train(n) if name in CHANGES else train_elsewhere(n)
                 found[name].append(relative(before, changed, train(n)))
+        gc.enable()
     quartiles = {name: statistics.quantiles(ratios, n=4) for name, ratios in found.items()}
     return {name: Spread(q[1], q[0], q[2]) for name, q in quartiles.items()}
 
