@@ -39,17 +39,19 @@ def compared(workload: Workload, rounds: int) -> dict[str, Spread]:
         running = trainer(workload, 0)
         with between_lines():
             elsewhere = trainer(workload, 0)
-        train, train_elsewhere = steps(running), steps(elsewhere)
-        n = workload.steps // PART
-        train(n * PART)
-        train_elsewhere(n * PART)
+        both, n = (running, elsewhere), workload.steps // PART
+        for trained in both:
+            steps(trained)(2 * running.problem.steps_per_epoch)
         found: dict[str, list[float]] = {name: [] for name in CHANGES if applies(name, running)}
         found[ELSEWHERE] = []
         gc.disable()
-        begun = running.state_dict(), elsewhere.state_dict()
+        begun = [trained.state_dict() for trained in both]
         for i in range(rounds):
-            for trained, state in zip((running, elsewhere), begun, strict=True):
+            for trained, state in zip(both, begun, strict=True):
                 trained.load_state_dict(state)  # a network that learned everything multiplies other numbers
+            train, train_elsewhere = map(
+                steps, both
+            )  # from an epoch's beginning: no batch is gathered only to be left out
             train(i)  # so that what happens every so many steps does not always happen to the same row
             gc.collect()
             for name in found:
