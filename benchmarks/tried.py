@@ -51,7 +51,7 @@ def compared(workload: Workload, rounds: int) -> dict[str, Spread]:
                 trained.load_state_dict(state)  # a network that learned everything multiplies other numbers
             train, train_elsewhere = map(
                 steps, both
-            )  # from an epoch's beginning: no batch is gathered only to be left out
+            )  # at an epoch's beginning: no batch is left out
             train(i)  # so that what happens every so many steps does not always happen to the same row
             gc.collect()
             for name in found:

@@ -62,8 +62,8 @@ def aligned_zeros(n: int, dtype: Any) -> Array:
 def constant(value: float, shape: int | tuple[int, ...], dtype: Any) -> Array:
     """An array of one value, made once and shared: not to be written. The last 32 that were asked for are kept.
 
-    NumPy takes two arrays three times as fast as an array and a number, where its loops are vectorized for the former
-    only: `np.maximum(x, constant(0, x.shape, x.dtype))`.
+    NumPy takes two arrays up to three times as fast as an array and a number, where its loops are vectorized for the
+    former only: `np.maximum(x, constant(0, x.shape, x.dtype))`.
     """
     array: Array = np.full(shape, value, dtype)
     array.flags.writeable = False
