@@ -49,9 +49,7 @@ def compared(workload: Workload, rounds: int) -> dict[str, Spread]:
         for i in range(rounds):
             for trained, state in zip(both, begun, strict=True):
                 trained.load_state_dict(state)  # a network that learned everything multiplies other numbers
-            train, train_elsewhere = map(
-                steps, both
-            )  # at an epoch's beginning: no batch is left out
+            train, train_elsewhere = map(steps, both)  # at an epoch's beginning: no batch is left out
             train(i)  # so that what happens every so many steps does not always happen to the same row
             gc.collect()
             for name in found:
