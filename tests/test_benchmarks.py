@@ -3,35 +3,28 @@
 import re
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "benchmarks"))
-try:
-    import budget
-    import changes
-    import command
-    import fresh
-    import growth
-    import late
-    import measuring
-    import page
-    import peers
-    import step
-    import tried
-    import worker
-    import workloads
-finally:
-    sys.path.remove(str(ROOT / "benchmarks"))
+from benchmark_modules import (
+    budget,
+    changes,
+    command,
+    fresh,
+    growth,
+    late,
+    measuring,
+    page,
+    peers,
+    step,
+    tried,
+    worker,
+    workloads,
+)
 
 W1 = workloads.W1
 UNTRAINED = ("GEMM", "JAX products")  # they multiply matrices and nothing else
-TRAINED = [
-    name for name in peers.PEERS if name not in (*UNTRAINED, "torch.compile")
-]  # which compiles the eager network
+TRAINED = [name for name in peers.PEERS if name not in (*UNTRAINED, "torch.compile")]  # the eager one, compiled
 NETWORKS = [
     (name, column)
     for name, workload in workloads.WORKLOADS.items()
@@ -274,7 +267,7 @@ def test_the_machine_is_described_with_the_versions_that_matter():
     said = page.machine()
     assert f"numpy {np.__version__}" in said
     assert "torch" in said
-    assert str(ROOT) not in said
+    assert str(page.ROOT) not in said
 
 
 def test_a_part_inside_another_stops_the_others_clock(monkeypatch):

@@ -5,34 +5,29 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "benchmarks"))
-try:
-    import budget
-    import changes
-    import command
-    import fresh
-    import goals
-    import late
-    import main_job
-    import measuring
-    import page
-    import parts
-    import peers
-    import phases
-    import startup
-    import step
-    import sweep
-    import sweep_peer
-    import tried
-    import workloads
-finally:
-    sys.path.remove(str(ROOT / "benchmarks"))
+from benchmark_modules import (
+    budget,
+    changes,
+    command,
+    fresh,
+    goals,
+    late,
+    main_job,
+    measuring,
+    page,
+    parts,
+    peers,
+    phases,
+    startup,
+    step,
+    sweep,
+    sweep_peer,
+    tried,
+    workloads,
+)
 
 W1 = workloads.W1
 PAGE = "<!-- begin goals -->\n<!-- end -->\n"
