@@ -20,6 +20,7 @@ from dlexp.problem import Problem
 from dlexp.stopping import Best, EarlyStopping
 
 FLUSH_EVERY = 64
+Piece = tuple[Array, Array, Views]  # a part of the parameters, its gradient and its slots
 
 
 @dataclass(frozen=True)
@@ -230,7 +231,7 @@ def _fill(array: Array, saved: Array) -> None:
     array[...] = saved
 
 
-def pieces(optimizer: Optimizer, params: Parameters, state: Mapping[str, Array]) -> Iterator[tuple[Any, ...]]:
+def pieces(optimizer: Optimizer, params: Parameters, state: Mapping[str, Array]) -> Iterator[Piece]:
     """What an optimizer's `update` is called with: cache-sized blocks, or whole arrays if it asks for them."""
     flats = (params.values, params.grads, *state.values())
     cuts = (
