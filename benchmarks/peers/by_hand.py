@@ -119,7 +119,7 @@ def hidden(
     mean, var, sigma = np.zeros((3, width), np.float32)
     running_mean, running_var = np.zeros(width, np.float32), np.ones(width, np.float32)
     gamma, beta, dgamma, dbeta = p[f"gamma{i}"], p[f"beta{i}"], d[f"gamma{i}"], d[f"beta{i}"]
-    noise, limit = task.order.bit_generator, round((1 - workload.dropout) * 2**16)
+    noise, limit = np.random.default_rng(task.seed + i).bit_generator, round((1 - workload.dropout) * 2**16)
 
     def forward(y: Array, mask: Array) -> None:
         np.divide(np.dot(ones, y, out=mean), n, out=mean)
