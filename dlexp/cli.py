@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from dlexp import interruption, terminal
-from dlexp.errors import UserError, is_of_the_machine, nearest, of_long_name, told
+from dlexp.errors import Stopped, UserError, is_of_the_machine, nearest, of_long_name, told
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -38,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return train(words)
     except UserError as e:
         return _refused(e)
+    except Stopped as e:
+        return _refused(e, 1)
     except KeyboardInterrupt as e:
         return interruption.exit_status(e)
     except OSError as e:
@@ -47,13 +49,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _refused(of_long_name(e, words))
         if not is_of_the_machine(e):
             raise
-        print(f"dlexp: error: {told(e)}", file=sys.stderr)
-        return 1
+        return _refused(told(e), 1)
 
 
-def _refused(mistake: UserError) -> int:
-    print(f"dlexp: error: {mistake}", file=sys.stderr)
-    return 2
+def _refused(wrong: object, status: int = 2) -> int:
+    print(f"dlexp: error: {wrong}", file=sys.stderr)
+    return status
 
 
 def _unheard(e: OSError) -> int:

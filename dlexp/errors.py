@@ -64,6 +64,17 @@ class DataError(UserError):
     """A data file is missing, damaged, or not what the data plugin expects."""
 
 
+class Busy(UserError):
+    """Another process is at work on it."""
+
+
+class Stopped(Exception):
+    """What was asked for cannot be completed now, through no mistake of the request: one line, exit status 1.
+
+    The message says why, and how to go on.
+    """
+
+
 MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
 
 

@@ -35,6 +35,7 @@ from dlexp.trainer import Record
 
 DESCRIPTION, EVENTS, LOCK, PROBES = "run.json", "journal.jsonl", "lock", "probes"
 MEASURED = ("record", "note")
+PATIENCE = 0.3  # seconds to wait for a lock: whoever asks whether a run is alive holds it for an instant
 TEXT, MAPPING, MAYBE = (str,), (dict,), (dict, type(None))
 SHAPES = {  # of what run.json says
     "id": TEXT, "name": TEXT, "params": MAPPING, "defaults": MAPPING, "tags": MAPPING, "sources": MAPPING,
@@ -68,7 +69,7 @@ class Journal:
         self.folder, self.measured = folder, 0
         self._lock = FileLock(folder / LOCK)
         try:
-            self._lock.acquire(timeout=0.3)  # whoever asks whether the run is alive holds it for an instant
+            self._lock.acquire(timeout=PATIENCE)
         except Timeout:
             raise BlockingIOError(f"{folder} is being written") from None
         self._file = (folder / EVENTS).open(mode, encoding="utf-8", errors="surrogateescape", buffering=1)

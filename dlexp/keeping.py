@@ -16,6 +16,10 @@ from dlexp.interruption import Interruption
 from dlexp.journal import PROBES, Journal
 
 
+class CheckpointError(DataError):
+    """A checkpoint that training cannot go on from."""
+
+
 class Keeper:
     """What a run does between two of its steps: save what is due, and end if that was asked for."""
 
@@ -64,7 +68,8 @@ class Keeper:
 
         The `changes` since it began are written down.
 
-        Raises `DataError` for a checkpoint that is damaged, or of another network than this.
+        Raises `CheckpointError` for a checkpoint that is damaged, or of another network than this, and `DataError` for
+        a journal that has lost measurements.
         """
         for left in leftovers(self.folder.parent):  # of figures and arrays too
             with suppress(OSError):
@@ -76,8 +81,7 @@ class Keeper:
             self.book.go_on(0, 0, changes)
             return 0
         except DataError as e:
-            e.wrong += "; delete it to begin anew"
-            raise
+            raise CheckpointError(e.wrong, key=e.key) from None
         try:
             measured, step = int(saved["measured"]), int(saved["trainer"]["t"])
         except (ValueError, LookupError, TypeError) as e:
@@ -96,5 +100,5 @@ def leftovers(folder: Path) -> list[Path]:
     return sorted(filter(is_left, found))
 
 
-def _unfit(path: Path, e: Exception) -> DataError:
-    return DataError(f"the checkpoint does not fit what is trained now: {e}; delete it to begin anew", key=str(path))
+def _unfit(path: Path, e: Exception) -> CheckpointError:
+    return CheckpointError(f"the checkpoint does not fit what is trained now: {e}", key=str(path))

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlexp import files, interruption, journal, places, provenance, recorded, serving, tracking
-from dlexp.errors import UserError, is_of_the_machine, told as said
+from dlexp.errors import Busy, UserError, is_of_the_machine, told as said
 from dlexp.experiment import Experiment, Run
 from dlexp.interruption import Interruption, awaited
-from dlexp.keeping import Keeper
+from dlexp.keeping import CheckpointError, Keeper
+from dlexp.run_log import in_the_way, logged_to
 from dlexp.tracking.settings import MLflow, told
 from dlexp.trainer import Diverged, Record
 
@@ -64,13 +65,17 @@ class Place:
         return Place(places.outputs() / "runs" / f"{identity}-{name}", identity)
 
 
-def perform(setup: Setup, *, keep: bool = True, place: Place | None = None) -> Run:
+def perform(
+    setup: Setup, *, keep: bool = True, place: Place | None = None, loaded: Callable[[], None] = lambda: None
+) -> Run:
     """Train one setup and return its run, whatever became of it; `run.status` says which.
 
-    Raises `UserError` for what cannot be trained (the data, the sizes), before anything is created.
+    `loaded` is called when the data are loaded and nothing is created yet, and may raise. Raises `UserError` for what
+    cannot be trained (the data, the sizes), before anything is created.
     """
     with _at_work() as interruption:
         run = assembled(setup)
+        loaded()
         if not keep:
             with interruption.patience():
                 _train(run, interruption.obey)
@@ -80,7 +85,7 @@ def perform(setup: Setup, *, keep: bool = True, place: Place | None = None) -> R
         name = provenance.run_name(run.experiment)
         book = _open(run.folder, _describe(setup, run, place, name))
         journal.write_atomically(run.folder / "config.yaml", setup.yaml)
-        with _logged_to(run.folder / "run.log"):
+        with logged_to(run.folder / "run.log"):
             log.info("%s: %s", name, run.folder)
             log.info("asked for: %s", " ".join(setup.overrides) or "the defaults")
             keeper = Keeper(run, book, setup.checkpoint, interruption)
@@ -94,9 +99,22 @@ def resume(folder: Path, *, anyway: bool = False) -> Run:
     With `anyway`, also under other code or arithmetic: the run is then a mixture, and says so wherever it is shown.
     Raises `UserError` for a run that is being trained, that has its result, or that would be another run now.
     """
+    try:
+        return go_on(folder, anyway=anyway)
+    except CheckpointError as e:
+        e.wrong += "; delete it to begin anew"
+        raise
+
+
+def go_on(folder: Path, *, anyway: bool = False) -> Run:
+    """The same, for whoever does not want advice on what stands in the way.
+
+    Raises `Busy` while another process trains the run, `OtherRun` where it would be another run, `CheckpointError` for
+    a checkpoint that cannot be used, and other `UserError` for what cannot be read or has its result.
+    """
     past = recorded.read(folder)
     past.check_resumable()
-    with _at_work() as interruption, _logged_to(folder / "run.log"):
+    with _at_work() as interruption, logged_to(folder / "run.log"):
         run = assembled(past.setup)
         changes = [change.said for change in past.check_same(run, anyway=anyway)]
         for change in changes:
@@ -105,9 +123,9 @@ def resume(folder: Path, *, anyway: bool = False) -> Run:
         try:
             book = journal.Journal.resumed(folder)
         except BlockingIOError:
-            raise UserError("is being trained now", key="resume", value=folder.name) from None
+            raise Busy("is being trained now", key="resume", value=folder.name) from None
         except OSError as e:
-            raise _in_the_way(e, e.filename or folder) from None
+            raise in_the_way(e, e.filename or folder) from None
         keeper = Keeper(run, book, past.setup.checkpoint, interruption)
         try:
             log.info("resumed at step %d", keeper.restore(changes))
@@ -207,37 +225,6 @@ def _describe(setup: Setup, run: Run, place: Place, name: str) -> dict[str, Any]
         "tracking": told(setup.tracking),
         "config_file": "config.yaml",
     }
-
-
-class _Log(logging.FileHandler):
-    """A log that ends where it can be written no more; the run does not, and says what matters elsewhere."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """Without the traceback that logging prints of its own failures."""
-
-
-def _in_the_way(e: OSError, path: str | Path) -> OSError | UserError:
-    """What to raise where a run's file cannot be written: what is of the machine as it is, or what to move away."""
-    return e if is_of_the_machine(e) else UserError(f"cannot be written: {e.strerror or e}", key=str(path))
-
-
-@contextmanager
-def _logged_to(path: Path) -> Iterator[None]:
-    """What dlexp says, also into a file."""
-    try:
-        handler = _Log(path, encoding="utf-8", errors="surrogateescape")
-    except OSError as e:
-        raise _in_the_way(e, path) from None
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
-    before = log.level
-    log.setLevel(logging.INFO)
-    log.addHandler(handler)
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(before)
-        handler.close()
 
 
 def exit_status(run: Run) -> int:

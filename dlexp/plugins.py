@@ -20,6 +20,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from dlexp import imported
 from dlexp.errors import PluginError
 from dlexp.kinds import KINDS
 from dlexp.places import PLUGINS, expanded
@@ -50,6 +51,7 @@ def discover() -> None:
     Only folders named after a kind are looked into. A file that cannot be imported, or that claims a name already
     taken, is reported and left out: the others go on working, and selecting it fails with the reason.
     """
+    imported.watch(__name__)
     __path__[:] = dict.fromkeys([*__path__, *map(str, folders())])
     for kind in KINDS:  # a package of our making, whatever `__init__.py` lies in somebody's folder
         package = sys.modules.setdefault(f"{__name__}.{kind}", ModuleType(f"{__name__}.{kind}"))
@@ -67,6 +69,7 @@ def discover() -> None:
             _load(kind, file, quarantine)
         while installed:
             _load_installed(installed.pop(0), quarantine)
+    imported.remember(base.__module__ for cls in every() for base in imported.lineage(cls))
 
 
 @cache

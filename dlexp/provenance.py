@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import platform
 import sys
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import fields
 from functools import cache, lru_cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from dlexp import imported
 from dlexp.experiment import Experiment, Run
 from dlexp.registry import Plugin
 
@@ -21,6 +21,7 @@ NUMERIC_ROOMS = (
     "arrays", "dataset", "experiment", "kinds", "layers", "loss", "network", "params", "problem", "stopping", "surface",
     "trainer",
 )  # fmt: skip
+imported.remember(f"dlexp.{room}" for room in NUMERIC_ROOMS)
 PACKAGES = ("dlexp", "numpy", "hydra-core", "omegaconf", "mlflow", "scikit-learn")
 
 
@@ -79,31 +80,21 @@ def _blas() -> dict[str, Any]:
     return next(iter([*own, *found]), {})
 
 
-def sources(e: Experiment) -> dict[str, str]:
-    """The code that decides a run's numbers, file by file, each with the beginning of its SHA-256."""
+def source_files(e: Experiment) -> dict[str, Path]:
+    """The files of the code that decides a run's numbers, by their short names."""
     core = {f"dlexp/{room}.py": Path(__file__).with_name(f"{room}.py") for room in NUMERIC_ROOMS}
     chosen = (p for kind, several in e.plugins() if kind != "observer" for p in several)
-    files = {path for p in chosen for cls in _line(p) if (path := _file(cls))}
-    own = {f"{path.parent.name}/{path.name}": path for path in sorted(files) if path not in core.values()}
-    return {name: _digest(path, path.stat().st_mtime_ns) for name, path in (core | own).items() if path.is_file()}
+    files = {path for p in chosen for cls in imported.lineage(type(p)) if (path := imported.file_of(cls))}
+    return core | {f"{path.parent.name}/{path.name}": path for path in sorted(files) if path not in core.values()}
 
 
-def _line(p: object) -> list[type]:
-    """A plugin's class and those it is made of, as far as they are written in files of dlexp's or the user's."""
-    return [cls for cls in type(p).__mro__ if cls.__module__ not in ("builtins", "abc")]
-
-
-@cache
-def _file(cls: type) -> Path | None:
-    try:
-        return Path(inspect.getfile(cls))
-    except (OSError, TypeError):  # typed into a notebook
-        return None
-
-
-@cache
-def _digest(path: Path, time_ns: int) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+def sources(e: Experiment) -> dict[str, str]:
+    """The code that decides a run's numbers, as it was imported: each file with the beginning of its SHA-256."""
+    found = {}
+    for name, path in source_files(e).items():
+        with suppress(OSError):  # it was typed into a notebook's cell
+            found[name] = imported.digest(path)[:16]
+    return found
 
 
 def weights(run: Run) -> str:

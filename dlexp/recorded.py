@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,14 @@ class Change:
 
     def __str__(self) -> str:
         return self.said
+
+
+class OtherRun(UserError):
+    """A run that cannot go on: with what has changed since it began, it would be another run, or have other bits."""
+
+    def __init__(self, wrong: str, changes: Sequence[Change], value: str) -> None:
+        super().__init__(wrong, key="resume", value=value)
+        self.changes = changes
 
 
 @dataclass(frozen=True)
@@ -62,8 +70,8 @@ class Recorded:
     def check_same(self, run: Run, *, anyway: bool) -> list[Change]:
         """What is not as it was when the run began, if it may go on all the same.
 
-        Raises `UserError` where it would be another run, of other values or data; where other code or arithmetic would
-        give it other bits, unless it is to go on `anyway`.
+        Raises `OtherRun` where it would be one, of other values or data; where other code or arithmetic would give it
+        other bits, unless it is to go on `anyway`.
         """
         found = [*self.changes(run)]
         if self.last and not found:
@@ -75,7 +83,7 @@ class Recorded:
         elif found and not anyway:
             wrong = f"it would not be the same to the bit: {said}; --anyway goes on regardless, and records that"
         if wrong:
-            raise UserError(wrong, key="resume", value=self.folder.name)
+            raise OtherRun(wrong, found, self.folder.name)
         return found
 
     def changes(self, run: Run) -> Iterator[Change]:

@@ -11,11 +11,11 @@ from omegaconf import OmegaConf
 
 from dlexp.report.paired import seeds_needed
 from dlexp.report.tuned import TUNING
-from dlexp.sweep.identity import SILENT_KEYS
+from dlexp.silent_keys import SILENT, root
 from dlexp.sweep.plan import Plan
 
 Swept = Mapping[str, Any]  # keys with their values, as a file says them
-UNTOLD = (*SILENT_KEYS, "quick", "zip", "study", "experiment")  # a change of these changes no number
+UNTOLD = (*SILENT, "quick", "study", "experiment")  # a change of these changes no number
 
 
 def smaller(words: Swept, params: Swept, parts: Mapping[str, Swept]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -64,7 +64,7 @@ def changes(own: Mapping[str, Plan], now: Mapping[str, Plan], file: Any) -> dict
         before = _values(own[name])
         told = []
         for key, values in _values(after).items():
-            if key.lstrip("+").startswith(UNTOLD):
+            if root(key) in UNTOLD:
                 continue
             was = before.get(key)
             if was is None and (held := OmegaConf.select(file, key)) is not None and not OmegaConf.is_dict(held):

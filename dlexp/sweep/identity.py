@@ -7,66 +7,86 @@ rooms, the files its data are read from. Observers, tracking, paths of outputs a
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from dlexp import arrays, dataset, experiment, layers, loss, network, params, problem, stopping, surface, trainer
+from dlexp import imported, provenance
 from dlexp.experiment import Experiment
-
-NUMERIC_ROOMS = (arrays, dataset, experiment, layers, loss, network, params, problem, stopping, surface, trainer)
-SILENT_KEYS = ("observer", "tracking", "checkpoint", "sweep", "max_jobs", "hydra")  # these change no number
+from dlexp.silent_keys import is_silent, root
 
 
-def run_key(e: Experiment) -> str:
-    """A run's identity: sixteen hexadecimal digits. Raises `OSError` where a data file cannot be read."""
-    sources = {_source(cls) for _, chosen in e.plugins() for p in chosen if p.kind != "observer" for cls in _line(p)}
-    files = [] if "data" in e.objective.ignores else [_digest_of(path) for path in e.data.files()]
-    said = [e.params(), sorted(_digest_of(path) for path in sources), _numeric_core(), files]
+@dataclass(frozen=True)
+class Ingredients:
+    """The code and the data of a run: the SHA-256 of each file, by its path."""
+
+    code: Mapping[str, str]
+    data: Mapping[str, str]
+
+    @staticmethod
+    def of(e: Experiment) -> Ingredients:
+        """Code as this process imported it, data as they are now. Raises `OSError` where a file cannot be read."""
+        code = {str(path): imported.digest(path) for path in provenance.source_files(e).values()}
+        files = [] if "data" in e.objective.ignores else e.data.files()
+        return Ingredients(code, {str(path): _digest_of(path) for path in files})
+
+    def check(self) -> None:
+        """Raises `Changed` where this process imported other code, or where the data files are other ones now."""
+        _check(self.code, imported.digest, "was changed")
+        self.check_data()
+
+    def check_data(self) -> None:
+        """Raises `Changed` where the data files are other ones now."""
+        _check(self.data, _digest_of, "holds other data")
+
+
+class Changed(Exception):
+    """A file that decides a run's numbers is not what it was when the run was planned."""
+
+
+def _check(planned: Mapping[str, str], digest: Callable[[Path], str], wrong: str) -> None:
+    for path, was in planned.items():
+        try:
+            now = digest(Path(path))
+        except OSError as e:
+            raise Changed(f"{path} cannot be read any more: {e.strerror or e}") from None
+        if now != was:
+            raise Changed(f"{path} {wrong}: SHA-256 {was[:12]}… when the sweep began, {now[:12]}… now")
+
+
+def run_key(e: Experiment, held: Ingredients | None = None) -> str:
+    """A run's identity: sixteen hexadecimal digits; `held` are its ingredients, where they are known.
+
+    Raises `OSError` where a file cannot be read.
+    """
+    held = held or Ingredients.of(e)
+    said = [e.params(), sorted(held.code.values()), [*held.data.values()]]
     return _digest(json.dumps(said, sort_keys=True, default=str))
 
 
 def sweep_id(fixed: Iterable[str], swept: Iterable[str], by: str = "grid", study: str = "") -> str:
     """A sweep without a name is known by what is fixed, by which keys are swept, and how: more values extend it.
 
-    `study` is the digest of the named study's file, if there is one: an edited study is another sweep.
+    `study` is the digest of the named study's file, if there is one: an edited study is another sweep. `zip` changes
+    no number of a run, but which runs there are.
     """
-    fixed = sorted(o for o in fixed if not _root(o).startswith(SILENT_KEYS))
+    fixed = sorted(o for o in fixed if not is_silent(o) or root(o) == "zip")
     rest = [*([by] if by != "grid" else []), *([study] if study else [])]
     return _digest(json.dumps([fixed, sorted(swept), *rest]))[:12]
 
 
-def _line(p: object) -> Sequence[type]:
-    """A plugin's class and those it is made of, as far as they are dlexp's or the user's."""
-    return [cls for cls in type(p).__mro__ if cls.__module__ not in ("builtins", "abc")]
-
-
-@cache
-def _source(cls: type) -> Path:
-    return Path(inspect.getfile(cls))
-
-
-@cache
-def _numeric_core() -> str:
-    return _digest("".join(inspect.getsource(room) for room in NUMERIC_ROOMS))
-
-
 def _digest_of(path: Path) -> str:
-    """The SHA-256 of a file's content, remembered as long as the file's size and time stay."""
+    """The SHA-256 of a file's content, remembered as long as the file and its times stay."""
     status = path.stat()
-    return _content(path, status.st_size, status.st_mtime_ns)
+    return _content(path, (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
 
 
 @cache
-def _content(path: Path, size: int, time_ns: int) -> str:
+def _content(path: Path, state: tuple[int, ...]) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _root(override: str) -> str:
-    return override.lstrip("+~").partition("=")[0]
 
 
 def _digest(text: str) -> str:

@@ -11,22 +11,29 @@ from pathlib import Path
 from dlexp import lifecycle
 from dlexp.config import Setup
 from dlexp.config.where import asks_for
-from dlexp.errors import told
+from dlexp.errors import Busy, told
+from dlexp.sweep import member
+from dlexp.sweep.identity import Changed, Ingredients
+from dlexp.sweep.workers import Refused
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to train, and where its folder is to be."""
+    """What to train, of which code and data, and where its folder is to be."""
 
     setup: Setup
     key: str
     folder: Path
     sweep: str
+    held: Ingredients
 
 
 @dataclass(frozen=True)
 class Result:
-    """How a job ended, what it cost its worker (CPU seconds; the worker's peak memory in MB), its latest metrics."""
+    """How a job ended, what it cost (the run's seconds; this worker's CPU seconds, its peak memory in MB), its metrics.
+
+    `continued` is the step of the checkpoint it went on from, `anew` says why it did not go on from what there was.
+    """
 
     status: str
     seconds: float
@@ -34,22 +41,37 @@ class Result:
     peak_mb: float
     error: str | None
     metrics: dict[str, float]
+    continued: int = 0
+    anew: str = ""
 
 
-def do(job: Job) -> Result:
+@dataclass(frozen=True)
+class Elsewhere:
+    """The job's run is being trained by another process, `python -m dlexp resume` for one."""
+
+
+def do(job: Job) -> Result | Refused | Elsewhere:
     """Train it. Whatever goes wrong is in the result."""
     began, cpu = time.monotonic(), time.process_time()
-    metrics: dict[str, float] = {}
-    error: BaseException | None = None
     try:
         place = lifecycle.Place(job.folder, job.key, {"dlexp.sweep": job.sweep}, alone=False)
-        run = lifecycle.perform(job.setup, place=place)
-        status, error, metrics = run.status, run.error, run.metrics
+        trained = member.train(job.setup, place, job.held)
+    except Changed as e:
+        return Refused(str(e))
+    except Busy:
+        return Elsewhere()
     except Exception as e:
-        status, error = "FAILED", e
-    finite = {name: value for name, value in metrics.items() if math.isfinite(value)}
-    said = f"{type(error).__name__}: {told(error)}" if error else None
-    return Result(status, time.monotonic() - began, time.process_time() - cpu, _peak_mb(), said, finite)
+        return Result("FAILED", time.monotonic() - began, time.process_time() - cpu, _peak_mb(), _line(e), {})
+    run = trained.run
+    finite = {name: value for name, value in run.metrics.items() if math.isfinite(value)}
+    return Result(
+        run.status, trained.seconds, time.process_time() - cpu, _peak_mb(), _line(run.error), finite,
+        trained.step, trained.anew,
+    )  # fmt: skip
+
+
+def _line(error: BaseException | None) -> str | None:
+    return f"{type(error).__name__}: {told(error)}" if error else None
 
 
 def _peak_mb() -> float:

@@ -5,8 +5,8 @@
     runs/<name>/   the run folders
     lock           held by the command that is at work on the sweep
 
-Only the holder of the lock writes. A run that ended while nobody wrote it down (the command was killed in that moment)
-is found by its journal and written down later; a run without an end is trained again.
+Only the holder of the lock writes. A run that ended while nobody wrote it down (the command was killed in that moment,
+or the run was resumed by itself) is found by its journal and written down later; a run without an end goes on.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import logging
 import shlex
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -138,17 +137,17 @@ class Ledger:
         entry = self.entries.get(key)
         return entry is not None and (entry.status in RESULTS or (entry.status == "FAILED" and not retry_failed))
 
-    def adopt(self, key: str, name: str, overrides: Sequence[str], *, retry_failed: bool = False) -> None:
-        """Write down a run that ended unwritten; clear away one that never ended, or is to be trained again."""
+    def adopt(self, key: str, name: str, overrides: Sequence[str]) -> None:
+        """Write down a run that has a result nobody wrote down. One that a process is at work on is left alone."""
         place = self.folder / "runs" / name
-        if not place.is_dir():
+        if (key in self.entries and self.entries[key].status in RESULTS) or not place.is_dir():
+            return
+        if journal.is_alive(place):
             return
         try:
             events, _ = journal.events(place)
         except (OSError, ValueError):
-            events = []
+            return
         end = events[-1] if events else {}
-        if key not in self.entries and end.get("event") == "finish" and end["status"] in RESULTS:
+        if end.get("event") == "finish" and end["status"] in RESULTS:
             self.write(Entry(key, end["status"], f"runs/{name}", tuple(overrides), end["elapsed"], error=end["error"]))
-        elif not self.is_done(key, retry_failed=retry_failed):
-            shutil.rmtree(place)

@@ -40,6 +40,11 @@ class LiveLine:
         self._say(refresh=False)
         self._bar.update()
 
+    def left_out(self, number: int) -> None:
+        """A run was not trained after all."""
+        self._running.discard(number)
+        self._say(refresh=self._terminal)
+
     def tick(self) -> None:
         """Time goes on."""
         if self._terminal:

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlexp import files, places, provenance, tracking
+from dlexp import places, tracking
 from dlexp.config import Setup
-from dlexp.errors import UserError
-from dlexp.sweep.identity import SILENT_KEYS, run_key, sweep_id
-from dlexp.sweep.job import Job, Result, do, unobserved
+from dlexp.errors import Stopped, UserError
+from dlexp.silent_keys import is_silent
+from dlexp.sweep.identity import sweep_id
+from dlexp.sweep.job import Elsewhere, Job, Result, do, unobserved
 from dlexp.sweep.ledger import Entry, Ledger
 from dlexp.sweep.live import LiveLine
 from dlexp.sweep.plan import Plan
+from dlexp.sweep.planned import Planned, planned
 from dlexp.sweep.study import Study
-from dlexp.sweep.workers import Lost, Pool, cores
+from dlexp.sweep.workers import Lost, Pool, Refused, cores
 from dlexp.tracking.settings import told
 
 log = logging.getLogger("dlexp")
@@ -44,6 +47,8 @@ class Session:
     entries: list[Entry] = field(default_factory=list)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     trained: int = 0
+    continued: int = 0
+    anew: Counter[str] = field(default_factory=Counter)
     expected: int = 0
     searched: bool = False
     parts: Mapping[str, int] = field(default_factory=dict)
@@ -53,6 +58,7 @@ class Session:
     _told: dict[str, Any] = field(default_factory=dict)
     _sender: tracking.Sender | None = None
     _ledger: Ledger | None = None
+    _elsewhere: list[str] = field(default_factory=list)
     _pool: Pool | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
 
@@ -77,29 +83,40 @@ class Session:
             raise UserError(
                 "must be at least 1, or null for one per processor", key="hydra.launcher.n_jobs", value=n_jobs
             )
-        keys = [run_key(setup.experiment) for _, setup in jobs]
-        keyed = dict(zip(reversed(keys), reversed(jobs), strict=True))
-        keyed = {key: keyed[key] for key in keys}  # of jobs that repeat each other, the first
-        members = self._members(keys)
+        asked = planned(jobs)
+        members = self._members([job.key for job in asked])
+        unique = list({job.key: job for job in reversed(asked)}.values())[
+            ::-1
+        ]  # of jobs that repeat each other, the first
         first = jobs[0][1]
         self.searched = plan.by != "grid"
         self.folder = places.outputs() / "sweeps" / (first.sweep or self._called(plan))
         if self.dry_run:
-            self._list(keyed)
+            self._list(unique)
             return []
         ledger = self._hold(plan, first, members)
-        missing = []
-        for key, (overrides, setup) in keyed.items():
-            name = folder_name(setup, key)
-            ledger.adopt(key, name, overrides, retry_failed=self.retry_failed)
-            if not ledger.is_done(key, retry_failed=self.retry_failed):
-                missing.append(Job(unobserved(setup), key, self.folder / "runs" / name, self.folder.name))
+        missing = self._missing(unique, ledger)
         if missing and self._sender is None and self._told["tracking"]:
             self._sender = tracking.start_sweep(self.folder)
-        self._train(missing, ledger, already=len(keyed) - len(missing), n_jobs=n_jobs or cores())
-        entries = [ledger.entries[key] for key in keyed]
+        self._train(missing, ledger, already=len(unique) - len(missing), n_jobs=n_jobs or cores())
+        if elsewhere := self._missing([job for job in unique if job.key in self._elsewhere], ledger):
+            raise Stopped(
+                f"{_place(elsewhere[0])} is being trained by another process. When it has ended: {self.command}"
+            )
+        entries = [ledger.entries[job.key] for job in unique]
         self.entries += entries
         return entries
+
+    def _missing(self, jobs: Iterable[Planned], ledger: Ledger) -> list[Job]:
+        """The jobs that have no end yet, neither in the ledger nor in their folder."""
+        assert self.folder is not None
+        missing = []
+        for job in jobs:
+            ledger.adopt(job.key, job.folder, job.overrides)
+            if not ledger.is_done(job.key, retry_failed=self.retry_failed):
+                place = self.folder / "runs" / job.folder
+                missing.append(Job(unobserved(job.setup), job.key, place, self.folder.name, job.held))
+        return missing
 
     def _members(self, keys: Sequence[str]) -> dict[str, list[str]]:
         """The keys of each part. Parts may share runs; a job that repeats another of its own part is warned of."""
@@ -150,40 +167,55 @@ class Session:
         if self._pool is None:
             self._pool = self._stack.enter_context(Pool(n_jobs, do))
         already += len(self.entries)
+        reason, left = "", len(jobs)
         with LiveLine(max(self.expected, len(jobs) + already), already) as line:
             for number, result in self._pool.do(jobs, line.started, line.tick):
-                entry = self._entry(jobs[number], result)
-                ledger.write(entry)
-                self.trained += 1
-                line.ended(number, entry.status)
+                if isinstance(result, Refused):
+                    reason = reason or result.reason
+                    self._pool.stop()
+                    line.left_out(number)
+                elif isinstance(result, Elsewhere):
+                    self._elsewhere.append(jobs[number].key)
+                    line.left_out(number)
+                else:
+                    entry = self._entry(jobs[number], result)
+                    ledger.write(entry)
+                    self.trained, left = self.trained + 1, left - 1
+                    line.ended(number, entry.status)
+        if reason:
+            stopped = f"the sweep was stopped: {reason}; {left} of {len(jobs)} runs were not trained"
+            raise Stopped(f"{stopped}. To train with what is there now: {self.command}")
 
     def _entry(self, job: Job, result: Result | Lost) -> Entry:
-        folder, said = f"runs/{job.folder.name}", tuple(job.setup.overrides)
+        folder, said = _place(job), tuple(job.setup.overrides)
         if isinstance(result, Lost):
             return Entry(job.key, "KILLED", folder, said, error=str(result))
         self.metrics[job.key] = result.metrics
+        self.continued += result.continued > 0
+        if result.anew:
+            self.anew[result.anew] += 1
         cost = (round(result.seconds, 3), round(result.cpu_seconds, 3), round(result.peak_mb, 1))
         return Entry(job.key, result.status, folder, said, *cost, error=result.error)
 
-    def _list(self, keyed: dict[str, tuple[Sequence[str], Setup]]) -> None:
+    def _list(self, jobs: Sequence[Planned]) -> None:
         """Print the jobs, and which of them are done."""
         assert self.folder is not None
         ledger = Ledger(self.folder)
         ledger.read()
-        done = {key: ledger.is_done(key, retry_failed=self.retry_failed) for key in keyed}
-        for key, (overrides, _) in keyed.items():
-            print(f"{'done' if done[key] else 'to do'}  {' '.join(overrides)}")
-        print(f"{len(keyed)} jobs, {sum(done.values())} done: {self.folder}")
+        done = {job.key: ledger.is_done(job.key, retry_failed=self.retry_failed) for job in jobs}
+        for job in jobs:
+            print(f"{'done' if done[job.key] else 'to do'}  {' '.join(job.overrides)}")
+        print(f"{len(jobs)} jobs, {sum(done.values())} done: {self.folder}")
 
 
 def _numeric(overrides: Sequence[str]) -> set[str]:
     """The overrides that can change a number."""
-    return {o for o in overrides if not o.lstrip("+").startswith(SILENT_KEYS)}
+    return {o for o in overrides if not is_silent(o)}
 
 
-def folder_name(setup: Setup, key: str) -> str:
-    """A run folder's name in its sweep: told by its key, with words for people."""
-    return f"{key}-{files.slug(provenance.run_name(setup.experiment))}"
+def _place(job: Job) -> str:
+    """The folder of a job's run, in its sweep."""
+    return f"runs/{job.folder.name}"
 
 
 _current: list[Session] = []

@@ -39,6 +39,13 @@ class Lost:
         )
 
 
+@dataclass(frozen=True)
+class Refused:
+    """A job that the worker cannot do as it was meant: its code or data are not what they were when it was planned."""
+
+    reason: str
+
+
 class Worker:
     """One process, and the pipe to it."""
 
@@ -69,7 +76,7 @@ class Pool:
         self._context = multiprocessing.get_context(method)
         if method == "forkserver":
             self._context.set_forkserver_preload(["dlexp.sweep.job"])
-        self._n, self._work = n, work
+        self._n, self._work, self._stopped = n, work, False
         self._workers: list[Worker] = []
 
     def __enter__(self) -> Pool:
@@ -88,8 +95,9 @@ class Pool:
         `started` is told each number, `tick` is called about once a second while nothing ends.
         """
         waiting = list(range(len(jobs)))[::-1]
-        while waiting or any(w.job is not None for w in self._workers):
-            while waiting and (idle := self._idle()) is not None:
+        self._stopped = False
+        while (waiting and not self._stopped) or any(w.job is not None for w in self._workers):
+            while waiting and not self._stopped and (idle := self._idle()) is not None:
                 number = waiting.pop()
                 started(number)
                 try:
@@ -99,6 +107,10 @@ class Pool:
                     waiting.append(number)
                     self._bury(idle)
             yield from self._news(tick)
+
+    def stop(self) -> None:
+        """Hand out no more of the jobs; those under way are done."""
+        self._stopped = True
 
     def _idle(self) -> Worker | None:
         for worker in self._workers:
@@ -143,6 +155,9 @@ def serve(pipe: Connection, work: Work) -> None:
             job = pipe.recv()
         except EOFError:
             return
+        except Exception as e:  # a plugin's file or class is there no more
+            pipe.send(Refused(f"what it needs cannot be imported: {type(e).__name__}: {e}"))
+            continue
         pipe.send(work(job))
 
 

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from dlexp import journal
+from dlexp.silent_keys import is_silent
 from dlexp.tracking import state as states, translate
 from dlexp.tracking.state import Refused
 
 SAMPLE = 200  # runs looked at to learn what varies and what was measured
 MEASURED = ("test/accuracy", "test/loss", "val/accuracy", "val/loss", "train/accuracy", "train/loss")  # before any run
-
-SILENT = ("sweep", "tracking", "observer", "hydra", "max_jobs", "zip")  # keys that change no number
 
 Entry = Mapping[str, Any]
 
@@ -64,11 +63,6 @@ class Ledger:
 def _combination(entry: Entry) -> tuple[str, ...]:
     words = sorted(str(o) for o in entry.get("overrides") or () if not is_silent(str(o)))
     return tuple(words) or (str(entry["key"]),)
-
-
-def is_silent(override: str) -> bool:
-    """Whether an override changes no number."""
-    return override.lstrip("+~").startswith(SILENT)
 
 
 def place_of(folder: Path, entry: Entry) -> Path:

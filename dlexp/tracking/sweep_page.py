@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dlexp.silent_keys import is_silent
 from dlexp.tracking import translate
-from dlexp.tracking.sweep_folder import Entry, is_silent
+from dlexp.tracking.sweep_folder import Entry
 
 Told = Mapping[str, Any]
 

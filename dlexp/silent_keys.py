@@ -1,0 +1,25 @@
+"""Keys of a command that change none of a run's numbers: the one list of them."""
+
+from __future__ import annotations
+
+import re
+
+SILENT = ("checkpoint", "hydra", "max_jobs", "observer", "sweep", "tracking", "zip")
+
+
+def is_silent(override: str) -> bool:
+    """Whether an override changes none of a run's numbers.
+
+    >>> is_silent("checkpoint.seconds=5"), is_silent("hydra/launcher=local"), is_silent("+optimizer.lr=0.1")
+    (True, True, False)
+    """
+    return root(override) in SILENT
+
+
+def root(override: str) -> str:
+    """The first part of an override's key.
+
+    >>> root("++observer.curves.figure=false"), root("hydra/launcher=local"), root("seed=1")
+    ('observer', 'hydra', 'seed')
+    """
+    return re.split(r"[=.@/]", override.lstrip("+~"), maxsplit=1)[0]
