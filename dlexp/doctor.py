@@ -232,7 +232,7 @@ def _way(folder: Path, sweep: Path | None, probed: Path | None) -> str:
     """The command that goes on where a run was killed."""
     if probed:
         return f"again: python -m dlexp probe {_name(probed)} …"
-    return f"{'its sweep trains it again' if sweep else 'go on'}: python -m dlexp resume {_name(sweep or folder)}"
+    return f"{'its sweep goes on with it' if sweep else 'go on'}: python -m dlexp resume {_name(sweep or folder)}"
 
 
 def _name(folder: Path) -> str:

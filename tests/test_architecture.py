@@ -14,11 +14,12 @@ PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 
 # The rooms, from the ground up: a room may import those above it in this list, and its own parts.
 ORDER = [
-    "errors", "silent_keys", "imported", "files", "arrays", "archives", "memory", "fields", "registry", "dataset", "places", "kinds", "params",
-    "layers", "loss", "network", "problem", "surface", "stopping", "checkpoint", "trainer", "watching", "experiment",
-    "datafiles", "idx", "synthetic", "filedata", "figures", "quarantine", "plugins", "journal", "serving",
-    "provenance", "interruption", "run_log", "keeping", "tracking", "config", "recorded", "lifecycle", "replay", "report",
-    "sweep", "studies", "closing", "help", "terminal", "mending", "doctor", "cli", "__main__",
+    "errors", "silent_keys", "imported", "files", "arrays", "archives", "memory", "fields", "registry", "dataset",
+    "places", "kinds", "params", "layers", "loss", "network", "problem", "surface", "stopping", "checkpoint",
+    "trainer", "watching", "experiment", "datafiles", "idx", "synthetic", "filedata", "figures", "quarantine",
+    "plugins", "journal", "serving", "provenance", "interruption", "run_log", "keeping", "tracking", "config",
+    "recorded", "lifecycle", "replay", "report", "sweep", "studies", "closing", "help", "terminal", "mending",
+    "doctor", "cli", "__main__",
 ]  # fmt: skip
 FREE = ("__init__", "conformance", "_hydra")  # the public face, the kit that checks everything, what Hydra finds
 HOMES = {  # who may import these, and nobody else

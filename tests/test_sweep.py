@@ -317,7 +317,7 @@ def test_a_half_written_line_of_the_ledger_is_cut_off(tmp_path):
     assert list(third.entries) == ["a", "c"]
 
 
-def test_a_run_that_ended_unwritten_is_taken_over_and_one_that_did_not_end_is_cleared_away(tmp_path):
+def test_a_run_that_ended_unwritten_is_taken_over_and_one_that_did_not_end_is_kept(tmp_path):
     from dlexp.journal import Journal
 
     done = Journal(tmp_path / "runs" / "a-x", {})
@@ -329,7 +329,7 @@ def test_a_run_that_ended_unwritten_is_taken_over_and_one_that_did_not_end_is_cl
         ledger.adopt("b", "b-x", ["seed=1"])
     assert ledger.entries["a"].status == "FINISHED"
     assert "b" not in ledger.entries
-    assert not (tmp_path / "runs" / "b-x").exists()
+    assert (tmp_path / "runs" / "b-x").exists()
 
 
 @pytest.fixture

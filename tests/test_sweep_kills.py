@@ -1,4 +1,7 @@
-"""SIGKILL of a worker, of the command, of both, at random moments: repeated, the sweep is complete, each run once."""
+"""SIGKILL of a worker, of the command, of both, at random moments: repeated, the sweep is complete, each run once.
+
+Runs that were cut short go on from their checkpoints, to the bits of runs that were not.
+"""
 
 import hashlib
 import json
@@ -14,11 +17,13 @@ from pathlib import Path
 
 import pytest
 
+from dlexp import checkpoint, journal
 from dlexp.sweep.ledger import RESULTS
 from dlexp.tracking import LOG
 from dlexp.tracking.state import STATE
 
-WORDS = ("optimizer=sgd,adam", "seed=range(4)", "epochs=25", "model.hidden=[20]", "data.n_train=500", "sweep=killed")
+WORDS = ("optimizer=sgd,adam", "seed=range(4)", "epochs=100", "model.hidden=[20]", "data.n_train=500", "sweep=killed",
+         "regularizer=dropout", "normalization=batch_norm", "checkpoint.epochs=2")  # fmt: skip
 N = 8
 VICTIMS = ("worker", "command", "both")
 
@@ -94,18 +99,35 @@ def in_mlflow(folder):
         return db.execute(sql).fetchall()
 
 
+def weights(folder):
+    """The digest of each run's numbers at its end, by the run's name."""
+    runs = sorted((folder / "outputs/sweeps/killed/runs").iterdir())
+    return {run.name: journal.events(run)[0][-1]["weights"] for run in runs}
+
+
+def saved(folder):
+    """The runs without an end that have a checkpoint, and the step of each."""
+    found = {}
+    for last in (folder / "outputs/sweeps/killed/runs").glob("*/checkpoints/last.npz"):
+        run = last.parents[1]
+        if journal.events(run)[0][-1]["event"] != "finish":
+            found[run] = checkpoint.load(last)["trainer"]["t"]
+    return found
+
+
 @pytest.fixture(scope="module")
-def duration(tmp_path_factory):
-    """How long the command takes when nobody disturbs it, in seconds."""
+def undisturbed(tmp_path_factory):
+    """How long the command takes when nothing disturbs it, in seconds, and the weights of its runs."""
     folder = tmp_path_factory.mktemp("undisturbed")
     command = Command(folder)
     assert command.end() == 0, (folder / "said").read_text()
     assert len(ledger(folder)) == N
-    return time.monotonic() - command.began
+    return time.monotonic() - command.began, weights(folder)
 
 
 @pytest.mark.parametrize("repetition", range(20), ids=lambda i: f"{VICTIMS[i % 3]}-{i}")
-def test_a_sweep_that_was_killed_is_completed_with_each_run_once(repetition, in_tmp, duration):
+def test_a_sweep_that_was_killed_is_completed_with_each_run_once(repetition, in_tmp, undisturbed):
+    duration, wanted = undisturbed
     chance = random.Random(repetition)
     victim = VICTIMS[repetition % 3]
     command = Command(in_tmp)
@@ -117,7 +139,7 @@ def test_a_sweep_that_was_killed_is_completed_with_each_run_once(repetition, in_
         time.sleep(0.01)
     command.end()
     finished = [e for e in ledger(in_tmp) if e["status"] in RESULTS]
-    before = written(in_tmp, finished)
+    before, left = written(in_tmp, finished), saved(in_tmp)
 
     again = Command(in_tmp)
     assert again.end() == 0, (in_tmp / "said").read_text()
@@ -126,6 +148,9 @@ def test_a_sweep_that_was_killed_is_completed_with_each_run_once(repetition, in_
     assert Counter(e["status"] for e in entries)["FINISHED"] == len({e["key"] for e in entries}) == N
     assert [e for e in entries if e in finished] == finished
     assert before.items() <= written(in_tmp, entries).items()
+    assert weights(in_tmp) == wanted
+    for run, step in left.items():
+        assert step in [e["step"] for e in journal.events(run)[0] if e["event"] == "resume"], f"{run.name} began anew"
     assert sorted(Path(in_tmp / "outputs/sweeps/killed/runs").iterdir()) == sorted(
         in_tmp / "outputs/sweeps/killed" / e["folder"] for e in entries if e["status"] == "FINISHED"
     )

@@ -6,7 +6,7 @@ import secrets
 import socket
 
 import pytest
-from run_folders import BEGAN, records, send, with_store
+from run_folders import BEGAN, event, records, send, with_store
 from sweep_folders import ENDED, add, client, fill, found, report, say, sweep_folder, write
 
 from dlexp import tracking
@@ -176,6 +176,26 @@ def test_a_run_trained_again_is_there_once_and_as_it_ended_last(outputs, make, s
     assert (second["status"], len(second["runs"])) == ("FINISHED", 2)
     assert (second["runs"]["adam 0"]["status"], len(second["runs"]["adam 0"]["loss"])) == ("FINISHED", 3)
     assert second["runs"]["sgd 0"] == first["runs"]["sgd 0"]
+
+
+@pytest.mark.parametrize("ended", ["FINISHED", "KILLED"])
+def test_a_run_that_went_on_after_it_was_sent_is_completed_there_with_nothing_doubled(outputs, make, ended):
+    folder, words = make(), ["optimizer=adam", "seed=0"]
+    place = add(folder, "b", words, status="KILLED", events=records(2))
+    assert send(folder) == 0
+    lines = [
+        event("resume", step=200, changes=[]),
+        *records(3)[2:],
+        event("finish", status=ended, error=None, step=300),
+    ]
+    with (place / "journal.jsonl").open("a") as file:
+        file.writelines(json.dumps({**line, "time_ms": line["time_ms"] + 60_000}) + "\n" for line in lines)
+    write(folder, "b", words, ended, time_ms=BEGAN + 70_000)
+    assert not tracking.outcome([folder]).complete
+    for _ in range(2):
+        assert send(folder) == 0
+        run = found(outputs, folder)["runs"]["adam 0"]
+        assert (run["status"], run["tags"]["dlexp.status"], len(run["loss"])) == (ended, ended, 3)
 
 
 def test_half_runs_are_not_sent(outputs, make):

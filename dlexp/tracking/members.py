@@ -1,7 +1,7 @@
 """The runs of a sweep in MLflow: each is sent whole when it has ended, in as few calls as there can be.
 
-Also cut short at any moment, a run is there once. One that was trained again replaces what was there: MLflow keeps that
-among the deleted.
+Also cut short at any moment, a run is there once. One that went on is completed there; one that was trained anew
+replaces what was there, which MLflow keeps among the deleted.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Members:
         """
         place = place_of(self.folder, entry)
         state = states.load(place)
-        if state.done and state.mark == self.sweep_run and state.uri == redacted(self.uri):
+        known = state.done and state.mark == self.sweep_run and state.uri == redacted(self.uri)
+        if known and state.sent == _lines(place):
             return
         run = Ended.read(self.folder, entry, own_id := f"{self.key}.{entry['key']}")
         if run.began is not None and (run.began > int(entry["time_ms"]) or journal.is_alive(place)):
@@ -46,7 +47,10 @@ class Members:
             found = self._begin(run, shown)
             self._listed().setdefault(own_id, []).append(found)
         run_id = str(found.info.run_id)
-        if found.info.status == "RUNNING" and found.info.lifecycle_stage == "active":
+        went_on = known or found.data.tags.get("dlexp.status") != run.status
+        if found.info.lifecycle_stage == "active" and (went_on or found.info.status == "RUNNING"):
+            if went_on:
+                self._reopen(run_id, run, found.data.tags)
             self._fill(run_id, run, found.data.params)
             self.store.client.set_terminated(run_id, translate.ENDED.get(run.status, "FAILED"), run.ended)
         if place.is_dir():
@@ -103,6 +107,14 @@ class Members:
         began = run.ended if run.began is None else run.began
         return self.store.client.create_run(self.store.experiment_id, start_time=began, tags=tags, run_name=name)
 
+    def _reopen(self, run_id: str, run: Ended, tags: Mapping[str, str]) -> None:
+        """Take up a run that was sent as cut short, and has gone on since."""
+        from mlflow.entities import RunTag
+
+        self.store.client.update_run(run_id, "RUNNING")  # until all of it is there
+        changed = [RunTag(key, value) for key, value in run.tags.items() if tags.get(key) != value]
+        self.store.client.log_batch(run_id, tags=changed)
+
     def _fill(self, run_id: str, run: Ended, logged: Mapping[str, str]) -> None:
         """The files; parameters and measurements together, as many as MLflow takes in one call; the data set."""
         from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
@@ -120,3 +132,11 @@ class Members:
         if run.data:
             tags = [InputTag("mlflow.data.context", "training")]
             client.log_inputs(run_id, datasets=[DatasetInput(Dataset(**run.data), tags)])
+
+
+def _lines(folder: Path) -> int:
+    """The complete lines of a run's journal."""
+    try:
+        return (folder / journal.EVENTS).read_bytes().count(b"\n")
+    except OSError:
+        return 0

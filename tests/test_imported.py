@@ -1,0 +1,70 @@
+"""The digest of a source is that of the code in memory, whatever becomes of the file."""
+
+import hashlib
+import importlib
+import os
+import sys
+
+import pytest
+
+from dlexp import imported, provenance
+from dlexp.config import compose
+
+
+def sha256(text):
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package whose modules are watched."""
+    folder = tmp_path / "watched_package"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    imported.watch("watched_package")
+    yield folder
+    for name in [name for name in sys.modules if name.startswith("watched_package")]:
+        del sys.modules[name]
+
+
+def load():
+    sys.modules.pop("watched_package.it", None)
+    importlib.invalidate_caches()
+    return importlib.import_module("watched_package.it").VALUE
+
+
+def test_an_edit_after_the_import_does_not_change_the_digest(package):
+    (package / "it.py").write_text("VALUE = 1\n")
+    assert load() == 1
+    (package / "it.py").write_text("VALUE = 2\n")
+    assert imported.digest(package / "it.py") == sha256("VALUE = 1\n")
+    assert load() == 2
+    assert imported.digest(package / "it.py") == sha256("VALUE = 2\n")
+
+
+def test_an_edit_in_the_second_of_the_import_is_not_taken_for_what_python_has_cached(package):
+    for value in (1, 2):  # the same size, the same second: Python would read 1 from its cache
+        (package / "it.py").write_text(f"VALUE = {value}\n")
+        os.utime(package / "it.py", ns=(0, 1_700_000_000_000_000_000 + value))
+        cached = importlib.util.cache_from_source(str(package / "it.py"))
+        assert load() == value
+        os.utime(cached, ns=(0, 1_700_000_000_500_000_000))
+        assert imported.digest(package / "it.py") == sha256(f"VALUE = {value}\n")
+
+
+def test_a_file_that_has_not_changed_for_long_is_read_from_pythons_cache(package, monkeypatch):
+    (package / "it.py").write_text("VALUE = 1\n")
+    os.utime(package / "it.py", ns=(0, 1_700_000_000_000_000_000))
+    assert load() == 1
+    monkeypatch.setattr(imported._Loader, "source_to_code", None)  # compiling it again would fail
+    assert load() == 1
+
+
+def test_all_that_decides_a_runs_numbers_is_known_when_plugins_are_discovered():
+    experiment = compose("data=npz", "data.path=x.npz", "regularizer=[dropout,weight_decay]").experiment
+    files = provenance.source_files(experiment).values()
+    assert {path.name for path in files} >= {"trainer.py", "kinds.py", "filedata.py", "npz.py", "dropout.py", "adam.py"}
+    assert {*files} <= {*imported._digests}
