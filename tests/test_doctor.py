@@ -234,7 +234,7 @@ def test_a_dead_sweep_is_named_with_its_command_and_its_killed_runs_are_ended(ho
     sweep = fill(sweep_folder(home / "sweeps" / "s1", None, ended=False))
     add(sweep, "dead", ["optimizer=adam", "seed=7"], status=None, ledger=False)
     said = seen(capsys)
-    killed = "mended    outputs/sweeps/s1/runs/dead-x: killed; its sweep trains it again: python -m dlexp resume s1"
+    killed = "mended    outputs/sweeps/s1/runs/dead-x: killed; its sweep goes on with it: python -m dlexp resume s1"
     assert said[0] == killed
     assert (
         said[1] == "open      outputs/sweeps/s1: cut short, 4 of its runs have ended; go on: python -m dlexp resume s1"

@@ -108,6 +108,9 @@ def weights(folder):
 def saved(folder):
     """The runs without an end that have a checkpoint, and the step of each."""
     found = {}
+    for run in (folder / "outputs/sweeps/killed/runs").glob("*"):
+        while journal.is_alive(run):  # its worker has not noticed yet that its parent is dead
+            time.sleep(0.05)
     for last in (folder / "outputs/sweeps/killed/runs").glob("*/checkpoints/last.npz"):
         run = last.parents[1]
         if journal.events(run)[0][-1]["event"] != "finish":
