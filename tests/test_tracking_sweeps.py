@@ -190,7 +190,10 @@ def test_a_run_that_went_on_after_it_was_sent_is_completed_there_with_nothing_do
     ]
     with (place / "journal.jsonl").open("a") as file:
         file.writelines(json.dumps({**line, "time_ms": line["time_ms"] + 60_000}) + "\n" for line in lines)
-    write(folder, "b", words, ended, time_ms=BEGAN + 70_000)
+    before = found(outputs, folder)["runs"]["adam 0"]
+    assert send(folder) == 0
+    assert found(outputs, folder)["runs"]["adam 0"] == before, "the ledger has not said yet how it ended"
+    write(folder, "b", words, ended, time_ms=BEGAN + 90_000)
     assert not tracking.outcome([folder]).complete
     for _ in range(2):
         assert send(folder) == 0

@@ -40,8 +40,8 @@ class Members:
         if known and state.sent == _lines(place):
             return
         run = Ended.read(self.folder, entry, own_id := f"{self.key}.{entry['key']}")
-        if run.began is not None and (run.began > int(entry["time_ms"]) or journal.is_alive(place)):
-            return  # it is being trained again: the ledger will say how that ended
+        if run.began is not None and (run.ended > int(entry["time_ms"]) or journal.is_alive(place)):
+            return  # it has gone on since: the ledger will say how that ended
         found = self._found(own_id, run.began)
         if found is None:
             found = self._begin(run, shown)
