@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from dlexp import interruption, terminal
+from dlexp import interruption, places, terminal
 from dlexp.errors import UserError, is_of_the_machine, nearest, of_long_name, told
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # σ on a terminal that has no σ is no reason to fail
     try:
+        os.environ.update(places.substitutes())
         if words and words[0] in VERBS:
             return VERBS[words[0]](words[1:])
         if words and "=" not in words[0] and not words[0].startswith(("-", "~", "+")):

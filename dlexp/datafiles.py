@@ -15,6 +15,7 @@ from typing import IO, Any, cast
 
 import numpy as np
 
+from dlexp import places
 from dlexp.arrays import Array
 from dlexp.errors import DataError
 
@@ -96,9 +97,7 @@ def write_idx(path: Path, array: Array) -> None:
 
 def cache_folder(name: str) -> Path:
     """Where fetched files of that name are kept: $DLEXP_CACHE/name, or in the user's cache folder of the system."""
-    from platformdirs import user_cache_dir
-
-    return Path(os.environ.get("DLEXP_CACHE") or user_cache_dir("dlexp", appauthor=False)) / name
+    return places.cache() / name
 
 
 def fetch(urls: str | Sequence[str], sha256: str, folder: Path, *, advice: str = "", timeout: float = 20.0) -> Path:

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dlexp import places
 from dlexp.errors import UserError
 from dlexp.places import native
 from dlexp.tracking import state
@@ -122,7 +123,7 @@ def environment() -> dict[str, str]:
     """Ours, in UTF-8, with MLflow's telemetry off, its patience bounded, and dlexp importable from wherever it was."""
     home = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(dict.fromkeys(filter(None, [home, *os.environ.get("PYTHONPATH", "").split(os.pathsep)])))
-    return {**PATIENCE, **os.environ, **SILENCE, **UTF8, "PYTHONPATH": path}
+    return {**PATIENCE, **os.environ, **places.substitutes(), **SILENCE, **UTF8, "PYTHONPATH": path}
 
 
 def outcome(folders: Sequence[Path], why: str = "") -> Outcome:

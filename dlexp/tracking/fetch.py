@@ -14,7 +14,7 @@ WANTED = (journal.DESCRIPTION, journal.EVENTS, "config.yaml")
 
 def run_folder(run_id: str, uri: str | None, into: Path) -> Path:
     """Fetch what describes a run into a folder. Raises `UserError` where MLflow has no such run, or not all of it."""
-    for name, value in {**PATIENCE, **SILENCE}.items():
+    for name, value in {**PATIENCE, **SILENCE, **places.substitutes()}.items():
         os.environ.setdefault(name, value)
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
