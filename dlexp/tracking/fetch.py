@@ -19,14 +19,17 @@ def run_folder(run_id: str, uri: str | None, into: Path) -> Path:
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
+    from dlexp.tracking.limits import limited
+
     where = uri or store_uri(places.outputs())
     if uri is None and not (places.outputs() / "mlflow.db").is_file():
         raise UserError(f"there is no MLflow store in {places.outputs()}", key="run", value=run_id)
     try:
-        client = MlflowClient(where)
-        client.get_run(run_id)
-        for name in WANTED:
-            client.download_artifacts(run_id, name, str(into))
+        with limited():
+            client = MlflowClient(where)
+            client.get_run(run_id)
+            for name in WANTED:
+                client.download_artifacts(run_id, name, str(into))
     except (MlflowException, OSError) as e:
         said = " ".join(str(e).split())
         raise UserError(f"cannot be fetched from {where}: {said}", key="run", value=run_id) from None

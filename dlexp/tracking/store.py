@@ -125,6 +125,10 @@ def explain(e: BaseException, uri: str) -> tuple[str, bool]:
         return f"MLflow at {where} lets nobody in without MLFLOW_TRACKING_USERNAME and _PASSWORD, or _TOKEN", True
     if "error code 404" in text:
         return f"what answers at {where} is no MLflow server", True
+    if slow := re.search(r"did not answer within [\d.]+ s", text):
+        return f"MLflow at {where} {slow[0]}", False
+    if large := re.search("an answer of more than [\\d,]+ bytes", text):
+        return f"what answers at {where} is no MLflow server: it sends {large[0]}", True
     if reason := re.search("Connection refused|timed out|Name or service not known|No route to host", text):
         return f"cannot reach MLflow at {where}: {reason[0].lower()}", False
     text = text.replace(uri, where)
