@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from dlexp import lifecycle
 from dlexp.config import Setup
@@ -22,6 +24,7 @@ class Job:
     key: str
     folder: Path
     sweep: str
+    tracking: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def do(job: Job) -> Result:
     metrics: dict[str, float] = {}
     error: BaseException | None = None
     try:
-        place = lifecycle.Place(job.folder, job.key, {"dlexp.sweep": job.sweep}, alone=False)
+        place = lifecycle.Place(job.folder, job.key, {"dlexp.sweep": job.sweep}, alone=False, tracking=job.tracking)
         run = lifecycle.perform(job.setup, place=place)
         status, error, metrics = run.status, run.error, run.metrics
     except Exception as e:

@@ -84,16 +84,17 @@ class Session:
         first = jobs[0][1]
         self.searched = plan.by != "grid"
         self.folder = places.outputs() / "sweeps" / (first.sweep or self._called(plan))
+        shown = told(first.tracking, Ledger(self.folder).description().get("tracking"))
         if self.dry_run:
             self._list(keyed)
             return []
-        ledger = self._hold(plan, first, members)
+        ledger = self._hold(plan, first, members, shown)
         missing = []
         for key, (overrides, setup) in keyed.items():
             name = folder_name(setup, key)
             ledger.adopt(key, name, overrides, retry_failed=self.retry_failed)
             if not ledger.is_done(key, retry_failed=self.retry_failed):
-                missing.append(Job(unobserved(setup), key, self.folder / "runs" / name, self.folder.name))
+                missing.append(Job(unobserved(setup), key, self.folder / "runs" / name, self.folder.name, shown))
         if missing and self._sender is None and self._told["tracking"]:
             self._sender = tracking.start_sweep(self.folder)
         self._train(missing, ledger, already=len(keyed) - len(missing), n_jobs=n_jobs or cores())
@@ -119,7 +120,9 @@ class Session:
             return sweep_id(plan.fixed, plan.swept, plan.by)
         return f"{self.study.name}-{sweep_id(plan.fixed, plan.swept, plan.by, self.study.digest)[:8]}"
 
-    def _hold(self, plan: Plan, first: Setup, members: Mapping[str, list[str]]) -> Ledger:
+    def _hold(
+        self, plan: Plan, first: Setup, members: Mapping[str, list[str]], shown: Mapping[str, Any] | None
+    ) -> Ledger:
         assert self.folder is not None
         if self._ledger is None:
             self._ledger = self._stack.enter_context(Ledger(self.folder).held())
@@ -132,7 +135,7 @@ class Session:
             "axes": {key: list(values) for key, values in plan.swept.items()},
             "command": self.command,
             "commands": [self.command.replace(" --retry-failed", "")],
-            "tracking": told(first.tracking),
+            "tracking": shown,
             "ended_ms": None,
         }
         before = self._ledger.description().get("fixed")

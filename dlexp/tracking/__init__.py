@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dlexp import places
 from dlexp.errors import UserError
@@ -47,6 +48,7 @@ class Outcome:
     """What MLflow has of the runs sent: all of them (`complete`), or why not, in one line.
 
     `experiment_id` and `run_id` are MLflow's, of the first run that has any; of a sweep, they are its own run's.
+    `chosen` says which variables of the environment decided where that is.
     """
 
     complete: bool
@@ -54,6 +56,7 @@ class Outcome:
     experiment_id: str | None
     run_id: str | None
     why: str = ""
+    chosen: str = ""
 
     def __str__(self) -> str:
         return self.why or f"run {self.run_id}"
@@ -135,8 +138,8 @@ def outcome(folders: Sequence[Path], why: str = "") -> Outcome:
         sweep = len(folders) == 1 and state.is_sweep(folders[0])
         runs = f"{shown.sent} run{'s' * (shown.sent != 1)}"
         said = f"the sweep's run {shown.run_id} and its {runs}" if sweep else ""
-        return Outcome(True, shown.uri, shown.experiment_id, shown.run_id, said)
-    uri = shown.uri or _asked_for(folders[0])
+        return Outcome(True, shown.uri, shown.experiment_id, shown.run_id, said, _chosen(folders[0]))
+    uri = shown.uri or redacted(str(_asked_for(folders[0]).get("uri", "")))
     error = next((s.error for _, s in missing if s.error), "")
     if not why:
         why = (
@@ -145,16 +148,26 @@ def outcome(folders: Sequence[Path], why: str = "") -> Outcome:
     one = "the sweep is" if state.is_sweep(folders[0]) else "the run is"
     which = f"{len(missing)} of {len(folders)} runs are" if len(folders) > 1 else one
     said = "; ".join(filter(None, [error, why]))
-    return Outcome(False, uri, shown.experiment_id, shown.run_id, f"{which} not all there yet: {said}")
+    said = f"{which} not all there yet: {said}"
+    return Outcome(False, uri, shown.experiment_id, shown.run_id, said, _chosen(folders[0]))
 
 
-def _asked_for(folder: Path) -> str:
-    """The store a run or sweep is meant for, which no sender has written down yet."""
+def _asked_for(folder: Path) -> dict[str, Any]:
+    """What a run or sweep says of the store it is meant for; nothing where that cannot be read."""
     try:
         file = folder / (state.SWEEP if state.is_sweep(folder) else "run.json")
-        return redacted(str(json.loads(file.read_text("utf-8", "surrogateescape"))["tracking"]["uri"]))
-    except (OSError, ValueError, LookupError, TypeError):
-        return ""
+        said = json.loads(file.read_text("utf-8", "surrogateescape"))["tracking"]
+        return said if isinstance(said, dict) else {}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return {}
+
+
+def _chosen(folder: Path) -> str:
+    """Which variables of the environment decided where a run or sweep is shown, and what they said."""
+    said = _asked_for(folder)
+    values = {"MLFLOW_TRACKING_URI": redacted(str(said.get("uri"))), "MLFLOW_EXPERIMENT_NAME": said.get("experiment")}
+    by = said.get("environment") or ()
+    return ", ".join(f"{name}={' '.join(str(value).split())}" for name, value in values.items() if name in by)
 
 
 def store_uri(outputs: Path) -> str:

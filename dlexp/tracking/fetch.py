@@ -8,6 +8,7 @@ from pathlib import Path
 from dlexp import journal, places
 from dlexp.errors import UserError
 from dlexp.tracking import PATIENCE, SILENCE, store_uri
+from dlexp.tracking.settings import usual_uri
 
 WANTED = (journal.DESCRIPTION, journal.EVENTS, "config.yaml")
 
@@ -21,8 +22,9 @@ def run_folder(run_id: str, uri: str | None, into: Path) -> Path:
 
     from dlexp.tracking.limits import limited
 
-    where = uri or store_uri(places.outputs())
-    if uri is None and not (places.outputs() / "mlflow.db").is_file():
+    own = store_uri(places.outputs())
+    where = uri or usual_uri()
+    if where == own and not (places.outputs() / "mlflow.db").is_file():
         raise UserError(f"there is no MLflow store in {places.outputs()}", key="run", value=run_id)
     try:
         with limited():
