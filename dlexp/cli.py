@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from dlexp import interruption, places, terminal
+from dlexp import interruption, places, shell, terminal
 from dlexp.errors import UserError, is_of_the_machine, nearest, of_long_name, told
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def train(words: list[str]) -> int:
     except KeyboardInterrupt:
         if session.folder is not None:
             done = f"interrupted: {session.trained} runs trained"
-            print(f"{done}; the rest: python -m dlexp resume {session.folder.name}", file=sys.stderr)
+            print(f"{done}; the rest: {shell.command('resume', session.folder.name)}", file=sys.stderr)
         raise
     except Exception as e:
         if said := config.explain(e, asked.overrides):

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlexp import journal, lifecycle, places, provenance, recorded
+from dlexp import journal, lifecycle, places, provenance, recorded, shell
 from dlexp.errors import UserError, nearest, told
 from dlexp.tracking import Outcome, quoted, ui_command
 from dlexp.tracking.settings import told as shown_in, usual_uri
@@ -67,7 +67,7 @@ def words(run: Run) -> str:
     elif run.error is not None and run.status != "FINISHED":
         lines[0] = f"{run.status.lower():9} {_one_line(told(run.error))}"
     if run.status in ("INTERRUPTED", "FAILED") and run.folder:
-        lines.append(f"go on     python -m dlexp resume {run.folder.name}")
+        lines.append(f"go on     {shell.command('resume', shell.name_of(run.folder))}")
     lines += [f"mixed     since it was resumed: {change}" for change in run.mixed]
     return "\n".join([*lines, *_shown(run.tracked)])
 

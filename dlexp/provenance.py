@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import platform
+import shlex
 import sys
 from contextlib import AbstractContextManager
 from dataclasses import fields
@@ -151,7 +152,7 @@ def tags(overrides: list[str]) -> dict[str, str]:
     source, working = git(Path(__file__).resolve().parent, of=Path(__file__).name), git(Path.cwd())
     found = {
         "dlexp.overrides": " ".join(overrides),
-        "dlexp.command": " ".join(["python -m dlexp", *map(_quoted, overrides)]),
+        "dlexp.command": shlex.join(["python", "-m", "dlexp", *overrides]),
         "dlexp.platform": f"{platform.system()} {platform.machine()}, {Path(sys.executable).name}",
     }
     found |= {f"dlexp.git.{k}": v for k, v in source.items()}  # of dlexp itself
@@ -161,10 +162,6 @@ def tags(overrides: list[str]) -> dict[str, str]:
     if commit := (working or source).get("commit"):
         found["mlflow.source.git.commit"] = commit
     return found
-
-
-def _quoted(override: str) -> str:
-    return f"'{override}'" if any(c in override for c in ' []{}()*?$&|;<>,"~') else override
 
 
 # In a run's name: kinds in the order people say them, and the option that goes without saying.

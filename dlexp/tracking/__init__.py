@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from typing import Any
 from dlexp import places
 from dlexp.errors import UserError
 from dlexp.places import native
+from dlexp.shell import quoted
 from dlexp.tracking import state
 from dlexp.tracking.state import redacted
 
@@ -226,20 +226,6 @@ def ui_command(uri: str) -> str:
     if uri.startswith(("http://", "https://")):
         return redacted(uri)
     return f"mlflow ui --backend-store-uri {quoted(redacted(uri))}"
-
-
-def quoted(word: str) -> str:
-    """A word for a shell; where the terminal lacks one of its letters, by their bytes.
-
-    >>> quoted("my outputs")
-    "'my outputs'"
-    """
-    try:
-        word.encode(sys.stdout.encoding or "utf-8")
-        return shlex.quote(word)
-    except UnicodeEncodeError:
-        letters = word.encode("utf-8", "surrogateescape")
-        return "$'" + "".join(chr(b) if 32 <= b < 127 and b not in b"'\\" else f"\\{b:03o}" for b in letters) + "'"
 
 
 __all__ = [

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlexp import journal
+from dlexp import journal, shell
 
 KEY, PARAM, TAG, NAME = 250, 6000, 8000, 250  # MLflow's limits, in characters
 ENDED = {"FINISHED": "FINISHED", "DIVERGED": "FAILED", "FAILED": "FAILED", "INTERRUPTED": "KILLED", "KILLED": "KILLED"}
@@ -163,7 +163,7 @@ def note(description: Mapping[str, Any], events: Sequence[Event], folder: Path, 
     said = [f"> {line}" for line in (error or "").strip().splitlines()[:20]]
     said += [f"> since it was resumed: {change}" for change in journal.changes(events)[:20]]
     lines = [*said, "", result or "nothing measured yet", "", f"{status.lower()} {_extent(records, events)}"]
-    command = " ".join(str(told.get("dlexp.command", "python -m dlexp")).split())
+    command = shell.one_line(str(told.get("dlexp.command", "python -m dlexp")))
     commit = str(told.get("dlexp.git.commit", ""))[:10]
     edited = " with uncommitted changes" if told.get("dlexp.git.dirty") == "true" else ""
     version = told.get("dlexp.version.dlexp")
