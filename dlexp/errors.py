@@ -12,6 +12,8 @@ import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from dlexp.redaction import clean, cleaned_of
+
 LONGEST = 300  # letters of a value that are repeated in the message
 
 
@@ -40,7 +42,8 @@ class UserError(ValueError):
 
     def __str__(self) -> str:
         value = str(self.value)
-        shown = value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
+        shown = clean(value)
+        shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
         subject = self.key if self.value is None or not self.key else f"{self.key}={shown}"
         place = f" ({self.where})" if self.where else ""
         parts = [self.wrong]
@@ -49,7 +52,7 @@ class UserError(ValueError):
         if self.hint:
             parts.append(f"did you mean {self.hint!r}?")
         head = f"{subject}{place}: " if subject else f"{place.strip()}: " if place else ""
-        return " ".join((head + "; ".join(parts)).split())
+        return " ".join(cleaned_of(value, head + "; ".join(parts)).split())
 
 
 class FieldError(UserError):
@@ -85,8 +88,8 @@ def told(error: BaseException) -> str:
         place = "".join(f": {f.filename.removeprefix(f'{Path.cwd()}{os.sep}')}:{f.lineno}" for f in last)
         return f"something in it called sys.exit({error.code}){place}"
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return f"{os.fsdecode(error.filename)}: {error.strerror}"
-    return str(error) or type(error).__name__
+        return clean(f"{os.fsdecode(error.filename)}: {error.strerror}")
+    return clean(str(error)) or type(error).__name__
 
 
 def of_long_name(error: OSError, words: Sequence[str]) -> UserError:

@@ -20,6 +20,7 @@ from dlexp.errors import UserError, is_of_the_machine, told as said
 from dlexp.experiment import Experiment, Run
 from dlexp.interruption import Interruption, awaited
 from dlexp.keeping import Keeper
+from dlexp.redaction import Formatter
 from dlexp.tracking.settings import MLflow, told
 from dlexp.trainer import Diverged, Record
 
@@ -229,7 +230,7 @@ def _logged_to(path: Path) -> Iterator[None]:
         handler = _Log(path, encoding="utf-8", errors="surrogateescape")
     except OSError as e:
         raise _in_the_way(e, path) from None
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    handler.setFormatter(Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     before = log.level
     log.setLevel(logging.INFO)
     log.addHandler(handler)

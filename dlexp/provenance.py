@@ -16,6 +16,7 @@ from typing import Any, cast
 import numpy as np
 
 from dlexp.experiment import Experiment, Run
+from dlexp.redaction import clean
 from dlexp.registry import Plugin
 
 NUMERIC_ROOMS = (
@@ -151,8 +152,8 @@ def tags(overrides: list[str]) -> dict[str, str]:
     """All of it as flat MLflow tags."""
     source, working = git(Path(__file__).resolve().parent, of=Path(__file__).name), git(Path.cwd())
     found = {
-        "dlexp.overrides": " ".join(overrides),
-        "dlexp.command": shlex.join(["python", "-m", "dlexp", *overrides]),
+        "dlexp.overrides": clean(" ".join(overrides)),
+        "dlexp.command": clean(shlex.join(["python", "-m", "dlexp", *overrides])),
         "dlexp.platform": f"{platform.system()} {platform.machine()}, {Path(sys.executable).name}",
     }
     found |= {f"dlexp.git.{k}": v for k, v in source.items()}  # of dlexp itself

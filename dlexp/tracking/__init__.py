@@ -18,9 +18,9 @@ from typing import Any
 from dlexp import places
 from dlexp.errors import UserError
 from dlexp.places import native
+from dlexp.redaction import redacted
 from dlexp.shell import quoted
 from dlexp.tracking import state
-from dlexp.tracking.state import redacted
 
 LOG = "tracking.log"
 SYNC = "python -m dlexp sync"

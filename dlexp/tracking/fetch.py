@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dlexp import journal, places
 from dlexp.errors import UserError
-from dlexp.tracking import PATIENCE, SILENCE, store_uri
+from dlexp.tracking import PATIENCE, SILENCE, redacted, store_uri
 from dlexp.tracking.settings import usual_uri
 
 WANTED = (journal.DESCRIPTION, journal.EVENTS, "config.yaml")
@@ -33,6 +33,6 @@ def run_folder(run_id: str, uri: str | None, into: Path) -> Path:
             for name in WANTED:
                 client.download_artifacts(run_id, name, str(into))
     except (MlflowException, OSError) as e:
-        said = " ".join(str(e).split())
-        raise UserError(f"cannot be fetched from {where}: {said}", key="run", value=run_id) from None
+        said = " ".join(str(e).replace(where, redacted(where)).split())
+        raise UserError(f"cannot be fetched from {redacted(where)}: {said}", key="run", value=run_id) from None
     return into

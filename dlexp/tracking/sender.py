@@ -13,6 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from dlexp import journal
+from dlexp.redaction import clean
 from dlexp.tracking import redacted, state as states, translate
 from dlexp.tracking.mirror import Mirror
 from dlexp.tracking.state import Refused
@@ -160,7 +161,7 @@ class Follower:
             said, final = explain(e, self.uri)
         else:
             traceback.print_exc()
-            said, final = f"the sender failed, tracking.log says where: {type(e).__name__}: {e}", True
+            said, final = f"the sender failed, tracking.log says where: {type(e).__name__}: {clean(str(e))}", True
         self.over = final or (ended and self._failures >= TRIES)
         print(f"{self.folder}: {said}", flush=True)
         state = self.mirror.state if self.mirror else states.load(self.folder)

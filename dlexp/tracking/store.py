@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from dlexp import shell
+from dlexp.redaction import clean
 from dlexp.tracking import SYNC, page, redacted, store_file
 from dlexp.tracking.state import Refused
 
@@ -138,9 +139,9 @@ def explain(e: BaseException, uri: str) -> tuple[str, bool]:
     where, text = redacted(uri), " ".join(str(e).split())
     code = str(getattr(e, "error_code", ""))
     if isinstance(e, Refused):
-        return text, True
+        return clean(text), True
     if isinstance(e, ImportError):
-        return f"MLflow needs a Python package to reach {where}: {text}", True
+        return f"MLflow needs a Python package to reach {where}: {clean(text)}", True
     if found := re.search(r"found version (\w+), but expected|locate revision identified by '(\w+)'", text):
         return _of_another_version(found[1] or found[2], uri), True
     if re.search("error code (401|403)", text) or code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
@@ -153,5 +154,5 @@ def explain(e: BaseException, uri: str) -> tuple[str, bool]:
         return f"what answers at {where} is no MLflow server: it sends {large[0]}", True
     if reason := re.search("Connection refused|timed out|Name or service not known|No route to host", text):
         return f"cannot reach MLflow at {where}: {reason[0].lower()}", False
-    text = text.replace(uri, where)
+    text = clean(text.replace(uri, where))
     return f"MLflow at {where} says: {text[:160]}", code in ("INVALID_PARAMETER_VALUE", "ENDPOINT_NOT_FOUND")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlexp import journal, shell
+from dlexp import journal, redaction, shell
 
 KEY, PARAM, TAG, NAME = 250, 6000, 8000, 250  # MLflow's limits, in characters
 ENDED = {"FINISHED": "FINISHED", "DIVERGED": "FAILED", "FAILED": "FAILED", "INTERRUPTED": "KILLED", "KILLED": "KILLED"}
@@ -26,7 +26,8 @@ def readable(text: object, limit: int) -> str:
     >>> readable("a\\x00b", 10), readable("abcdef", 4)
     ('a b', 'abc…')
     """
-    clean = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", " ", str(text)).encode("utf-8", "replace").decode()
+    shown = redaction.clean(str(text))
+    clean = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", " ", shown).encode("utf-8", "replace").decode()
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
