@@ -41,20 +41,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refused(e)
     except KeyboardInterrupt as e:
         return interruption.exit_status(e)
-    except OSError as e:
-        if isinstance(e, BrokenPipeError) or (e.errno == errno.EIO and e.filename is None):
+    except Exception as e:
+        if isinstance(e, BrokenPipeError) or (isinstance(e, OSError) and e.errno == errno.EIO and e.filename is None):
             return _unheard(e)
-        if e.errno == errno.ENAMETOOLONG:
+        if isinstance(e, OSError) and e.errno == errno.ENAMETOOLONG:
             return _refused(of_long_name(e, words))
         if not is_of_the_machine(e):
             raise
-        print(f"dlexp: error: {told(e)}", file=sys.stderr)
-        return 1
+        return _refused(told(e), 1)
 
 
-def _refused(mistake: UserError) -> int:
+def _refused(mistake: UserError | str, status: int = 2) -> int:
     print(f"dlexp: error: {mistake}", file=sys.stderr)
-    return 2
+    return status
 
 
 def _unheard(e: OSError) -> int:
@@ -145,7 +144,7 @@ def train_one(cfg: DictConfig, session: Session, runs: list[Run], mistakes: list
             print(closing.planned(setup))
             return
         run = lifecycle.perform(setup)
-    except (UserError, OSError) as e:
+    except (UserError, OSError, MemoryError) as e:
         mistakes.append(e)
         return
     runs.append(run)

@@ -25,7 +25,8 @@ SHAPES = {
 }
 PARTS = ("wJalrXUt", "nFEMI", "K7MDENG")  # of the secret: none may be seen
 KEYS = ("data.path", "tracking.uri", "tracking.experiment", "optimizer", "optimizer.lr", "seed", "sweep", "data.label",
-        "nothing.of.ours", "model.hidden", "hydra.verbose", "hydra/launcher", "experiment", "zip", "--config-dir")  # fmt: skip
+        "nothing.of.ours", "model.hidden",
+        "hydra.verbose", "hydra/launcher", "experiment", "zip", "--config-dir")  # fmt: skip
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "observer=none", "tracking=none")
 
 
@@ -84,8 +85,10 @@ def test_a_runs_log_hides_it(in_tmp):
 
 
 def test_what_is_no_secret_is_left_alone():
-    for text in ("http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning", "sqlite:////home/a@b/x.db",
-                 "https://host/x.csv?version=2", "ann@example.org: hello", "a:b@c", "C:/runs/x@y", "key:/a/b"):  # fmt: skip
+    for text in ("http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning",
+                 "sqlite:////home/a@b/x.db",
+                 "https://host/x.csv?version=2", "ann@example.org: hello", "a:b@c",
+                 "C:/runs/x@y", "key:/a/b"):  # fmt: skip
         assert clean(text) == text
 
 

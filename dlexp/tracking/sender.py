@@ -13,6 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from dlexp import journal
+from dlexp.errors import is_of_the_machine
 from dlexp.redaction import clean
 from dlexp.tracking import redacted, state as states, translate
 from dlexp.tracking.mirror import Mirror
@@ -157,7 +158,7 @@ class Follower:
         self._failures += 1
         self._next = time.monotonic() + WAITS[min(self._failures, len(WAITS)) - 1]
         theirs = type(e).__module__.startswith(("mlflow", "requests", "sqlalchemy"))
-        if theirs or isinstance(e, (Refused, OSError, ImportError)):
+        if theirs or is_of_the_machine(e) or isinstance(e, (Refused, OSError, ImportError)):
             said, final = explain(e, self.uri)
         else:
             traceback.print_exc()

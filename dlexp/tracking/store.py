@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from dlexp import shell
+from dlexp.errors import is_of_memory, told
 from dlexp.redaction import clean
 from dlexp.tracking import SYNC, page, redacted, store_file
 from dlexp.tracking.state import Refused
@@ -140,6 +141,8 @@ def explain(e: BaseException, uri: str) -> tuple[str, bool]:
     code = str(getattr(e, "error_code", ""))
     if isinstance(e, Refused):
         return clean(text), True
+    if is_of_memory(e):
+        return f"MLflow could not be reached at {where}: {told(e)}", True
     if isinstance(e, ImportError):
         return f"MLflow needs a Python package to reach {where}: {clean(text)}", True
     if found := re.search(r"found version (\w+), but expected|locate revision identified by '(\w+)'", text):
