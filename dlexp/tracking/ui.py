@@ -85,7 +85,9 @@ def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool =
             if _answers(base, server):
                 links = [("look", _page(base, experiment)), *_last_sweep(home, uri, base, ask=True)]
                 _print(links, show)
-                print(f"the same  {ui_command(uri)}\nCtrl-C ends it.", flush=True)
+                if uri == redacted(uri):  # with *** in it, it would not work
+                    print(f"the same  {ui_command(uri)}", flush=True)
+                print("Ctrl-C ends it.", flush=True)
                 server.wait()
         print(f"dlexp: error: MLflow has ended by itself; {log} says why", file=sys.stderr)
         return 1
