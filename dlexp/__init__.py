@@ -6,7 +6,13 @@ What a plugin author and a notebook need; nothing else is public.
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
+
+from dlexp.errors import one_line
+
+if sys.argv[:1] == ["-m"]:  # `python -m dlexp`, which loads this file first: memory may not do for NumPy
+    sys.excepthook = one_line
 
 from dlexp.arrays import Array, Backward, Context, Param, Views, batch_sum, coin_tosses, constant
 from dlexp.datafiles import fetch, read_idx

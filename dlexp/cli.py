@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from dlexp import interruption, terminal
+from dlexp import interruption, places, shell, terminal
 from dlexp.errors import Stopped, UserError, is_of_the_machine, nearest, of_long_name, told
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # σ on a terminal that has no σ is no reason to fail
     try:
+        os.environ.update(places.substitutes())
         if words and words[0] in VERBS:
             return VERBS[words[0]](words[1:])
         if words and "=" not in words[0] and not words[0].startswith(("-", "~", "+")):
@@ -42,10 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refused(e, 1)
     except KeyboardInterrupt as e:
         return interruption.exit_status(e)
-    except OSError as e:
-        if isinstance(e, BrokenPipeError) or (e.errno == errno.EIO and e.filename is None):
+    except Exception as e:
+        if isinstance(e, BrokenPipeError) or (isinstance(e, OSError) and e.errno == errno.EIO and e.filename is None):
             return _unheard(e)
-        if e.errno == errno.ENAMETOOLONG:
+        if isinstance(e, OSError) and e.errno == errno.ENAMETOOLONG:
             return _refused(of_long_name(e, words))
         if not is_of_the_machine(e):
             raise
@@ -117,7 +118,7 @@ def train(words: list[str]) -> int:
     except KeyboardInterrupt:
         if session.folder is not None:
             done = f"interrupted: {session.trained} runs trained"
-            print(f"{done}; the rest: python -m dlexp resume {session.folder.name}", file=sys.stderr)
+            print(f"{done}; the rest: {shell.command('resume', session.folder.name)}", file=sys.stderr)
         raise
     except Exception as e:
         if said := config.explain(e, asked.overrides):
@@ -145,7 +146,7 @@ def train_one(cfg: DictConfig, session: Session, runs: list[Run], mistakes: list
             print(closing.planned(setup))
             return
         run = lifecycle.perform(setup)
-    except (UserError, OSError) as e:
+    except (UserError, OSError, MemoryError) as e:
         mistakes.append(e)
         return
     runs.append(run)

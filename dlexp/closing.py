@@ -6,9 +6,10 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlexp import journal, lifecycle, places, provenance, recorded
+from dlexp import journal, lifecycle, places, provenance, recorded, shell
 from dlexp.errors import UserError, nearest, told
-from dlexp.tracking import Outcome, quoted, store_uri, ui_command
+from dlexp.tracking import Outcome, quoted, ui_command
+from dlexp.tracking.settings import told as shown_in, usual_uri
 
 if TYPE_CHECKING:
     from dlexp.config import Setup
@@ -66,7 +67,7 @@ def words(run: Run) -> str:
     elif run.error is not None and run.status != "FINISHED":
         lines[0] = f"{run.status.lower():9} {_one_line(told(run.error))}"
     if run.status in ("INTERRUPTED", "FAILED") and run.folder:
-        lines.append(f"go on     python -m dlexp resume {run.folder.name}")
+        lines.append(f"go on     {shell.command('resume', shell.name_of(run.folder))}")
     lines += [f"mixed     since it was resumed: {change}" for change in run.mixed]
     return "\n".join([*lines, *_shown(run.tracked)])
 
@@ -74,6 +75,7 @@ def words(run: Run) -> str:
 def planned(setup: Setup) -> str:
     """What a single run would be, of a dry run: it is laid out, and refused where it cannot be trained."""
     run = lifecycle.assembled(setup)
+    shown_in(setup.tracking)
     return f"to do     {provenance.run_name(setup.experiment)}: {run.trainer.total} steps, 1 run; nothing was created"
 
 
@@ -81,8 +83,13 @@ def _shown(tracked: Outcome | None) -> list[str]:
     """What MLflow has, and how to look at it there."""
     if tracked is None:
         return []
-    other = "" if tracked.uri == store_uri(places.outputs()) else f" --uri {quoted(tracked.uri)}"
-    return [f"MLflow    {tracked}", f"look      python -m dlexp ui{other}    (or: {ui_command(tracked.uri)})"]
+    try:
+        usual = usual_uri()
+    except UserError:  # the environment says something else by now, which this run was not asked about
+        usual = ""
+    other = "" if tracked.uri == usual else f" --uri {quoted(tracked.uri)}"
+    by = [f"chosen    by the environment: {tracked.chosen}"] if tracked.chosen else []
+    return [f"MLflow    {tracked}", *by, f"look      python -m dlexp ui{other}    (or: {ui_command(tracked.uri)})"]
 
 
 def _one_line(error: str | None) -> str:

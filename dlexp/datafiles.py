@@ -8,13 +8,17 @@ import logging
 import math
 import os
 import struct
+import threading
+import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import IO, Any, cast
 
 import numpy as np
 
+from dlexp import places
 from dlexp.arrays import Array
 from dlexp.errors import DataError
 
@@ -24,6 +28,7 @@ IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E
 MOST_DIMENSIONS = 8
 LIMIT = 2**31  # bytes: the largest array read and the largest file fetched
 GZIP_RATIO = 1032  # deflate cannot do better, so a header that promises more is a lie
+SLOWEST = 1000  # bytes a second on the average, beside the patience with a silent server: less is no download
 TRIES = 5  # how often a mirror that cuts the connection midway is asked for the rest
 
 
@@ -96,9 +101,7 @@ def write_idx(path: Path, array: Array) -> None:
 
 def cache_folder(name: str) -> Path:
     """Where fetched files of that name are kept: $DLEXP_CACHE/name, or in the user's cache folder of the system."""
-    from platformdirs import user_cache_dir
-
-    return Path(os.environ.get("DLEXP_CACHE") or user_cache_dir("dlexp", appauthor=False)) / name
+    return places.cache() / name
 
 
 def fetch(urls: str | Sequence[str], sha256: str, folder: Path, *, advice: str = "", timeout: float = 20.0) -> Path:
@@ -107,7 +110,8 @@ def fetch(urls: str | Sequence[str], sha256: str, folder: Path, *, advice: str =
     The URLs are mirrors of one file and are tried in turn. What arrives is kept as `<name>.part` and taken up again
     after an interruption, now or in a later call; a server that does not know how starts anew. A file with a wrong
     SHA-256 is thrown away. The finished file appears at once (renamed), and processes that fetch it together wait for
-    one another. `timeout` is the patience with a silent server in seconds; `advice` ends the error message.
+    one another. `timeout` is the patience with a silent server in seconds, and the time until it begins to send; one
+    that then sends less than 1000 bytes a second is given up. `advice` ends the error message.
 
     Raises `DataError` that names the file, every URL and what was wrong with it.
     """
@@ -156,7 +160,7 @@ def _from_mirror(url: str, part: Path, sha256: str, timeout: float) -> str:
         try:
             _download(url, part, before, timeout)
         except (OSError, HTTPException, ValueError) as e:
-            if part.exists() and part.stat().st_size > before:
+            if not isinstance(e, TooSlow) and part.exists() and part.stat().st_size > before:
                 problem = str(e)
                 continue  # cut midway: ask for the rest
             reason = getattr(e, "reason", e)  # urllib wraps what the network said
@@ -171,6 +175,33 @@ def _from_mirror(url: str, part: Path, sha256: str, timeout: float) -> str:
     return problem
 
 
+class TooSlow(OSError):
+    """A server that would be waited for without end: it is not asked again."""
+
+
+def _within(seconds: float, call: Callable[[], Any]) -> Any:
+    """What a call returns. Raises `TooSlow` where it takes longer; the thread it is made in is left to itself then.
+
+    A socket's own patience begins anew with each byte that comes.
+    """
+    done: SimpleQueue[tuple[Any, BaseException | None]] = SimpleQueue()
+
+    def make() -> None:
+        try:
+            done.put((call(), None))
+        except BaseException as e:
+            done.put((None, e))
+
+    threading.Thread(target=make, daemon=True).start()
+    try:
+        result, error = done.get(timeout=seconds)
+    except Empty:
+        raise TooSlow(f"it did not answer within {seconds:g} s") from None
+    if error is not None:
+        raise error
+    return result
+
+
 def _download(url: str, part: Path, have: int, timeout: float) -> None:
     """Append to `part`, of which there are `have` bytes; start anew where the server sends it from the beginning."""
     from urllib.error import HTTPError
@@ -180,7 +211,8 @@ def _download(url: str, part: Path, have: int, timeout: float) -> None:
         raise ValueError("only http and https are fetched")
     headers = {"User-Agent": "dlexp", "Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     try:
-        response = urlopen(Request(url, headers=headers), timeout=timeout)
+        # a silent server is told by the socket first; by ourselves, one that is slow with its headers
+        response = _within(timeout * 1.5, lambda: urlopen(Request(url, headers=headers), timeout=timeout))
     except HTTPError as e:
         e.close()
         if e.code == 416 and have:  # nothing after what there is: its SHA-256 will tell whether it is the file
@@ -190,10 +222,10 @@ def _download(url: str, part: Path, have: int, timeout: float) -> None:
         resumed = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         if response.status == 206 and not resumed:
             raise OSError(f"it answers another range than asked for, {response.headers.get('Content-Range')}")
-        _save(response, part, have if resumed else 0)
+        _save(response, part, have if resumed else 0, timeout)
 
 
-def _save(response: Any, part: Path, have: int) -> None:
+def _save(response: Any, part: Path, have: int, timeout: float) -> None:
     from tqdm import tqdm
 
     length = response.headers.get("Content-Length")
@@ -201,9 +233,12 @@ def _save(response: Any, part: Path, have: int) -> None:
     if total is not None and total > LIMIT:
         raise OSError(f"it sends {total:,} bytes; the limit is {LIMIT:,}")
     bar = tqdm(total=total, initial=have, desc=part.stem, unit="B", unit_scale=True, delay=1, disable=None, leave=False)
+    began, before = time.monotonic(), have
     with part.open("ab" if have else "wb") as file, bar:
-        while block := response.read(1 << 16):
+        while block := response.read1(1 << 16):
             have += len(block)
+            if time.monotonic() - began > timeout + (have - before) / SLOWEST:
+                raise TooSlow(f"it sends less than {SLOWEST:,} bytes a second")
             if have > LIMIT:
                 raise OSError(f"it sends more than {LIMIT:,} bytes")
             file.write(block)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from dlexp import checkpoint, journal, keeping, kinds, mending, places, plugins, serving, tracking
+from dlexp import checkpoint, journal, keeping, kinds, mending, places, plugins, serving, shell, tracking
 from dlexp.errors import DataError, PluginError, UserError, told
 from dlexp.files import STAGED, is_left
 from dlexp.sweep.ledger import LEDGER
@@ -187,8 +187,8 @@ class Doctor:
             told = json.loads(path.read_text("utf-8", "surrogateescape"))
             if told.get("ended_ms", 0) is None:
                 ended = len({e["key"] for e in mending.entries(folder)})
-                said = f"cut short, {ended} of its runs have ended; go on: python -m dlexp resume {_name(folder)}"
-                self.say("open", folder, said)
+                way = shell.command("resume", shell.name_of(folder))
+                self.say("open", folder, f"cut short, {ended} of its runs have ended; go on: {way}")
             if told.get("tracking") and not state.is_complete(folder):
                 self.unsent.append(folder)
         except (OSError, ValueError, AttributeError, RecursionError) as e:
@@ -228,13 +228,17 @@ class Doctor:
         return int(left)
 
 
+def _asked(probe: Path) -> list[str]:
+    """The observers that a probe was asked for with; where it does not say, one that every run may have."""
+    try:
+        return str(json.loads((probe / journal.DESCRIPTION).read_text("utf-8"))["tags"]["dlexp.overrides"]).split(" ")
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return ["observer=curves"]
+
+
 def _way(folder: Path, sweep: Path | None, probed: Path | None) -> str:
     """The command that goes on where a run was killed."""
     if probed:
-        return f"again: python -m dlexp probe {_name(probed)} …"
-    return f"{'its sweep goes on with it' if sweep else 'go on'}: python -m dlexp resume {_name(sweep or folder)}"
-
-
-def _name(folder: Path) -> str:
-    """What `resume` knows a run or sweep by: its name, if it is under outputs/."""
-    return tracking.quoted(folder.name if places.outputs() in folder.absolute().parents else str(folder))
+        return f"again: {shell.command('probe', shell.name_of(probed), *_asked(folder))}"
+    way = shell.command("resume", shell.name_of(sweep or folder))
+    return f"{'its sweep goes on with it' if sweep else 'go on'}: {way}"

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import sys
 import traceback
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
+
+from dlexp.redaction import clean, cleaned_of
 
 LONGEST = 300  # letters of a value that are repeated in the message
 
@@ -40,7 +45,8 @@ class UserError(ValueError):
 
     def __str__(self) -> str:
         value = str(self.value)
-        shown = value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
+        shown = clean(value)
+        shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
         subject = self.key if self.value is None or not self.key else f"{self.key}={shown}"
         place = f" ({self.where})" if self.where else ""
         parts = [self.wrong]
@@ -49,7 +55,7 @@ class UserError(ValueError):
         if self.hint:
             parts.append(f"did you mean {self.hint!r}?")
         head = f"{subject}{place}: " if subject else f"{place.strip()}: " if place else ""
-        return " ".join((head + "; ".join(parts)).split())
+        return " ".join(cleaned_of(value, head + "; ".join(parts)).split())
 
 
 class FieldError(UserError):
@@ -75,12 +81,30 @@ class Stopped(Exception):
     """
 
 
-MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
+TOO_LITTLE = re.compile(
+    "cannot allocate memory|failed to map segment|can't start new thread|unable to allocate|out of memory",
+    re.IGNORECASE,
+)
+MACHINE = {errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
 
 
 def is_of_the_machine(error: BaseException) -> bool:
     """Whether neither the user's request nor our code is at fault: the disk is full, say. One line tells all of it."""
-    return isinstance(error, OSError) and error.errno in MACHINE
+    return is_of_memory(error) or (isinstance(error, OSError) and error.errno in MACHINE)
+
+
+def is_of_memory(error: BaseException) -> bool:
+    """Whether there was too little memory: for an array, for a library that is loaded, or for a thread."""
+    said = isinstance(error, (ImportError, RuntimeError)) and TOO_LITTLE.search(str(error))
+    return bool(said) or isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
+
+
+def one_line(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """What is printed of an exception that nobody caught (`sys.excepthook`): of the machine's state, one line."""
+    if is_of_the_machine(error):
+        print(f"dlexp: error: {told(error)}", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
 
 
 def told(error: BaseException) -> str:
@@ -95,9 +119,14 @@ def told(error: BaseException) -> str:
         last = traceback.extract_tb(error.__traceback__)[-1:]
         place = "".join(f": {f.filename.removeprefix(f'{Path.cwd()}{os.sep}')}:{f.lineno}" for f in last)
         return f"something in it called sys.exit({error.code}){place}"
+    if is_of_memory(error):
+        found = re.search(
+            r"Unable to allocate [^\n]*|[^\n]*failed to map segment[^\n]*|can't start new thread", str(error)
+        )
+        return "there is too little memory" + (f": {' '.join(found[0].split())}" if found else "")
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return f"{os.fsdecode(error.filename)}: {error.strerror}"
-    return str(error) or type(error).__name__
+        return clean(f"{os.fsdecode(error.filename)}: {error.strerror}")
+    return clean(str(error)) or type(error).__name__
 
 
 def of_long_name(error: OSError, words: Sequence[str]) -> UserError:

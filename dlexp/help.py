@@ -67,7 +67,7 @@ def overview() -> str:
             lines.append(_hanging(f"  {mark} {name:{width}}  ", text))
         lines.append("")
     lines += [*_studies(), ""]
-    lines.append("tracking: where runs are shown: mlflow (tracking.uri=… for a server of yours), or none\n")
+    lines.append("tracking: where runs are shown: mlflow (a server: tracking.uri=…, or MLFLOW_TRACKING_URI), or none\n")
     lines.append(_hanging("values: ", ", ".join(usual["values"])))
     lines.append("`python -m dlexp help seed` says what one of them is.")
     return "\n".join(lines)

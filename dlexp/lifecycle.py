@@ -56,6 +56,7 @@ class Place:
     identity: str
     tags: Mapping[str, str] = field(default_factory=dict)
     alone: bool = True
+    tracking: Mapping[str, Any] | None = None  # what its sweep says: a worker's environment may say something else
 
     @staticmethod
     def new(experiment: Experiment) -> Place:
@@ -222,7 +223,7 @@ def _describe(setup: Setup, run: Run, place: Place, name: str) -> dict[str, Any]
         "tags": provenance.tags(list(setup.overrides)) | dict(place.tags),
         "dataset": run.dataset.describe() if run.dataset else None,
         "sources": provenance.sources(run.experiment),
-        "tracking": told(setup.tracking),
+        "tracking": told(setup.tracking) if place.alone else place.tracking,
         "config_file": "config.yaml",
     }
 

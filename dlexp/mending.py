@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from filelock import FileLock, Timeout
 
-from dlexp import checkpoint, journal
+from dlexp import checkpoint, journal, shell
 from dlexp.errors import DataError, UserError
 from dlexp.files import staged
 from dlexp.recorded import CONFIG
@@ -183,10 +183,11 @@ def check_store(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
         return
     except sqlite3.DatabaseError as e:
         wrong = str(e)
+    away = f"{shell.join(['mv', str(file), f'{file}.damaged'])} && {shell.command('sync')}"
+    tried = shell.join(["sqlite3", str(file), ".recover"])
     yield (
         "to do",
-        f"is damaged or no store: {wrong}; copy it, try `sqlite3 {file.name} .recover`, or move it away: \
-python -m dlexp sync fills a new one",
+        f"is damaged or no store: {wrong}; copy it and try `{tried}`, or move it away and fill a new one: `{away}`",
     )
 
 

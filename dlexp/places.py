@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dlexp.errors import UserError
+
 _HERE = Path(__file__).resolve().parent
 
 
@@ -48,8 +50,56 @@ def expanded(path: str) -> Path:
 
 
 def outputs() -> Path:
-    """Where runs are kept: the environment variable `DLEXP_OUTPUTS`, or `outputs` in the working folder."""
-    return expanded(os.environ.get("DLEXP_OUTPUTS") or "outputs").absolute()
+    """Where runs are kept: the environment variable `DLEXP_OUTPUTS`, or `outputs` in the working folder.
+
+    Raises `UserError` for a name that begins with the home folder of somebody who has none.
+    """
+    named = os.environ.get("DLEXP_OUTPUTS") or "outputs"
+    folder = expanded(named)
+    if named.startswith("~") and str(folder).startswith("~"):
+        wrong = "there is no such home folder: give the whole path, or ./~ for a folder of that name"
+        raise UserError(wrong, key="DLEXP_OUTPUTS", value=named, where="environment")
+    return folder.absolute()
+
+
+def cache() -> Path:
+    """Where fetched files are kept: the environment variable `DLEXP_CACHE`, or the user's cache folder of the system.
+
+    A user who has none and cannot make one (a container's uid without a home folder) has it under the outputs folder.
+    """
+    if own := os.environ.get("DLEXP_CACHE"):
+        return expanded(own)
+    from platformdirs import user_cache_dir
+
+    try:
+        usual = Path(user_cache_dir("dlexp", appauthor=False))
+    except RuntimeError:  # nobody knows a home folder of this user
+        return outputs() / "cache" / "dlexp"
+    return usual if usual.is_dir() or _can_be_made(usual) else outputs() / "cache" / "dlexp"
+
+
+def _can_be_made(folder: Path) -> bool:
+    nearest = next(p for p in folder.parents if p.exists())
+    return nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+
+
+def substitutes() -> dict[str, str]:
+    """What the environment lacks where the user has no home folder: places for the libraries' own files.
+
+    MLflow asks for a home folder when it is imported: it is told `/`, as in a container. matplotlib and fontconfig
+    keep what they know of the fonts, for otherwise each process looks at all of them again.
+    """
+    try:
+        if os.access(Path.home(), os.W_OK):
+            return {}
+        found = {}
+    except RuntimeError:
+        found = {"HOME": os.sep}
+    kept = outputs() / "cache"
+    if cache() == kept / "dlexp":
+        wanted = {"XDG_CACHE_HOME": kept, "MPLCONFIGDIR": kept / "matplotlib"}
+        found |= {name: str(folder) for name, folder in wanted.items() if not os.environ.get(name)}
+    return found
 
 
 @contextmanager

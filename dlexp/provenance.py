@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import shlex
 import sys
 from contextlib import AbstractContextManager, suppress
 from dataclasses import fields
@@ -15,6 +16,7 @@ import numpy as np
 
 from dlexp import imported
 from dlexp.experiment import Experiment, Run
+from dlexp.redaction import clean
 from dlexp.registry import Plugin
 
 NUMERIC_ROOMS = (
@@ -141,8 +143,8 @@ def tags(overrides: list[str]) -> dict[str, str]:
     """All of it as flat MLflow tags."""
     source, working = git(Path(__file__).resolve().parent, of=Path(__file__).name), git(Path.cwd())
     found = {
-        "dlexp.overrides": " ".join(overrides),
-        "dlexp.command": " ".join(["python -m dlexp", *map(_quoted, overrides)]),
+        "dlexp.overrides": clean(" ".join(overrides)),
+        "dlexp.command": clean(shlex.join(["python", "-m", "dlexp", *overrides])),
         "dlexp.platform": f"{platform.system()} {platform.machine()}, {Path(sys.executable).name}",
     }
     found |= {f"dlexp.git.{k}": v for k, v in source.items()}  # of dlexp itself
@@ -152,10 +154,6 @@ def tags(overrides: list[str]) -> dict[str, str]:
     if commit := (working or source).get("commit"):
         found["mlflow.source.git.commit"] = commit
     return found
-
-
-def _quoted(override: str) -> str:
-    return f"'{override}'" if any(c in override for c in ' []{}()*?$&|;<>,"~') else override
 
 
 # In a run's name: kinds in the order people say them, and the option that goes without saying.

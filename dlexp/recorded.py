@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlexp import journal, places, provenance
+from dlexp import journal, places, provenance, shell
 from dlexp.config import Setup, rebuild
 from dlexp.errors import UserError, nearest
 from dlexp.experiment import Run
@@ -63,7 +63,8 @@ class Recorded:
     def check_resumable(self) -> None:
         """Raises `UserError` for a run that has its result."""
         if self.status in ("FINISHED", "DIVERGED"):
-            again = "; to train it again: python -m dlexp replay" if self.status == "FINISHED" else ""
+            way = shell.command("replay", shell.name_of(self.folder))
+            again = f"; to train it again: {way}" if self.status == "FINISHED" else ""
             wrong = f"has ended: {self.status}; there is nothing to resume{again}"
             raise UserError(wrong, key="resume", value=self.folder.name)
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dlexp.errors import UserError, is_of_the_machine
+from dlexp.redaction import Formatter
 
 log = logging.getLogger("dlexp")
 
@@ -31,7 +32,7 @@ def logged_to(path: Path) -> Iterator[None]:
         handler = _Log(path, encoding="utf-8", errors="surrogateescape")
     except OSError as e:
         raise in_the_way(e, path) from None
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    handler.setFormatter(Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     before = log.level
     log.setLevel(logging.INFO)
     log.addHandler(handler)

@@ -6,6 +6,8 @@ import logging
 import sys
 from contextlib import suppress
 
+from dlexp.redaction import Formatter
+
 log = logging.getLogger("dlexp")
 
 
@@ -14,9 +16,9 @@ class Terminal(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """One line, and a traceback if there is one."""
-        trace = f"\n{logging.Formatter().formatException(record.exc_info)}" if record.exc_info else ""
+        said = Formatter().format(record)
         with suppress(OSError):  # a terminal that was closed ends no run
-            print(f"dlexp: {record.levelname.lower()}: {record.getMessage()}{trace}", file=sys.stderr)
+            print(f"dlexp: {record.levelname.lower()}: {said}", file=sys.stderr)
 
 
 def speak() -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import http.server
+import itertools
 import os
 import socket
 import sqlite3
@@ -20,12 +21,19 @@ def free_port():
         return probe.getsockname()[1]
 
 
+ENDLESS = {"drip": b"\r\n", "drop": b"Content-Length: 1000\r\n\r\n", "flood": b"\r\n",
+           "claim": b"Content-Length: 3000000000\r\n\r\n"}  # fmt: skip
+
+
 class Gate(http.server.ThreadingHTTPServer):
     """A server before another one; `behave(n)` says what becomes of the n-th call, from 0.
 
     pass: it is handed on; 500: it is refused; mute: it is handed on, and the answer is a 500; hang: no answer, until
-    the gate is closed.
+    the gate is closed; drip: the answer comes a byte every `pace` seconds, its head first; drop: it is handed on, and
+    the body drips without an end; flood: a body without an end; claim: one of 3 GB, it says.
     """
+
+    pace = 0.2
 
     daemon_threads, block_on_close = True, False
 
@@ -64,13 +72,34 @@ class Handler(http.server.BaseHTTPRequestHandler):
         status, content = 500, b"out of order"
         if what == "hang":
             gate.over.wait()
-        if what in ("pass", "mute"):
+        if what in ("pass", "mute") or (what == "drop" and gate.beyond):
             status, content = self.beyond(gate.beyond, body)
+        if what in ENDLESS:
+            with contextlib.suppress(OSError):
+                self.go_on(what)
+            return
+        headers = {}
+        if not isinstance(what, str):  # an answer of its own
+            status, content, headers = what.status, what.body, what.headers
         with contextlib.suppress(OSError):  # whoever asked may have gone
             self.send_response(500 if what == "mute" else status)
             self.send_header("Content-Length", str(len(content)))
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
+
+    def go_on(self, what):
+        """Answer without an end, until the gate is closed or whoever asked has gone."""
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + ENDLESS[what]
+        self.close_connection = True
+        if what != "drip":
+            self.wfile.write(head)
+        pieces = itertools.chain(head, itertools.repeat(32)) if what == "drip" else itertools.repeat(32)
+        for byte in pieces:
+            if self.server.over.wait(0 if what in ("flood", "claim") else self.server.pace):
+                return
+            self.wfile.write(bytes([byte]) * (1 if what in ("drip", "drop") else 1 << 16))
 
     def beyond(self, address, body):
         connection = http.client.HTTPConnection(address, timeout=60)

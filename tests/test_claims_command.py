@@ -108,7 +108,8 @@ def test_quick_asks_for_the_smaller_budget_and_sends_nothing(own, commands, caps
         (["wieght_decay"], "did you mean 'weight_decay'?"),
         (
             ["plain", "--config-dir", "mine"],
-            "claims=plain (mine/experiment/plain.yaml): makes no claims; to train it: python -m dlexp experiment=plain",
+            "claims=plain (mine/experiment/plain.yaml): makes no claims; to train it: "
+            "python -m dlexp --config-dir mine experiment=plain",
         ),
         (["--config-dir", "nowhere"], "--config-dir=nowhere (command line): there is no folder nowhere/experiment"),
         (["--config-dir", "bare"], "there is no study with claims in bare/experiment"),

@@ -70,7 +70,7 @@ def test_a_dead_probe_is_ended_and_its_command_named(home, capsys):
     _, probe = probed(home, None)
     (probe / "x.999999999.part").write_text("")
     said = seen(capsys)
-    assert said[0] == "mended    outputs/runs/a/probes/p: killed; again: python -m dlexp probe a …"
+    assert said[0] == "mended    outputs/runs/a/probes/p: killed; again: python -m dlexp probe a observer=curves"
     assert "x.999999999.part: left half written" in said[1]
     well(capsys)
 

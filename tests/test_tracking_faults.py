@@ -135,12 +135,17 @@ def test_sync_brings_a_server_that_was_away_up_to_date(tmp_path, server, kind):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("what", "first", "n"), [("500", 0, 2), ("500", 3, 2), ("mute", 0, 99), ("mute", 3, 9)])
+@pytest.mark.parametrize(
+    ("what", "first", "n"), [("500", 0, 2), ("500", 3, 2), ("mute", 0, 99), ("mute", 3, 9), ("drop", 3, 9)]
+)
 def test_a_server_that_fails_for_a_while_has_everything_once(tmp_path, server, what, first, n):
-    """A `mute` one does what it is asked and says that it failed: what is sent again must not be there twice."""
+    """A `mute` one does what it is asked and says that it failed: what is sent again must not be there twice.
+
+    Nor what was carried out by one that is given up (`drop`) since its answer has no end.
+    """
     address, store = server
     with Gate(lambda i: what if first <= i < first + n else "pass", address) as gate:
-        done = dlexp(tmp_path, *RUN, f"tracking.uri={gate.address}")
+        done = dlexp(tmp_path, *RUN, f"tracking.uri={gate.address}", MLFLOW_HTTP_REQUEST_TIMEOUT="2")
         assert done.returncode == 0
         assert len(gate.calls) > first + 1
         gate.behave = lambda n: "pass"

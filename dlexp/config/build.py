@@ -14,13 +14,13 @@ from omegaconf.errors import OmegaConfBaseException
 from dlexp import kinds, places
 from dlexp.checkpoint import Checkpointing
 from dlexp.config.explain import explain, no_such_field
-from dlexp.config.overrides import ROOT
+from dlexp.config.overrides import ROOT, SECRET
 from dlexp.config.where import said, where
 from dlexp.errors import UserError, nearest
 from dlexp.experiment import Experiment
 from dlexp.kinds import Data
+from dlexp.redaction import clean, cleaned_of, redacted
 from dlexp.stopping import EarlyStopping
-from dlexp.tracking import redacted
 from dlexp.tracking.settings import TRACKING, MLflow, NoTracking
 
 PATHS = ("path", "folder")  # of data: written whole, for a run is replayed and resumed from any folder
@@ -57,18 +57,39 @@ def placed(error: UserError, overrides: Sequence[str], files: Sequence[tuple[str
     """The error with the place its key was set at, and the value as it was typed there."""
     if error.key and not error.where:
         error.where = where(error.key, overrides, files)
-        typed = said(error.key, overrides)
-        error.value = redacted(typed) if typed else error.value
+        if typed := said(error.key, overrides):
+            error.value, error.wrong = redacted(typed), cleaned_of(typed, error.wrong)
     return error
 
 
-def build(cfg: DictConfig, overrides: Sequence[str], files: Sequence[tuple[str, Path]] = ()) -> Setup:
-    """The setup a composed configuration describes. Raises a `UserError` for what it cannot mean."""
+def build(
+    cfg: DictConfig, overrides: Sequence[str], files: Sequence[tuple[str, Path]] = (), *, again: bool = False
+) -> Setup:
+    """The setup a composed configuration describes. Raises a `UserError` for what it cannot mean.
+
+    What may be a password is refused, since a run writes down what it was asked; unless the run exists (`again`).
+    """
     try:
-        return _build(cfg, overrides, files)
+        setup = _build(cfg, overrides, files)
+        if not again:
+            _check_no_secret(setup)
+        return setup
     except OmegaConfBaseException as e:  # of a plain value: what a part holds is read, and refused, part by part
         said = explain(e, list(overrides)) or UserError(str(e).splitlines()[0])
         raise placed(said, overrides, files) from None
+
+
+def _check_no_secret(setup: Setup) -> None:
+    for kind, several in setup.experiment.plugins():
+        for p in several:
+            prefix = f"{kind}.{p.name}" if kind in kinds.MANY else kind
+            for name, value in _values(p).items():
+                if any(isinstance(text, str) and clean(text) != text for text in [getattr(p, name), *_several(value)]):
+                    raise setup.placed(UserError(SECRET, key=f"{prefix}.{name}", value=value))
+
+
+def _several(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _build(cfg: DictConfig, overrides: Sequence[str], files: Sequence[tuple[str, Path]]) -> Setup:

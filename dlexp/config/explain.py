@@ -11,7 +11,7 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from dlexp import kinds, plugins
+from dlexp import kinds, plugins, shell
 from dlexp.config.overrides import GROUPS, ROOT, options
 from dlexp.config.where import chosen_in, said, where
 from dlexp.errors import UserError, nearest
@@ -127,7 +127,7 @@ def _composition(e: Exception, overrides: list[str]) -> UserError:
         key, _, value = found[1].partition("=")
         one_list = f" (or [{value}] for one list)" if key in (*kinds.MANY, "model.hidden") else ""
         return UserError(
-            f"several values make a sweep: say python -m dlexp -m {found[1]}{one_list}",
+            f"several values make a sweep: say {shell.command('-m', *(overrides or [found[1]]))}{one_list}",
             key=key,
             value=value,
             where=where(key, overrides),

@@ -16,9 +16,12 @@ from dlexp.config.yamlfile import check_references
 from dlexp.errors import UserError, nearest
 from dlexp.experiment import Experiment
 from dlexp.places import CONF, in_utf8
+from dlexp.redaction import cleaned_of
 from dlexp.tracking.settings import TRACKING
 
 COMMAND_LINE = "command line"
+SECRET = "holds what may be a password, which every run would write down: leave it out, and let what needs it take it \
+from the environment"
 GROUPS = (*kinds.KINDS, "tracking", "experiment")
 # Keys of a sweep: type, default.
 SWEEP = {
@@ -89,6 +92,8 @@ def _check_one(o: Override, text: str) -> None:
     def wrong(why: str, **more: str) -> UserError:
         return UserError(why, key=key, value=shown, where=COMMAND_LINE, **more)
 
+    if shown is not None and cleaned_of(shown, shown) != shown and key != "tracking.uri":  # which says it itself
+        raise wrong(SECRET)
     try:
         check_references(shown or "")
     except UserError as e:

@@ -35,7 +35,7 @@ def rebuild(path: Path, overrides: Sequence[str] = ()) -> Setup:
         for kind in kinds.MANY:
             if kind not in held:
                 OmegaConf.update(cfg, kind, {})
-        return replace(build(cfg, (), (("", path),)), overrides=tuple(overrides), rebuilt=True)
+        return replace(build(cfg, (), (("", path),), again=True), overrides=tuple(overrides), rebuilt=True)
     except (ValueError, LookupError, AttributeError, TypeError, OmegaConfBaseException) as e:
         if isinstance(e, UserError) and (e.key or e.where):
             e.where = e.where or str(path)

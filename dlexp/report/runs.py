@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlexp import journal, places
+from dlexp import journal, places, shell
 from dlexp.errors import UserError, nearest
 from dlexp.report import measured
 from dlexp.report.measured import Curve
@@ -85,7 +85,8 @@ def find(word: str, key: str = "report") -> Path:
     home = places.outputs() / "sweeps"
     known = {folder: _told(folder) for folder in sorted(home.glob("*")) if (folder / "sweep.json").is_file()}
     if not known:
-        raise UserError(f"there is no sweep in {home}; one is made by: python -m dlexp -m …", key=key, value=word)
+        way = shell.command("-m", "optimizer=sgd,adam", "seed=0,1,2")
+        raise UserError(f"there is no sweep in {home}; one is made by, say, {way}", key=key, value=word)
     if word == "last":
         return max(known, key=lambda folder: (_touched(folder, known[folder]), folder.name))
     fits = [f for f, told in known.items() if word in (f.name, told.get("id"))] or [

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dlexp import journal
+from dlexp import journal, shell
 from dlexp.report import chinese, claims, files, markdown, page, sections, table, tables, terminal, words
 from dlexp.report.blocks import Block, Code, Facts, Grid, Heading, Shown, Words
 from dlexp.report.claims import written
@@ -115,7 +115,7 @@ def answer(s: Study, lang: str = "en") -> str:
 
 def preview(s: Study, lang: str = "en") -> str:
     """That it was made with the smaller budget, and how the result is made."""
-    return WORDS[lang]["preview"].format(command=f"python -m dlexp experiment={s.told.get('name') or s.sweep.label}")
+    return WORDS[lang]["preview"].format(command=shell.command(f"experiment={s.told.get('name') or s.sweep.label}"))
 
 
 def blocks(s: Study, lang: str) -> Iterator[Block]:

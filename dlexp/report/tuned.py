@@ -9,10 +9,10 @@ Accounting for Variance in Machine Learning Benchmarks, MLSys 2021, https://arxi
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from dlexp import shell
 from dlexp.errors import UserError
 from dlexp.report import measure as measures, statistics, words
 from dlexp.report.compare import Comparison, compare
@@ -59,7 +59,7 @@ def tune(
     if not hyper:
         raise UserError(
             "no numeric hyper-parameter was swept, so there is nothing to tune; sweep one, as in "
-            "python -m dlexp -m optimizer=sgd,adam optimizer.lr=0.1,0.01,0.001 'seed=range(15)'",
+            + shell.command("-m", "optimizer=sgd,adam", "optimizer.lr=0.1,0.01,0.001", "seed=range(15)"),
             key="--tuned",
         )
     by = measures.watched(table, measure)
@@ -209,7 +209,7 @@ def _reporting(
     wanted = [f"seed=range({after},{after + REPORTING})"]
     whole = max(sweeps, key=lambda s: len(s.runs))
     axes = [f"{k}={','.join(v)}" for k, v in whole.axes.items() if k != "seed"]
-    said = shlex.join(["python", "-m", "dlexp", "-m", *whole.fixed, *axes, *wanted])
+    said = shell.command("-m", *whole.fixed, *axes, *wanted)
     chosen = words.listed([f"{c.label} {c.shown}".strip() for c in choices], 6)
     raise UserError(
         f"chosen with seeds {words.ranges(tuning)}: {chosen}; to report them, results with {REPORTING} other seeds are "

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlexp import places
+from dlexp import places, shell
 from dlexp.errors import UserError, nearest
 from dlexp.report import words
 
@@ -95,7 +95,9 @@ def chosen(names: Sequence[str], home: Path | None) -> list[Named]:
             raise own.broken[name]
         if name in own.silent or name in shipped.silent:
             path = own.silent.get(name) or shipped.silent[name]
-            raise UserError(f"makes no claims; to train it: python -m dlexp experiment={name}", key="claims",
+            theirs = ["--config-dir", str(path.parents[1])] if name in own.silent else []
+            way = shell.command(*theirs, f"experiment={name}")
+            raise UserError(f"makes no claims; to train it: {way}", key="claims",
                             value=name, where=str(path))  # fmt: skip
         if name not in known:
             raise UserError("there is no such study", key="claims", value=name, where="command line",

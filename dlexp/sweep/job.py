@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from dlexp import lifecycle
 from dlexp.config import Setup
@@ -26,6 +28,7 @@ class Job:
     folder: Path
     sweep: str
     held: Ingredients
+    tracking: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def do(job: Job) -> Result | Refused | Elsewhere:
     """Train it. Whatever goes wrong is in the result."""
     began, cpu = time.monotonic(), time.process_time()
     try:
-        place = lifecycle.Place(job.folder, job.key, {"dlexp.sweep": job.sweep}, alone=False)
+        place = lifecycle.Place(job.folder, job.key, {"dlexp.sweep": job.sweep}, alone=False, tracking=job.tracking)
         trained = member.train(job.setup, place, job.held)
     except Changed as e:
         return Refused(str(e))

@@ -127,10 +127,10 @@ class Ledger:
     def description(self) -> dict[str, Any]:
         """What `sweep.json` says; nothing before there is one."""
         try:
-            found: dict[str, Any] = json.loads((self.folder / DESCRIPTION).read_text("utf-8"))
+            found = json.loads((self.folder / DESCRIPTION).read_text("utf-8"))
         except (OSError, ValueError, RecursionError):
             return {}
-        return found
+        return found if isinstance(found, dict) else {}
 
     def is_done(self, key: str, *, retry_failed: bool) -> bool:
         """Whether a run need not be trained: it has a result, or has failed and is not to be tried again."""

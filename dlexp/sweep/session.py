@@ -91,10 +91,11 @@ class Session:
         first = jobs[0][1]
         self.searched = plan.by != "grid"
         self.folder = places.outputs() / "sweeps" / (first.sweep or self._called(plan))
+        shown = told(first.tracking, Ledger(self.folder).description().get("tracking"))
         if self.dry_run:
             self._list(unique)
             return []
-        ledger = self._hold(plan, first, members)
+        ledger = self._hold(plan, first, members, shown)
         missing = self._missing(unique, ledger)
         if missing and self._sender is None and self._told["tracking"]:
             self._sender = tracking.start_sweep(self.folder)
@@ -115,7 +116,8 @@ class Session:
             ledger.adopt(job.key, job.folder, job.overrides)
             if not ledger.is_done(job.key, retry_failed=self.retry_failed):
                 place = self.folder / "runs" / job.folder
-                missing.append(Job(unobserved(job.setup), job.key, place, self.folder.name, job.held))
+                setup, shown = unobserved(job.setup), self._told["tracking"]
+                missing.append(Job(setup, job.key, place, self.folder.name, job.held, shown))
         return missing
 
     def _members(self, keys: Sequence[str]) -> dict[str, list[str]]:
@@ -136,7 +138,9 @@ class Session:
             return sweep_id(plan.fixed, plan.swept, plan.by)
         return f"{self.study.name}-{sweep_id(plan.fixed, plan.swept, plan.by, self.study.digest)[:8]}"
 
-    def _hold(self, plan: Plan, first: Setup, members: Mapping[str, list[str]]) -> Ledger:
+    def _hold(
+        self, plan: Plan, first: Setup, members: Mapping[str, list[str]], shown: Mapping[str, Any] | None
+    ) -> Ledger:
         assert self.folder is not None
         if self._ledger is None:
             self._ledger = self._stack.enter_context(Ledger(self.folder).held())
@@ -149,7 +153,7 @@ class Session:
             "axes": {key: list(values) for key, values in plan.swept.items()},
             "command": self.command,
             "commands": [self.command.replace(" --retry-failed", "")],
-            "tracking": told(first.tracking),
+            "tracking": shown,
             "ended_ms": None,
         }
         before = self._ledger.description().get("fixed")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from dlexp import plugins
+from dlexp.errors import is_of_the_machine, told
 
 Work = Callable[[Any], Any]
 TICK = 1.0  # seconds between signs of life
@@ -147,6 +149,16 @@ class Pool:
 def serve(pipe: Connection, work: Work) -> None:
     """A worker's life: take a job, do it, send the result."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    try:
+        _serve(pipe, work)
+    except Exception as e:
+        if not is_of_the_machine(e):
+            raise
+        print(f"dlexp: error: a worker ends: {told(e)}", file=sys.stderr, flush=True)
+        os._exit(1)
+
+
+def _serve(pipe: Connection, work: Work) -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
     with plugins.quietly():  # the parent has said which are left out
         plugins.discover()

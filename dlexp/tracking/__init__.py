@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from dlexp import places
 from dlexp.errors import UserError
 from dlexp.places import native
+from dlexp.redaction import redacted
+from dlexp.shell import quoted
 from dlexp.tracking import state
-from dlexp.tracking.state import redacted
 
 LOG = "tracking.log"
 SYNC = "python -m dlexp sync"
@@ -46,6 +48,7 @@ class Outcome:
     """What MLflow has of the runs sent: all of them (`complete`), or why not, in one line.
 
     `experiment_id` and `run_id` are MLflow's, of the first run that has any; of a sweep, they are its own run's.
+    `chosen` says which variables of the environment decided where that is.
     """
 
     complete: bool
@@ -53,6 +56,7 @@ class Outcome:
     experiment_id: str | None
     run_id: str | None
     why: str = ""
+    chosen: str = ""
 
     def __str__(self) -> str:
         return self.why or f"run {self.run_id}"
@@ -122,7 +126,7 @@ def environment() -> dict[str, str]:
     """Ours, in UTF-8, with MLflow's telemetry off, its patience bounded, and dlexp importable from wherever it was."""
     home = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(dict.fromkeys(filter(None, [home, *os.environ.get("PYTHONPATH", "").split(os.pathsep)])))
-    return {**PATIENCE, **os.environ, **SILENCE, **UTF8, "PYTHONPATH": path}
+    return {**PATIENCE, **os.environ, **places.substitutes(), **SILENCE, **UTF8, "PYTHONPATH": path}
 
 
 def outcome(folders: Sequence[Path], why: str = "") -> Outcome:
@@ -134,8 +138,8 @@ def outcome(folders: Sequence[Path], why: str = "") -> Outcome:
         sweep = len(folders) == 1 and state.is_sweep(folders[0])
         runs = f"{shown.sent} run{'s' * (shown.sent != 1)}"
         said = f"the sweep's run {shown.run_id} and its {runs}" if sweep else ""
-        return Outcome(True, shown.uri, shown.experiment_id, shown.run_id, said)
-    uri = shown.uri or _asked_for(folders[0])
+        return Outcome(True, shown.uri, shown.experiment_id, shown.run_id, said, _chosen(folders[0]))
+    uri = shown.uri or redacted(str(_asked_for(folders[0]).get("uri", "")))
     error = next((s.error for _, s in missing if s.error), "")
     if not why:
         why = (
@@ -144,16 +148,26 @@ def outcome(folders: Sequence[Path], why: str = "") -> Outcome:
     one = "the sweep is" if state.is_sweep(folders[0]) else "the run is"
     which = f"{len(missing)} of {len(folders)} runs are" if len(folders) > 1 else one
     said = "; ".join(filter(None, [error, why]))
-    return Outcome(False, uri, shown.experiment_id, shown.run_id, f"{which} not all there yet: {said}")
+    said = f"{which} not all there yet: {said}"
+    return Outcome(False, uri, shown.experiment_id, shown.run_id, said, _chosen(folders[0]))
 
 
-def _asked_for(folder: Path) -> str:
-    """The store a run or sweep is meant for, which no sender has written down yet."""
+def _asked_for(folder: Path) -> dict[str, Any]:
+    """What a run or sweep says of the store it is meant for; nothing where that cannot be read."""
     try:
         file = folder / (state.SWEEP if state.is_sweep(folder) else "run.json")
-        return redacted(str(json.loads(file.read_text("utf-8", "surrogateescape"))["tracking"]["uri"]))
-    except (OSError, ValueError, LookupError, TypeError):
-        return ""
+        said = json.loads(file.read_text("utf-8", "surrogateescape"))["tracking"]
+        return said if isinstance(said, dict) else {}
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return {}
+
+
+def _chosen(folder: Path) -> str:
+    """Which variables of the environment decided where a run or sweep is shown, and what they said."""
+    said = _asked_for(folder)
+    values = {"MLFLOW_TRACKING_URI": redacted(str(said.get("uri"))), "MLFLOW_EXPERIMENT_NAME": said.get("experiment")}
+    by = said.get("environment") or ()
+    return ", ".join(f"{name}={' '.join(str(value).split())}" for name, value in values.items() if name in by)
 
 
 def store_uri(outputs: Path) -> str:
@@ -212,20 +226,6 @@ def ui_command(uri: str) -> str:
     if uri.startswith(("http://", "https://")):
         return redacted(uri)
     return f"mlflow ui --backend-store-uri {quoted(redacted(uri))}"
-
-
-def quoted(word: str) -> str:
-    """A word for a shell; where the terminal lacks one of its letters, by their bytes.
-
-    >>> quoted("my outputs")
-    "'my outputs'"
-    """
-    try:
-        word.encode(sys.stdout.encoding or "utf-8")
-        return shlex.quote(word)
-    except UnicodeEncodeError:
-        letters = word.encode("utf-8", "surrogateescape")
-        return "$'" + "".join(chr(b) if 32 <= b < 127 and b not in b"'\\" else f"\\{b:03o}" for b in letters) + "'"
 
 
 __all__ = [

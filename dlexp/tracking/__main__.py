@@ -17,6 +17,8 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore")  # a process of MLflow's alone: what it says of its own insides helps nobody here
     if "--sweep" in sys.argv and hasattr(os, "nice"):
         os.nice(10)
+    from dlexp.tracking.limits import limited
     from dlexp.tracking.sender import run
 
-    sys.exit(run([Path(word) for word in sys.argv[1:] if word != "--sweep"]))
+    with limited():
+        sys.exit(run([Path(word) for word in sys.argv[1:] if word != "--sweep"]))

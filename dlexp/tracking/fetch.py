@@ -7,27 +7,32 @@ from pathlib import Path
 
 from dlexp import journal, places
 from dlexp.errors import UserError
-from dlexp.tracking import PATIENCE, SILENCE, store_uri
+from dlexp.tracking import PATIENCE, SILENCE, redacted, store_uri
+from dlexp.tracking.settings import usual_uri
 
 WANTED = (journal.DESCRIPTION, journal.EVENTS, "config.yaml")
 
 
 def run_folder(run_id: str, uri: str | None, into: Path) -> Path:
     """Fetch what describes a run into a folder. Raises `UserError` where MLflow has no such run, or not all of it."""
-    for name, value in {**PATIENCE, **SILENCE}.items():
+    for name, value in {**PATIENCE, **SILENCE, **places.substitutes()}.items():
         os.environ.setdefault(name, value)
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
-    where = uri or store_uri(places.outputs())
-    if uri is None and not (places.outputs() / "mlflow.db").is_file():
+    from dlexp.tracking.limits import limited
+
+    own = store_uri(places.outputs())
+    where = uri or usual_uri()
+    if where == own and not (places.outputs() / "mlflow.db").is_file():
         raise UserError(f"there is no MLflow store in {places.outputs()}", key="run", value=run_id)
     try:
-        client = MlflowClient(where)
-        client.get_run(run_id)
-        for name in WANTED:
-            client.download_artifacts(run_id, name, str(into))
+        with limited():
+            client = MlflowClient(where)
+            client.get_run(run_id)
+            for name in WANTED:
+                client.download_artifacts(run_id, name, str(into))
     except (MlflowException, OSError) as e:
-        said = " ".join(str(e).split())
-        raise UserError(f"cannot be fetched from {where}: {said}", key="run", value=run_id) from None
+        said = " ".join(str(e).replace(where, redacted(where)).split())
+        raise UserError(f"cannot be fetched from {redacted(where)}: {said}", key="run", value=run_id) from None
     return into

@@ -13,6 +13,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from dlexp import journal
+from dlexp.errors import is_of_the_machine
+from dlexp.redaction import clean
 from dlexp.tracking import redacted, state as states, translate
 from dlexp.tracking.mirror import Mirror
 from dlexp.tracking.state import Refused
@@ -156,11 +158,11 @@ class Follower:
         self._failures += 1
         self._next = time.monotonic() + WAITS[min(self._failures, len(WAITS)) - 1]
         theirs = type(e).__module__.startswith(("mlflow", "requests", "sqlalchemy"))
-        if theirs or isinstance(e, (Refused, OSError, ImportError)):
+        if theirs or is_of_the_machine(e) or isinstance(e, (Refused, OSError, ImportError)):
             said, final = explain(e, self.uri)
         else:
             traceback.print_exc()
-            said, final = f"the sender failed, tracking.log says where: {type(e).__name__}: {e}", True
+            said, final = f"the sender failed, tracking.log says where: {type(e).__name__}: {clean(str(e))}", True
         self.over = final or (ended and self._failures >= TRIES)
         print(f"{self.folder}: {said}", flush=True)
         state = self.mirror.state if self.mirror else states.load(self.folder)

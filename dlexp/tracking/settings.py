@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +18,9 @@ from dlexp.tracking import redacted, store_file, store_uri
 class MLflow:
     """Mirror every run to MLflow: an SQLite store under the outputs folder, or the server at `uri`.
 
+    Where `uri` or `experiment` is not set, MLflow's own variables MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME decide
+    for new runs and sweeps; without them, it is the store under the outputs folder, and the experiment `dlexp`.
+
     No password stands in `uri`, nor what may be one (whoever asks a server, anything behind `?`), since a run writes
     down what it was asked: MLflow and the databases take it from the environment. `experiment` is MLflow's name for the
     group of runs, `model` says whether the trained network is logged as a model, `wait` how many seconds the command
@@ -23,23 +28,15 @@ class MLflow:
     """
 
     uri: str | None = None
-    experiment: str = "dlexp"
+    experiment: str | None = None
     model: bool = True
     wait: float = non_negative(120.0)
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if self.uri is None:
-            return
-        check_uri(self.uri, "uri")
-        if redacted(self.uri) != self.uri:
-            wrong = (
-                "holds what may be a password, which every run would write down: leave out what is *** here, and set "
-            )
-            own = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
-            if not self.uri.startswith("http"):
-                own = "what the database reads itself, such as PGPASSWORD or a file of its client"
-            raise FieldError(wrong + own, key="uri", value=redacted(self.uri))
+        if self.uri is not None:
+            check_uri(self.uri, "uri")
+            check_no_secret(self.uri, "uri")
 
 
 def check_uri(uri: str, key: str) -> None:
@@ -47,6 +44,16 @@ def check_uri(uri: str, key: str) -> None:
     if not re.match(r"(https?|sqlite|postgresql|mysql|mssql)(\+\w+)?://.", uri):
         wrong = "must be a server or a database: http(s)://…, sqlite:///file.db, postgresql://…, mysql://…, mssql://…"
         raise FieldError(wrong, key=key, value=redacted(uri))
+
+
+def check_no_secret(uri: str, key: str) -> None:
+    """Raises `FieldError` for an address with what may be a password."""
+    if redacted(uri) != uri:
+        wrong = "holds what may be a password, which every run would write down: leave out what is *** here, and set "
+        own = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+        if not uri.startswith("http"):
+            own = "what the database reads itself, such as PGPASSWORD or a file of its client"
+        raise FieldError(wrong + own, key=key, value=redacted(uri))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +64,51 @@ class NoTracking:
 TRACKING: dict[str, type] = {"mlflow": MLflow, "none": NoTracking}
 
 
-def told(settings: object) -> dict[str, Any] | None:
-    """What `run.json` and `sweep.json` say of it: the options, and where the store is; None without MLflow."""
+VARIABLES = {"uri": "MLFLOW_TRACKING_URI", "experiment": "MLFLOW_EXPERIMENT_NAME"}
+
+
+def of_environment(*names: str) -> dict[str, str]:
+    """What MLflow's own variables say of these options, as far as they are set.
+
+    Raises `UserError` for an address that cannot be used, or one that holds a secret.
+    """
+    found = {name: value for name in names if (value := os.environ.get(VARIABLES[name], "").strip())}
+    if "uri" in found:
+        try:
+            check_uri(found["uri"], VARIABLES["uri"])
+            check_no_secret(found["uri"], VARIABLES["uri"])
+        except FieldError as e:
+            e.where, e.wrong = "environment", f"{e.wrong}; or say tracking.uri=… or tracking=none"
+            raise
+    return found
+
+
+def usual_uri() -> str:
+    """The store of new runs that are told no other. Raises `UserError` as `of_environment` does."""
+    return of_environment("uri").get("uri") or store_uri(places.outputs())
+
+
+def told(settings: object, before: object = None) -> dict[str, Any] | None:
+    """What `run.json` and `sweep.json` say of it: the options, and where the store is; None without MLflow.
+
+    `before` is what a sweep that goes on has said: it keeps its store, whatever the environment says now. `environment`
+    names the variables that decided. Raises `UserError` for a variable that cannot be used.
+    """
     if not isinstance(settings, MLflow):
         return None
-    uri = settings.uri or store_uri(places.outputs())
+    asked = {name: value for name in VARIABLES if (value := getattr(settings, name)) is not None}
+    left = [name for name in VARIABLES if name not in asked]
+    if isinstance(before, Mapping) and before:
+        own = before.get("artifacts")  # our own store is where the outputs are now
+        known = {name: before.get(name) for name in left if name == "experiment" or not own}
+        by = [VARIABLES[name] for name in left if VARIABLES[name] in (before.get("environment") or ())]
+    else:
+        known = {**of_environment(*left)}
+        by = [VARIABLES[name] for name in known]
+    chosen = known | asked
+    uri = chosen.get("uri") or store_uri(places.outputs())
     if (file := store_file(uri)) is not None:
         uri = f"sqlite:///{file.absolute().as_posix()}"  # the sender and `sync` may work in another folder
-    artifacts = None if settings.uri else str(places.outputs() / "mlartifacts")
-    return asdict(settings) | {"uri": uri, "artifacts": artifacts}
+    artifacts = None if chosen.get("uri") else str(places.outputs() / "mlartifacts")
+    shown = {"uri": uri, "experiment": chosen.get("experiment") or "dlexp", "artifacts": artifacts}
+    return asdict(settings) | shown | ({"environment": by} if by else {})

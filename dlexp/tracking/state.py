@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -111,20 +110,3 @@ def mark(sweep: Path) -> str:
         if file.is_file():
             digest.update(str(file.relative_to(sweep)).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
-
-
-def redacted(uri: str) -> str:
-    """The address without what may be a secret: a password, whoever asks a server, what stands behind ? or #.
-
-    >>> redacted("postgresql://ann:secret@db.example:5432/runs")
-    'postgresql://ann:***@db.example:5432/runs'
-    >>> redacted("sqlite:////home/ann/outputs/mlflow.db")
-    'sqlite:////home/ann/outputs/mlflow.db'
-    >>> redacted("mysql://db.example/runs?user=ann&password=secret")
-    'mysql://db.example/runs?***'
-    >>> redacted("https://token@host:5000")
-    'https://***@host:5000'
-    """
-    uri = re.sub(r"(?i)(https?://)[^@]*@", r"\1***@", uri)
-    uri = re.sub(r"(://[^:/@]*:)[^@]*@", r"\1***@", uri)
-    return re.sub(r"(?is)(\?|https?:[^?#]*#).+", r"\1***", uri)

@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from dlexp.tracking import page, redacted, store_file
+from dlexp import shell
+from dlexp.errors import is_of_memory, told
+from dlexp.redaction import clean
+from dlexp.tracking import SYNC, page, redacted, store_file
 from dlexp.tracking.state import Refused
 
 if TYPE_CHECKING:
@@ -111,21 +114,48 @@ def _usable(found: Experiment | None, name: str) -> str:
     return str(found.experiment_id)
 
 
+def _of_another_version(revision: str, uri: str) -> str:
+    """What to do about a store whose tables are in a revision that MLflow does not work with.
+
+    An older one can be brought up to date; of a newer one, MLflow has no way back.
+    """
+    from mlflow.store import db_migrations
+    from mlflow.version import VERSION
+
+    file, where = store_file(uri), redacted(uri)
+    known = any(Path(str(db_migrations.__file__)).parent.glob(f"versions/{revision}_*.py"))
+    if known or revision == "None":
+        copied = f"{shell.join(['cp', str(file), f'{file}.before'])} && " if file else ""
+        upgrade = shell.join(["python", "-m", "mlflow", "db", "upgrade", where])
+        return f"the store was made by an older MLflow: `{copied}{upgrade} && {SYNC}` brings it up to date"
+    wrong = f"the store was made by a newer MLflow (its revision {revision} is unknown to MLflow {VERSION})"
+    if file is None:
+        return f"{wrong}: only that one can write to it; choose another database with tracking.uri=…"
+    return f"{wrong}: only that one can write to it; `{shell.join(['mv', str(file), f'{file}.newer'])} && {SYNC}` \
+moves it away and fills a new one"
+
+
 def explain(e: BaseException, uri: str) -> tuple[str, bool]:
     """What went wrong with MLflow, in one line, and whether trying again is of no use."""
     where, text = redacted(uri), " ".join(str(e).split())
     code = str(getattr(e, "error_code", ""))
     if isinstance(e, Refused):
-        return text, True
+        return clean(text), True
+    if is_of_memory(e):
+        return f"MLflow could not be reached at {where}: {told(e)}", True
     if isinstance(e, ImportError):
-        return f"MLflow needs a Python package to reach {where}: {text}", True
-    if "out-of-date database schema" in text:
-        return f"the store was made by another version of MLflow: copy it, then `mlflow db upgrade {where}`", True
+        return f"MLflow needs a Python package to reach {where}: {clean(text)}", True
+    if found := re.search(r"found version (\w+), but expected|locate revision identified by '(\w+)'", text):
+        return _of_another_version(found[1] or found[2], uri), True
     if re.search("error code (401|403)", text) or code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
         return f"MLflow at {where} lets nobody in without MLFLOW_TRACKING_USERNAME and _PASSWORD, or _TOKEN", True
     if "error code 404" in text:
         return f"what answers at {where} is no MLflow server", True
+    if slow := re.search(r"did not answer within [\d.]+ s", text):
+        return f"MLflow at {where} {slow[0]}", False
+    if large := re.search("an answer of more than [\\d,]+ bytes", text):
+        return f"what answers at {where} is no MLflow server: it sends {large[0]}", True
     if reason := re.search("Connection refused|timed out|Name or service not known|No route to host", text):
         return f"cannot reach MLflow at {where}: {reason[0].lower()}", False
-    text = text.replace(uri, where)
+    text = clean(text.replace(uri, where))
     return f"MLflow at {where} says: {text[:160]}", code in ("INVALID_PARAMETER_VALUE", "ENDPOINT_NOT_FOUND")

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dlexp import shell
 from dlexp.silent_keys import is_silent
 from dlexp.tracking import translate
 from dlexp.tracking.sweep_folder import Entry
@@ -97,7 +98,7 @@ def note(told: Told, entries: Sequence[Entry], folder: Path, status: str, link: 
         "RUNNING": f"under way: {ends or 'no run has ended yet'}",
         "INTERRUPTED": f"**interrupted**: {ends or 'no run has ended'}",
     }.get(status, ends)
-    command, each = " ".join(str(told.get("command", "")).split()), link.replace(key(told), key(told) + EACH)
+    command, each = shell.one_line(str(told.get("command", ""))), link.replace(key(told), key(told) + EACH)
     parts = [
         *_study(told, folder / REPORT / "report.json"),
         f"**{many(len(entries), 'run')}**, {said}. [Charts of the groups]({link}), [of each run]({each})",
@@ -107,7 +108,7 @@ def note(told: Told, entries: Sequence[Entry], folder: Path, status: str, link: 
         f"    {command}",
         "which, said again, trains what is missing; with more values or seeds, only those. The same, shorter; and the "
         "report, anew:",
-        f"    python -m dlexp resume {sweep}\n    python -m dlexp report {sweep}",
+        f"    {shell.command('resume', sweep)}\n    {shell.command('report', sweep)}",
         f"Sweep folder: `{folder}`",
     ]
     return translate.readable("\n\n".join(parts), translate.TAG)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlexp import journal
+from dlexp import journal, redaction, shell
 
 KEY, PARAM, TAG, NAME = 250, 6000, 8000, 250  # MLflow's limits, in characters
 ENDED = {"FINISHED": "FINISHED", "DIVERGED": "FAILED", "FAILED": "FAILED", "INTERRUPTED": "KILLED", "KILLED": "KILLED"}
@@ -26,7 +26,8 @@ def readable(text: object, limit: int) -> str:
     >>> readable("a\\x00b", 10), readable("abcdef", 4)
     ('a b', 'abc…')
     """
-    clean = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", " ", str(text)).encode("utf-8", "replace").decode()
+    shown = redaction.clean(str(text))
+    clean = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", " ", shown).encode("utf-8", "replace").decode()
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
@@ -163,7 +164,7 @@ def note(description: Mapping[str, Any], events: Sequence[Event], folder: Path, 
     said = [f"> {line}" for line in (error or "").strip().splitlines()[:20]]
     said += [f"> since it was resumed: {change}" for change in journal.changes(events)[:20]]
     lines = [*said, "", result or "nothing measured yet", "", f"{status.lower()} {_extent(records, events)}"]
-    command = " ".join(str(told.get("dlexp.command", "python -m dlexp")).split())
+    command = shell.one_line(str(told.get("dlexp.command", "python -m dlexp")))
     commit = str(told.get("dlexp.git.commit", ""))[:10]
     edited = " with uncommitted changes" if told.get("dlexp.git.dirty") == "true" else ""
     version = told.get("dlexp.version.dlexp")

@@ -18,7 +18,7 @@ from typing import NoReturn
 from dlexp import places, tracking
 from dlexp.errors import UserError
 from dlexp.tracking import environment, experiment_link, page, redacted, run_link, store_file, store_uri, ui_command
-from dlexp.tracking.settings import check_uri
+from dlexp.tracking.settings import VARIABLES, check_uri, of_environment
 from dlexp.tracking.state import SWEEP, load
 from dlexp.tracking.sweep_page import key
 from dlexp.tracking.view import PREFIX
@@ -41,17 +41,20 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument(
         "--port", type=int, default=PORT, help="the port wanted; the next free one is taken (%(default)s)"
     )
-    parser.add_argument("--uri", help="another store: the tracking.uri of the runs")
-    parser.add_argument("--experiment", default="dlexp", help="the experiment to link to (%(default)s)")
+    parser.add_argument("--uri", help="another store: the tracking.uri of the runs (or else MLFLOW_TRACKING_URI)")
+    parser.add_argument("--experiment", help="the experiment to link to (MLFLOW_EXPERIMENT_NAME, or else dlexp)")
     parser.add_argument("--open", action="store_true", help="open the last sweep, or all runs, in the browser")
     asked = parser.parse_args(list(words))
     if not 0 <= asked.port < 65536:
         raise UserError("must be a port, 0 to 65535", key="--port", value=asked.port, where="command line")
     if asked.uri is not None:
         check_uri(asked.uri, "--uri")
-    return serve(
-        asked.uri or store_uri(places.outputs()), port=asked.port, experiment=asked.experiment, show=asked.open
-    )
+    said = of_environment(*(name for name in VARIABLES if getattr(asked, name) is None))
+    for name, value in said.items():
+        print(f"chosen    by the environment: {VARIABLES[name]}={value}", flush=True)
+    uri = asked.uri or said.get("uri") or store_uri(places.outputs())
+    experiment = asked.experiment or said.get("experiment") or "dlexp"
+    return serve(uri, port=asked.port, experiment=experiment, show=asked.open)
 
 
 def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool = False) -> int:
@@ -82,7 +85,9 @@ def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool =
             if _answers(base, server):
                 links = [("look", _page(base, experiment)), *_last_sweep(home, uri, base, ask=True)]
                 _print(links, show)
-                print(f"the same  {ui_command(uri)}\nCtrl-C ends it.", flush=True)
+                if uri == redacted(uri):  # with *** in it, it would not work
+                    print(f"the same  {ui_command(uri)}", flush=True)
+                print("Ctrl-C ends it.", flush=True)
                 server.wait()
         print(f"dlexp: error: MLflow has ended by itself; {log} says why", file=sys.stderr)
         return 1
