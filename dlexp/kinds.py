@@ -71,7 +71,8 @@ class Schedule(Plugin):
 class Layer(Plugin):
     """A differentiable step: `forward` returns the output and the function that pulls gradients back.
 
-    `p.W` is the array declared as "W", `p.dW` its gradient, to be written (never accumulated) by `backward`.
+    `p.W` is the array declared as "W", `p.dW` its gradient, to be written (never accumulated) by `backward`. Arrays are
+    written in place, `p.mean[...] = x` or `p.mean += x`; `p.mean = x` raises an error.
 
     `min_batch` is the smallest batch it can be trained on.
     """

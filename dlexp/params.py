@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dlexp.arrays import CACHE_LINE, Array, Param, Views, aligned_zeros
+from dlexp.arrays import CACHE_LINE, Array, Param, Rebound, Views, aligned_zeros
 from dlexp.errors import UserError
 
 MOST = 2**28  # numbers: with their gradients and an optimizer's memory of them, 4 GiB or more
@@ -25,8 +25,12 @@ class Parameters:
     >>> p.values[-2:]
     array([7., 7.], dtype=float32)
 
-    Raises `UserError` for more than there could be memory for.
+    Raises `UserError` for more than there could be memory for, and `Rebound` where one of its two vectors is replaced:
+    every view would keep the old one.
     """
+
+    storage: Array
+    grads: Array
 
     def __init__(self, specs: Mapping[str, Param], dtype: Any = np.float32) -> None:
         self.specs = dict(sorted(specs.items(), key=lambda item: _rank(item[1])))
@@ -38,11 +42,16 @@ class Parameters:
         self.slices = {name: slice(end - n, end) for name, n, end in zip(self.specs, sizes, ends, strict=True)}
         self.n_weights = sum(n for n, rank in zip(sizes, ranks, strict=True) if rank == 0)
         self.n_trainable = sum(n for n, rank in zip(sizes, ranks, strict=True) if rank <= 1)
-        self.storage: Array = aligned_zeros(sum(sizes), dtype)
-        self.grads: Array = aligned_zeros(self.n_trainable, dtype)
+        self.storage = aligned_zeros(sum(sizes), dtype)
+        self.grads = aligned_zeros(self.n_trainable, dtype)
         for name, spec in self.specs.items():
             if spec.start is not None:
                 self[name][...] = spec.start
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("storage", "grads") and vars(self).get(name, value) is not value:
+            raise Rebound("params", name)
+        super().__setattr__(name, value)
 
     @property
     def values(self) -> Array:

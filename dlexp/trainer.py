@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dlexp.arrays import NEGLIGIBLE, Array, Context, Rng, Views, aligned_zeros
+from dlexp.arrays import NEGLIGIBLE, Array, Context, Rng, Slots, Views, aligned_zeros
 from dlexp.kinds import Optimizer, Regularizer, Schedule
 from dlexp.memory import keep_freed
 from dlexp.params import Parameters
@@ -240,7 +240,7 @@ def pieces(optimizer: Optimizer, params: Parameters, state: Mapping[str, Array])
         else ([flat[block] for flat in flats] for block in params.blocks())
     )
     for w, g, *slots in cuts:
-        yield w, g, Views(**dict(zip(state, slots, strict=True)))
+        yield w, g, Slots(**dict(zip(state, slots, strict=True)))
 
 
 def clip(gradient: Array, limit: float) -> None:
