@@ -28,10 +28,10 @@ class Optimizer(Plugin):
     """Moves parameters one step downhill, in place.
 
     `update` sees a contiguous block `w` of the flat parameter vector, its gradient `g`, the same block of each running
-    array named in `slots` (zero at first) as `s.<slot>`, the scheduled learning rate `lr` and the step number
-    t = 1, 2, … An optimizer that needs whole arrays (norms, matrix roots) sets `per_tensor` and sees one named array
-    at a time, in its own shape. Write `x**0.5`, not `np.sqrt(x)`, for hyper-parameters: a NumPy float64 scalar turns
-    float32 arrays into float64.
+    array named in `slots` as `s.<slot>`, the scheduled learning rate `lr` and the step number t = 1, 2, … Slots are
+    zero at first; once they hold a nan or an infinity, the run has diverged. An optimizer that needs whole arrays
+    (norms, matrix roots) sets `per_tensor` and sees one named array at a time, in its own shape. Write `x**0.5`, not
+    `np.sqrt(x)`, for hyper-parameters: a NumPy float64 scalar turns float32 arrays into float64.
     """
 
     kind = "optimizer"

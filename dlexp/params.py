@@ -103,9 +103,18 @@ class Parameters:
         for start in range(0, self.n_trainable, size):
             yield slice(start, min(start + size, self.n_trainable))
 
-    def non_finite_value(self) -> str:
-        """The first array that holds a nan or an infinity; an empty string where all are finite."""
-        return next((name for name in self.specs if not np.isfinite(self[name]).all()), "")
+    def non_finite_value(self, flat: Array | None = None) -> str:
+        """The first array that holds a nan or an infinity; an empty string where all are finite.
+
+        `flat` is another vector with a number for each of the trainable ones: an optimizer's running array.
+        """
+        names, flat = (self.specs, self.storage) if flat is None or flat is self.storage else (self.trainable, flat)
+        return next((name for name in names if not np.isfinite(self.view(flat, name)).all()), "")
+
+    def overflowing_norm(self) -> str:
+        """The first gradient whose Euclidean norm is not finite, though its numbers may be; else all of them."""
+        norms = ((name, np.linalg.norm(self.gradient(name))) for name in self.trainable)
+        return next((f"the norm of ∂L/∂{name}" for name, norm in norms if not np.isfinite(norm)), "the gradient's norm")
 
     def non_finite(self) -> str:
         """The first array, or else gradient, that holds a nan or an infinity; an empty string where all are finite."""

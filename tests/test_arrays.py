@@ -9,7 +9,7 @@ from faults.layers import Replacing
 from dlexp.arrays import Param, Rebound, batch_sum, constant
 from dlexp.conformance.toy import experiment, part
 from dlexp.params import Parameters
-from dlexp.trainer import pieces
+from dlexp.pieces import pieces
 
 
 def test_a_constant_is_made_once_and_cannot_be_written():

@@ -15,7 +15,7 @@ from dlexp.conformance import reference
 from dlexp.conformance.numerical import Float32Only
 from dlexp.kinds import Optimizer
 from dlexp.params import Parameters
-from dlexp.trainer import pieces
+from dlexp.pieces import pieces
 
 Running = dict[str, Array]
 
