@@ -178,14 +178,26 @@ class Data(Plugin):
         return Dataset(train, validation, test, name=self.name, source=self.source())
 
 
+OUTPUTS = ("softmax", "sigmoid", "identity")  # what an objective may say of its network's
+
+
 class Objective(Plugin):
     """What is minimised: a classification task, or a surface f(x, y).
 
-    `ignores` names the kinds and settings that mean nothing to it: asking for one explicitly is an error.
+    `ignores` names the kinds and settings that mean nothing to it: asking for one explicitly is an error. `output` says
+    what the network's outputs z mean to whoever asks the saved network: "softmax" (zₖ ↦ exp zₖ / Σⱼ exp zⱼ), "sigmoid"
+    (each zₖ by itself ↦ 1 / (1 + exp −zₖ)) or "identity" (z as it is, as in regression).
     """
 
     kind = "objective"
     ignores: ClassVar[tuple[str, ...]] = ()
+    output: ClassVar[str] = "softmax"
+
+    @classmethod
+    def misdeclared(cls) -> str:
+        if cls.output not in OUTPUTS:
+            return f"output = {cls.output!r} is none of {', '.join(OUTPUTS)}"
+        return ""
 
     @abstractmethod
     def build(self, parts: Experiment, rngs: Mapping[str, Rng]) -> Problem:

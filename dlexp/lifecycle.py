@@ -162,7 +162,7 @@ def _train_and_keep(run: Run, setup: Setup, keeper: Keeper, *, alone: bool) -> N
     def ended() -> None:
         keeper.save_best()
         if alone and run.network is not None:
-            serving.save_network(folder / "network.npz", run.network)
+            serving.save_network(folder / "network.npz", run.network, output=run.experiment.objective.output)
 
     assert run.folder is not None
     folder = run.folder
