@@ -13,7 +13,7 @@ import numpy as np
 from dlexp import kinds
 from dlexp.arrays import Array, Context
 from dlexp.dataset import Dataset
-from dlexp.errors import FieldError, nearest
+from dlexp.errors import FieldError
 from dlexp.fields import at_least, check_fields, defaults_of, non_negative, one_of, positive
 from dlexp.network import Network
 from dlexp.registry import Plugin, as_dict
@@ -75,17 +75,12 @@ class Experiment:
             eval_every=self.eval_every,
             clip_norm=self.clip_norm,
             early_stopping=self.early_stopping,
+            better=self.objective.better,
             rngs={name: rngs[name] for name in ("order", "noise")},
         )
         if self.early_stopping.patience is not None:
-            self._check_early_stopping(trainer)
+            self.early_stopping.check(problem.evaluate(), self.objective.better)
         return trainer
-
-    def _check_early_stopping(self, trainer: Trainer) -> None:
-        metric, known = self.early_stopping.metric, sorted(trainer.problem.evaluate())
-        if metric not in known:
-            wrong, hint = "there is no such metric", nearest(metric, known)
-            raise FieldError(wrong, key="early_stopping.metric", value=metric, allowed=", ".join(known), hint=hint)
 
     def plugins(self) -> Iterator[tuple[str, tuple[Plugin, ...]]]:
         """The kinds that matter to this objective, each with its plugins."""

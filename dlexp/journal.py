@@ -38,6 +38,7 @@ MEASURED = ("record", "note")
 TEXT, MAPPING, MAYBE = (str,), (dict,), (dict, type(None))
 SHAPES = {  # of what run.json says
     "id": TEXT, "name": TEXT, "params": MAPPING, "defaults": MAPPING, "tags": MAPPING, "sources": MAPPING,
+    "better": MAPPING,
     "dataset": MAYBE, "tracking": MAYBE,
 }  # fmt: skip
 

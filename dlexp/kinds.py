@@ -8,9 +8,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, ClassVar
 
+from dlexp import directions
 from dlexp.arrays import Array, Backward, Context, Param, Rng, Views
 from dlexp.dataset import Dataset, Split, stratified
 from dlexp.fields import at_least
@@ -186,18 +187,21 @@ class Objective(Plugin):
 
     `ignores` names the kinds and settings that mean nothing to it: asking for one explicitly is an error. `output` says
     what the network's outputs z mean to whoever asks the saved network: "softmax" (zₖ ↦ exp zₖ / Σⱼ exp zⱼ), "sigmoid"
-    (each zₖ by itself ↦ 1 / (1 + exp −zₖ)) or "identity" (z as it is, as in regression).
+    (each zₖ by itself ↦ 1 / (1 + exp −zₖ)) or "identity" (z as it is, as in regression). `better` says which way its
+    metrics are better, {"*/r2": "high"}; a name that ends in loss is better when low, in accuracy when high, and any
+    other that is not declared is refused where it matters, as in early stopping.
     """
 
     kind = "objective"
     ignores: ClassVar[tuple[str, ...]] = ()
     output: ClassVar[str] = "softmax"
+    better: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     @classmethod
     def misdeclared(cls) -> str:
         if cls.output not in OUTPUTS:
             return f"output = {cls.output!r} is none of {', '.join(OUTPUTS)}"
-        return ""
+        return directions.misdeclared(cls.better)
 
     @abstractmethod
     def build(self, parts: Experiment, rngs: Mapping[str, Rng]) -> Problem:

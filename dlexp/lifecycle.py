@@ -202,6 +202,7 @@ def _describe(setup: Setup, run: Run, place: Place, name: str) -> dict[str, Any]
         "params": run.experiment.params(),
         "defaults": run.experiment.defaults(),
         "tags": provenance.tags(list(setup.overrides)) | dict(place.tags),
+        "better": dict(run.experiment.objective.better),
         "dataset": run.dataset.describe() if run.dataset else None,
         "sources": provenance.sources(run.experiment),
         "tracking": told(setup.tracking),

@@ -18,8 +18,8 @@ from dlexp.experiment import Experiment, Run
 from dlexp.registry import Plugin
 
 NUMERIC_ROOMS = (
-    "arrays", "dataset", "experiment", "kinds", "layers", "loss", "network", "params", "problem", "stopping", "surface",
-    "trainer",
+    "arrays", "dataset", "directions", "experiment", "kinds", "layers", "loss", "network", "params", "pieces",
+    "problem", "stopping", "surface", "trainer",
 )  # fmt: skip
 PACKAGES = ("dlexp", "numpy", "hydra-core", "omegaconf", "mlflow", "scikit-learn")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from dlexp import directions
 from dlexp.arrays import NEGLIGIBLE, Array, Context, Rng, aligned_zeros
 from dlexp.kinds import Optimizer, Regularizer, Schedule
 from dlexp.memory import keep_freed
@@ -44,7 +45,8 @@ class Trainer:
     """Minibatch gradient descent on a problem, assembled from plugins.
 
     `total` is the number of steps to train, `eval_every` the number of epochs between records, `clip_norm` the largest
-    Euclidean norm the whole gradient may have (None: no limit), `rngs` the streams "order" and "noise".
+    Euclidean norm the whole gradient may have (None: no limit), `better` which way metrics are better as far as names
+    do not say, `rngs` the streams "order" and "noise".
     """
 
     problem: Problem
@@ -55,6 +57,7 @@ class Trainer:
     eval_every: int = 1
     clip_norm: float | None = None
     early_stopping: EarlyStopping = field(default_factory=EarlyStopping)
+    better: Mapping[str, str] = field(default_factory=dict)
     rngs: Mapping[str, Rng]
     t: int = field(default=0, init=False)
     state: dict[str, Array] = field(init=False)
@@ -171,8 +174,9 @@ class Trainer:
         for name, value in metrics.items():
             if not math.isfinite(value):
                 raise Diverged(self.t, self._origin() or name)
-        if self.early_stopping.metric in metrics:
-            self._remember(self.early_stopping.cost(metrics))
+        metric = self.early_stopping.metric
+        if metric in metrics and directions.better(metric, self.better):
+            self._remember(self.early_stopping.cost(metrics, self.better))
         return Record(self.epoch, self.t, metrics)
 
     def _origin(self) -> str:

@@ -13,10 +13,26 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
-from dlexp import arrays, dataset, experiment, layers, loss, network, params, problem, stopping, surface, trainer
+from dlexp import (
+    arrays,
+    dataset,
+    directions,
+    experiment,
+    layers,
+    loss,
+    network,
+    params,
+    pieces,
+    problem,
+    stopping,
+    surface,
+    trainer,
+)
 from dlexp.experiment import Experiment
 
-NUMERIC_ROOMS = (arrays, dataset, experiment, layers, loss, network, params, problem, stopping, surface, trainer)
+NUMERIC_ROOMS = (
+    arrays, dataset, directions, experiment, layers, loss, network, params, pieces, problem, stopping, surface, trainer
+)  # fmt: skip
 SILENT_KEYS = ("observer", "tracking", "checkpoint", "sweep", "max_jobs", "hydra")  # these change no number
 
 
