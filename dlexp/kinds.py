@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from types import MappingProxyType, SimpleNamespace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from dlexp import directions
 from dlexp.arrays import Array, Backward, Context, Param, Rng, Views
@@ -39,6 +39,10 @@ class Optimizer(Plugin):
     slots: ClassVar[tuple[str, ...]] = ()
     per_tensor: ClassVar[bool] = False
     lr: float
+
+    @classmethod
+    def misdeclared(cls) -> str:
+        return "" if "lr" in {f.name for f in fields(cast("Any", cls))} else "has no field lr: write lr: float = 0.1"
 
     @abstractmethod
     def update(self, w: Array, g: Array, s: Views, lr: float, t: int) -> None:
@@ -208,13 +212,23 @@ class Objective(Plugin):
         """The problem, ready to train; `rngs` are the seed's streams: split, init, order, noise."""
 
 
+NEEDS = {"network": "a network", "dataset": "a data set", "softmax": "a softmax as its output"}  # in words
+
+
 class Observer(Plugin):
     """Watches a run: looks, never changes a number and never stops a run; if it raises, it is logged and heard no more.
 
-    Like an optimizer it keeps its state in `s`, a namespace of its own for each run.
+    Like an optimizer it keeps its state in `s`, a namespace of its own for each run. `needs` names what a run must
+    have: asking for the observer where that is missing is an error, and it does not look at such a run.
     """
 
     kind = "observer"
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def misdeclared(cls) -> str:
+        unknown = [need for need in cls.needs if need not in NEEDS]
+        return f"needs {', '.join(map(repr, unknown))}; there are {', '.join(NEEDS)}" if unknown else ""
 
     def start(self, run: Run, s: SimpleNamespace) -> None:
         """Before the first step; the network is untrained."""

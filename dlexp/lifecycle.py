@@ -128,9 +128,10 @@ def _at_work() -> Iterator[Interruption]:
 def assembled(setup: Setup) -> Run:
     """The run of a setup, before its first step. Raises `UserError` for what cannot be trained, with its place."""
     try:
-        return Run(setup.experiment, setup.experiment.trainer())
+        run = Run(setup.experiment, setup.experiment.trainer())
     except UserError as e:
         raise setup.placed(e) from None
+    return setup.checked(run)
 
 
 def _train(run: Run, between: Callable[[], None], ended: Callable[[], None] = lambda: None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from dlexp import directions
@@ -28,9 +28,11 @@ class EarlyStopping:
     def __post_init__(self) -> None:
         check_fields(self)
 
-    def check(self, known: Iterable[str], better: Mapping[str, str]) -> None:
-        """Raises `UserError` where the metric is none of the known ones, or nobody says which way it is better."""
-        if self.metric not in (known := sorted(known)):
+    def check(self, evaluate: Callable[[], Iterable[str]], better: Mapping[str, str]) -> None:
+        """Raises `UserError` where it is to stop by a metric that is not measured, or of which nobody says the way."""
+        if self.patience is None:
+            return
+        if self.metric not in (known := sorted(evaluate())):
             wrong, hint = "there is no such metric", nearest(self.metric, known)
             raise FieldError(wrong, key=METRIC, value=self.metric, allowed=", ".join(known), hint=hint)
         directions.sign(self.metric, better, key=METRIC)
