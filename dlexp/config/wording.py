@@ -14,7 +14,7 @@ WORDS = {  # OmegaConf's words: ours; the first that fits
     r"is not a valid bool": "must be true or false",
     r"missing mandatory value": "has no value: ??? is Hydra's word for one that is still to be given",
     r"recursive interpolation": "leads back to itself",
-    r"Interpolation key '.*' not found": "refers to a key that does not exist",
+    r"Interpolation key '(.*)' not found": r"refers to \1, and there is no such key",
     r"Interpolation to parent node": "refers to a part that it belongs to",
     r"Environment variable '\w+' not found": "there is no such environment variable",
     r"is not a subclass of": "is a group of values: set one by its full name, as in early_stopping.patience=5",
@@ -26,7 +26,8 @@ WORDS = {  # OmegaConf's words: ours; the first that fits
 
 def known_words(message: str) -> str:
     """Our words for a message; empty where there are none."""
-    return next((words for pattern, words in WORDS.items() if re.search(pattern, message)), "")
+    found = ((re.search(pattern, message), words) for pattern, words in WORDS.items())
+    return next((match.expand(words) for match, words in found if match), "")
 
 
 def plain(error: Exception) -> str:
