@@ -31,11 +31,59 @@ class Param:
     trainable: bool = True
 
 
+class Rebound(AttributeError):
+    """A declared array was bound to a new one, which no checkpoint, no saved network and no optimizer would see."""
+
+    def __init__(self, owner: str, name: str) -> None:
+        wrong = f"{owner}.{name} is a declared array and cannot be bound to another one"
+        super().__init__(f"{wrong}: write its numbers in place, {owner}.{name}[...] = …")
+
+
 class Views(SimpleNamespace):
-    """Arrays by short name: `p.W` and its gradient `p.dW` for a layer, `s.m` and `s.v` for an optimizer."""
+    """Arrays by short name: `p.W` and its gradient `p.dW` for a layer.
+
+    What it is made of are the declared arrays, views of a flat vector: `p.mean[...] = x` and `p.mean += x` write them,
+    `p.mean = x` raises `Rebound`. Other attributes are free.
+    """
+
+    __slots__ = ("_declared",)  # not in `vars`, which are the arrays
+    owner = "p"
+
+    def __init__(self, **arrays: Array) -> None:
+        super().__init__(**arrays)
+        object.__setattr__(self, "_declared", frozenset(arrays))
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"there is no array {name!r} here; there are {', '.join(vars(self)) or 'none'}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        held = self.__dict__
+        if held.get(name, held) is value:  # `+=` assigns the array that is there
+            return
+        if name not in self._declared:
+            held[name] = value
+        elif not _same_memory(held[name], value):
+            raise Rebound(self.owner, name)
+
+    def __delattr__(self, name: str) -> None:
+        if name in self._declared:
+            raise Rebound(self.owner, name)
+        super().__delattr__(name)
+
+    def __reduce__(self) -> tuple[Any, ...]:  # a copy holds copies of the arrays, which belong to no network
+        return SimpleNamespace, (), vars(self)
+
+
+def _same_memory(a: Array, b: Any) -> bool:
+    """Whether b is a view of all of a: what `+=` gives for a subclass of NumPy's arrays."""
+    return isinstance(b, np.ndarray) and a.__array_interface__ == b.__array_interface__
+
+
+class Slots(Views):
+    """The running arrays of an optimizer: `s.m` and `s.v`."""
+
+    __slots__ = ()
+    owner = "s"
 
 
 @dataclass(frozen=True)

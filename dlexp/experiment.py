@@ -12,8 +12,9 @@ import numpy as np
 
 from dlexp import kinds
 from dlexp.arrays import Array, Context
+from dlexp.assembly import blamed, try_out
 from dlexp.dataset import Dataset
-from dlexp.errors import FieldError, nearest
+from dlexp.errors import FieldError
 from dlexp.fields import at_least, check_fields, defaults_of, non_negative, one_of, positive
 from dlexp.network import Network
 from dlexp.registry import Plugin, as_dict
@@ -65,8 +66,11 @@ class Experiment:
     def trainer(self) -> Trainer:
         """Load the data and assemble the run. Raises a `UserError` for what cannot be trained."""
         rngs = streams(self.seed)
-        problem = self.objective.build(self, rngs)
-        trainer = Trainer(
+        with blamed(self):
+            problem = self.objective.build(self, rngs)
+            try_out(problem)
+            self.early_stopping.check(problem.evaluate, self.objective.better)
+        return Trainer(
             problem=problem,
             optimizer=self.optimizer,
             schedule=self.schedule,
@@ -75,17 +79,9 @@ class Experiment:
             eval_every=self.eval_every,
             clip_norm=self.clip_norm,
             early_stopping=self.early_stopping,
+            better=self.objective.better,
             rngs={name: rngs[name] for name in ("order", "noise")},
         )
-        if self.early_stopping.patience is not None:
-            self._check_early_stopping(trainer)
-        return trainer
-
-    def _check_early_stopping(self, trainer: Trainer) -> None:
-        metric, known = self.early_stopping.metric, sorted(trainer.problem.evaluate())
-        if metric not in known:
-            wrong, hint = "there is no such metric", nearest(metric, known)
-            raise FieldError(wrong, key="early_stopping.metric", value=metric, allowed=", ".join(known), hint=hint)
 
     def plugins(self) -> Iterator[tuple[str, tuple[Plugin, ...]]]:
         """The kinds that matter to this objective, each with its plugins."""
@@ -155,7 +151,12 @@ class Run:
     watching: list[Watch] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.watching = [Watch(observer, self) for observer in self.experiment.observer]
+        self.watching = [Watch(observer, self) for observer in self.experiment.observer if not self.lacks(observer)]
+
+    def lacks(self, observer: kinds.Observer) -> str:
+        """What the observer needs and this run has not, in words; empty where nothing is missing."""
+        found = {"network": self.network, "dataset": self.dataset, self.experiment.objective.output: True}
+        return " and ".join(kinds.NEEDS[need] for need in observer.needs if found.get(need) is None)
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -206,8 +207,7 @@ class Run:
     def save_arrays(self, name: str, arrays: Mapping[str, Array]) -> None:
         """Leave arrays in `<run folder>/arrays/<name>.npz`, old or new, never half; nothing for a run without a folder.
 
-        Reports and studies read run folders and know neither network nor surface: what their figures are to show of
-        these, an observer leaves here.
+        Reports and studies know neither network nor surface: what their figures show of these, an observer leaves here.
         """
         if self.folder is not None:
             from dlexp.archives import write_arrays

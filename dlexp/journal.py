@@ -39,6 +39,7 @@ PATIENCE = 0.3  # seconds to wait for a lock: whoever asks whether a run is aliv
 TEXT, MAPPING, MAYBE = (str,), (dict,), (dict, type(None))
 SHAPES = {  # of what run.json says
     "id": TEXT, "name": TEXT, "params": MAPPING, "defaults": MAPPING, "tags": MAPPING, "sources": MAPPING,
+    "better": MAPPING,
     "dataset": MAYBE, "tracking": MAYBE,
 }  # fmt: skip
 

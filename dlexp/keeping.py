@@ -58,7 +58,7 @@ class Keeper:
         now = storage.copy()
         try:
             storage[...] = best.storage
-            serving.save_network(self.folder / BEST, network)
+            serving.save_network(self.folder / BEST, network, output=self.run.experiment.objective.output)
         finally:
             storage[...] = now
         self._best = best.step

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, fields
+from types import MappingProxyType, SimpleNamespace
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from dlexp import directions
 from dlexp.arrays import Array, Backward, Context, Param, Rng, Views
 from dlexp.dataset import Dataset, Split, stratified
 from dlexp.fields import at_least
@@ -28,16 +29,20 @@ class Optimizer(Plugin):
     """Moves parameters one step downhill, in place.
 
     `update` sees a contiguous block `w` of the flat parameter vector, its gradient `g`, the same block of each running
-    array named in `slots` (zero at first) as `s.<slot>`, the scheduled learning rate `lr` and the step number
-    t = 1, 2, … An optimizer that needs whole arrays (norms, matrix roots) sets `per_tensor` and sees one named array
-    at a time, in its own shape. Write `x**0.5`, not `np.sqrt(x)`, for hyper-parameters: a NumPy float64 scalar turns
-    float32 arrays into float64.
+    array named in `slots` as `s.<slot>`, the scheduled learning rate `lr` and the step number t = 1, 2, … Slots are
+    zero at first; once they hold a nan or an infinity, the run has diverged. An optimizer that needs whole arrays
+    (norms, matrix roots) sets `per_tensor` and sees one named array at a time, in its own shape. Write `x**0.5`, not
+    `np.sqrt(x)`, for hyper-parameters: a NumPy float64 scalar turns float32 arrays into float64.
     """
 
     kind = "optimizer"
     slots: ClassVar[tuple[str, ...]] = ()
     per_tensor: ClassVar[bool] = False
     lr: float
+
+    @classmethod
+    def misdeclared(cls) -> str:
+        return "" if "lr" in {f.name for f in fields(cast("Any", cls))} else "has no field lr: write lr: float = 0.1"
 
     @abstractmethod
     def update(self, w: Array, g: Array, s: Views, lr: float, t: int) -> None:
@@ -71,7 +76,8 @@ class Schedule(Plugin):
 class Layer(Plugin):
     """A differentiable step: `forward` returns the output and the function that pulls gradients back.
 
-    `p.W` is the array declared as "W", `p.dW` its gradient, to be written (never accumulated) by `backward`.
+    `p.W` is the array declared as "W", `p.dW` its gradient, to be written (never accumulated) by `backward`. Arrays are
+    written in place, `p.mean[...] = x` or `p.mean += x`; `p.mean = x` raises an error.
 
     `min_batch` is the smallest batch it can be trained on.
     """
@@ -177,27 +183,52 @@ class Data(Plugin):
         return Dataset(train, validation, test, name=self.name, source=self.source())
 
 
+OUTPUTS = ("softmax", "sigmoid", "identity")  # what an objective may say of its network's
+
+
 class Objective(Plugin):
     """What is minimised: a classification task, or a surface f(x, y).
 
-    `ignores` names the kinds and settings that mean nothing to it: asking for one explicitly is an error.
+    `ignores` names the kinds and settings that mean nothing to it: asking for one explicitly is an error. `output` says
+    what the network's outputs z mean to whoever asks the saved network: "softmax" (zₖ ↦ exp zₖ / Σⱼ exp zⱼ), "sigmoid"
+    (each zₖ by itself ↦ 1 / (1 + exp −zₖ)) or "identity" (z as it is, as in regression). `better` says which way its
+    metrics are better, {"*/r2": "high"}; a name that ends in loss is better when low, in accuracy when high, and any
+    other that is not declared is refused where it matters, as in early stopping.
     """
 
     kind = "objective"
     ignores: ClassVar[tuple[str, ...]] = ()
+    output: ClassVar[str] = "softmax"
+    better: ClassVar[Mapping[str, str]] = MappingProxyType({})
+
+    @classmethod
+    def misdeclared(cls) -> str:
+        if cls.output not in OUTPUTS:
+            return f"output = {cls.output!r} is none of {', '.join(OUTPUTS)}"
+        return directions.misdeclared(cls.better)
 
     @abstractmethod
     def build(self, parts: Experiment, rngs: Mapping[str, Rng]) -> Problem:
         """The problem, ready to train; `rngs` are the seed's streams: split, init, order, noise."""
 
 
+NEEDS = {"network": "a network", "dataset": "a data set", "softmax": "a softmax as its output"}  # in words
+
+
 class Observer(Plugin):
     """Watches a run: looks, never changes a number and never stops a run; if it raises, it is logged and heard no more.
 
-    Like an optimizer it keeps its state in `s`, a namespace of its own for each run.
+    Like an optimizer it keeps its state in `s`, a namespace of its own for each run. `needs` names what a run must
+    have: asking for the observer where that is missing is an error, and it does not look at such a run.
     """
 
     kind = "observer"
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def misdeclared(cls) -> str:
+        unknown = [need for need in cls.needs if need not in NEEDS]
+        return f"needs {', '.join(map(repr, unknown))}; there are {', '.join(NEEDS)}" if unknown else ""
 
     def start(self, run: Run, s: SimpleNamespace) -> None:
         """Before the first step; the network is untrained."""

@@ -147,9 +147,10 @@ def _at_work() -> Iterator[Interruption]:
 def assembled(setup: Setup) -> Run:
     """The run of a setup, before its first step. Raises `UserError` for what cannot be trained, with its place."""
     try:
-        return Run(setup.experiment, setup.experiment.trainer())
+        run = Run(setup.experiment, setup.experiment.trainer())
     except UserError as e:
         raise setup.placed(e) from None
+    return setup.checked(run)
 
 
 def _train(run: Run, between: Callable[[], None], ended: Callable[[], None] = lambda: None) -> None:
@@ -181,7 +182,7 @@ def _train_and_keep(run: Run, setup: Setup, keeper: Keeper, *, alone: bool) -> N
     def ended() -> None:
         keeper.save_best()
         if alone and run.network is not None:
-            serving.save_network(folder / "network.npz", run.network)
+            serving.save_network(folder / "network.npz", run.network, output=run.experiment.objective.output)
 
     assert run.folder is not None
     folder = run.folder
@@ -221,6 +222,7 @@ def _describe(setup: Setup, run: Run, place: Place, name: str) -> dict[str, Any]
         "params": run.experiment.params(),
         "defaults": run.experiment.defaults(),
         "tags": provenance.tags(list(setup.overrides)) | dict(place.tags),
+        "better": dict(run.experiment.objective.better),
         "dataset": run.dataset.describe() if run.dataset else None,
         "sources": provenance.sources(run.experiment),
         "tracking": told(setup.tracking) if place.alone else place.tracking,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from dlexp.arrays import Array, Backward, Context, Param, Rng
+from dlexp.errors import PluginError
 from dlexp.kinds import Identity, Initializer, Layer
 from dlexp.params import Parameters
 
@@ -35,11 +36,17 @@ class Network:
         self.layers = tuple(layer for layer in layers if not isinstance(layer, Identity))
         self.names = tuple(_numbered(layer.name for layer in self.layers))
         specs: dict[str, Param] = {}
-        n = n_in
+        n, widths = n_in, []
         for name, layer in zip(self.names, self.layers, strict=True):
-            specs |= {f"{name}.{array}": spec for array, spec in layer.arrays(n).items()}
-            n = layer.width(n)
-        self.n_in, self.n_out = n_in, n
+            try:
+                specs |= {f"{name}.{array}": spec for array, spec in layer.arrays(n).items()}
+                widths.append(layer.width(n))
+            except Exception as e:
+                e.add_note(f"{name} is given {n} features, the data have {n_in}")
+                raise
+            _check_sizes(name, layer, specs, widths[-1])
+            n = widths[-1]
+        self.n_in, self.n_out, self.widths = n_in, n, tuple(widths)
         self.params = Parameters(specs, dtype)
         self._views = [self.params.views(name) for name in self.names]
 
@@ -48,6 +55,9 @@ class Network:
         with np.errstate(over="ignore"):  # what float32 cannot hold diverges at step 0, and is named there
             for name, spec in self.params.specs.items():
                 if spec.start is None:
+                    if len(spec.shape) != 2:
+                        wrong = f"{name} has the shape {spec.shape}: what an initializer draws is (fan_in, fan_out)"
+                        raise PluginError(wrong, key="initializer", value=initializer.name)
                     fan_in, fan_out = spec.shape
                     self.params[name][...] = initializer(rng, fan_in, fan_out)
 
@@ -88,6 +98,18 @@ class Network:
         backs[0](gradients[-1])
         steps = zip(self.names, self.layers, outputs, reversed(gradients), strict=True)
         return [Trace(*step) for step in steps]
+
+
+def _check_sizes(name: str, layer: Layer, specs: Mapping[str, Param], width: object) -> None:
+    """Raises `PluginError` where a layer's sizes are none."""
+    wrong = ""
+    if not isinstance(width, (int, np.integer)) or width < 1:
+        wrong = f"{name} has the width {width!r}"
+    for array, spec in specs.items():
+        if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in spec.shape):
+            wrong = wrong or f"{array} has the shape {spec.shape}"
+    if wrong:
+        raise PluginError(f"{wrong}: sizes are whole numbers from 1", key=layer.kind, value=layer.name)
 
 
 def _numbered(names: Iterable[str]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dlexp.arrays import CACHE_LINE, Array, Param, Views, aligned_zeros
+from dlexp.arrays import CACHE_LINE, Array, Param, Rebound, Views, aligned_zeros
 from dlexp.errors import UserError
 
 MOST = 2**28  # numbers: with their gradients and an optimizer's memory of them, 4 GiB or more
@@ -25,8 +25,12 @@ class Parameters:
     >>> p.values[-2:]
     array([7., 7.], dtype=float32)
 
-    Raises `UserError` for more than there could be memory for.
+    Raises `UserError` for more than there could be memory for, and `Rebound` where one of its two vectors is replaced:
+    every view would keep the old one.
     """
+
+    storage: Array
+    grads: Array
 
     def __init__(self, specs: Mapping[str, Param], dtype: Any = np.float32) -> None:
         self.specs = dict(sorted(specs.items(), key=lambda item: _rank(item[1])))
@@ -38,11 +42,16 @@ class Parameters:
         self.slices = {name: slice(end - n, end) for name, n, end in zip(self.specs, sizes, ends, strict=True)}
         self.n_weights = sum(n for n, rank in zip(sizes, ranks, strict=True) if rank == 0)
         self.n_trainable = sum(n for n, rank in zip(sizes, ranks, strict=True) if rank <= 1)
-        self.storage: Array = aligned_zeros(sum(sizes), dtype)
-        self.grads: Array = aligned_zeros(self.n_trainable, dtype)
+        self.storage = aligned_zeros(sum(sizes), dtype)
+        self.grads = aligned_zeros(self.n_trainable, dtype)
         for name, spec in self.specs.items():
             if spec.start is not None:
                 self[name][...] = spec.start
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("storage", "grads") and vars(self).get(name, value) is not value:
+            raise Rebound("params", name)
+        super().__setattr__(name, value)
 
     @property
     def values(self) -> Array:
@@ -94,9 +103,18 @@ class Parameters:
         for start in range(0, self.n_trainable, size):
             yield slice(start, min(start + size, self.n_trainable))
 
-    def non_finite_value(self) -> str:
-        """The first array that holds a nan or an infinity; an empty string where all are finite."""
-        return next((name for name in self.specs if not np.isfinite(self[name]).all()), "")
+    def non_finite_value(self, flat: Array | None = None) -> str:
+        """The first array that holds a nan or an infinity; an empty string where all are finite.
+
+        `flat` is another vector with a number for each of the trainable ones: an optimizer's running array.
+        """
+        names, flat = (self.specs, self.storage) if flat is None or flat is self.storage else (self.trainable, flat)
+        return next((name for name in names if not np.isfinite(self.view(flat, name)).all()), "")
+
+    def overflowing_norm(self) -> str:
+        """The first gradient whose Euclidean norm is not finite, though its numbers may be; else all of them."""
+        norms = ((name, np.linalg.norm(self.gradient(name))) for name in self.trainable)
+        return next((f"the norm of ∂L/∂{name}" for name, norm in norms if not np.isfinite(norm)), "the gradient's norm")
 
     def non_finite(self) -> str:
         """The first array, or else gradient, that holds a nan or an infinity; an empty string where all are finite."""

@@ -20,8 +20,8 @@ from dlexp.redaction import clean
 from dlexp.registry import Plugin
 
 NUMERIC_ROOMS = (
-    "arrays", "dataset", "experiment", "kinds", "layers", "loss", "network", "params", "problem", "stopping", "surface",
-    "trainer",
+    "arrays", "dataset", "directions", "experiment", "kinds", "layers", "loss", "network", "params", "pieces",
+    "problem", "stopping", "surface", "trainer",
 )  # fmt: skip
 imported.remember(f"dlexp.{room}" for room in NUMERIC_ROOMS)
 PACKAGES = ("dlexp", "numpy", "hydra-core", "omegaconf", "mlflow", "scikit-learn")

@@ -30,6 +30,11 @@ class Plugin(ABC):
     def __post_init__(self) -> None:
         fields.check_fields(self)
 
+    @classmethod
+    def misdeclared(cls) -> str:
+        """What its kind asks for and the class does not declare, or declares wrongly; empty where nothing is wrong."""
+        return ""
+
 
 P = TypeVar("P", bound=Plugin)
 
@@ -71,6 +76,8 @@ def plugin(name: str) -> Callable[[type[P]], type[P]]:
         _check_bases(made)
         if missing := sorted(getattr(made, "__abstractmethods__", ())):
             raise PluginError(f"{made.__qualname__} lacks {', '.join(missing)}", key=made.kind, value=name)
+        if wrong := made.misdeclared():
+            raise PluginError(f"{made.__qualname__}: {wrong}", key=made.kind, value=name)
         taken = _registry.setdefault(made.kind, {}).setdefault(name, made)
         if taken is not made:
             raise PluginError(

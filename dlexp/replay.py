@@ -128,7 +128,8 @@ def probe(words: Sequence[str]) -> int:
     folder = recorded.must_find(asked.run, "probe")
     past = _measured(folder, "probe")
     looking = replace(past.setup.experiment, observer=compose(*asked.overrides).experiment.observer)
-    setup: Setup = replace(past.setup, experiment=looking, tracking=NoTracking(), overrides=tuple(asked.overrides))
+    setup: Setup = replace(past.setup, experiment=looking, tracking=NoTracking(), overrides=tuple(asked.overrides),
+                           rebuilt=False)  # fmt: skip
     identity = files.new_id()
     place = lifecycle.Place(folder / journal.PROBES / identity, identity, {"dlexp.probe_of": folder.name}, alone=False)
     run = lifecycle.perform(setup, place=place)

@@ -25,7 +25,7 @@ from dlexp.archives import DAMAGE, check_archive
 from dlexp.arrays import Array, Context
 from dlexp.errors import DataError, FieldError, PluginError
 from dlexp.files import staged
-from dlexp.kinds import Layer
+from dlexp.kinds import OUTPUTS, Layer
 from dlexp.layers import Dense
 from dlexp.loss import log_softmax
 from dlexp.network import Network
@@ -34,12 +34,18 @@ DESCRIPTION = "network.json"
 FORMAT = 1
 LONGEST = 1 << 20  # bytes of description: the layers of any network fit into this
 CHUNK = 1000  # samples at a time, as in evaluation
+ANSWERS = {  # what a network may be asked for, by its output; the first is what it answers unasked
+    "softmax": ("probabilities", "labels"),
+    "sigmoid": ("probabilities", "labels"),
+    "identity": ("values",),
+}
 
 
-def save_network(path: Path, network: Network, classes: Sequence[str] | None = None) -> None:
+def save_network(path: Path, network: Network, classes: Sequence[str] | None = None, output: str = OUTPUTS[0]) -> None:
     """Write a network to `path`, old or new, never half. The same network gives the same bytes.
 
-    `classes` are the names of the outputs, where they have names. Raises `PluginError` for a layer that is no
+    `classes` are the names of the outputs, where they have names; `output` says what they mean, as the objective
+    declares it. Raises `PluginError` for a layer that is no
     registered plugin, since a file cannot name it, and `OSError` where the file cannot be written.
     """
     if classes is not None and len(classes) != network.n_out:
@@ -50,6 +56,7 @@ def save_network(path: Path, network: Network, classes: Sequence[str] | None = N
         "n_out": network.n_out,
         "dtype": network.params.storage.dtype.name,
         "classes": list(classes) if classes is not None else None,
+        "output": output,
         "layers": [_told(layer) for layer in network.layers],
     }
     with staged(path, sync=True) as file, zipfile.ZipFile(file, "w") as archive:
@@ -82,7 +89,7 @@ def load_network(path: Path) -> Network:
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """What the file says of its network, without building it: `n_in`, `n_out`, `dtype`, `classes`, `layers`.
+    """What the file says of its network, without building it: `n_in`, `n_out`, `dtype`, `classes`, `output`, `layers`.
 
     Raises `DataError` as `load_network` does.
     """
@@ -97,25 +104,35 @@ class Predictor:
     Data are (n, features) numbers, as an array, a DataFrame or lists; they are rounded to the network's own type.
     """
 
-    def __init__(self, network: Network, classes: Sequence[str] | None = None) -> None:
+    def __init__(self, network: Network, classes: Sequence[str] | None = None, output: str = OUTPUTS[0]) -> None:
         self.network, self.classes = network, None if classes is None else np.asarray(classes)
+        self.output = output
 
     def predict(self, data: Any, params: Mapping[str, Any] | None = None) -> Array:
-        """The probability of each class, (n, classes); with `params={"output": "labels"}` the likeliest class, (n,).
+        """The network's answer for each sample, (n, outputs), or with `params={"output": "labels"}` the labels.
 
-        Labels are the classes' names where the network knows them, else their numbers. Raises `DataError` for data of
-        another shape or that are no numbers.
+        By the network's output: softmax gives the probability of each class, and as label (n,) the likeliest class by
+        its name, or by its number where it has no name; sigmoid gives each output's own probability, and as labels
+        (n, outputs) 1 where it is at least one half, else 0; identity gives values and has no labels.
+        Raises `DataError` for data of another shape or that are no numbers.
         """
-        output = (params or {}).get("output", "probabilities")
-        if output not in ("probabilities", "labels"):
-            raise DataError("there is no such output", key="output", value=output, allowed="probabilities, labels")
-        log_p = self._log_probabilities(data)
-        if output == "probabilities":
+        known = ANSWERS[self.output]
+        wanted = (params or {}).get("output", known[0])
+        if wanted not in known:
+            raise DataError("there is no such output", key="output", value=wanted, allowed=", ".join(known))
+        z = self._outputs(data)
+        if self.output == "identity":
+            return z
+        if self.output == "sigmoid":
+            return (z >= 0).astype(np.int64) if wanted == "labels" else np.exp(-np.logaddexp(0, -z))
+        log_p = log_softmax(z)
+        if wanted == "probabilities":
             return cast("Array", np.exp(log_p))
         labels = log_p.argmax(axis=1)
         return labels if self.classes is None else cast("Array", self.classes[labels])
 
-    def _log_probabilities(self, data: Any) -> Array:
+    def _outputs(self, data: Any) -> Array:
+        """What comes out of the last layer."""
         n_in, dtype = self.network.n_in, self.network.params.storage.dtype
         try:
             x = np.asarray(data, dtype)
@@ -125,12 +142,13 @@ class Predictor:
             raise DataError(f"the data have the shape {x.shape}, the network takes (n, {n_in})")
         context = Context(training=False, rng=np.random.default_rng(0))
         parts = (self.network.forward(x[i : i + CHUNK], context)[0] for i in range(0, len(x), CHUNK))
-        return np.concatenate([np.empty((0, self.network.n_out), dtype), *map(log_softmax, parts)])
+        return np.concatenate([np.empty((0, self.network.n_out), dtype), *parts])
 
 
 def _load_pyfunc(data_path: str) -> Predictor:
     """What MLflow calls to load a model logged by dlexp."""
-    return Predictor(load_network(Path(data_path)), describe(Path(data_path))["classes"])
+    told = describe(Path(data_path))
+    return Predictor(load_network(Path(data_path)), told["classes"], told["output"])
 
 
 def _told(layer: Layer) -> dict[str, Any]:
@@ -181,6 +199,9 @@ def _description(archive: zipfile.ZipFile) -> dict[str, Any]:
         raise DataError(f"it is of format {told['format']}; this version of dlexp reads format {FORMAT}")
     if told["dtype"] not in ("float32", "float64"):
         raise DataError(f"its numbers are of type {told['dtype']}, not float32 or float64")
+    told.setdefault("output", OUTPUTS[0])  # of a file that was written before objectives declared it
+    if told["output"] not in ANSWERS:
+        raise DataError(f"its output is {told['output']!r:.60}, not {' or '.join(ANSWERS)}")
     for size in ("n_in", "n_out"):
         if type(told[size]) is not int or told[size] < 1:
             raise DataError(f"{size} is {told[size]}, not a whole number from 1")

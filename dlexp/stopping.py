@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from dlexp import directions
 from dlexp.arrays import Array
+from dlexp.errors import FieldError, nearest
 from dlexp.fields import at_least, check_fields
+
+METRIC = "early_stopping.metric"
 
 
 @dataclass(frozen=True, kw_only=True)
 class EarlyStopping:
     """Stop after `patience` evaluations in a row without improvement of `metric`, and return to the best weights.
 
-    patience = None trains to the end. A metric whose name ends in "accuracy" is better when larger, any other when
-    smaller. Source: Goodfellow, Bengio & Courville (2016), algorithm 7.1, https://www.deeplearningbook.org
+    patience = None trains to the end. The objective declares which way the metric is better.
+    Source: Goodfellow, Bengio & Courville (2016), algorithm 7.1, https://www.deeplearningbook.org
     """
 
     patience: int | None = at_least(1, None)
@@ -24,9 +28,18 @@ class EarlyStopping:
     def __post_init__(self) -> None:
         check_fields(self)
 
-    def cost(self, metrics: Mapping[str, float]) -> float:
-        """The metric, signed so that less is better."""
-        return -metrics[self.metric] if self.metric.endswith("accuracy") else metrics[self.metric]
+    def check(self, evaluate: Callable[[], Iterable[str]], better: Mapping[str, str]) -> None:
+        """Raises `UserError` where it is to stop by a metric that is not measured, or of which nobody says the way."""
+        if self.patience is None:
+            return
+        if self.metric not in (known := sorted(evaluate())):
+            wrong, hint = "there is no such metric", nearest(self.metric, known)
+            raise FieldError(wrong, key=METRIC, value=self.metric, allowed=", ".join(known), hint=hint)
+        directions.sign(self.metric, better, key=METRIC)
+
+    def cost(self, metrics: Mapping[str, float], better: Mapping[str, str] | None = None) -> float:
+        """The metric, signed so that less is better, as declared by `better`. Raises `UserError` where nobody says."""
+        return -directions.sign(self.metric, better, key=METRIC) * metrics[self.metric]
 
 
 @dataclass

@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from dlexp.arrays import NEGLIGIBLE, Array, Context, Rng, Views, aligned_zeros
+from dlexp import directions
+from dlexp.arrays import NEGLIGIBLE, Array, Context, Rng, aligned_zeros
 from dlexp.kinds import Optimizer, Regularizer, Schedule
 from dlexp.memory import keep_freed
-from dlexp.params import Parameters
+from dlexp.pieces import clip, pieces
 from dlexp.problem import Problem
 from dlexp.stopping import Best, EarlyStopping
 
 FLUSH_EVERY = 64
-Piece = tuple[Array, Array, Views]  # a part of the parameters, its gradient and its slots
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class Trainer:
     """Minibatch gradient descent on a problem, assembled from plugins.
 
     `total` is the number of steps to train, `eval_every` the number of epochs between records, `clip_norm` the largest
-    Euclidean norm the whole gradient may have (None: no limit), `rngs` the streams "order" and "noise".
+    Euclidean norm the whole gradient may have (None: no limit), `better` which way metrics are better as far as names
+    do not say, `rngs` the streams "order" and "noise".
     """
 
     problem: Problem
@@ -56,6 +57,7 @@ class Trainer:
     eval_every: int = 1
     clip_norm: float | None = None
     early_stopping: EarlyStopping = field(default_factory=EarlyStopping)
+    better: Mapping[str, str] = field(default_factory=dict)
     rngs: Mapping[str, Rng]
     t: int = field(default=0, init=False)
     state: dict[str, Array] = field(init=False)
@@ -128,18 +130,19 @@ class Trainer:
                 objective += r.penalty(params.weights, params.weight_grads)
             if not math.isfinite(objective):
                 raise Diverged(self.t, self.problem.explain(batch, self._context))
-            if self.clip_norm is not None:
-                clip(params.grads, self.clip_norm)
+            if self.clip_norm is not None and not math.isfinite(clip(params.grads, self.clip_norm)):
+                raise Diverged(self.t, params.non_finite() or params.overflowing_norm())
             for r in self.regularizers:
                 r.shrink(params.weights, lr)
-            squares = 0.0
+            products = 0.0
             for w, g, s in self._pieces:
                 self.optimizer.update(w, g, s, lr, self.t)
-                squares += np.vdot(w, w)  # watches every number of a block that is in the cache
-            if not math.isfinite(squares) and (tensor := params.non_finite()):  # only then is each of them looked at
+                products += np.vdot(w, g)  # not finite if one number of either is not; the block is in the cache
+            if not math.isfinite(products) and (tensor := params.non_finite()):  # only then is each of them looked at
                 raise Diverged(self.t, tensor)
             if self.t % FLUSH_EVERY == 0:
                 self.flush_denormals()
+                self._check_memory()
         self._objective += objective
         self._objective_steps += 1
         return objective
@@ -150,18 +153,30 @@ class Trainer:
             if slot.dtype == np.float32:
                 slot[np.abs(slot) < NEGLIGIBLE] = 0
 
+    def _check_memory(self) -> None:
+        """Look at what can overflow while weights and loss stay finite: buffers, and the optimizer's slots.
+
+        An infinite running square keeps every weight where it is. Raises `Diverged`.
+        """
+        params = self.problem.params
+        for name, vector in {"": params.storage, **self.state}.items():
+            if not math.isfinite(np.vdot(vector, vector)) and (tensor := params.non_finite_value(vector)):
+                raise Diverged(self.t, f"{name} of {tensor}" if name else tensor)
+
     def evaluate(self) -> Record:
         """The metrics as they stand; the best weights are remembered. Raises `Diverged` if one is not finite."""
         with np.errstate(all="ignore"):
             metrics = self.problem.evaluate()
+            self._check_memory()
         if self._objective_steps:
             metrics["train/objective"] = self._objective / self._objective_steps
             self._objective, self._objective_steps = 0.0, 0
         for name, value in metrics.items():
             if not math.isfinite(value):
                 raise Diverged(self.t, self._origin() or name)
-        if self.early_stopping.metric in metrics:
-            self._remember(self.early_stopping.cost(metrics))
+        metric = self.early_stopping.metric
+        if metric in metrics and directions.better(metric, self.better):
+            self._remember(self.early_stopping.cost(metrics, self.better))
         return Record(self.epoch, self.t, metrics)
 
     def _origin(self) -> str:
@@ -229,22 +244,3 @@ def _fill(array: Array, saved: Array) -> None:
     if (saved.shape, saved.dtype) != (array.shape, array.dtype):
         raise ValueError(f"{saved.dtype} of shape {saved.shape} where {array.dtype} of shape {array.shape} belong")
     array[...] = saved
-
-
-def pieces(optimizer: Optimizer, params: Parameters, state: Mapping[str, Array]) -> Iterator[Piece]:
-    """What an optimizer's `update` is called with: cache-sized blocks, or whole arrays if it asks for them."""
-    flats = (params.values, params.grads, *state.values())
-    cuts = (
-        ([params.view(flat, name) for flat in flats] for name in params.trainable)
-        if optimizer.per_tensor
-        else ([flat[block] for flat in flats] for block in params.blocks())
-    )
-    for w, g, *slots in cuts:
-        yield w, g, Views(**dict(zip(state, slots, strict=True)))
-
-
-def clip(gradient: Array, limit: float) -> None:
-    """g ← g · limit/‖g‖ where ‖g‖ > limit (Pascanu et al. 2013, https://arxiv.org/abs/1211.5063)."""
-    norm = float(np.linalg.norm(gradient))
-    if norm > limit:
-        gradient *= limit / norm

@@ -159,7 +159,7 @@ FILES = [  # what an experiment file holds, its place, what is said
     (GLOBAL + "optimizer: [adam]\n", "(experiment/x.yaml)", ""),
     (GLOBAL + "seed: -1\n", "seed=-1 (experiment/x.yaml)", "must be >= 0"),
     (GLOBAL + "seed: ${seed}\n", "seed (experiment/x.yaml)", "recursive"),
-    (GLOBAL + "seed: ${nope}\n", "seed (experiment/x.yaml)", "not found"),
+    (GLOBAL + "seed: ${nope}\n", "seed (experiment/x.yaml)", "refers to nope, and there is no such key"),
     (GLOBAL + "a: &a [*a]\n", "(experiment/x.yaml, line 2)", "*a stands inside itself"),
     (GLOBAL + "a: *b\n", "(experiment/x.yaml, line 2)", "is not valid YAML"),
     (GLOBAL + "a: " + "[" * 60 + "]" * 60, "(experiment/x.yaml, line 2)", "nested more than 50 levels"),

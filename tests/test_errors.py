@@ -78,7 +78,7 @@ TABLE = [
     ("hydra.run.dir=/tmp/x", "hydra.run.dir=/tmp/x (command line): this key of Hydra's is not open", ""),
     ("+hydra.callbacks.x._target_=webbrowser.open", "hydra.callbacks.x._target_", "not open"),
     ("optimizer._target_=os.system", "optimizer._target_=os.system (command line): Adam has no field _target_", ""),
-    ("optimizer.lr=${nope}", "optimizer.lr=${nope} (command line)", "not found"),
+    ("optimizer.lr=${nope}", "optimizer.lr=${nope} (command line)", "refers to nope, and there is no such key"),
     ("optimizer.lr=0.1(", "optimizer.lr=0.1( (command line): cannot be read", ""),
     # a surface has no network
     ("objective=valley init=he", "initializer=he (command line): objective=valley has no initializer", ""),

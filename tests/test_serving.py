@@ -2,14 +2,17 @@
 
 import json
 import shutil
+import sys
+import warnings
 import zipfile
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from dlexp import Context, DataError, Dense, Network, PluginError, plugin, registry, serving
+from dlexp import Context, DataError, Dense, Network, PluginError, lifecycle, plugin, registry, serving, tracking
 from dlexp.kinds import Layer
+from dlexp.tracking import state
 
 EVALUATING = Context(training=False, rng=None)
 
@@ -187,6 +190,109 @@ def test_predictions_are_the_softmax_of_the_network_for_arrays_frames_and_lists(
         np.testing.assert_allclose(served.predict(data), expected, rtol=1e-5, atol=1e-30)
     assert (served.predict(x, {"output": "labels"}) == expected.argmax(axis=1)).all()
     assert served.predict(x[:0]).shape == (0, 3)
+
+
+@pytest.mark.parametrize(("output", "answers"), [("sigmoid", ["probabilities", "labels"]), ("identity", ["values"])])
+def test_a_network_answers_as_its_objective_declares(tmp_path, output, answers):
+    made, x = network("float64"), 100 * samples(6).astype(np.float64)
+    made.params["dense2.b"][...] -= made.forward(x, EVALUATING)[0].mean(axis=0)
+    z = made.forward(x, EVALUATING)[0]
+    serving.save_network(tmp_path / "n.npz", made, output=output)
+    served = serving._load_pyfunc(str(tmp_path / "n.npz"))
+    with np.errstate(over="ignore"):
+        expected = {"identity": z, "sigmoid": 1 / (1 + np.exp(-z))}[output]
+    with np.errstate(all="raise", under="ignore"):
+        np.testing.assert_allclose(served.predict(x), expected, rtol=1e-12, atol=1e-300)
+    if "labels" in answers:
+        assert served.predict(x, {"output": "labels"}).tolist() == (expected >= 0.5).astype(int).tolist()
+    for other in {"probabilities", "labels", "values"} - {*answers}:
+        with pytest.raises(DataError, match=f"choose from {', '.join(answers)}"):
+            served.predict(x, {"output": other})
+
+
+def test_a_file_that_says_nothing_of_its_output_is_a_softmax_and_an_unknown_output_is_refused(saved):
+    x, before = samples(), serving._load_pyfunc(str(saved)).predict(samples())
+    rewritten(saved, lambda told: told.pop("output"))
+    assert serving.describe(saved)["output"] == "softmax"
+    assert (serving._load_pyfunc(str(saved)).predict(x) == before).all()
+    rewritten(saved, lambda told: told.update(output="hardmax"))
+    assert "its output is 'hardmax', not softmax or sigmoid or identity" in refused(saved)
+
+
+REGRESSION = """
+import numpy as np
+from dlexp import Context, Network, Objective, Problem, plugin
+
+@plugin("regression")
+class Regression(Objective):
+    '''L = ½·mean (network(x) − label)²'''
+    output = "identity"
+
+    def build(self, parts, rngs):
+        dataset = parts.data.dataset(rngs["split"])
+        layers = parts.model.layers(1, parts.activation, parts.normalization, [])
+        network = Network(layers, dataset.n_features, np.dtype(parts.dtype))
+        network.initialize(parts.initializer, rngs["init"])
+        return Fit(network, dataset)
+
+class Fit(Problem):
+    steps_per_epoch = 1
+
+    def __init__(self, network, dataset):
+        self.network, self.dataset, self.params = network, dataset, network.params
+
+    def batches(self, rng):
+        yield self.dataset.train
+
+    def loss(self, split, ctx):
+        y, backward = self.network.forward(split.x.astype(self.params.storage.dtype), ctx)
+        error = y[:, 0] - split.labels
+        backward((error / len(error))[:, None].astype(y.dtype))
+        return float(0.5 * np.mean(error**2))
+
+    def evaluate(self):
+        ctx = Context(training=False, rng=None)
+        y, _ = self.network.forward(self.dataset.train.x.astype(self.params.storage.dtype), ctx)
+        return {"train/loss": float(0.5 * np.mean((y[:, 0] - self.dataset.train.labels) ** 2))}
+"""
+
+
+@pytest.fixture
+def regression(in_tmp, monkeypatch):
+    """An objective of one's own whose network predicts a number."""
+    (in_tmp / "own" / "objective").mkdir(parents=True)
+    (in_tmp / "own" / "objective" / "regression.py").write_text(REGRESSION)
+    monkeypatch.setenv("DLEXP_PLUGINS", str(in_tmp / "own"))
+    serving.plugins.discover()
+    yield
+    registry.unregister(registry.find("objective", "regression"))
+    del sys.modules["dlexp.plugins.objective.regression"]
+
+
+def test_the_saved_network_of_a_regression_predicts_its_numbers_also_from_mlflow(regression, in_tmp):
+    words = ["objective=regression", "data=blobs", "model.hidden=[4]", "epochs=3", "observer=none"]
+    run = lifecycle.run_overrides((*words, "checkpoint.epochs=1", "tracking.wait=60"))
+    x = run.dataset.test.x[:5]
+    expected, _ = run.network.forward(x.astype(np.float32), EVALUATING)
+    assert len(np.unique(expected)) > 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import mlflow
+
+        mlflow.set_tracking_uri(tracking.store_uri(in_tmp / "outputs"))
+        loaded = mlflow.pyfunc.load_model(f"runs:/{state.load(run.folder).run_id}/network")
+        (entry,) = mlflow.MlflowClient().search_logged_models(["1"])
+    assert entry.model_type == "regressor"
+    for served in (serving._load_pyfunc(str(run.folder / "network.npz")), loaded):
+        assert (served.predict(x) == expected).all()
+
+
+def test_an_objective_that_declares_another_output_is_refused_when_it_is_registered():
+    class Odd(registry.find("objective", "classification")):
+        output = "hardmax"
+
+    with pytest.raises(PluginError, match=r"objective=odd: .*output = 'hardmax' is none of softmax, sigmoid, identity"):
+        plugin("odd")(Odd)
 
 
 def test_named_classes_are_the_labels(tmp_path):

@@ -1,6 +1,6 @@
 """The loop: records, streams, resuming, divergence, early stopping, clipping, the watch on denormals."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -9,9 +9,11 @@ import pytest
 from dlexp import params
 from dlexp.conformance.toy import experiment, outcome, same
 from dlexp.experiment import Run, streams
+from dlexp.kinds import Optimizer
+from dlexp.pieces import clip
 from dlexp.registry import find
 from dlexp.stopping import EarlyStopping
-from dlexp.trainer import Diverged, clip
+from dlexp.trainer import Diverged
 
 
 def plugin(kind, name, **values):
@@ -197,6 +199,69 @@ def test_a_clipped_gradient_has_the_norm_asked_for_and_keeps_its_direction():
     assert g == pytest.approx([0.6, 0.8])
     clip(g, 2.0)
     assert g == pytest.approx([0.6, 0.8])
+
+
+def test_clipping_leaves_a_gradient_alone_whose_norm_is_not_finite():
+    for bad in ([np.inf, 1], [np.nan, 1], [1e25, 1e25]):
+        g = np.array(bad, np.float32)
+        with np.errstate(over="ignore"):
+            assert not np.isfinite(clip(g, 1.0))
+        np.testing.assert_array_equal(g, np.array(bad, np.float32))
+
+
+def test_a_gradient_whose_norm_overflows_has_diverged_instead_of_being_clipped_to_zero():
+    clipped = replace(experiment(plugin("optimizer", "sgd", lr=0.1), dtype="float32"), clip_norm=1.0)
+    trainer = clipped.trainer()
+    for name in trainer.problem.params.trainable:
+        trainer.problem.params[name][...] *= 1e12
+    with pytest.raises(Diverged, match=r"step 1: the norm of ∂L/∂dense1\.W is not finite"):
+        list(trainer.run())
+
+
+def with_gradient(trainer, value):
+    """The trainer, whose every gradient has one number of this value in it, though the loss is finite."""
+    loss = trainer.problem.loss
+
+    def faulty(batch, ctx):
+        found = loss(batch, ctx)
+        trainer.problem.params.gradient("dense2.W")[1, 1] = value
+        return found
+
+    trainer.problem.loss = faulty
+    return trainer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signs(Optimizer):
+    """An update of bounded size, whatever the gradient."""
+
+    name = "signs"
+    lr: float = 0.01
+
+    def update(self, w, g, s, lr, t):
+        w -= lr * np.sign(np.nan_to_num(g))
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+@pytest.mark.parametrize("settings", [{"clip_norm": 1.0}, {"clip_norm": None, "optimizer": Signs()}])
+def test_a_gradient_that_is_not_finite_has_diverged_also_where_clipping_or_the_optimizer_hides_it(settings, value):
+    trainer = with_gradient(replace(experiment(plugin("optimizer", "sgd")), **settings).trainer(), value)
+    with pytest.raises(Diverged, match=r"step 1: ∂L/∂dense2\.W is not finite"):
+        list(trainer.run())
+
+
+@pytest.mark.parametrize(("name", "slot"), [("adam", "v"), ("adagrad", "h")])
+def test_a_running_square_that_overflows_and_keeps_the_weights_where_they_are_has_diverged(name, slot):
+    trainer = with_gradient(experiment(plugin("optimizer", name), dtype="float32").trainer(), 1e25)
+    with pytest.raises(Diverged, match=rf"{slot} of dense2\.W is not finite"):
+        list(trainer.run())
+
+
+def test_a_buffer_that_overflows_has_diverged_though_loss_and_weights_are_finite():
+    trainer = experiment(plugin("normalization", "batch_norm"), dtype="float32").trainer()
+    trainer.problem.params["batch_norm1.var"][0] = np.inf  # the unit's outputs are 0
+    with pytest.raises(Diverged, match=r"step 0: batch_norm1\.var is not finite"):
+        list(trainer.run())
 
 
 def test_clipping_bounds_the_step_of_a_run():

@@ -15,9 +15,10 @@ from dlexp import kinds, places
 from dlexp.checkpoint import Checkpointing
 from dlexp.config.explain import explain, no_such_field
 from dlexp.config.overrides import ROOT, SECRET
-from dlexp.config.where import said, where
+from dlexp.config.where import asks_for, said, where
+from dlexp.config.wording import plain
 from dlexp.errors import UserError, nearest
-from dlexp.experiment import Experiment
+from dlexp.experiment import Experiment, Run
 from dlexp.kinds import Data
 from dlexp.redaction import clean, cleaned_of, redacted
 from dlexp.stopping import EarlyStopping
@@ -42,6 +43,15 @@ class Setup:
     def placed(self, error: UserError) -> UserError:
         """The error with the place its key was set at."""
         return placed(error, () if self.rebuilt else self.overrides, self.files)
+
+    def checked(self, run: Run) -> Run:
+        """Its run. Raises `UserError` for an observer that was asked for and cannot look at this run."""
+        asked = not self.rebuilt and asks_for("observer", self.overrides, self.files)
+        for observer in run.experiment.observer if asked else ():
+            if lack := run.lacks(observer):
+                wrong = f"{observer.name} needs {lack}, and objective={run.experiment.objective.name} has none"
+                raise self.placed(UserError(wrong, key="observer", value=observer.name))
+        return run
 
     def reseeded(self, seed: int, overrides: Sequence[str]) -> Setup:
         """The same with another seed: what composing these overrides would give, in a hundredth of the time."""
@@ -75,7 +85,7 @@ def build(
             _check_no_secret(setup)
         return setup
     except OmegaConfBaseException as e:  # of a plain value: what a part holds is read, and refused, part by part
-        said = explain(e, list(overrides)) or UserError(str(e).splitlines()[0])
+        said = explain(e, list(overrides)) or UserError(plain(e))
         raise placed(said, overrides, files) from None
 
 
@@ -184,7 +194,7 @@ class Reader:
         except UserError as e:
             self.refuse(e, key)
         except OmegaConfBaseException as e:
-            self.refuse(explain(e, self.overrides) or UserError(str(e).splitlines()[0], key=key))
+            self.refuse(explain(e, self.overrides) or UserError(plain(e), key=key))
 
     def several(self, kind: str) -> tuple[Any, ...]:
         """The plugins of a kind of which several may be chosen."""

@@ -14,21 +14,8 @@ from yaml import YAMLError
 from dlexp import kinds, plugins, shell
 from dlexp.config.overrides import GROUPS, ROOT, options
 from dlexp.config.where import chosen_in, said, where
+from dlexp.config.wording import known_words, plain
 from dlexp.errors import UserError, nearest
-
-WRONG_TYPE = {  # OmegaConf's words: ours
-    r"could not be converted to Float": "must be a number",
-    r"could not be converted to Integer": "must be a whole number",
-    r"could not be converted to Boolean": "must be true or false",
-    r"is not Optional": "cannot be null",
-    r"is not a ListConfig|Cannot merge DictConfig with ListConfig": "must be a list: [50] or [100,100]",
-    r"Cannot convert '\w+' to string": "must be text",
-    r"is not a valid bool": "must be true or false",
-    r"missing mandatory value": "has no value: ??? is Hydra's word for one that is still to be given",
-    r"recursive interpolation": "leads back to itself",
-    r"Environment variable '\w+' not found": "there is no such environment variable",
-    r"is not a subclass of": "is a group of values: set one by its full name, as in early_stopping.patience=5",
-}
 
 
 def explain(error: Exception, overrides: list[str]) -> UserError | None:
@@ -77,8 +64,8 @@ def _value(e: OmegaConfBaseException, overrides: list[str]) -> UserError:
     place = where(key, overrides)
     value = said(key, overrides)
     message = str(e).splitlines()[0]
-    if plain := next((words for pattern, words in WRONG_TYPE.items() if re.search(pattern, message)), ""):
-        return UserError(plain, key=key, value=value, where=place)
+    if words := known_words(message):
+        return UserError(words, key=key, value=value, where=place)
     kind, _, name = key.partition(".")
     owner = e.object_type
     if name and re.match(r"Key '.*' (is )?not in ", message) and dataclasses.is_dataclass(owner):
@@ -99,7 +86,7 @@ def _value(e: OmegaConfBaseException, overrides: list[str]) -> UserError:
         return UserError(wrong, key=key, value=value, where=place, allowed=", ".join(known))
     if re.match(r"Key '.*' (is )?not in ", message) and dataclasses.is_dataclass(owner := e.object_type):
         return no_such_field(key, value, place, owner)
-    return UserError(message[:1].lower() + message[1:], key=key, value=value, where=place)
+    return UserError(plain(e), key=key, value=value, where=place)
 
 
 def no_such_field(key: str, value: Any, place: str, owner: Any) -> UserError:

@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from dlexp import kinds, plugins, registry
 from dlexp.config import store, yamlfile
 from dlexp.config.build import Setup, build
+from dlexp.config.wording import of_key
 from dlexp.errors import UserError
 from dlexp.tracking.settings import TRACKING
 
@@ -40,7 +41,8 @@ def rebuild(path: Path, overrides: Sequence[str] = ()) -> Setup:
         if isinstance(e, UserError) and (e.key or e.where):
             e.where = e.where or str(path)
             raise
-        raise UserError(f"cannot be read: {' '.join(str(e).split())}", key=str(path)) from None
+        told = of_key(e) if isinstance(e, OmegaConfBaseException) else " ".join(str(e).split())
+        raise UserError(f"cannot be read: {told}", key=str(path)) from None
 
 
 def _node(key: str, value: Any) -> Any:

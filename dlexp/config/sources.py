@@ -20,10 +20,12 @@ from hydra._internal.core_plugins.file_config_source import FileConfigSource as 
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from dlexp import kinds, registry
 from dlexp.config.overrides import GROUPS, HYDRA_KEYS, LAUNCHERS, ROOT, SWEEPERS, check, spelled_out
 from dlexp.config.where import seen
+from dlexp.config.wording import of_key
 from dlexp.config.yamlfile import construct, read
 from dlexp.errors import UserError
 from dlexp.places import CONF
@@ -56,7 +58,8 @@ class FileConfigSource(HydrasFiles):
         try:
             config = OmegaConf.load(io.StringIO(text))
         except Exception as e:
-            raise UserError(f"cannot be read: {' '.join(str(e).split())}", where=shown) from None
+            told = of_key(e) if isinstance(e, OmegaConfBaseException) else " ".join(str(e).split())
+            raise UserError(f"cannot be read: {told}", where=shown) from None
         seen.insert(0, ("" if package == "_global_" else shown.rpartition("/")[0], path))
         return ConfigResult(config=config, path=f"file://{self.path}", provider=self.provider,
                             header={"package": package})  # fmt: skip

@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from dlexp import kinds, places, plugins
 from dlexp.checkpoint import Checkpointing
 from dlexp.config.overrides import SWEEP
+from dlexp.config.wording import of_key
 from dlexp.experiment import Experiment
 from dlexp.registry import every
 from dlexp.tracking.settings import TRACKING
@@ -29,7 +30,7 @@ def offer() -> None:
             try:
                 _store(cls.kind, cls.name, cls, package)
             except (OmegaConfBaseException, ValueError, TypeError) as e:
-                plugins.leave_out(cls, f"{_place(cls)}: {cls.__qualname__}: {' '.join(str(e).split())}")
+                plugins.leave_out(cls, f"{_place(cls)}: {cls.__qualname__}: {of_key(e)}")
                 continue
             _stored.add(cls)
     for name, settings in TRACKING.items():

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dlexp.arrays import Array, Backward, Context
+from dlexp.arrays import Array, Backward, Context, Rebound
 from dlexp.conformance.numerical import numerical_gradient
 from dlexp.kinds import Layer
 from dlexp.params import Parameters
@@ -124,6 +124,20 @@ def check_backward_writes_gradients(layer: Layer) -> None:
         results.append(rig.params.grads.copy())
     message = "backward adds to a gradient, or leaves one out: write it, `p.dW[...] = …`"
     np.testing.assert_array_equal(results[0], results[1], err_msg=message)
+
+
+def check_writes_its_arrays_in_place(layer: Layer) -> None:
+    try:
+        rig = Rig(layer)
+        for training in (True, False):
+            _, backward = rig.forward(training)
+            backward(rig.dy)
+    except Rebound as e:
+        raise AssertionError(str(e)) from e
+    for name, array in vars(rig.params.views("it")).items():
+        found = np.asanyarray(vars(rig.p).get(name))
+        wrong = f"p.{name} is no longer the array it declared: write its numbers in place, p.{name}[...] = …"
+        assert np.may_share_memory(array, found), wrong
 
 
 def check_keeps_its_word_on_shapes(layer: Layer) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from dlexp import directions
 from dlexp.errors import UserError, nearest
 from dlexp.figures import HUGE
 from dlexp.report.measured import Curve
@@ -85,7 +86,7 @@ class Measure:
 def choose(table: Table, metric: str | None = None, better: str | None = None) -> Measure:
     """The metric asked for, or the first usual one that was measured. Raises `UserError` if there is no such metric.
 
-    More is better for an accuracy and less for a loss; for anything else `better` ("high" or "low") must say.
+    Which way is better, `better` ("high" or "low") says, or else the runs' objectives, or else the name.
     """
     known = sorted({name for _, _, run in table.runs() for name in run.final})
     if metric is None:
@@ -98,18 +99,25 @@ def choose(table: Table, metric: str | None = None, better: str | None = None) -
             allowed=", ".join(known),
             hint=nearest(metric, known),
         )
-    return capped(table, metric, direction(metric, better))
+    return capped(table, metric, direction(metric, better, [run for _, _, run in table.runs()]))
 
 
-def direction(metric: str, better: str | None) -> bool:
-    """Whether more is better."""
+def direction(metric: str, better: str | None, runs: Iterable[Run] = ()) -> bool:
+    """Whether more is better, as far as the objectives of these runs say. Raises `UserError` where nobody says."""
     if better is not None:
-        return better == "high"
-    split, _, what = metric.rpartition("/")
-    if what in ("accuracy", "loss", "objective", "distance"):
-        return what == "accuracy" and split != "gap"
-    raise UserError(f"is more of it better, or less? Say --better high, or --better low, with --metric {metric}",
-                    key="metric", value=metric)  # fmt: skip
+        return better == directions.HIGH
+    ways = {directions.better(metric, run.better) for run in runs} or {directions.better(metric)}
+    if len(said := ways - {None}) == 1:
+        return said.pop() == directions.HIGH
+    wrong = f"is more of it better, or less? Say --better high, or --better low, with --metric {metric}"
+    if said:
+        wrong = "more of it is better by one run's objective, less by another's: say --better high, or --better low"
+    raise UserError(f"{wrong}; or {directions.declaration(metric)}", key="metric", value=metric)
+
+
+def measure_of(metric: str, runs: Iterable[Run]) -> Measure:
+    """A metric of these runs, without a cap. Raises `UserError` where nobody says which way it is better."""
+    return Measure(metric, direction(metric, None, runs))
 
 
 def capped(table: Table, metric: str, high: bool) -> Measure:
@@ -127,7 +135,8 @@ def watched(table: Table, measure: Measure) -> Measure:
     split = next((s for s in ("val", "train") if f"{s}/{what}" in known), None)
     name = f"{split}/{what}" if split else measure.metric
     gap = measure.metric.startswith("gap/") and split  # less of it is better, more of the accuracy is
-    return capped(table, name, direction(name, None) if gap else measure.high)
+    runs = [run for _, _, run in table.runs()]
+    return capped(table, name, direction(name, None, runs) if gap else measure.high)
 
 
 def per_epoch(table: Table) -> bool:

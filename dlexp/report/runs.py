@@ -42,6 +42,7 @@ class Run:
     tags: Mapping[str, str] = field(default_factory=dict)
     dataset: Mapping[str, Any] | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    better: Mapping[str, str] = field(default_factory=dict)  # which way metrics are better, as its objective declares
 
     @property
     def observed(self) -> bool:
@@ -207,7 +208,9 @@ def _run(folder: Path, sweep: str, entry: Mapping[str, Any]) -> Run:
         if not name or folder.resolve() not in place.resolve().parents:
             raise ValueError("its folder is not inside the sweep's")
         told = journal.description(place)
-        known |= {k: told.get(k) or {} for k in ("params", "tags", "defaults")} | {"dataset": told.get("dataset")}
+        known |= {k: told.get(k) or {} for k in ("params", "tags", "defaults", "better")} | {
+            "dataset": told.get("dataset")
+        }
         known["seed"] = _seed(known["params"].get("seed", known["seed"]))
         events, _ = journal.events(place)
         said = known["error"]  # by the ledger, with the exception's kind, which the journal does not say

@@ -20,6 +20,7 @@ from dlexp.report.measure import Measure
 from dlexp.report.runs import Run, Sweep
 from dlexp.report.table import Axis, Table, Tokens, token
 
+LOSS = "val/loss"  # decides between equals
 TUNING, REPORTING = 5, 10  # seeds to choose with, and other seeds to report
 
 
@@ -128,14 +129,14 @@ def _choose(
     table: Table, hyper: Sequence[int], method: Tokens, groups: Sequence[Tokens], tuning: Sequence[int], by: Measure,
     sweeps: Sequence[Sweep],
 ) -> Choice:  # fmt: skip
-    """The setting with the best interquartile mean over the tuning seeds; ties go to the lower validation loss."""
-    loss = Measure("val/loss", high=False)
+    """The setting with the best interquartile mean over the tuning seeds; ties go to the better validation loss."""
+    loss = measures.measure_of(LOSS, [run for _, _, run in table.runs()])
 
     def score(group: Tokens, measure: Measure) -> float:
         found = [measure.of(table.groups[group][seed]) for seed in tuning]
         return float(statistics.iqm([measure.worst if x is None else x for x in found]))
 
-    ranked = sorted(groups, key=lambda g: (-by.sign * round(score(g, by), 12), score(g, loss)))
+    ranked = sorted(groups, key=lambda g: (-by.sign * round(score(g, by), 12), -loss.sign * score(g, loss)))
     settings = [_split(group, hyper)[1] for group in groups]
     chosen = _split(ranked[0], hyper)[1]
     label = " · ".join(

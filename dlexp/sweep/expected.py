@@ -56,7 +56,8 @@ def check(study: Study, jobs: Sequence[tuple[Sequence[str], Setup]], sizes: Mapp
         at += n
     told = study.words or {}
     try:
-        for i, claim in enumerate(read({"name": study.name, **told}, parts)):
+        runs = [run for part in parts.values() for run in _sweep(part).runs]
+        for i, claim in enumerate(read({"name": study.name, **told}, parts, runs)):
             _check_claim(parts[claim.part or "all"], claim, f"study.claims[{i}]")
         for name, said_of in (told.get("parts") or {}).items():
             _check_metrics(parts[name], [said_of.get("metric")], f"study.parts.{name}.metric")
@@ -87,9 +88,10 @@ def _check_claim(part: Part, claim: Claim, key: str) -> None:
 def _sweep(part: Part) -> Sweep:
     """What the part's runs will be, as far as that is known: their parameters."""
     made = [
-        Run("", str(i), "", "FINISHED", setup.experiment.seed, setup.experiment.params())
+        Run("", str(i), "", "FINISHED", setup.experiment.seed, setup.experiment.params(),
+            better=setup.experiment.objective.better)
         for i, setup in enumerate(part.setups)
-    ]
+    ]  # fmt: skip
     keys = {part.name: tuple(run.key for run in made)}
     return Sweep(Path(), "", "", 0, (), {}, "", tuple(made), parts=keys)
 

@@ -16,12 +16,11 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from dlexp import journal
+from dlexp import directions, journal
 from dlexp.config import Setup
 from dlexp.config.where import where
 from dlexp.errors import UserError, nearest
 from dlexp.provenance import one_blas_thread
-from dlexp.stopping import EarlyStopping
 from dlexp.sweep import validate
 from dlexp.sweep.identity import run_key
 from dlexp.sweep.ledger import Entry
@@ -62,7 +61,8 @@ class Search:
     n_jobs: int
     plan: Plan
     space: Space
-    objective: EarlyStopping
+    metric: str
+    sign: int
     ended: dict[str, Entry] = field(default_factory=dict)
     trials: list[tuple[Point, float, list[Entry]]] = field(default_factory=list)
 
@@ -78,8 +78,8 @@ class Search:
             raise
         if (size := options.n_trials * space.repeats) > config.max_jobs:
             raise UserError(f"the sweep has {size:,} jobs; max_jobs={config.max_jobs} is the limit", key="max_jobs")
-        objective = EarlyStopping(metric=_metric(options.metric, _corners(loader, config, plan, space)))
-        return Search(config, loader, session, options, n_jobs or cores(), plan, space, objective)
+        metric, sign = _metric(options.metric, _corners(loader, config, plan, space))
+        return Search(config, loader, session, options, n_jobs or cores(), plan, space, metric, sign)
 
     def train(self, points: Sequence[Point]) -> list[float]:
         """Validate and conduct these trials, and return the cost of each; a job that was there before is not repeated.
@@ -106,24 +106,23 @@ class Search:
         if entry.status != "FINISHED":
             return WORST
         found = measured(self.session.folder / entry.folder)
-        if self.objective.metric not in found:
-            log.warning("%s: no %s in its journal; it counts as the worst", entry.folder, self.objective.metric)
+        if self.metric not in found:
+            log.warning("%s: no %s in its journal; it counts as the worst", entry.folder, self.metric)
             return WORST
-        return self.objective.cost(found)
+        return -self.sign * found[self.metric]
 
     def best(self) -> str:
         """The best trial in words: its metric, and the overrides that were drawn."""
-        metric, n = self.objective.metric, len(self.trials)
+        n = len(self.trials)
         at = min(range(n), key=lambda i: self.trials[i][1])
         point, cost, entries = self.trials[at]
         if cost == WORST:
             return "best      none of the trials finished"
         mean = f" (mean of {self.space.repeats} seeds)" if self.space.repeats > 1 else ""
-        value = abs(cost) if metric.endswith("accuracy") else cost
+        value = -self.sign * cost
         place = f" ({entries[0].folder})" if len(entries) == 1 else ""
-        return (
-            f"best      {metric} {value:.4g}{mean}, trial {at + 1} of {n}: {' '.join(self.space.words(point))}{place}"
-        )
+        drawn = " ".join(self.space.words(point))
+        return f"best      {self.metric} {value:.4g}{mean}, trial {at + 1} of {n}: {drawn}{place}"
 
 
 def random(search: Search) -> None:
@@ -192,8 +191,11 @@ def _corners(loader: Any, config: DictConfig, plan: Plan, space: Space) -> list[
         raise
 
 
-def _metric(asked: str | None, setups: Sequence[Setup]) -> str:
-    """The metric all trials are judged by: one of the validation's; of training only where there is no validation."""
+def _metric(asked: str | None, setups: Sequence[Setup]) -> tuple[str, int]:
+    """The metric all trials are judged by, and +1 where more of it is better, else −1.
+
+    It is one of the validation's; of training only where there is no validation.
+    """
     one_each = {setup.experiment.objective: setup.experiment for setup in setups}
     with one_blas_thread(), np.errstate(all="ignore"):
         names = [set(e.trainer().problem.evaluate()) for e in one_each.values()]
@@ -202,10 +204,13 @@ def _metric(asked: str | None, setups: Sequence[Setup]) -> str:
     if asked is None:
         asked = next((name for name in PREFERRED if name in known), None)
     if asked in known:
-        return asked
+        signs = {directions.sign(asked, e.better, key="hydra.sweeper.metric", where="command line") for e in one_each}
+        if len(signs) == 1:
+            return asked, signs.pop()
+        raise _refused("metric", asked, "more of it is better by one objective, less by another")
     wrong = "is not what every trial can be judged by"
     if asked is None:
-        wrong = "the trials have no metric in common"
+        wrong = f"must be given: the trials have none of {', '.join(PREFERRED)} in common"
     elif asked.startswith("test/"):
         wrong = "a search never sees the test data, or its result would be no test"
     raise _refused("metric", asked, wrong, allowed=", ".join(known), hint=nearest(asked or "", known))

@@ -56,7 +56,7 @@ def words_of(config: DictConfig) -> dict[str, Any] | None:
     parts = [str(part) for part in config.hydra.sweeper.get("parts") or ("all",)]
     try:
         _check(words, parts)
-        read({"name": name, **words}, parts)
+        read({"name": name, **words}, parts, None)
         check_figures(words.get("figures") or [], parts)
     except UserError as e:
         e.where = e.where or name

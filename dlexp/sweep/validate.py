@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from dlexp.config import Setup, build, explain, files_in_use
 from dlexp.config.where import where
 from dlexp.errors import UserError
+from dlexp.experiment import Run
 from dlexp.provenance import one_blas_thread
 from dlexp.sweep import budget
 from dlexp.sweep.plan import Jobs, Plan, pairs_of
@@ -123,11 +124,12 @@ def composed(loader: Any, config: DictConfig, overrides: list[str]) -> tuple[Set
 
 def _try(setup: Setup, tried: set[Any]) -> None:
     e = setup.experiment
-    parts = (e.objective, e.data, e.model, e.normalization, e.regularizer, e.batch_size, e.early_stopping, e.dtype)
+    parts = (e.objective, e.data, e.model, e.normalization, e.regularizer, e.batch_size, e.early_stopping, e.dtype,
+             e.observer)  # fmt: skip
     if parts not in tried:
         tried.add(parts)
         try:
             with one_blas_thread():
-                e.trainer()
+                setup.checked(Run(e, e.trainer()))
         except UserError as error:
             raise setup.placed(error) from None

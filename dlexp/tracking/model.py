@@ -52,8 +52,9 @@ def log_network(
     client = store.client
     if found is None:
         tags = {FINGERPRINT: digest, "mlflow.note.content": _note(store, run_id, told)}
+        kind = "regressor" if told["output"] == "identity" else "classifier"
         found = client.create_logged_model(
-            store.experiment_id, NAME, source_run_id=run_id, tags=tags, params=dict(params), model_type="classifier"
+            store.experiment_id, NAME, source_run_id=run_id, tags=tags, params=dict(params), model_type=kind
         )
     known = client.get_run(run_id).outputs
     if known is None or found.model_id not in [m.model_id for m in known.model_outputs]:  # MLflow refuses it twice
@@ -70,12 +71,13 @@ def log_network(
 
 def _note(store: Store, run_id: str, told: Mapping[str, Any]) -> str:
     """The model's page: how to use it."""
+    unasked, *others = serving.ANSWERS[told["output"]]
     code = (
         "import mlflow",
         f"mlflow.set_tracking_uri({redacted(store.uri)!r})",
         f'network = mlflow.pyfunc.load_model("runs:/{run_id}/{NAME}")',
-        f"network.predict(x)  # x: (n, {told['n_in']}); probabilities (n, {told['n_out']})",
-        'network.predict(x, params={"output": "labels"})',
+        f"network.predict(x)  # x: (n, {told['n_in']}); {unasked} (n, {told['n_out']})",
+        *(f'network.predict(x, params={{"output": "{other}"}})' for other in others),
     )
     return "\n".join(["Use it:", "", *(f"    {line}" for line in code), "", f"It {HOW}."])
 
@@ -134,4 +136,5 @@ def _signature(told: Mapping[str, Any]) -> Any:
     from mlflow.types.schema import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
     outputs = Schema([TensorSpec(np.dtype(told["dtype"]), (-1, told["n_out"]))])
-    return ModelSignature(outputs=outputs, params=ParamSchema([ParamSpec("output", DataType.string, "probabilities")]))
+    unasked = serving.ANSWERS[told["output"]][0]
+    return ModelSignature(outputs=outputs, params=ParamSchema([ParamSpec("output", DataType.string, unasked)]))

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -138,18 +138,21 @@ class Survey:
     groups: Sequence[str]
     seeds: bool
     runs: int
+    better: Mapping[str, str] = field(default_factory=dict)  # which way metrics are better, as objectives declare
 
 
 def survey(folder: Path, swept: Mapping[str, Sequence[str]], entries: Sequence[Entry]) -> Survey:
     """Look at a sample of the runs, or before there are any, at what is swept."""
     seen: list[dict[str, str]] = []
     metrics: dict[str, None] = {}
+    better: dict[str, str] = {}
     for entry in entries[:: max(1, len(entries) // SAMPLE)]:
         try:
             run = Ended.read(folder, entry, "")
         except Refused:
             continue
         seen.append(dict(run.params))
+        better |= run.description.get("better") or {}
         metrics |= {point.name: None for point in run.points}
     known = sorted({name for params in seen for name in params})
     several = [k for k in known if len({params.get(k) for params in seen}) > 1 and k != "seed"]
@@ -159,7 +162,7 @@ def survey(folder: Path, swept: Mapping[str, Sequence[str]], entries: Sequence[E
     labels = dict.fromkeys(label(swept, params) for params in seen)
     return Survey(
         [translate.key(k) for k in varied], numeric, list(metrics) or MEASURED, list(labels),
-        len(swept.get("seed", ())) > 1, len(entries),
+        len(swept.get("seed", ())) > 1, len(entries), better,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from dlexp import directions
 from dlexp.tracking.sweep_folder import Survey
 
 PREFIX = "mlflow.sharedViewState."
@@ -63,9 +64,10 @@ def sweep(key: str, found: Survey, *, grouped: bool, searched: bool = False) -> 
     params = [f"params.`{p}`" for p in [*found.varied, *(["seed"] if found.seeds else [])]]
     shown = [m for m in COLUMNS if m in metrics] or metrics[:6]
     large = found.seeds and found.runs > PAGE
-    order = "params.`seed`" if large else f"metrics.`{result}`" if result else "attributes.start_time"
+    way = directions.better(result, found.better)  # the best on top, where it is known which that is
+    order = "params.`seed`" if large else f"metrics.`{result}`" if way else "attributes.start_time"
     columns = [*(f"metrics.`{m}`" for m in shown), *params, "tags.`dlexp.status`"]
-    state = runs(columns, f"tags.`{MEMBER}` = '{key}'", order, large or result.endswith("loss"))
+    state = runs(columns, f"tags.`{MEMBER}` = '{key}'", order, large or way == directions.LOW)
     by = {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": GROUP}]}
     closed = {f"tag.{GROUP}.{name}": False for name in found.groups} if len(found.groups) <= CLOSED else {}
     return state | {

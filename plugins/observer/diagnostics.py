@@ -42,13 +42,14 @@ class Diagnostics(Observer):
     """
 
     figure: bool = True
+    needs = ("network", "dataset", "softmax")
 
     def start(self, run, s):
         s.history = {}
         s.step = None
 
     def record(self, run, s, record):
-        if run.network is None or record.step == s.step:  # the test's record comes at a step already seen
+        if run.lacks(self) or record.step == s.step:  # the test's record comes at a step already seen
             return
         s.step = record.step
         found = {}

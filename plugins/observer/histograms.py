@@ -73,12 +73,12 @@ class Histograms(Observer):
 
 
 def _look(run):
-    """What passes the hidden layers now, as plain data; nothing of it remains in the run. None without a network.
+    """What passes the hidden layers now, as plain data; nothing of it remains in the run. None without a softmax.
 
     `depth` is the number of hidden layers, `traces` those that are shown; `flat` is the share of each one's values that
     are saturated, `bounds` are the ends of its range, nan for none. `hidden` is false where there are none to show.
     """
-    if run.network is None or run.dataset is None:
+    if run.network is None or run.dataset is None or run.experiment.objective.output != "softmax":
         return None
     x, labels, ctx = run.probe()
     with run.trainer.rehearsal(), np.errstate(all="ignore"):  # a diverged network may overflow

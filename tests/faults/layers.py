@@ -112,6 +112,25 @@ class Forgetful(Centred):
         """The gradient of γ is not written."""
 
 
+EVERYTHING = (  # nothing can be tried
+    f"{STOPS} backward_writes_gradients evaluates_each_sample_by_itself evaluation_changes_no_buffer "
+    "gradient_in_evaluation gradient_in_training is_deterministic_in_eval keeps_dtype keeps_its_word_on_shapes "
+    "leaves_its_inputs_alone survives_its_smallest_batch"
+)
+
+
+@wrong("writes_its_arrays_in_place", also=EVERYTHING)
+class Replacing(Centred):
+    def remember(self, p, mean):
+        p.mean = 0.9 * p.mean + 0.1 * mean
+
+
+@wrong("writes_its_arrays_in_place", also="backward_writes_gradients gradient_in_evaluation gradient_in_training")
+class Sidestepping(Centred):
+    def write(self, p, dgamma):
+        vars(p)["dgamma"] = dgamma
+
+
 @wrong("evaluates_each_sample_by_itself", also="gradient_in_evaluation")
 class Sociable(Centred):
     def recall(self, x, p):
@@ -136,7 +155,7 @@ class Halfway(Centred):
 @wrong(
     "keeps_its_word_on_shapes",
     also=f"{STOPS} backward_writes_gradients gradient_in_evaluation gradient_in_training keeps_dtype "
-    "leaves_its_inputs_alone survives_its_smallest_batch",
+    "leaves_its_inputs_alone survives_its_smallest_batch writes_its_arrays_in_place",
 )
 class Boastful(Centred):
     def width(self, n):

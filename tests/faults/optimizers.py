@@ -3,7 +3,7 @@
 import numpy as np
 
 from dlexp import positive
-from faults import MEMORY, Plain, wrong
+from faults import MEMORY, STOPS, Plain, wrong
 
 
 @wrong("descends_a_parabola")
@@ -38,7 +38,12 @@ class Amnesiac(Plain):
         w -= lr * MEMORY[key]
 
 
-@wrong("changes_slots_in_place", also="resumes_bit_for_bit")
+@wrong(
+    "changes_slots_in_place",
+    also=f"{STOPS} block_size_is_invisible descends_a_parabola is_deterministic leaves_the_gradient_alone "
+    "resumes_bit_for_bit stays_in_float32 updates_in_place uses_the_lr_it_is_handed "
+    "zero_gradient_does_not_move_fresh_weights",
+)
 class Rebinding(Plain):
     slots = ("v",)
 

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from dlexp.errors import UserError, nearest
 from dlexp.report import measure
 from dlexp.report.claims.expression import Expression, parse
+from dlexp.report.runs import Run
 
 LANGUAGES = ("en", "zh")
 DIRECTIONS = ("more", "less", "as_good")
@@ -64,14 +65,17 @@ FIELDS = (*(f.name for f in fields(Claim) if f.name != "high"), "better")
 NEEDED = ("id", "says", "metric", "of", "against", "direction", "margin")
 
 
-def read(study: Mapping[str, Any], parts: Collection[str]) -> tuple[Claim, ...]:
-    """The claims of a study's mapping; `parts` are the names of its sweep's parts. Raises `UserError`."""
+def read(study: Mapping[str, Any], parts: Collection[str], runs: Sequence[Run] | None = ()) -> tuple[Claim, ...]:
+    """The claims of a study's mapping; `parts` are the names of its sweep's parts. Raises `UserError`.
+
+    The objectives of the `runs` say which way their metrics are better; None: that is for later, when runs are known.
+    """
     place = str(study.get("name") or "")
     told = study.get("claims")
     told = [] if told is None else told
     if isinstance(told, (str, Mapping)) or not isinstance(told, Sequence):
         raise UserError("must be a list of claims", key="study.claims", where=place, value=told)
-    claims = [_Reader(f"study.claims[{i}]", place, one).claim(parts) for i, one in enumerate(told)]
+    claims = [_Reader(f"study.claims[{i}]", place, one).claim(parts, runs) for i, one in enumerate(told)]
     for i, claim in enumerate(claims):
         if claim.id in {other.id for other in claims[:i]}:
             raise UserError("another claim has this id", key=f"study.claims[{i}].id", where=place, value=claim.id)
@@ -137,7 +141,7 @@ class _Reader:
             self.fail(name, "must be text", value)
         return value
 
-    def claim(self, parts: Collection[str]) -> Claim:
+    def claim(self, parts: Collection[str], runs: Sequence[Run] | None) -> Claim:
         self.only(FIELDS, NEEDED)
         of, against = self.runs("of"), self.runs("against")
         if of == against:
@@ -150,7 +154,7 @@ class _Reader:
         guard = self.told.get("guard")
         return Claim(
             id=self._id(), says=self._says(), metric=metric, of=of, against=against, direction=direction,
-            margin=margin, part=self._part(parts), high=self._better(direction, metric), over=over,
+            margin=margin, part=self._part(parts), high=self._better(direction, metric, runs), over=over,
             reduce=self._reduce(over), diverged=self.number("diverged"), tuned=tuned,
             guard=None if guard is None else _Reader(f"{self.key}.guard", self.place, guard).guard(),
         )  # fmt: skip
@@ -182,7 +186,7 @@ class _Reader:
             self.fail("part", "is missing: the study has several parts", known=parts)
         return next(iter(parts), None)
 
-    def _better(self, direction: str, metric: Expression) -> bool | None:
+    def _better(self, direction: str, metric: Expression, runs: Sequence[Run] | None) -> bool | None:
         """Which way is better, where that matters."""
         told = self.told.get("better")
         if told is not None:
@@ -192,8 +196,10 @@ class _Reader:
                 self.fail("better", "goes with direction: as_good only", told)
             return None
         try:
-            return measure.direction(metric.single or "", told)
+            return measure.direction(metric.single or "", told, runs or ())
         except UserError:
+            if runs is None:
+                return None
             self.fail("better", "is missing: is more of the metric better, or less?", known=("high", "low"))
 
     def _over(self, of: Mapping[str, Any], against: Mapping[str, Any]) -> str | None:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
+from dlexp.errors import UserError
 from dlexp.report import statistics, words
 from dlexp.report.claims.said import Said, Undecided, say
 from dlexp.report.claims.sides import Place, Sides, described
 from dlexp.report.claims.spec import Claim
-from dlexp.report.measure import Measure
+from dlexp.report.measure import Measure, measure_of
 from dlexp.report.runs import Run
 from dlexp.report.table import Tokens
-from dlexp.report.tuned import TUNING
+from dlexp.report.tuned import LOSS, TUNING
 
 Grid = Mapping[Place, Mapping[int, Run]]
 
@@ -59,14 +61,15 @@ def tune(sides: Sides, claim: Claim) -> tuple[Sides, tuple[Chosen, ...]]:
 
 
 def _watched(sides: Sides, claim: Claim) -> Measure:
-    """The validation metric of the same kind as the claim's, or else validation loss."""
-    known = {name for run in sides.runs() for name in run.final}
+    """The validation metric of the same kind as the claim's, if somebody says which way it is better; or else loss."""
+    runs = [*sides.runs()]
+    known = {name for run in runs for name in run.final}
     kinds = [name.rpartition("/")[2] for name in claim.metric.names]
-    wanted = [*(f"val/{kind}" for kind in kinds if kind in ("accuracy", "loss")), "val/loss", "val/accuracy"]
-    name = next((name for name in wanted if name in known), None)
-    if name is None:
-        raise Undecided("no_validation", keys=claim.tuned)
-    return Measure(name, high=name.endswith("accuracy"))
+    for name in (*(f"val/{kind}" for kind in kinds), LOSS, "val/accuracy"):
+        if name in known:
+            with suppress(UserError):
+                return measure_of(name, runs)
+    raise Undecided("no_validation", keys=claim.tuned)
 
 
 def _scores(side: Grid, by: Measure, seeds: Sequence[int]) -> dict[Tokens, tuple[float, float]]:
@@ -76,12 +79,13 @@ def _scores(side: Grid, by: Measure, seeds: Sequence[int]) -> dict[Tokens, tuple
     for setting in sorted({place.setting for place in side}, key=order):
         there = {place._replace(setting=()): runs for place, runs in side.items() if place.setting == setting}
         values = [[_value(there.get(place, {}).get(seed), by) for seed in seeds] for place in sorted(whole, key=repr)]
-        loss = Measure("val/loss", high=False)
+        loss = measure_of(LOSS, [run for runs in side.values() for run in runs.values()])
         if not any(value is None for row in values for value in row):
             score = statistics.iqm(np.array(values, float).mean(axis=0))
             others = [[_value(runs[seed], loss) for seed in seeds] for runs in there.values()]
-            tie = statistics.iqm(np.array([[np.inf if x is None else x for x in row] for row in others]).mean(axis=0))
-            found[setting] = (-by.sign * round(float(score), 12), float(tie))
+            worst = [[loss.worst if x is None else x for x in row] for row in others]
+            tie = statistics.iqm(np.array(worst).mean(axis=0))
+            found[setting] = (-by.sign * round(float(score), 12), -loss.sign * float(tie))
     return found
 
 

@@ -90,7 +90,9 @@ class Verdict:
 def decide(sweep: Sweep) -> tuple[Verdict, ...]:
     """The verdicts on all claims of a sweep's study, in their order. Raises `UserError` for a claim that is wrong."""
     study = sweep.study or {}
-    found = [_examined(sweep, claim, str(study.get("name") or "")) for claim in spec.read(study, sweep.parts)]
+    found = [
+        _examined(sweep, claim, str(study.get("name") or "")) for claim in spec.read(study, sweep.parts, sweep.runs)
+    ]
     found = [replace(v, cautions=(*_cautions(sweep, v),), preview=sweep.quick) for v in found]
     tested = [v.p for v in found if v.p is not None]
     corrected = iter(paired.holm(tested))

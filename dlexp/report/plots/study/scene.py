@@ -58,14 +58,21 @@ class Scene:
         )
 
     def measure(self, metric: str, better: str | None = None) -> Measure:
-        """A metric that some run measured; where nobody says which way is better, less is. Raises `CannotDraw`."""
-        known = sorted({name for _, _, run in self.table.runs() for name in (*run.final, *run.curves)})
+        """A metric that some run measured, and which way it is better. Raises `CannotDraw`.
+
+        Where nobody says, it is drawn all the same if every run has its value: only one that diverged needs a worst.
+        """
+        runs = [run for _, _, run in self.table.runs()]
+        known = sorted({name for run in runs for name in (*run.final, *run.curves)})
         if metric not in known:
             near = nearest(metric, known)
             raise CannotDraw(f"no run measured {metric}" + (f"; did you mean {near}?" if near else ""))
         try:
-            high = measures.direction(metric, better)
+            high = measures.direction(metric, better, runs)
         except UserError:
+            if any(run.status == "DIVERGED" for run in runs):
+                wrong = f"a run diverged, and nobody says whether more of {metric} is better, or less: "
+                raise CannotDraw(f"{wrong}add better: high, or better: low") from None
             high = False
         return measures.capped(self.table, metric, high)
 
