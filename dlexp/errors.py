@@ -64,12 +64,25 @@ class DataError(UserError):
     """A data file is missing, damaged, or not what the data plugin expects."""
 
 
-MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
+UNWRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM}  # a read-only disk, another user's folder
+MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ELOOP, *UNWRITABLE}
 
 
 def is_of_the_machine(error: BaseException) -> bool:
     """Whether neither the user's request nor our code is at fault: the disk is full, say. One line tells all of it."""
     return isinstance(error, OSError) and error.errno in MACHINE
+
+
+def not_created(error: OSError, folder: Path, what: str) -> OSError | UserError:
+    """What to raise where the folder of a run or sweep cannot be created: the machine's state, or what to change.
+
+    >>> str(not_created(OSError(errno.ENOTDIR, "Not a directory"), Path("outputs/runs/x"), "run"))
+    'outputs/runs/x: the run folder cannot be created: Not a directory'
+    """
+    wrong = f"the {what} folder cannot be created: {error.strerror or error}"
+    if is_of_the_machine(error):
+        return OSError(error.errno, wrong, str(folder))
+    return UserError(wrong, key=str(folder))
 
 
 def told(error: BaseException) -> str:

@@ -16,7 +16,6 @@ A number that is not finite stands in the journal as null: JSON has no word for 
 
 from __future__ import annotations
 
-import errno
 import json
 import math
 import os
@@ -29,8 +28,9 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from dlexp.errors import DataError
-from dlexp.files import named, staged
+from dlexp import places
+from dlexp.errors import DataError, not_created
+from dlexp.files import is_held, lock, named, new_folder, staged
 from dlexp.trainer import Record
 
 DESCRIPTION, EVENTS, LOCK, PROBES = "run.json", "journal.jsonl", "lock", "probes"
@@ -59,14 +59,18 @@ class Journal:
     """
 
     def __init__(self, folder: Path, description: Mapping[str, Any]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._open(folder, "x")
-        write_atomically(folder / DESCRIPTION, json.dumps(description, indent=2, ensure_ascii=False) + "\n")
-        self._write("start", pid=os.getpid())
+        self._open(places.made(folder), "x")
+        try:
+            write_atomically(folder / DESCRIPTION, json.dumps(description, indent=2, ensure_ascii=False) + "\n")
+            self._write("start", pid=os.getpid())
+        except OSError:
+            self.close()
+            raise
 
     def _open(self, folder: Path, mode: str) -> None:
         self.folder, self.measured = folder, 0
-        self._lock = FileLock(folder / LOCK)
+        places.check_inside(folder / EVENTS)
+        self._lock: FileLock = lock(folder / LOCK)
         try:
             self._lock.acquire(timeout=0.3)  # whoever asks whether the run is alive holds it for an instant
         except Timeout:
@@ -146,6 +150,25 @@ class Journal:
             self._file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def begun(folder: Path, description: Mapping[str, Any], texts: Mapping[str, str]) -> Journal:
+    """A new run folder with its journal and these files, or none at all where they cannot be written.
+
+    Raises `OSError` for what is the machine's state, such as a full disk, and else `UserError`.
+    """
+    try:
+        with new_folder(folder):
+            book = Journal(folder, description)
+            try:
+                for name, text in texts.items():
+                    write_atomically(folder / name, text)
+            except OSError:
+                book.close()
+                raise
+            return book
+    except OSError as e:
+        raise not_created(e, folder, "run") from None
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Old or new, never half: written beside its place, then moved there."""
     with staged(path) as file:
@@ -222,16 +245,6 @@ def _event(line: bytes) -> dict[str, Any]:
 def is_alive(folder: Path) -> bool:
     """Whether a process is writing this run now: it holds the lock, which the system frees when it dies.
 
-    Where nothing can be written, nobody writes.
+    Nothing is written to find that out.
     """
-    if not (folder / LOCK).is_file():
-        return False
-    try:
-        with FileLock(folder / LOCK, timeout=0):
-            return False
-    except Timeout:
-        return True
-    except OSError as e:
-        if e.errno != errno.EROFS:
-            raise
-        return False
+    return is_held(folder / LOCK)

@@ -78,8 +78,7 @@ def perform(setup: Setup, *, keep: bool = True, place: Place | None = None) -> R
         place = place or Place.new(setup.experiment)
         run.folder = place.folder
         name = provenance.run_name(run.experiment)
-        book = _open(run.folder, _describe(setup, run, place, name))
-        journal.write_atomically(run.folder / "config.yaml", setup.yaml)
+        book = journal.begun(run.folder, _describe(setup, run, place, name), {"config.yaml": setup.yaml, "run.log": ""})
         with _logged_to(run.folder / "run.log"):
             log.info("%s: %s", name, run.folder)
             log.info("asked for: %s", " ".join(setup.overrides) or "the defaults")
@@ -185,14 +184,6 @@ def _train_and_keep(run: Run, setup: Setup, keeper: Keeper, *, alone: bool) -> N
             run.error = run.error or e
 
 
-def _open(folder: Path, description: dict[str, Any]) -> journal.Journal:
-    try:
-        return journal.Journal(folder, description)
-    except OSError as e:
-        wrong = f"the run folder cannot be created: {e.strerror or e}"
-        raise UserError(wrong, key=str(folder), hint="") from None
-
-
 def _describe(setup: Setup, run: Run, place: Place, name: str) -> dict[str, Any]:
     """What run.json says."""
     return {
@@ -225,6 +216,7 @@ def _in_the_way(e: OSError, path: str | Path) -> OSError | UserError:
 def _logged_to(path: Path) -> Iterator[None]:
     """What dlexp says, also into a file."""
     try:
+        places.check_inside(path)
         handler = _Log(path, encoding="utf-8", errors="surrogateescape")
     except OSError as e:
         raise _in_the_way(e, path) from None

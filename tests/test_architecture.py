@@ -14,11 +14,11 @@ PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 
 # The rooms, from the ground up: a room may import those above it in this list, and its own parts.
 ORDER = [
-    "errors", "files", "arrays", "archives", "memory", "fields", "registry", "dataset", "places", "kinds", "params",
+    "errors", "places", "files", "arrays", "archives", "memory", "fields", "registry", "dataset", "kinds", "params",
     "layers", "loss", "network", "problem", "surface", "stopping", "checkpoint", "trainer", "watching", "experiment",
     "datafiles", "idx", "synthetic", "filedata", "figures", "quarantine", "plugins", "journal", "serving",
     "provenance", "interruption", "keeping", "tracking", "config", "recorded", "lifecycle", "replay", "report",
-    "sweep", "studies", "closing", "help", "terminal", "mending", "doctor", "cli", "__main__",
+    "sweep", "studies", "closing", "help", "terminal", "mending", "stores", "doctor", "cli", "__main__",
 ]  # fmt: skip
 FREE = ("__init__", "conformance", "_hydra")  # the public face, the kit that checks everything, what Hydra finds
 HOMES = {  # who may import these, and nobody else

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shlex
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,10 +22,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from dlexp import journal
-from dlexp.errors import UserError
+from dlexp import files, journal, places
+from dlexp.errors import UserError, not_created
 
 log = logging.getLogger("dlexp")
 
@@ -67,22 +67,27 @@ class Ledger:
     @contextmanager
     def held(self) -> Iterator[Ledger]:
         """Hold the sweep: create its folder and read what it has. Raises `UserError` while another command holds it."""
+        fresh = files.missing(self.folder)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / "lock")
+            lock = files.lock(places.made(self.folder) / "lock")
             lock.acquire(timeout=0.3)  # whoever asks whether the sweep is alive holds it for an instant
         except Timeout:
             raise UserError(f"another command is at work on this sweep: {self.folder}") from None
         except OSError as e:
-            raise UserError(f"the sweep folder cannot be created: {e.strerror or e}", key=str(self.folder)) from None
+            raise not_created(e, self.folder, "sweep") from None
         try:
             self.read()
+            self._cut()
             yield self
+        except OSError:
+            if self.folder in fresh and not (self.folder / DESCRIPTION).exists():  # the disk is full: leave nothing
+                files.take_back(fresh)
+            raise
         finally:
             lock.release()
 
     def read(self) -> None:
-        """Read all entries; a half-written last line is left out, and cut off before the next is written."""
+        """Read all entries; a half-written last line is left out. Nothing is written."""
         path = self.folder / LEDGER
         content = path.read_bytes() if path.exists() else b""
         complete = content[: content.rfind(b"\n") + 1]
@@ -92,9 +97,14 @@ class Ledger:
                 self.entries[entry.key] = entry
             except (ValueError, TypeError, RecursionError):
                 log.warning("%s: line %d is damaged and left out: python -m dlexp doctor", path, number)
-        if len(complete) < len(content):
-            with path.open("r+b") as file:
-                file.truncate(len(complete))
+
+    def _cut(self) -> None:
+        """Cut a half-written last line off, before the next is written."""
+        path = self.folder / LEDGER
+        places.check_inside(path)
+        content = path.read_bytes() if path.exists() else b"\n"
+        if not content.endswith(b"\n"):
+            os.truncate(path, content.rfind(b"\n") + 1)
 
     def write(self, entry: Entry) -> None:
         """Append how a run ended; it is on its way to the disk when this returns."""
@@ -141,6 +151,7 @@ class Ledger:
     def adopt(self, key: str, name: str, overrides: Sequence[str], *, retry_failed: bool = False) -> None:
         """Write down a run that ended unwritten; clear away one that never ended, or is to be trained again."""
         place = self.folder / "runs" / name
+        places.check_inside(place)
         if not place.is_dir():
             return
         try:
@@ -151,4 +162,4 @@ class Ledger:
         if key not in self.entries and end.get("event") == "finish" and end["status"] in RESULTS:
             self.write(Entry(key, end["status"], f"runs/{name}", tuple(overrides), end["elapsed"], error=end["error"]))
         elif not self.is_done(key, retry_failed=retry_failed):
-            shutil.rmtree(place)
+            files.remove(place)

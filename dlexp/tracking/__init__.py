@@ -15,9 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlexp.errors import UserError
+from dlexp import places
+from dlexp.errors import told
 from dlexp.places import native
-from dlexp.tracking import state
+from dlexp.tracking import address, state
+from dlexp.tracking.address import store_file, store_uri
 from dlexp.tracking.state import redacted
 
 LOG = "tracking.log"
@@ -109,12 +111,13 @@ def finish_sweep(folder: Path, sender: Sender | None, timeout: float | None = No
 def _start(words: Sequence[str], folders: Sequence[Path]) -> Sender:
     command = [sys.executable, "-P", "-m", "dlexp.tracking", *words]
     try:
+        places.check_inside(Path(folders[0]) / LOG)
         with (Path(folders[0]) / LOG).open("ab") as log:
             process = subprocess.Popen(
                 command, env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
     except OSError as e:
-        return Sender(folders, None, f"the sender cannot be started: {e}; `{SYNC}` sends it later")
+        return Sender(folders, None, f"the sender cannot be started: {told(e)}; `{SYNC}` sends it later")
     return Sender(folders, process)
 
 
@@ -151,35 +154,10 @@ def _asked_for(folder: Path) -> str:
     """The store a run or sweep is meant for, which no sender has written down yet."""
     try:
         file = folder / (state.SWEEP if state.is_sweep(folder) else "run.json")
-        return redacted(str(json.loads(file.read_text("utf-8", "surrogateescape"))["tracking"]["uri"]))
+        shown = json.loads(file.read_text("utf-8", "surrogateescape"))["tracking"]
+        return redacted(address.asked_for(shown, address.outputs_of(folder)))
     except (OSError, ValueError, LookupError, TypeError):
         return ""
-
-
-def store_uri(outputs: Path) -> str:
-    """The address of the SQLite store under an outputs folder.
-
-    Raises `UserError` for a folder whose name would end or change the address.
-
-    >>> store_uri(Path("/home/ann/outputs"))
-    'sqlite:////home/ann/outputs/mlflow.db'
-    """
-    path = os.fsencode((outputs.absolute() / "mlflow.db").as_posix()).decode("utf-8", "surrogateescape")
-    if "?" in path or "%" in path:
-        wrong = "an MLflow store cannot stand in a folder with ? or % in its name; set DLEXP_OUTPUTS to another one"
-        raise UserError(wrong, key="outputs", value=outputs)
-    return f"sqlite:///{path}"
-
-
-def store_file(uri: str) -> Path | None:
-    """The file of an SQLite store; None for any other address.
-
-    >>> store_file("sqlite:////home/ann/outputs/mlflow.db").as_posix()
-    '/home/ann/outputs/mlflow.db'
-    >>> store_file("http://localhost:5000")
-    """
-    scheme, _, path = uri.partition(":///")
-    return Path(native(path.partition("?")[0])) if scheme.startswith("sqlite") and path else None
 
 
 def experiment_link(base_url: str, experiment_id: str, view: str = "", *, charts: bool = False) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dlexp import journal, places
 from dlexp.errors import UserError
-from dlexp.tracking import PATIENCE, SILENCE, store_uri
+from dlexp.tracking import PATIENCE, SILENCE, artifacts, store_file, store_uri
 
 WANTED = (journal.DESCRIPTION, journal.EVENTS, "config.yaml")
 
@@ -22,6 +22,8 @@ def run_folder(run_id: str, uri: str | None, into: Path) -> Path:
     where = uri or store_uri(places.outputs())
     if uri is None and not (places.outputs() / "mlflow.db").is_file():
         raise UserError(f"there is no MLflow store in {places.outputs()}", key="run", value=run_id)
+    if (file := store_file(where)) is not None:
+        artifacts.settle_if_possible(file)
     try:
         client = MlflowClient(where)
         client.get_run(run_id)

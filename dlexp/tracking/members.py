@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlexp import journal
-from dlexp.tracking import redacted, state as states, translate, view
+from dlexp.tracking import artifacts, redacted, state as states, translate, view
 from dlexp.tracking.mirror import METRICS, PARAMS, batches, send_files
 from dlexp.tracking.state import State
 from dlexp.tracking.store import Store
@@ -36,7 +36,8 @@ class Members:
         """
         place = place_of(self.folder, entry)
         state = states.load(place)
-        if state.done and state.mark == self.sweep_run and state.uri == redacted(self.uri):
+        lost = artifacts.lost(place, state)
+        if state.done and state.mark == self.sweep_run and state.uri == redacted(self.uri) and not lost:
             return
         run = Ended.read(self.folder, entry, own_id := f"{self.key}.{entry['key']}")
         if run.began is not None and (run.began > int(entry["time_ms"]) or journal.is_alive(place)):
@@ -49,6 +50,8 @@ class Members:
         if found.info.status == "RUNNING" and found.info.lifecycle_stage == "active":
             self._fill(run_id, run, found.data.params)
             self.store.client.set_terminated(run_id, translate.ENDED.get(run.status, "FAILED"), run.ended)
+        elif lost and found.info.lifecycle_stage == "active":
+            send_files(self.store, run_id, run.place, run.description)
         if place.is_dir():
             sent = State(redacted(self.uri), self.store.experiment_id, run_id, run.lines, True, mark=self.sweep_run)
             sent.save(place)

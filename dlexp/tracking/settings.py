@@ -9,7 +9,7 @@ from typing import Any
 from dlexp import places
 from dlexp.errors import FieldError
 from dlexp.fields import check_fields, non_negative
-from dlexp.tracking import redacted, store_file, store_uri
+from dlexp.tracking import address, redacted, store_file, store_uri
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,8 @@ def told(settings: object) -> dict[str, Any] | None:
     if not isinstance(settings, MLflow):
         return None
     uri = settings.uri or store_uri(places.outputs())
-    if (file := store_file(uri)) is not None:
+    if (file := store_file(uri)) is not None and not file.is_absolute():
         uri = f"sqlite:///{file.absolute().as_posix()}"  # the sender and `sync` may work in another folder
-    artifacts = None if settings.uri else str(places.outputs() / "mlartifacts")
-    return asdict(settings) | {"uri": uri, "artifacts": artifacts}
+        return asdict(settings) | {"uri": address.to_record(uri, places.outputs())}
+    own = settings.uri is None or file == places.outputs() / address.STORE
+    return asdict(settings) | {"uri": address.OWN if own else uri}
