@@ -31,10 +31,10 @@ from filelock import FileLock, Timeout
 from dlexp import places
 from dlexp.errors import DataError, not_created
 from dlexp.files import is_held, lock, named, new_folder, staged
+from dlexp.lines import LONGEST, MEASURED, TooLong, event_of, line_of
 from dlexp.trainer import Record
 
 DESCRIPTION, EVENTS, LOCK, PROBES = "run.json", "journal.jsonl", "lock", "probes"
-MEASURED = ("record", "note")
 TEXT, MAPPING, MAYBE = (str,), (dict,), (dict, type(None))
 SHAPES = {  # of what run.json says
     "id": TEXT, "name": TEXT, "params": MAPPING, "defaults": MAPPING, "tags": MAPPING, "sources": MAPPING,
@@ -112,7 +112,7 @@ class Journal:
     def record(self, record: Record, event: str = "record") -> None:
         """One evaluation (`record`), or an observer's own measurements (`note`).
 
-        Raises `Differs` where a resumed run measures something else than it had.
+        Raises `Differs` where a resumed run measures something else than it had, `TooLong` for too much.
         """
         finite = {name: value if math.isfinite(value) else None for name, value in record.metrics.items()}
         self.measured += 1
@@ -147,7 +147,7 @@ class Journal:
         elapsed = round(time.monotonic() - self._began, 4)
         line = {"event": event, "time_ms": time.time_ns() // 1_000_000, "elapsed": elapsed, **news}
         with named(self.folder / EVENTS):
-            self._file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+            self._file.write(line_of(line))
 
 
 def begun(folder: Path, description: Mapping[str, Any], texts: Mapping[str, str]) -> Journal:
@@ -196,7 +196,8 @@ def description(folder: Path) -> dict[str, Any]:
     That names the first key whose value is of another kind than ever; that one is missing is the reader's business.
     """
     try:
-        found: Any = json.loads((folder / DESCRIPTION).read_text("utf-8", "surrogateescape"))
+        whole = (folder / DESCRIPTION).stat().st_size <= LONGEST
+        found: Any = whole and json.loads((folder / DESCRIPTION).read_text("utf-8", "surrogateescape"))
     except RecursionError:
         found = None
     if not isinstance(found, dict):
@@ -220,26 +221,12 @@ def events(folder: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
     found: list[dict[str, Any]] = []
     for line in complete.splitlines():
         try:
-            found.append(_event(line))
-        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
+            found.append(event_of(line))
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as e:
             number = len((folder / EVENTS).read_bytes()[:offset].splitlines()) + len(found) + 1
-            raise DataError(f"line {number} is damaged: {line[:30]!r}", key=str(folder / EVENTS)) from None
+            wrong = str(e) if isinstance(e, TooLong) else f"is damaged: {line[:30]!r}"
+            raise DataError(f"line {number} {wrong}", key=str(folder / EVENTS)) from None
     return found, offset + len(complete)
-
-
-def _event(line: bytes) -> dict[str, Any]:
-    """What a line says. Raises one of many errors for what no run ever wrote."""
-    told: dict[str, Any] = json.loads(line.decode("utf-8", "surrogateescape"))
-    event, numbers = told["event"], [told["time_ms"], told["elapsed"]]
-    if event in MEASURED:
-        numbers += [told["epoch"], told["step"], *(v for v in told["metrics"].values() if v is not None)]
-    if event == "finish" and not isinstance(told["status"], str):
-        raise ValueError("it does not say how the run ended")
-    if not isinstance(told.get("changes", []), list):
-        raise ValueError("it does not list what had changed")
-    if not all(map(math.isfinite, numbers)):
-        raise ValueError("a number in it is not finite")
-    return told
 
 
 def is_alive(folder: Path) -> bool:

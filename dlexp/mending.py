@@ -16,6 +16,7 @@ from filelock import Timeout
 from dlexp import checkpoint, journal, places, serving, tracking
 from dlexp.errors import DataError, PluginError, UserError
 from dlexp.files import lock, staged
+from dlexp.lines import LONGEST, MEASURED
 from dlexp.recorded import CONFIG
 from dlexp.sweep.ledger import LEDGER
 
@@ -58,7 +59,7 @@ def bury(folder: Path, *, dry: bool) -> Found:
     events, end = journal.events(folder)
     half = (folder / journal.EVENTS).stat().st_size - end
     dead = not events or events[-1]["event"] != "finish"
-    measured = sum(e["event"] in journal.MEASURED for e in events)
+    measured = sum(e["event"] in MEASURED for e in events)
     if dead and (wrong := _lost(folder, measured)):
         raise DataError(wrong, key=str(folder / journal.EVENTS))
     if (half or dead) and not dry:
@@ -160,6 +161,8 @@ def entries(sweep: Path) -> list[dict[str, Any]]:
 
 def _entry(line: bytes) -> dict[str, Any] | None:
     """A line of a ledger; None for one that is half or damaged."""
+    if len(line) > LONGEST:
+        return None
     try:
         told: dict[str, Any] = json.loads(line)
         sound = isinstance(told["key"], str) and isinstance(told["status"], str) and isinstance(told["folder"], str)

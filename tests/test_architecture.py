@@ -16,7 +16,7 @@ PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 ORDER = [
     "errors", "places", "files", "arrays", "archives", "memory", "fields", "registry", "dataset", "kinds", "params",
     "layers", "loss", "network", "problem", "surface", "stopping", "checkpoint", "trainer", "watching", "experiment",
-    "datafiles", "idx", "synthetic", "filedata", "figures", "quarantine", "plugins", "journal", "serving",
+    "datafiles", "idx", "synthetic", "filedata", "figures", "quarantine", "plugins", "lines", "journal", "serving",
     "provenance", "interruption", "keeping", "tracking", "config", "recorded", "lifecycle", "replay", "report",
     "sweep", "studies", "closing", "help", "terminal", "mending", "stores", "doctor", "cli", "__main__",
 ]  # fmt: skip

@@ -26,6 +26,7 @@ from filelock import Timeout
 
 from dlexp import files, journal, places
 from dlexp.errors import UserError, not_created
+from dlexp.lines import LONGEST
 
 log = logging.getLogger("dlexp")
 
@@ -93,7 +94,7 @@ class Ledger:
         complete = content[: content.rfind(b"\n") + 1]
         for number, line in enumerate(complete.splitlines(), start=1):
             try:
-                entry = Entry(**json.loads(line))
+                entry = Entry(**json.loads(line[: LONGEST + 1]))
                 self.entries[entry.key] = entry
             except (ValueError, TypeError, RecursionError):
                 log.warning("%s: line %d is damaged and left out: python -m dlexp doctor", path, number)
