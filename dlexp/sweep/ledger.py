@@ -80,12 +80,12 @@ class Ledger:
             self.read()
             self._cut()
             yield self
-        except OSError:
-            if self.folder in fresh and not (self.folder / DESCRIPTION).exists():  # the disk is full: leave nothing
-                files.take_back(fresh)
-            raise
         finally:
             lock.release()
+            if self.folder in fresh and not any(
+                (self.folder / name).exists() for name in (DESCRIPTION, LEDGER, "runs")
+            ):
+                files.take_back(fresh)  # nothing could be written, say, as the disk is full
 
     def read(self) -> None:
         """Read all entries; a half-written last line is left out. Nothing is written."""
