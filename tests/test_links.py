@@ -81,7 +81,7 @@ def test_nothing_of_a_sweep_is_written_through_a_link_that_leads_out(in_tmp, nam
     assert main(["doctor", "--dry-run"]) == 1
     assert "leads out of the outputs folder, to " in capsys.readouterr().out
     assert tree(in_tmp) == before
-    for words in (["doctor"], ["report", "s"], ["-m", "seed=0,1", "sweep=s", *TINY], ["resume", "s"]):
+    for words in (["doctor"], ["report", "s"], ["-m", "seed=0,1", "sweep=s", *TINY]):
         main(words)
         out, err = capsys.readouterr()
         assert "Traceback" not in out + err
