@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from dlexp import checkpoint, journal, keeping, kinds, mending, places, plugins, serving, shell, tracking
-from dlexp.errors import DataError, PluginError, UserError, told
+from dlexp import journal, keeping, kinds, mending, places, plugins, shell, stores, tracking
+from dlexp.errors import DataError, UserError, told
 from dlexp.files import STAGED, is_left
 from dlexp.sweep.ledger import LEDGER
-from dlexp.tracking import state, sync
+from dlexp.tracking import artifacts, state, sync
+from dlexp.tracking.address import ARTIFACTS, STORE
 
 LOW = 1 << 30  # bytes free on the disk: less is said
 BACK = "take back a copy, or move the folder away"
@@ -61,7 +62,7 @@ def _meant(folder: Path, doctor: Doctor) -> Callable[[], None]:
 
 @dataclass
 class Doctor:
-    """What was found so far. `dry` changes nothing; `live` folders are left alone; MLflow lacks something of `unsent`.
+    """What was found so far. `dry` changes nothing; `live` folders are left alone; what MLflow lacks of `unsent`.
 
     Findings are `mended`, `to do` (by a person) or `open` (a sweep can go on, if somebody wants that).
     """
@@ -69,7 +70,7 @@ class Doctor:
     dry: bool
     counts: Counter[str] = field(default_factory=Counter)
     live: set[Path] = field(default_factory=set)
-    unsent: list[Path] = field(default_factory=list)
+    unsent: dict[Path, str] = field(default_factory=dict)
 
     def say(self, kind: str, place: Path, what: str) -> None:
         """One line on one finding."""
@@ -80,12 +81,16 @@ class Doctor:
 
     def outputs(self, home: Path) -> None:
         """All that is in an outputs folder, the disk it is on, and the plugins of this place."""
-        for file in sorted(home.glob(f"runs/*/{journal.EVENTS}")):
-            self.run(file.parent)
-        for folder in sorted(f for f in home.glob("sweeps/*") if f.is_dir()):
-            self.sweep(folder)
-        for kind, what in mending.check_store(home / "mlflow.db", dry=self.dry):
-            self.say(kind, home / "mlflow.db", what)
+        if not self._leads_out(home / places.RUNS):
+            for file in sorted(home.glob(f"runs/*/{journal.EVENTS}")):
+                self.run(file.parent)
+        if not self._leads_out(home / places.SWEEPS):
+            for folder in sorted(f for f in home.glob("sweeps/*") if f.is_dir()):
+                self.sweep(folder)
+        store = home / STORE
+        if not self._leads_out(store, home / ARTIFACTS):
+            for kind, what in stores.check_store(store, dry=self.dry):
+                self.say(kind, store, what)
         self._leftovers(home.glob(f"*{STAGED}"))
         if home.is_dir() and (free := shutil.disk_usage(home).free) < LOW:
             self.say("to do", home, f"its disk has {free / 2**20:.0f} MB left: make room")
@@ -94,20 +99,28 @@ class Doctor:
     def run(self, folder: Path, sweep: Path | None = None, probed: Path | None = None) -> None:
         """A run's folder: ended if it is dead, and read through; that of a sweep's, or of one that `probed` another."""
         try:
-            if self._is_live(folder, "probe" if probed else "run"):
+            if self._leads_out(folder, *mending.links(folder)) or self._is_live(folder, "probe" if probed else "run"):
                 return
-            measured = self._journal(folder, _way(folder, sweep, probed))
+            measured = self._journal(folder, mending.way(folder, sweep, probed))
             whole = measured is not None and self._described(folder, missing=not measured)
-            self._checkpoints(folder)
+            for path, what in mending.damaged_checkpoints(folder):
+                self.say("to do", path, what)
             self._leftovers(keeping.leftovers(folder))
-            if whole and sweep is None and sync.is_tracked(folder) and not state.is_complete(folder):
-                self.unsent.append(folder)
+            if whole and sweep is None and sync.is_tracked(folder):
+                self._look_for_unsent(folder)
         except BlockingIOError:  # it was resumed this instant
             self.live.add(folder)
         except OSError as e:
             self.say("to do", folder, f"cannot be mended: {told(e)}")
         for file in sorted(folder.glob(f"{journal.PROBES}/*/{journal.EVENTS}")):
             self.run(file.parent, sweep, probed=folder)
+
+    def _leads_out(self, *paths: Path) -> bool:
+        """Whether a link leads out of the outputs folder at one of these, of which nothing is mended then."""
+        found = {path: out for path in paths if (out := places.leads_out(path))}
+        for path, out in found.items():
+            self.say("to do", path, f"leads out of the outputs folder, to {out}: replace it by a copy")
+        return bool(found)
 
     def _is_live(self, folder: Path, what: str) -> bool:
         if journal.is_alive(folder):
@@ -141,32 +154,23 @@ class Doctor:
                 self.say("to do", folder / name, f"{what}: {BACK}")
         return not wrong
 
-    def _checkpoints(self, folder: Path) -> None:
-        """Read every checkpoint through."""
-        for name, read in ((checkpoint.LAST, checkpoint.load), (checkpoint.BEST, serving.load_network)):
-            path = folder / checkpoint.FOLDER / name
-            try:
-                if path.exists():
-                    read(path)
-            except PluginError:
-                continue  # what it needs is elsewhere
-            except DataError as e:
-                last = ", and resume begins anew" if name == checkpoint.LAST else ""
-                self.say("to do", path, f"{e.wrong.replace(f'{path} ', '')}; delete it{last}")
-
     def _leftovers(self, paths: Iterable[Path]) -> None:
         """Remove files that never took their place, unless somebody is still writing them."""
         for path in filter(is_left, paths):
-            self.say("mended", path, "left half written by a process that is no more: removed")
-            if not self.dry:
-                path.unlink(missing_ok=True)
+            try:
+                places.check_inside(path.parent)
+                if not self.dry:
+                    path.unlink(missing_ok=True)
+                self.say("mended", path, "left half written by a process that is no more: removed")
+            except OSError as e:
+                self.say("to do", path, f"cannot be removed: {e.strerror}")
 
     def sweep(self, folder: Path) -> None:
         """A sweep's folder and its runs; one that a command is at work on is left alone."""
         try:
             if not (folder / state.SWEEP).exists() and not (folder / LEDGER).exists():
                 return  # killed at its birth
-            if self._is_live(folder, "sweep"):
+            if self._leads_out(folder, *mending.links(folder)) or self._is_live(folder, "sweep"):
                 return
             for what in mending.mend_ledger(folder, dry=self.dry):
                 self.say("mended", folder / LEDGER, what)
@@ -189,10 +193,20 @@ class Doctor:
                 ended = len({e["key"] for e in mending.entries(folder)})
                 way = shell.command("resume", shell.name_of(folder))
                 self.say("open", folder, f"cut short, {ended} of its runs have ended; go on: {way}")
-            if told.get("tracking") and not state.is_complete(folder):
-                self.unsent.append(folder)
+            if told.get("tracking"):
+                self._look_for_unsent(folder)
         except (OSError, ValueError, AttributeError, RecursionError) as e:
             self.say("to do", path, f"cannot be read ({e}): say the sweep's command again, or {BACK}")
+
+    def _look_for_unsent(self, folder: Path) -> None:
+        """Whether MLflow lacks something of a run or sweep: what was never sent, or artifacts that were deleted."""
+        lost = artifacts.lost(folder)
+        for run in folder.glob("runs/*") if state.is_sweep(folder) else ():
+            lost += artifacts.lost(run)
+        if not state.is_complete(folder):
+            self.unsent[folder] = "MLflow did not know all of it"
+        elif lost:
+            self.unsent[folder] = f"{len(lost)} of its artifacts {'is' if len(lost) == 1 else 'are'} not there any more"
 
     def _plugins(self) -> None:
         """Plugin files that cannot be loaded."""
@@ -212,7 +226,7 @@ class Doctor:
             tracking.start(folders).wait()
         for folder in folders:
             if self.dry or state.is_complete(folder):
-                self.say("mended", folder, "MLflow did not know all of it: sent")
+                self.say("mended", folder, f"{self.unsent[folder]}: sent")
             else:
                 self.say("to do", folder, str(tracking.outcome([folder])))
 
@@ -226,19 +240,3 @@ class Doctor:
         left = n["to do"] > 0 or (self.dry and mended != "")
         print(mended + (f"{n['to do']} to do" if left else "all is well") + looked)
         return int(left)
-
-
-def _asked(probe: Path) -> list[str]:
-    """The observers that a probe was asked for with; where it does not say, one that every run may have."""
-    try:
-        return str(json.loads((probe / journal.DESCRIPTION).read_text("utf-8"))["tags"]["dlexp.overrides"]).split(" ")
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return ["observer=curves"]
-
-
-def _way(folder: Path, sweep: Path | None, probed: Path | None) -> str:
-    """The command that goes on where a run was killed."""
-    if probed:
-        return f"again: {shell.command('probe', shell.name_of(probed), *_asked(folder))}"
-    way = shell.command("resume", shell.name_of(sweep or folder))
-    return f"{'its sweep goes on with it' if sweep else 'go on'}: {way}"

@@ -85,7 +85,9 @@ TOO_LITTLE = re.compile(
     "cannot allocate memory|failed to map segment|can't start new thread|unable to allocate|out of memory",
     re.IGNORECASE,
 )
-MACHINE = {errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE}
+UNWRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM}  # a read-only disk, another user's folder
+MACHINE = {errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ELOOP,
+           *UNWRITABLE}  # fmt: skip
 
 
 def is_of_the_machine(error: BaseException) -> bool:
@@ -105,6 +107,18 @@ def one_line(kind: type[BaseException], error: BaseException, trace: Any) -> Non
         print(f"dlexp: error: {told(error)}", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)
+
+
+def not_created(error: OSError, folder: Path, what: str) -> OSError | UserError:
+    """What to raise where the folder of a run or sweep cannot be created: the machine's state, or what to change.
+
+    >>> str(not_created(OSError(errno.ENOTDIR, "Not a directory"), Path("outputs/runs/x"), "run"))
+    'outputs/runs/x: the run folder cannot be created: Not a directory'
+    """
+    wrong = f"the {what} folder cannot be created: {error.strerror or error}"
+    if is_of_the_machine(error):
+        return OSError(error.errno, wrong, str(folder))
+    return UserError(wrong, key=str(folder))
 
 
 def told(error: BaseException) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from dlexp import kinds
+from dlexp import kinds, places
 from dlexp.arrays import Array, Context
 from dlexp.assembly import blamed, try_out
 from dlexp.dataset import Dataset
@@ -201,8 +201,7 @@ class Run:
         """Where to save the figure `name`, or None for a run that keeps no folder."""
         if self.folder is None:
             return None
-        (self.folder / "figures").mkdir(exist_ok=True)
-        return self.folder / "figures" / f"{name}.png"
+        return places.made(self.folder / "figures") / f"{name}.png"
 
     def save_arrays(self, name: str, arrays: Mapping[str, Array]) -> None:
         """Leave arrays in `<run folder>/arrays/<name>.npz`, old or new, never half; nothing for a run without a folder.
@@ -212,8 +211,7 @@ class Run:
         if self.folder is not None:
             from dlexp.archives import write_arrays
 
-            (self.folder / "arrays").mkdir(exist_ok=True)
-            write_arrays(self.folder / "arrays" / f"{name}.npz", arrays)
+            write_arrays(places.made(self.folder / "arrays") / f"{name}.npz", arrays)
 
     def train(self, between: Callable[[], None] = lambda: None) -> None:
         """Train under the observers' eyes; `between` is called between two steps, and may save or raise.

@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
+
+from filelock import FileLock, Timeout
+
+from dlexp import places
+from dlexp.errors import UNWRITABLE
 
 STAGED = ".part"  # how the names of files end that have not taken their place yet
 CAN_ASK = os.name == "posix"  # whether a process lives; elsewhere the question may end it
@@ -35,6 +41,8 @@ def staged(path: Path, *, sync: bool = False) -> Iterator[BinaryIO]:
     Raises `OSError` where it cannot be written; what stood at `path` then stands there still.
     """
     beside = path.with_name(f"{path.name}.{os.getpid()}{STAGED}")
+    for name in (path, beside):
+        places.check_inside(name)
     try:
         with named(path), beside.open("wb") as file:
             yield file
@@ -47,6 +55,84 @@ def staged(path: Path, *, sync: bool = False) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[None]:
+    """Make a folder that is filled inside; where that raises `OSError`, what was made is removed again.
+
+    A folder that was there before stays. Raises `OSError` where it cannot be made.
+    """
+    fresh = missing(path)
+    try:
+        places.made(path)
+        yield
+    except OSError:
+        take_back(fresh)
+        raise
+
+
+def missing(path: Path) -> list[Path]:
+    """The folders that are not there yet on the way to a path, itself first."""
+    return [folder for folder in (path, *path.parents) if not folder.exists()]
+
+
+def take_back(fresh: Sequence[Path]) -> None:
+    """Remove folders that were just made: the first with all it holds, the others where they are empty."""
+    for folder in fresh[:1]:
+        shutil.rmtree(folder, ignore_errors=True)
+    for folder in fresh[1:]:
+        with suppress(OSError):  # another process has put something there
+            folder.rmdir()
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder with all it holds; of a link, the link alone."""
+    if folder.is_symlink():
+        folder.unlink()
+    else:
+        shutil.rmtree(folder)
+
+
+def lock(path: Path, timeout: float = -1) -> FileLock:
+    """The lock of this name, not taken yet. Raises `OSError` where a link leads out of the outputs folder."""
+    places.check_inside(path)
+    return FileLock(path, timeout=timeout)
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock of this name, found out without writing anything.
+
+    Where the system cannot say that of a file that is only read, the lock is taken for an instant; where that cannot be
+    written, nobody holds it.
+    """
+    places.check_inside(path)
+    if not path.is_file():
+        return False
+    with suppress(ImportError, OSError):
+        return _is_held(path)
+    try:
+        with FileLock(path, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError as e:
+        if e.errno not in UNWRITABLE:
+            raise
+        return False
+
+
+def _is_held(path: Path) -> bool:
+    import fcntl  # not on Windows
+
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
 
 
 def is_left(path: Path) -> bool:

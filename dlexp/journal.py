@@ -16,7 +16,6 @@ A number that is not finite stands in the journal as null: JSON has no word for 
 
 from __future__ import annotations
 
-import errno
 import json
 import math
 import os
@@ -29,12 +28,13 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from dlexp.errors import DataError
-from dlexp.files import named, staged
+from dlexp import places
+from dlexp.errors import DataError, not_created
+from dlexp.files import is_held, lock, named, new_folder, staged
+from dlexp.lines import LONGEST, MEASURED, TooLong, event_of, line_of
 from dlexp.trainer import Record
 
 DESCRIPTION, EVENTS, LOCK, PROBES = "run.json", "journal.jsonl", "lock", "probes"
-MEASURED = ("record", "note")
 PATIENCE = 0.3  # seconds to wait for a lock: whoever asks whether a run is alive holds it for an instant
 TEXT, MAPPING, MAYBE = (str,), (dict,), (dict, type(None))
 SHAPES = {  # of what run.json says
@@ -61,14 +61,18 @@ class Journal:
     """
 
     def __init__(self, folder: Path, description: Mapping[str, Any]) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._open(folder, "x")
-        write_atomically(folder / DESCRIPTION, json.dumps(description, indent=2, ensure_ascii=False) + "\n")
-        self._write("start", pid=os.getpid())
+        self._open(places.made(folder), "x")
+        try:
+            write_atomically(folder / DESCRIPTION, json.dumps(description, indent=2, ensure_ascii=False) + "\n")
+            self._write("start", pid=os.getpid())
+        except OSError:
+            self.close()
+            raise
 
     def _open(self, folder: Path, mode: str) -> None:
         self.folder, self.measured = folder, 0
-        self._lock = FileLock(folder / LOCK)
+        places.check_inside(folder / EVENTS)
+        self._lock: FileLock = lock(folder / LOCK)
         try:
             self._lock.acquire(timeout=PATIENCE)
         except Timeout:
@@ -110,7 +114,7 @@ class Journal:
     def record(self, record: Record, event: str = "record") -> None:
         """One evaluation (`record`), or an observer's own measurements (`note`).
 
-        Raises `Differs` where a resumed run measures something else than it had.
+        Raises `Differs` where a resumed run measures something else than it had, `TooLong` for too much.
         """
         finite = {name: value if math.isfinite(value) else None for name, value in record.metrics.items()}
         self.measured += 1
@@ -145,7 +149,26 @@ class Journal:
         elapsed = round(time.monotonic() - self._began, 4)
         line = {"event": event, "time_ms": time.time_ns() // 1_000_000, "elapsed": elapsed, **news}
         with named(self.folder / EVENTS):
-            self._file.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
+            self._file.write(line_of(line))
+
+
+def begun(folder: Path, description: Mapping[str, Any], texts: Mapping[str, str]) -> Journal:
+    """A new run folder with its journal and these files, or none at all where they cannot be written.
+
+    Raises `OSError` for what is the machine's state, such as a full disk, and else `UserError`.
+    """
+    try:
+        with new_folder(folder):
+            book = Journal(folder, description)
+            try:
+                for name, text in texts.items():
+                    write_atomically(folder / name, text)
+            except OSError:
+                book.close()
+                raise
+            return book
+    except OSError as e:
+        raise not_created(e, folder, "run") from None
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -175,7 +198,8 @@ def description(folder: Path) -> dict[str, Any]:
     That names the first key whose value is of another kind than ever; that one is missing is the reader's business.
     """
     try:
-        found: Any = json.loads((folder / DESCRIPTION).read_text("utf-8", "surrogateescape"))
+        whole = (folder / DESCRIPTION).stat().st_size <= LONGEST
+        found: Any = whole and json.loads((folder / DESCRIPTION).read_text("utf-8", "surrogateescape"))
     except RecursionError:
         found = None
     if not isinstance(found, dict):
@@ -199,41 +223,17 @@ def events(folder: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
     found: list[dict[str, Any]] = []
     for line in complete.splitlines():
         try:
-            found.append(_event(line))
-        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
+            found.append(event_of(line))
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as e:
             number = len((folder / EVENTS).read_bytes()[:offset].splitlines()) + len(found) + 1
-            raise DataError(f"line {number} is damaged: {line[:30]!r}", key=str(folder / EVENTS)) from None
+            wrong = str(e) if isinstance(e, TooLong) else f"is damaged: {line[:30]!r}"
+            raise DataError(f"line {number} {wrong}", key=str(folder / EVENTS)) from None
     return found, offset + len(complete)
-
-
-def _event(line: bytes) -> dict[str, Any]:
-    """What a line says. Raises one of many errors for what no run ever wrote."""
-    told: dict[str, Any] = json.loads(line.decode("utf-8", "surrogateescape"))
-    event, numbers = told["event"], [told["time_ms"], told["elapsed"]]
-    if event in MEASURED:
-        numbers += [told["epoch"], told["step"], *(v for v in told["metrics"].values() if v is not None)]
-    if event == "finish" and not isinstance(told["status"], str):
-        raise ValueError("it does not say how the run ended")
-    if not isinstance(told.get("changes", []), list):
-        raise ValueError("it does not list what had changed")
-    if not all(map(math.isfinite, numbers)):
-        raise ValueError("a number in it is not finite")
-    return told
 
 
 def is_alive(folder: Path) -> bool:
     """Whether a process is writing this run now: it holds the lock, which the system frees when it dies.
 
-    Where nothing can be written, nobody writes.
+    Nothing is written to find that out.
     """
-    if not (folder / LOCK).is_file():
-        return False
-    try:
-        with FileLock(folder / LOCK, timeout=0):
-            return False
-    except Timeout:
-        return True
-    except OSError as e:
-        if e.errno != errno.EROFS:
-            raise
-        return False
+    return is_held(folder / LOCK)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from dlexp import checkpoint, serving
+from dlexp import checkpoint, places, serving
 from dlexp.checkpoint import BEST, FOLDER, LAST, Checkpointing
 from dlexp.errors import DataError
 from dlexp.experiment import Run
@@ -43,7 +43,7 @@ class Keeper:
 
     def save(self) -> None:
         """Write last.npz, and best.npz where there is a better one."""
-        self.folder.mkdir(exist_ok=True)
+        places.made(self.folder)
         self.book.sync()  # the state counts on what was measured before it
         checkpoint.save(self.folder / LAST, self.run.state_dict() | {"measured": self.book.measured})
         self.save_best()

@@ -84,8 +84,7 @@ def perform(
         place = place or Place.new(setup.experiment)
         run.folder = place.folder
         name = provenance.run_name(run.experiment)
-        book = _open(run.folder, _describe(setup, run, place, name))
-        journal.write_atomically(run.folder / "config.yaml", setup.yaml)
+        book = journal.begun(run.folder, _describe(setup, run, place, name), {"config.yaml": setup.yaml, "run.log": ""})
         with logged_to(run.folder / "run.log"):
             log.info("%s: %s", name, run.folder)
             log.info("asked for: %s", " ".join(setup.overrides) or "the defaults")
@@ -203,14 +202,6 @@ def _train_and_keep(run: Run, setup: Setup, keeper: Keeper, *, alone: bool) -> N
         except KeyboardInterrupt as e:  # the run has its result, and says so; the command was cut short
             run.tracked = sender.left("interrupted while sending")
             run.error = run.error or e
-
-
-def _open(folder: Path, description: dict[str, Any]) -> journal.Journal:
-    try:
-        return journal.Journal(folder, description)
-    except OSError as e:
-        wrong = f"the run folder cannot be created: {e.strerror or e}"
-        raise UserError(wrong, key=str(folder), hint="") from None
 
 
 def _describe(setup: Setup, run: Run, place: Place, name: str) -> dict[str, Any]:

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import json
-import sqlite3
+import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from dlexp import checkpoint, journal, shell
-from dlexp.errors import DataError, UserError
-from dlexp.files import staged
+from dlexp import checkpoint, journal, places, serving, shell
+from dlexp.errors import DataError, PluginError, UserError
+from dlexp.files import lock, staged
+from dlexp.lines import LONGEST, MEASURED
 from dlexp.recorded import CONFIG
 from dlexp.sweep.ledger import LEDGER
 
 MISSING = "is missing"
 DAMAGED = "ledger-damaged.txt"  # what was taken out of a ledger
-BUSY = 5.0  # seconds to wait for a store
 STATUSES = ("FINISHED", "DIVERGED", "FAILED", "INTERRUPTED", "KILLED")
 
 
@@ -59,7 +59,7 @@ def bury(folder: Path, *, dry: bool) -> Found:
     events, end = journal.events(folder)
     half = (folder / journal.EVENTS).stat().st_size - end
     dead = not events or events[-1]["event"] != "finish"
-    measured = sum(e["event"] in journal.MEASURED for e in events)
+    measured = sum(e["event"] in MEASURED for e in events)
     if dead and (wrong := _lost(folder, measured)):
         raise DataError(wrong, key=str(folder / journal.EVENTS))
     if (half or dead) and not dry:
@@ -84,6 +84,29 @@ def _lost(folder: Path, measured: int) -> str:
         if counted > measured:
             return f"it has {measured} measurements, and the checkpoint counts {counted}"
     return ""
+
+
+def links(folder: Path) -> list[Path]:
+    """The links in the folder of a run or sweep; those in a folder of one of its runs or probes are another matter."""
+    found: list[Path] = []
+    for at, folders, names in os.walk(folder):
+        found += [path for name in (*folders, *names) if (path := Path(at, name)).is_symlink()]
+        folders[:] = [name for name in folders if name not in (places.RUNS, journal.PROBES)]
+    return sorted(found)
+
+
+def damaged_checkpoints(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Every checkpoint is read through: those that cannot be read, each with what is wrong and what to do."""
+    for name, read in ((checkpoint.LAST, checkpoint.load), (checkpoint.BEST, serving.load_network)):
+        path = folder / checkpoint.FOLDER / name
+        try:
+            if path.exists():
+                read(path)
+        except PluginError:
+            continue  # what it needs is elsewhere
+        except DataError as e:
+            last = ", and resume begins anew" if name == checkpoint.LAST else ""
+            yield path, f"{e.wrong.replace(f'{path} ', '')}; delete it{last}"
 
 
 def undescribed(folder: Path) -> Iterator[tuple[str, str]]:
@@ -111,10 +134,12 @@ def mend_ledger(sweep: Path, *, dry: bool) -> Iterator[str]:
     path = sweep / LEDGER
     if not path.exists():
         return
-    with _held(sweep):
+    with nullcontext() if dry else _held(sweep):
+        places.check_inside(path)
         lines = path.read_bytes().splitlines(keepends=True)
         bad = [i for i, line in enumerate(lines) if _entry(line) is None]
         if bad and not dry:
+            places.check_inside(sweep / DAMAGED)
             with (sweep / DAMAGED).open("ab") as file:
                 file.writelines(lines[i].rstrip(b"\n") + b"\n" for i in bad)
             with staged(path) as whole:
@@ -136,6 +161,8 @@ def entries(sweep: Path) -> list[dict[str, Any]]:
 
 def _entry(line: bytes) -> dict[str, Any] | None:
     """A line of a ledger; None for one that is half or damaged."""
+    if len(line) > LONGEST:
+        return None
     try:
         told: dict[str, Any] = json.loads(line)
         sound = isinstance(told["key"], str) and isinstance(told["status"], str) and isinstance(told["folder"], str)
@@ -147,51 +174,23 @@ def _entry(line: bytes) -> dict[str, Any] | None:
 @contextmanager
 def _held(folder: Path) -> Iterator[None]:
     try:
-        with FileLock(folder / journal.LOCK, timeout=0.3):
+        with lock(folder / journal.LOCK, timeout=0.3):
             yield
     except Timeout:
         raise BlockingIOError(f"{folder} is being written") from None
 
 
-def check_store(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
-    """Ask SQLite whether the store is whole; its own rollback ends a write that was cut short. Kinds and findings."""
-    new = file.with_name(f"{file.name}.new")
-    if new.exists():
-        try:
-            with FileLock(f"{file}.lock", timeout=BUSY):
-                left = [f for f in (new, *file.parent.glob(f"{new.name}-*")) if f.exists()]
-                for path in () if dry else left:
-                    path.unlink()
-            if left:
-                yield "mended", "a store that was never finished stands beside it: removed"
-        except Timeout:
-            return  # it is being made now
-    if not file.exists():
-        return
+def way(folder: Path, sweep: Path | None, probed: Path | None) -> str:
+    """The command that goes on where a run was killed."""
+    if probed:
+        return f"again: {shell.command('probe', shell.name_of(probed), *_asked(folder))}"
+    resume = shell.command("resume", shell.name_of(sweep or folder))
+    return f"{'its sweep goes on with it' if sweep else 'go on'}: {resume}"
+
+
+def _asked(probe: Path) -> list[str]:
+    """The observers that a probe was asked for with; where it does not say, one that every run may have."""
     try:
-        try:
-            wrong = _quick_check(file, "ro")
-        except sqlite3.OperationalError as e:
-            if "readonly" not in str(e):
-                raise
-            yield "mended", "a write to it was cut short: taken back"
-            wrong = "ok" if dry else _quick_check(file, "rw")
-        if wrong == "ok":
-            return
-    except sqlite3.OperationalError as e:
-        yield "to do", f"cannot be looked at: {e}"
-        return
-    except sqlite3.DatabaseError as e:
-        wrong = str(e)
-    away = f"{shell.join(['mv', str(file), f'{file}.damaged'])} && {shell.command('sync')}"
-    tried = shell.join(["sqlite3", str(file), ".recover"])
-    yield (
-        "to do",
-        f"is damaged or no store: {wrong}; copy it and try `{tried}`, or move it away and fill a new one: `{away}`",
-    )
-
-
-def _quick_check(file: Path, mode: str) -> str:
-    """`ok`, or the first thing that is wrong."""
-    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY)) as store:
-        return str(store.execute("PRAGMA quick_check(1)").fetchone()[0])
+        return str(json.loads((probe / journal.DESCRIPTION).read_text("utf-8"))["tags"]["dlexp.overrides"]).split(" ")
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return ["observer=curves"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,3 +113,54 @@ def outputs_at(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.environ.pop("DLEXP_OUTPUTS", None) if before is None else os.environ.update(DLEXP_OUTPUTS=before)
+
+
+RUNS, SWEEPS = "runs", "sweeps"  # the folders of an outputs folder
+
+
+def home(path: Path) -> Path | None:
+    """The outputs folder that a path lies in, told by the path's words alone; None for one that lies in none."""
+    whole, ours = _without_dots(path), outputs()
+    if ours in whole.parents and whole.relative_to(ours).parts[0] in (RUNS, SWEEPS):
+        return ours
+    for folder in (whole, *whole.parents):
+        if folder.name == RUNS and folder.parents[1].name == SWEEPS:
+            return folder.parents[2]
+        if folder.name in (RUNS, SWEEPS):
+            return folder.parent
+    return ours if ours in (whole, *whole.parents) else None
+
+
+def _without_dots(path: Path) -> Path:
+    """The path from the root on; what stands before a `..` has its links followed, and nothing behind it."""
+    whole = path.absolute()
+    if ".." not in whole.parts:
+        return whole
+    last = len(whole.parts) - whole.parts[::-1].index("..")
+    return Path(os.path.realpath(Path(*whole.parts[:last])), *whole.parts[last:])
+
+
+def leads_out(path: Path) -> str:
+    """Where a path under an outputs folder really lies, if a symbolic link leads out of that; else an empty string.
+
+    The outputs folder may be a link itself, and links inside it may lead to other places inside it.
+    """
+    base = home(path)
+    if base is None:
+        return ""
+    real = Path(os.path.realpath(path))
+    return "" if Path(os.path.realpath(base)) in (real, *real.parents) else str(real)
+
+
+def check_inside(path: Path) -> None:
+    """Call it before a file or folder is written. Raises `OSError` where a link leads out of the outputs folder."""
+    if out := leads_out(path):
+        wrong = f"a link leads out of the outputs folder, to {out}, and nothing is written there: replace it by a copy"
+        raise OSError(errno.ELOOP, wrong, str(path))
+
+
+def made(folder: Path) -> Path:
+    """The folder, made where there is none. Raises `OSError` where that cannot be, or a link leads out of outputs."""
+    check_inside(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

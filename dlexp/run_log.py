@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from dlexp import places
 from dlexp.errors import UserError, is_of_the_machine
 from dlexp.redaction import Formatter
 
@@ -29,6 +30,7 @@ def in_the_way(e: OSError, path: str | Path) -> OSError | UserError:
 def logged_to(path: Path) -> Iterator[None]:
     """What dlexp says, also into a file."""
     try:
+        places.check_inside(path)
         handler = _Log(path, encoding="utf-8", errors="surrogateescape")
     except OSError as e:
         raise in_the_way(e, path) from None

@@ -194,6 +194,38 @@ def test_a_disk_that_is_really_full_ends_the_run_in_the_same_way(small_disk, mon
     assert is_whole(folder, whole)
 
 
+def test_a_disk_that_is_full_from_the_start_is_one_line_and_leaves_no_folder(small_disk, monkeypatch, capsys):
+    monkeypatch.setenv("DLEXP_OUTPUTS", str(small_disk / "outputs"))
+    with suppress(OSError), (small_disk / "rubbish").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    for words in (SMALL, ("-m", "seed=0,1", *SMALL)):
+        assert main(list(words)) == 1
+        err = capsys.readouterr().err
+        assert err.startswith("dlexp: error: ")
+        assert err.endswith(f": {os.strerror(errno.ENOSPC)}\n")
+        assert err.count("\n") == 1
+        assert [p.name for p in small_disk.iterdir()] == ["rubbish"]
+
+
+@pytest.mark.parametrize("name", ["run.json", "config.yaml", "run.log", "sweep.json"])
+def test_whatever_cannot_be_written_at_first_leaves_no_folder(in_tmp, name, monkeypatch, capsys):
+    write = journal.write_atomically
+
+    def full(path, text):
+        if path.name == name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        write(path, text)
+
+    monkeypatch.setattr(journal, "write_atomically", full)
+    words = ("-m", "seed=0,1", *SMALL) if name == "sweep.json" else SMALL
+    assert main(list(words)) == 1
+    err = capsys.readouterr().err
+    assert err.endswith(f": {os.strerror(errno.ENOSPC)}\n")
+    assert err.count("\n") == 1
+    assert list(in_tmp.iterdir()) == []
+
+
 def test_a_checkpoint_that_cannot_be_written_leaves_the_one_before(tmp_path):
     path = tmp_path / "last.npz"
     checkpoint.save(path, {"t": 1, "w": np.arange(3.0)})

@@ -10,6 +10,7 @@ import pytest
 
 from dlexp import files, journal
 from dlexp.cli import main
+from dlexp.errors import DataError
 from dlexp.trainer import Record
 
 
@@ -27,6 +28,24 @@ def test_a_journal_reads_back_as_it_was_written(tmp_path):
     assert all(b["elapsed"] >= a["elapsed"] for a, b in pairwise(events))
     assert end == (tmp_path / "journal.jsonl").stat().st_size
     assert journal.description(tmp_path) == {"id": "x", "name": "Ä 中"}
+
+
+def test_a_line_that_holds_more_than_a_run_measures_is_refused_unread_and_never_written(tmp_path):
+    book = journal.Journal(tmp_path, {})
+    many = {f"some/{i}": 0.5 for i in range(100_000)}
+    with pytest.raises(ValueError, match=r"100,000 numbers at once, .* a line of it holds at most 1,048,576"):
+        book.record(Record(1, 12, many))
+    book.record(Record(1, 12, {"train/loss": 0.5}))
+    book.finish("FINISHED")
+    assert len(journal.events(tmp_path)[0]) == 3
+    line = {"event": "record", "time_ms": 1, "elapsed": 0, "epoch": 0, "step": 0, "metrics": many}
+    with (tmp_path / "journal.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    with pytest.raises(DataError, match=r"line 4 has .* bytes, and a run writes at most 1,048,576"):
+        journal.events(tmp_path)
+    (tmp_path / "run.json").write_text(json.dumps({"params": many}))
+    with pytest.raises(DataError, match="does not describe a run"):
+        journal.description(tmp_path)
 
 
 def test_a_half_written_line_is_left_for_the_next_reading(tmp_path):

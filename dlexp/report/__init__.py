@@ -58,7 +58,7 @@ def make(
         raise UserError("no run has ended yet, so there is nothing to report", key=", ".join(s.id for s in read))
     folder = out or _home([s.folder for s in read], [s.id for s in read], tuned)
     with _writing(folder):
-        (folder / "figures").mkdir(parents=True, exist_ok=True)
+        places.made(folder / "figures")
     before = _drawn_before(folder)
     repeat = _command([s.label for s in read], metric, tuned, target, margin, better)
     html = folder / "report.html"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,10 +22,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from dlexp import journal
-from dlexp.errors import UserError
+from dlexp import files, journal, places
+from dlexp.errors import UserError, not_created
+from dlexp.lines import LONGEST
 
 log = logging.getLogger("dlexp")
 
@@ -66,34 +68,44 @@ class Ledger:
     @contextmanager
     def held(self) -> Iterator[Ledger]:
         """Hold the sweep: create its folder and read what it has. Raises `UserError` while another command holds it."""
+        fresh = files.missing(self.folder)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / "lock")
+            lock = files.lock(places.made(self.folder) / "lock")
             lock.acquire(timeout=0.3)  # whoever asks whether the sweep is alive holds it for an instant
         except Timeout:
             raise UserError(f"another command is at work on this sweep: {self.folder}") from None
         except OSError as e:
-            raise UserError(f"the sweep folder cannot be created: {e.strerror or e}", key=str(self.folder)) from None
+            raise not_created(e, self.folder, "sweep") from None
         try:
             self.read()
+            self._cut()
             yield self
         finally:
             lock.release()
+            if self.folder in fresh and not any(
+                (self.folder / name).exists() for name in (DESCRIPTION, LEDGER, "runs")
+            ):
+                files.take_back(fresh)  # nothing could be written, say, as the disk is full
 
     def read(self) -> None:
-        """Read all entries; a half-written last line is left out, and cut off before the next is written."""
+        """Read all entries; a half-written last line is left out. Nothing is written."""
         path = self.folder / LEDGER
         content = path.read_bytes() if path.exists() else b""
         complete = content[: content.rfind(b"\n") + 1]
         for number, line in enumerate(complete.splitlines(), start=1):
             try:
-                entry = Entry(**json.loads(line))
+                entry = Entry(**json.loads(line[: LONGEST + 1]))
                 self.entries[entry.key] = entry
             except (ValueError, TypeError, RecursionError):
                 log.warning("%s: line %d is damaged and left out: python -m dlexp doctor", path, number)
-        if len(complete) < len(content):
-            with path.open("r+b") as file:
-                file.truncate(len(complete))
+
+    def _cut(self) -> None:
+        """Cut a half-written last line off, before the next is written."""
+        path = self.folder / LEDGER
+        places.check_inside(path)
+        content = path.read_bytes() if path.exists() else b"\n"
+        if not content.endswith(b"\n"):
+            os.truncate(path, content.rfind(b"\n") + 1)
 
     def write(self, entry: Entry) -> None:
         """Append how a run ended; it is on its way to the disk when this returns."""
@@ -140,9 +152,10 @@ class Ledger:
     def adopt(self, key: str, name: str, overrides: Sequence[str]) -> None:
         """Write down a run that has a result nobody wrote down. One that a process is at work on is left alone."""
         place = self.folder / "runs" / name
-        if (key in self.entries and self.entries[key].status in RESULTS) or not place.is_dir():
+        if key in self.entries and self.entries[key].status in RESULTS:
             return
-        if journal.is_alive(place):
+        places.check_inside(place)
+        if not place.is_dir() or journal.is_alive(place):
             return
         try:
             events, _ = journal.events(place)

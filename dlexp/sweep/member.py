@@ -8,14 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from dlexp import journal, lifecycle
+from dlexp import files, journal, lifecycle
 from dlexp.config import Setup
 from dlexp.errors import Busy, UserError
 from dlexp.experiment import Run
 from dlexp.journal import Differs
 from dlexp.lifecycle import Place
+from dlexp.lines import MEASURED
 from dlexp.recorded import OtherRun
 from dlexp.sweep.identity import Ingredients
 
@@ -68,7 +69,7 @@ def _continued(run: Run, folder: Path) -> Trained:
 def _reason(error: UserError, folder: Path) -> str:
     """Why a run cannot go on; an empty string where it was killed before it had measured anything."""
     try:
-        if not any(event["event"] in journal.MEASURED for event in journal.events(folder)[0]):
+        if not any(event["event"] in MEASURED for event in journal.events(folder)[0]):
             return ""
     except (OSError, UserError):
         pass
@@ -77,7 +78,10 @@ def _reason(error: UserError, folder: Path) -> str:
 
 def _clear(folder: Path) -> None:
     """Remove a run's folder. Raises `Busy` while another process writes it."""
-    lock = FileLock(folder / journal.LOCK)
+    if folder.is_symlink():
+        files.remove(folder)
+        return
+    lock = files.lock(folder / journal.LOCK)
     try:
         lock.acquire(timeout=journal.PATIENCE)
     except Timeout:

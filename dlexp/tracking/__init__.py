@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from dlexp import places
-from dlexp.errors import UserError
+from dlexp.errors import told
 from dlexp.places import native
 from dlexp.redaction import redacted
 from dlexp.shell import quoted
-from dlexp.tracking import state
+from dlexp.tracking import address, state
+from dlexp.tracking.address import store_file, store_uri
 
 LOG = "tracking.log"
 SYNC = "python -m dlexp sync"
@@ -113,12 +114,13 @@ def finish_sweep(folder: Path, sender: Sender | None, timeout: float | None = No
 def _start(words: Sequence[str], folders: Sequence[Path]) -> Sender:
     command = [sys.executable, "-P", "-m", "dlexp.tracking", *words]
     try:
+        places.check_inside(Path(folders[0]) / LOG)
         with (Path(folders[0]) / LOG).open("ab") as log:
             process = subprocess.Popen(
                 command, env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
     except OSError as e:
-        return Sender(folders, None, f"the sender cannot be started: {e}; `{SYNC}` sends it later")
+        return Sender(folders, None, f"the sender cannot be started: {told(e)}; `{SYNC}` sends it later")
     return Sender(folders, process)
 
 
@@ -139,7 +141,7 @@ def outcome(folders: Sequence[Path], why: str = "") -> Outcome:
         runs = f"{shown.sent} run{'s' * (shown.sent != 1)}"
         said = f"the sweep's run {shown.run_id} and its {runs}" if sweep else ""
         return Outcome(True, shown.uri, shown.experiment_id, shown.run_id, said, _chosen(folders[0]))
-    uri = shown.uri or redacted(str(_asked_for(folders[0]).get("uri", "")))
+    uri = shown.uri or str(_asked_for(folders[0]).get("uri", ""))
     error = next((s.error for _, s in missing if s.error), "")
     if not why:
         why = (
@@ -153,11 +155,11 @@ def outcome(folders: Sequence[Path], why: str = "") -> Outcome:
 
 
 def _asked_for(folder: Path) -> dict[str, Any]:
-    """What a run or sweep says of the store it is meant for; nothing where that cannot be read."""
+    """What a run or sweep says of the store it is meant for, as it lies now; nothing where that cannot be read."""
     try:
         file = folder / (state.SWEEP if state.is_sweep(folder) else "run.json")
         said = json.loads(file.read_text("utf-8", "surrogateescape"))["tracking"]
-        return said if isinstance(said, dict) else {}
+        return {**said, "uri": redacted(address.asked_for(said, address.outputs_of(folder)))}
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return {}
 
@@ -165,35 +167,9 @@ def _asked_for(folder: Path) -> dict[str, Any]:
 def _chosen(folder: Path) -> str:
     """Which variables of the environment decided where a run or sweep is shown, and what they said."""
     said = _asked_for(folder)
-    values = {"MLFLOW_TRACKING_URI": redacted(str(said.get("uri"))), "MLFLOW_EXPERIMENT_NAME": said.get("experiment")}
+    values = {"MLFLOW_TRACKING_URI": said.get("uri"), "MLFLOW_EXPERIMENT_NAME": said.get("experiment")}
     by = said.get("environment") or ()
     return ", ".join(f"{name}={' '.join(str(value).split())}" for name, value in values.items() if name in by)
-
-
-def store_uri(outputs: Path) -> str:
-    """The address of the SQLite store under an outputs folder.
-
-    Raises `UserError` for a folder whose name would end or change the address.
-
-    >>> store_uri(Path("/home/ann/outputs"))
-    'sqlite:////home/ann/outputs/mlflow.db'
-    """
-    path = os.fsencode((outputs.absolute() / "mlflow.db").as_posix()).decode("utf-8", "surrogateescape")
-    if "?" in path or "%" in path:
-        wrong = "an MLflow store cannot stand in a folder with ? or % in its name; set DLEXP_OUTPUTS to another one"
-        raise UserError(wrong, key="outputs", value=outputs)
-    return f"sqlite:///{path}"
-
-
-def store_file(uri: str) -> Path | None:
-    """The file of an SQLite store; None for any other address.
-
-    >>> store_file("sqlite:////home/ann/outputs/mlflow.db").as_posix()
-    '/home/ann/outputs/mlflow.db'
-    >>> store_file("http://localhost:5000")
-    """
-    scheme, _, path = uri.partition(":///")
-    return Path(native(path.partition("?")[0])) if scheme.startswith("sqlite") and path else None
 
 
 def experiment_link(base_url: str, experiment_id: str, view: str = "", *, charts: bool = False) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dlexp import journal, places
 from dlexp.errors import UserError
-from dlexp.tracking import PATIENCE, SILENCE, redacted, store_uri
+from dlexp.tracking import PATIENCE, SILENCE, artifacts, redacted, store_file, store_uri
 from dlexp.tracking.settings import usual_uri
 
 WANTED = (journal.DESCRIPTION, journal.EVENTS, "config.yaml")
@@ -26,6 +26,8 @@ def run_folder(run_id: str, uri: str | None, into: Path) -> Path:
     where = uri or usual_uri()
     if where == own and not (places.outputs() / "mlflow.db").is_file():
         raise UserError(f"there is no MLflow store in {places.outputs()}", key="run", value=run_id)
+    if (file := store_file(where)) is not None:
+        artifacts.settle_if_possible(file)
     try:
         with limited():
             client = MlflowClient(where)

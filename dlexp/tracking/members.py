@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlexp import journal
-from dlexp.tracking import redacted, state as states, translate, view
+from dlexp.tracking import artifacts, redacted, state as states, translate, view
 from dlexp.tracking.mirror import METRICS, PARAMS, batches, send_files
 from dlexp.tracking.state import State
 from dlexp.tracking.store import Store
@@ -36,8 +36,10 @@ class Members:
         """
         place = place_of(self.folder, entry)
         state = states.load(place)
+        lost = artifacts.lost(place, state)
         known = state.done and state.mark == self.sweep_run and state.uri == redacted(self.uri)
-        if known and state.sent == _lines(place):
+        grown = known and state.sent != _lines(place)
+        if known and not grown and not lost:
             return
         run = Ended.read(self.folder, entry, own_id := f"{self.key}.{entry['key']}")
         if run.began is not None and (run.ended > int(entry["time_ms"]) or journal.is_alive(place)):
@@ -47,12 +49,14 @@ class Members:
             found = self._begin(run, shown)
             self._listed().setdefault(own_id, []).append(found)
         run_id = str(found.info.run_id)
-        went_on = known or found.data.tags.get("dlexp.status") != run.status
+        went_on = grown or found.data.tags.get("dlexp.status") != run.status
         if found.info.lifecycle_stage == "active" and (went_on or found.info.status == "RUNNING"):
             if went_on:
                 self._reopen(run_id, run, found.data.tags)
             self._fill(run_id, run, found.data.params)
             self.store.client.set_terminated(run_id, translate.ENDED.get(run.status, "FAILED"), run.ended)
+        elif lost and found.info.lifecycle_stage == "active":
+            send_files(self.store, run_id, run.place, run.description)
         if place.is_dir():
             sent = State(redacted(self.uri), self.store.experiment_id, run_id, run.lines, True, mark=self.sweep_run)
             sent.save(place)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dlexp import journal
 from dlexp.errors import UserError
-from dlexp.tracking import model, redacted, state as states, translate
+from dlexp.tracking import artifacts, model, redacted, state as states, translate
+from dlexp.tracking.artifacts import FIGURES, FILES, NETWORK
 from dlexp.tracking.state import Refused, State
 from dlexp.tracking.store import Store
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 METRICS, PARAMS = 1000, 100  # MLflow's limits for one call
-FILES = ("config.yaml", "run.log", journal.DESCRIPTION, journal.EVENTS)  # enough to train it again: `dlexp replay`
-FIGURES, NETWORK = "figures", "network.npz"
 
 LOST = "its journal has lost lines that MLflow has: take back a copy (MLflow's is its artifact), or resume the run"
 
@@ -49,6 +48,8 @@ class Mirror:
         elif (self.state.uri, self.state.run_id) != (redacted(uri), found.info.run_id):
             self.state = State(redacted(uri), found.info.experiment_id, found.info.run_id, ask=True)
         self.state.error = None
+        if self.state.done and artifacts.lost(folder, self.state):
+            self.state.done = False  # they are sent again
         self.state.save(folder)
         if not self.state.done:
             self._describe(found.data.params if found else {})

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlexp import serving
-from dlexp.tracking import redacted
+from dlexp.tracking import artifacts, redacted, store_file
 from dlexp.tracking.store import Store
 from dlexp.tracking.translate import Point
 
@@ -37,7 +37,8 @@ def log_network(
     data: Mapping[str, str] | None,
     step: int,
 ) -> None:
-    """Log the network file as the run's model, once: a model that is there is left alone, half a one is completed.
+    """Log the network file as the run's model, once: a model that is there is left alone, half a one is completed, and
+    so is one whose files were deleted.
 
     `scores` are measurements of the network itself, on `data` (a name and a digest).
     Raises `DataError` for a damaged file, and what MLflow raises.
@@ -47,7 +48,8 @@ def log_network(
     told = serving.describe(network)
     digest = hashlib.sha256(network.read_bytes()).hexdigest()
     found = _existing(store, run_id, digest)
-    if found is not None and found.status == "READY":
+    place = artifacts.local(found.artifact_location) if found is not None and store_file(store.uri) else None
+    if found is not None and found.status == "READY" and (place is None or artifacts.is_whole_model(place)):
         return
     client = store.client
     if found is None:

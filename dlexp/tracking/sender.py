@@ -12,10 +12,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from dlexp import journal
+from dlexp import journal, places
 from dlexp.errors import is_of_the_machine
 from dlexp.redaction import clean
-from dlexp.tracking import redacted, state as states, translate
+from dlexp.tracking import address, redacted, state as states, translate
 from dlexp.tracking.mirror import Mirror
 from dlexp.tracking.state import Refused
 from dlexp.tracking.store import Store, explain, open_store
@@ -51,7 +51,7 @@ class Stores:
     def __init__(self) -> None:
         self._open: dict[tuple[str, str], Store] = {}
 
-    def get(self, uri: str, artifacts: str | None, experiment: str) -> Store:
+    def get(self, uri: str, experiment: str) -> Store:
         """The store at `uri`, opened once.
 
         The garbage collector rests meanwhile, for MLflow imports a fifth faster, and leaves alone what came of it.
@@ -59,7 +59,7 @@ class Stores:
         if (uri, experiment) not in self._open:
             gc.disable()
             try:
-                self._open[uri, experiment] = open_store(uri, artifacts, experiment)
+                self._open[uri, experiment] = open_store(uri, experiment)
             finally:
                 gc.enable()
                 gc.freeze()
@@ -82,8 +82,11 @@ class Follower:
     def look(self) -> None:
         """Send what is new, if it is time; what goes wrong is noted, and tried again as long as there is hope."""
         ended = True
+        if not self.folder.is_dir():  # it was moved: nothing is written to where it was
+            print(f"{self.folder}: is not there any more", flush=True)
+            self.over = True
         try:
-            if self._alone():
+            if not self.over and self._alone():
                 ended = self._read()
                 if ended and not self._ended:  # hope anew
                     self._ended, self._failures, self._next = True, 0, 0.0
@@ -104,6 +107,7 @@ class Follower:
         """Whether no other sender is at this run. Where one is, wait: it may be about to end, and the run resumed."""
         if self._lock.is_locked:
             return True
+        places.check_inside(self.folder / "mlflow.lock")
         try:
             self._lock.acquire(timeout=0)
             return True
@@ -142,7 +146,7 @@ class Follower:
         try:
             description: dict[str, Any] = json.loads((self.folder / file).read_text("utf-8", "surrogateescape"))
             shown: dict[str, Any] = description["tracking"] or {}
-            self.uri = str(shown["uri"]) if shown else ""
+            self.uri = address.asked_for(shown, address.outputs_of(self.folder)) if shown else ""
         except (OSError, ValueError, KeyError, TypeError) as e:
             raise Refused(f"{file} cannot be read: {type(e).__name__}: {e}") from None
         if not shown:
@@ -151,7 +155,7 @@ class Follower:
 
     def _store(self, description: dict[str, Any]) -> Store:
         shown = description["tracking"]
-        return self.stores.get(self.uri, shown.get("artifacts"), str(shown.get("experiment", "dlexp")))
+        return self.stores.get(self.uri, str(shown.get("experiment", "dlexp")))
 
     def _failed(self, e: Exception, ended: bool) -> None:
         """Note what went wrong; try again later, unless that is of no use."""

@@ -11,7 +11,7 @@ from typing import Any
 from dlexp import places
 from dlexp.errors import FieldError
 from dlexp.fields import check_fields, non_negative
-from dlexp.tracking import redacted, store_file, store_uri
+from dlexp.tracking import address, redacted, store_file, store_uri
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,16 +99,27 @@ def told(settings: object, before: object = None) -> dict[str, Any] | None:
     asked = {name: value for name in VARIABLES if (value := getattr(settings, name)) is not None}
     left = [name for name in VARIABLES if name not in asked]
     if isinstance(before, Mapping) and before:
-        own = before.get("artifacts")  # our own store is where the outputs are now
-        known = {name: before.get(name) for name in left if name == "experiment" or not own}
+        known = {name: before.get(name) for name in left}
+        if "uri" in known and before.get("artifacts"):  # as earlier versions recorded the store of our own
+            known["uri"] = address.OWN
         by = [VARIABLES[name] for name in left if VARIABLES[name] in (before.get("environment") or ())]
     else:
         known = {**of_environment(*left)}
         by = [VARIABLES[name] for name in known]
     chosen = known | asked
-    uri = chosen.get("uri") or store_uri(places.outputs())
-    if (file := store_file(uri)) is not None:
-        uri = f"sqlite:///{file.absolute().as_posix()}"  # the sender and `sync` may work in another folder
-    artifacts = None if chosen.get("uri") else str(places.outputs() / "mlartifacts")
-    shown = {"uri": uri, "experiment": chosen.get("experiment") or "dlexp", "artifacts": artifacts}
+    uri = _recorded(str(chosen.get("uri") or address.OWN))
+    shown = {"uri": uri, "experiment": chosen.get("experiment") or "dlexp"}
     return asdict(settings) | shown | ({"environment": by} if by else {})
+
+
+def _recorded(uri: str) -> str:
+    """An address as `run.json` keeps it: our own store, and one named relative to the project, wherever they lie."""
+    file, outputs = store_file(uri), places.outputs()
+    if file is None or uri.startswith(address.BESIDE):
+        return uri
+    if file == outputs / address.STORE:
+        return address.OWN
+    if file.is_absolute():
+        return uri
+    absolute = f"sqlite:///{file.absolute().as_posix()}"  # the sender and `sync` may work in another folder
+    return address.to_record(absolute, outputs)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from dlexp import journal
 from dlexp.errors import UserError
+from dlexp.redaction import redacted
+from dlexp.tracking import address
 
 STATE = "mlflow.json"
 SWEEP, LEDGER, REPORT = "sweep.json", "ledger.jsonl", "report"  # of a sweep's folder
@@ -62,7 +65,8 @@ class State:
 
     def save(self, folder: Path) -> None:
         """Write it, old or new, never half."""
-        journal.write_atomically(folder / STATE, json.dumps(asdict(self), indent=2) + "\n")
+        uri = address.to_record(self.uri, address.outputs_of(folder))
+        journal.write_atomically(folder / STATE, json.dumps(asdict(self) | {"uri": uri}, indent=2) + "\n")
 
 
 def _digest(event: Mapping[str, Any]) -> str:
@@ -75,9 +79,27 @@ def load(folder: Path) -> State:
         found = json.loads((folder / STATE).read_text(encoding="utf-8"))
         later = ("mark", "last", "ask")  # than the first of these files
         state = State(**{f.name: found[f.name] for f in fields(State) if f.name in found or f.name not in later})
-        return state if isinstance(state.sent, int) and isinstance(state.uri, str) else State()
+        if isinstance(state.sent, int) and isinstance(state.uri, str):
+            state.uri = _here(state.uri, folder)
+            return state
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return State()
+        pass
+    return State()
+
+
+def _here(uri: str, folder: Path) -> str:
+    """The store that a folder was sent to, as it is to be reached now.
+
+    Earlier versions noted the store under the outputs folder by its absolute path, as they did in `run.json`.
+    """
+    home = address.outputs_of(folder)
+    if uri.startswith("sqlite") and not uri.startswith(address.BESIDE) and uri != address.store_uri(home):
+        file = folder / (SWEEP if is_sweep(folder) else journal.DESCRIPTION)
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            shown = json.loads(file.read_text("utf-8", "surrogateescape"))["tracking"]
+            if redacted(str(shown["uri"])) == uri:
+                return redacted(address.asked_for(shown, home))
+    return address.recorded(uri, home)
 
 
 def is_complete(folder: Path) -> bool:

@@ -8,6 +8,8 @@ journal mode: write-ahead logging gains little with one writer and can damage a 
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -15,12 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
-from dlexp import shell
-from dlexp.errors import is_of_memory, told
+from dlexp import files, places, shell
+from dlexp.errors import is_of_memory, is_of_the_machine, told
 from dlexp.redaction import clean
-from dlexp.tracking import SYNC, page, redacted, store_file
+from dlexp.tracking import SYNC, artifacts, page, redacted, store_file
+from dlexp.tracking.address import ARTIFACTS
 from dlexp.tracking.state import Refused
 
 if TYPE_CHECKING:
@@ -39,30 +40,35 @@ class Store:
     experiment_id: str
 
 
-def open_store(uri: str, artifacts: str | None, experiment: str) -> Store:
+def open_store(uri: str, experiment: str) -> Store:
     """Open the store at `uri`, made if it is an SQLite file that does not exist, and the experiment in it.
 
-    `artifacts` is the folder for the files of a new experiment; None leaves it to the server, or puts it beside an
-    SQLite file. Raises `Refused` for what trying again cannot cure, and what MLflow raises.
+    The files of a new experiment lie beside an SQLite file, or where the server puts them. A store that was moved or
+    copied is set right first: nothing is written to where it stood before. Raises `Refused` for what trying again
+    cannot cure, and what MLflow raises.
     """
-    from mlflow.tracking import MlflowClient
-
     file = store_file(uri)
     if file is not None:
         file = file.absolute()
-        file.parent.mkdir(parents=True, exist_ok=True)
-        artifacts = artifacts or str(file.parent / "mlartifacts")
+        places.made(file.parent)
+        for place in (file, file.parent / ARTIFACTS):
+            places.check_inside(place)
+    from mlflow.tracking import MlflowClient  # it takes seconds
+
+    if file is not None and not file.parent.is_dir():  # moved meanwhile: it must not come back
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file.parent))
     with _alone(file):
         if file is not None:
             _ready(file)
+            artifacts.settle(file)
         if not uri.startswith(("http://", "https://")):
             _be_brief()
         client = MlflowClient(uri)
-        return Store(uri, client, _experiment(client, experiment, artifacts))
+        return Store(uri, client, _experiment(client, experiment, file and file.parent / ARTIFACTS))
 
 
 def _alone(file: Path | None) -> AbstractContextManager[Any]:
-    return FileLock(f"{file}.lock") if file is not None else nullcontext()
+    return files.lock(file.with_name(f"{file.name}.lock")) if file is not None else nullcontext()
 
 
 def _ready(file: Path) -> None:
@@ -77,6 +83,7 @@ def _ready(file: Path) -> None:
     staged = file.with_name(f"{file.name}.new")
     staged.unlink(missing_ok=True)
     MlflowClient(f"sqlite:///{staged}").search_experiments(max_results=1)
+    artifacts.keep_beside(staged)
     staged.replace(file)
 
 
@@ -87,13 +94,13 @@ def _be_brief() -> None:
     utils.MAX_RETRY_COUNT = 3
 
 
-def _experiment(client: MlflowClient, name: str, artifacts: str | None) -> str:
+def _experiment(client: MlflowClient, name: str, folder: Path | None) -> str:
     """The experiment's id; it is made if there is none, whoever else may be making it."""
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(name)
     if found is None:
-        location = Path(artifacts).absolute().as_uri() if artifacts else None
+        location = folder.as_uri() if folder else None
         try:
             return str(
                 client.create_experiment(name, artifact_location=location, tags=page.tags(time.time_ns() // 1_000_000))
@@ -143,6 +150,8 @@ def explain(e: BaseException, uri: str) -> tuple[str, bool]:
         return clean(text), True
     if is_of_memory(e):
         return f"MLflow could not be reached at {where}: {told(e)}", True
+    if is_of_the_machine(e):
+        return told(e), getattr(e, "errno", None) == errno.ELOOP
     if isinstance(e, ImportError):
         return f"MLflow needs a Python package to reach {where}: {clean(text)}", True
     if found := re.search(r"found version (\w+), but expected|locate revision identified by '(\w+)'", text):

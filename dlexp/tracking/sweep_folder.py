@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dlexp import journal
+from dlexp.lines import LONGEST
 from dlexp.silent_keys import is_silent
 from dlexp.tracking import state as states, translate
 from dlexp.tracking.state import Refused
@@ -43,7 +44,7 @@ class Ledger:
         self._offset += len(complete)
         for line in complete.splitlines():
             try:
-                entry = json.loads(line)
+                entry = json.loads(line[: LONGEST + 1])
                 key, _, _ = str(entry["key"]), int(entry["time_ms"]), (entry["folder"], entry["status"])
             except (ValueError, KeyError, TypeError):
                 continue

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dlexp import journal
-from dlexp.tracking import experiment_link, redacted, sender, state as states, sweep_page as page, view
+from dlexp.tracking import artifacts, experiment_link, redacted, sender, state as states, sweep_page as page, view
 from dlexp.tracking.members import Members
 from dlexp.tracking.mirror import PARAMS, find
 from dlexp.tracking.state import Refused, State
@@ -104,7 +104,7 @@ class Sweep:
         from mlflow.entities import Param, RunTag
 
         client, current = self.store.client, ledger.current()
-        if self.state.done and self.state.mark == mark:
+        if self.state.done and self.state.mark == mark and not artifacts.lost(self.folder, self.state):
             self.state.error = None
             self.state.save(self.folder)
             return

@@ -17,7 +17,17 @@ from typing import NoReturn
 
 from dlexp import places, tracking
 from dlexp.errors import UserError
-from dlexp.tracking import environment, experiment_link, page, redacted, run_link, store_file, store_uri, ui_command
+from dlexp.tracking import (
+    artifacts,
+    environment,
+    experiment_link,
+    page,
+    redacted,
+    run_link,
+    store_file,
+    store_uri,
+    ui_command,
+)
 from dlexp.tracking.settings import VARIABLES, check_uri, of_environment
 from dlexp.tracking.state import SWEEP, load
 from dlexp.tracking.sweep_page import key
@@ -69,6 +79,8 @@ def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool =
     file = store_file(uri)
     if file is not None and not file.is_file():
         raise UserError(f"there are no runs yet: there is no {file}; `python -m dlexp optimizer=adam` makes the first")
+    if file is not None:
+        artifacts.settle_if_possible(file.absolute())
     home = file.absolute().parent if file is not None else Path.cwd()
     port = free_port(port)
     base, log = f"http://{HOST}:{port}", home / "mlflow-ui.log"
@@ -80,6 +92,7 @@ def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool =
     hidden = {"MLFLOW_BACKEND_STORE_URI": tracking.native(uri)}  # not for `ps`: it may hold a password
     settings = {**environment(), **FRUGAL, **hidden}
     print("MLflow is starting …", flush=True)
+    places.check_inside(log)
     try:
         with _terminable(), log.open("wb") as out, _running(command, settings, out.fileno()) as server:
             if _answers(base, server):
