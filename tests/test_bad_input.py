@@ -102,7 +102,7 @@ TYPED = [  # what is typed, its key and place, what is said
     ("hydra/job_logging=default", "hydra/job_logging=default (command line)", "not open"),
     ("hydra.mode=X", "hydra.mode=X (command line)", "RUN, MULTIRUN"),
     ("_target_=os.system", "_target_=os.system (command line)", "there is no such key"),
-    ("tracking._target_=os.system", "tracking._target_=os.system (command line)", "MLflow has no field _target_"),
+    ("tracking._target_=os.system", "tracking._target_=os.system (command line)", "mlflow has no field _target_"),
     # flags and commands
     ("--config-dir nope", "--config-dir=nope (command line)", "there is no such folder"),
     ("--config-dir", "(command line)", "expected one argument"),

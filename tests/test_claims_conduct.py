@@ -82,7 +82,7 @@ def test_a_study_without_verdicts_is_a_failure_though_its_command_is_content(min
     ("words", "said"),
     [
         (["epochss=3"], "dlexp: error: epochss=3 (command line): there is no such key; choose from "),
-        (["optimizer.lrr=1"], "dlexp: error: optimizer.lrr=1 (command line): Adam has no field lrr; choose from lr,"),
+        (["optimizer.lrr=1"], "dlexp: error: optimizer.lrr=1 (command line): sgd has no field lrr; choose from lr;"),
         (["zz", "aa", "epochs=many"], "dlexp: error: epochs=many (command line): must be a whole number"),
         (["zz", "seed=range(5,5)"], "dlexp: error: seed=range(5,5,1): is a range without a value"),
     ],

@@ -274,7 +274,7 @@ def test_without_optuna_tpe_says_how_to_install_it(in_tmp, capsys, monkeypatch):
 REFUSED = [
     (["optimizer.lr=interval(0,1)"], "optimizer.lr=interval(0,1) (command line): at its end 0.0: must be > 0"),
     (["batch_size=interval(10,500)"], "at its end 500: there are only 100 training samples"),
-    (["optimizer=sgd,adam", "optimizer.beta1=interval(0.1,0.9)"], "SGD has no field beta1"),
+    (["optimizer=sgd,adam", "optimizer.beta1=interval(0.1,0.9)"], "sgd has no field beta1"),
     (["optimizer=sgd,adm"], "optimizer=adm (command line): there is no optimizer of that name"),
     (["dtype=interval(2,1)"], "dtype=interval(2,1) (command line): an interval goes from"),
     (["seed=interval(1,9)"], "seed=interval(1,9) (command line): a search does not choose a seed"),

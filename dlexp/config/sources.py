@@ -10,7 +10,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -31,6 +31,7 @@ from dlexp.places import CONF
 IN_FILES = (*(key for key in HYDRA_KEYS if "/" not in key), "hydra.sweeper.params", "hydra.sweeper.parts")
 PACKAGES = (None, "_global_", "_group_")
 HEAD = 512  # characters in which Hydra looks for a package
+_left_out: list[tuple[Collection[str], set[str]]] = []  # keys of the root that are not asked for; those that were there
 
 
 class FileConfigSource(HydrasFiles):
@@ -45,7 +46,7 @@ class FileConfigSource(HydrasFiles):
         name = self._normalize_file_name(config_path)
         path = (Path(self.path) / name).resolve()
         if "/" not in name.strip("/") and self._is_ours():
-            return super().load_config(config_path)  # config.yaml and hydra_defaults.yaml
+            return _without(super().load_config(config_path))  # config.yaml and hydra_defaults.yaml
         shown = name.strip("/")
         try:
             status = path.stat()
@@ -58,8 +59,9 @@ class FileConfigSource(HydrasFiles):
         except Exception as e:
             raise UserError(f"cannot be read: {' '.join(str(e).split())}", where=shown) from None
         seen.insert(0, ("" if package == "_global_" else shown.rpartition("/")[0], path))
-        return ConfigResult(config=config, path=f"file://{self.path}", provider=self.provider,
-                            header={"package": package})  # fmt: skip
+        result = ConfigResult(config=config, path=f"file://{self.path}", provider=self.provider,
+                              header={"package": package})  # fmt: skip
+        return _without(result) if package == "_global_" else result
 
     def _is_ours(self) -> bool:
         return os.path.realpath(self.path) == os.path.realpath(CONF)
@@ -76,6 +78,26 @@ def looked_through() -> Iterator[None]:
         yield
     finally:
         types["file"] = before
+
+
+@contextmanager
+def leaving_out(keys: Collection[str]) -> Iterator[set[str]]:
+    """Inside, no file sets these keys of the root; which of them a file would have set is noted."""
+    found: set[str] = set()
+    _left_out.append((keys, found))
+    try:
+        yield found
+    finally:
+        _left_out.pop()
+
+
+def _without(result: ConfigResult) -> ConfigResult:
+    """A file's content without the keys that are to be left out."""
+    keys, found = _left_out[-1] if _left_out else ((), set())
+    for key in [key for key in result.config if key in keys]:
+        found.add(key)
+        del result.config[key]
+    return result
 
 
 @lru_cache(maxsize=256)
@@ -199,4 +221,4 @@ def _check_circle(root: Path, shown: str, above: tuple[str, ...], done: set[str]
                 _check_circle(root, f"{str(group).removeprefix('/')}/{name}.yaml", (*above, shown), done)
 
 
-__all__ = ["FileConfigSource", "looked_through"]
+__all__ = ["FileConfigSource", "leaving_out", "looked_through"]
