@@ -29,6 +29,10 @@ def check_flags(asked: argparse.Namespace) -> None:
     """Refuse flags that mean nothing, or lead nowhere."""
     if asked.config_dir is not None and not Path(asked.config_dir).is_dir():
         raise UserError("there is no such folder", key="--config-dir", value=asked.config_dir, where=COMMAND_LINE)
+    if asked.multirun and any(word.lstrip("+") == "hydra.mode=RUN" for word in asked.overrides):
+        raise UserError(
+            "-m asks for a sweep: leave one of the two out", key="hydra.mode", value="RUN", where=COMMAND_LINE
+        )
     if asked.resolve and asked.cfg is None:
         raise UserError("shows what references lead to: say --cfg job with it", key="--resolve", where=COMMAND_LINE)
     if asked.package is not None and asked.cfg is None:

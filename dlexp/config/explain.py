@@ -26,7 +26,7 @@ WRONG_TYPE = {  # OmegaConf's words: ours
     r"is not a ListConfig|Cannot merge DictConfig with ListConfig": "must be a list: [50] or [100,100]",
     r"Cannot convert '\w+' to string": "must be text",
     r"is not a valid bool": "must be true or false",
-    r"missing mandatory value": "has no value: ??? is Hydra's word for one that is still to be given",
+    r"[mM]issing mandatory value": "has no value: ??? is Hydra's word for one that is still to be given",
     r"recursive interpolation": "leads back to itself",
     r"Environment variable '\w+' not found": "there is no such environment variable",
     r"is not a subclass of": "is a group of values: set one by its full name, as in early_stopping.patience=5",
@@ -110,6 +110,9 @@ def no_such_field(key: str, value: Any, place: str, owner: Any, overrides: Seque
     """`optimizer.lrr=1 (command line): adam has no field lrr; choose from …`"""
     known = [f.name for f in dataclasses.fields(owner)]
     last = key.rpartition(".")[2]
+    if key.startswith("hydra.sweeper."):
+        return UserError("only a search has it: say hydra/sweeper=random or hydra/sweeper=tpe", key=key, value=value,
+                         where=place)  # fmt: skip
     if owner.__name__ == "Schema":
         allowed, hint = ", ".join(ROOT), nearest(key, ROOT)
         return UserError("there is no such key", key=key, value=value, where=place, allowed=allowed, hint=hint)

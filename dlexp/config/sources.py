@@ -22,7 +22,7 @@ from hydra.plugins.config_source import ConfigResult
 from omegaconf import OmegaConf
 
 from dlexp import kinds, registry
-from dlexp.config.overrides import GROUPS, HYDRA_KEYS, LAUNCHERS, ROOT, SWEEPERS, check, spelled_out
+from dlexp.config.overrides import GROUPS, HYDRA_KEYS, LAUNCHERS, ROOT, SWEEPERS, check, misfit, spelled_out
 from dlexp.config.where import seen
 from dlexp.config.yamlfile import construct, read
 from dlexp.errors import UserError
@@ -153,6 +153,8 @@ def _check_hydra(held: Any, key: str, shown: str) -> None:
     if key in IN_FILES:
         if key in ("hydra.sweeper.params", "hydra.sweeper.parts"):
             _check_swept(held, key, shown)
+        elif why := misfit(key, held):
+            raise UserError(why, key=key, value=held, where=shown)
         return
     if isinstance(held, dict) and any(known.startswith(f"{key}.") for known in IN_FILES):
         for name, value in held.items():
