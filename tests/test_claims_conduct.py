@@ -136,12 +136,13 @@ def test_a_file_that_cannot_be_read_is_warned_of_and_stops_nobody_else(mine, in_
     assert why in capsys.readouterr().err
 
 
-# --- Ctrl-C
+# --- Ctrl-C, which a terminal sends to all processes, and SIGTERM, which one process gets
 
 SLOW = STUDY.replace("epochs: 2", "epochs: 200000").replace("epochs: 1}", "epochs: 200000}")
 
 
-def test_an_interruption_says_which_studies_are_done_and_how_to_go_on(mine, in_tmp):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interruption_says_which_studies_are_done_and_how_to_go_on(mine, in_tmp, number, status):
     (mine / "aa.yaml").write_text(STUDY.replace("  claims:", "  cost: 9\n  claims:"), "utf-8")
     (mine / "zz.yaml").write_text(SLOW, "utf-8")
     command = [sys.executable, "-m", "dlexp", "claims", "--config-dir", "mine", "--quick", "aa", "zz"]
@@ -155,12 +156,12 @@ def test_an_interruption_says_which_studies_are_done_and_how_to_go_on(mine, in_t
             if list(in_tmp.glob("outputs/sweeps/zz-*/runs/*/journal.jsonl")):
                 break
             time.sleep(0.1)
-        os.killpg(child.pid, signal.SIGINT)
+        os.kill(child.pid, number) if number == signal.SIGTERM else os.killpg(child.pid, number)
         out, err = child.communicate(timeout=60)
     finally:
         if child.poll() is None:
             os.killpg(child.pid, signal.SIGKILL)
-    assert child.returncode == 130
+    assert child.returncode == status
     assert "interrupted: aa done; what is trained is kept, and the same command goes on: " in err
     assert err.strip().endswith("python -m dlexp claims --config-dir mine --quick aa zz")
     assert "failed" not in out + err
