@@ -12,6 +12,8 @@ import os
 import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from dlexp.places import CONF
 IN_FILES = (*(key for key in HYDRA_KEYS if "/" not in key), "hydra.sweeper.params", "hydra.sweeper.parts")
 PACKAGES = (None, "_global_", "_group_")
 HEAD = 512  # characters in which Hydra looks for a package
+_parsed: dict[tuple[Path, int, int], ConfigResult] = {}
 _left_out: list[tuple[Collection[str], set[str]]] = []  # keys of the root that are not asked for; those that were there
 
 
@@ -46,7 +49,7 @@ class FileConfigSource(HydrasFiles):
         name = self._normalize_file_name(config_path)
         path = (Path(self.path) / name).resolve()
         if "/" not in name.strip("/") and self._is_ours():
-            return _without(super().load_config(config_path))  # config.yaml and hydra_defaults.yaml
+            return _without(self._shipped(config_path, path))  # config.yaml and hydra_defaults.yaml
         shown = name.strip("/")
         try:
             status = path.stat()
@@ -62,6 +65,17 @@ class FileConfigSource(HydrasFiles):
         result = ConfigResult(config=config, path=f"file://{self.path}", provider=self.provider,
                               header={"package": package})  # fmt: skip
         return _without(result) if package == "_global_" else result
+
+    def _shipped(self, config_path: str, path: Path) -> ConfigResult:
+        """A file that Hydra reads twice for each job: parsed once, as long as the file's size and time stay."""
+        try:
+            status = path.stat()
+        except OSError:
+            return super().load_config(config_path)
+        key = (path, status.st_size, status.st_mtime_ns)
+        if key not in _parsed:
+            _parsed[key] = super().load_config(config_path)
+        return replace(_parsed[key], config=deepcopy(_parsed[key].config))
 
     def _is_ours(self) -> bool:
         return os.path.realpath(self.path) == os.path.realpath(CONF)
