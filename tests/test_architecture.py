@@ -47,6 +47,11 @@ def tree_of(text):
     return ast.parse(text)
 
 
+@cache
+def nodes_of(text):
+    return list(ast.walk(tree_of(text)))
+
+
 def offences(rule, paths):
     """What a rule finds in files, each with the file's name; a rule is given a path and a text."""
     return [f"{relative(path)}: {said}" for path in paths for said in rule(path, text_of(path))]
@@ -59,14 +64,13 @@ def holds(rule, paths):
 
 def imports(path, text, *, typing=False):
     """Module names imported anywhere in a file; those under `if TYPE_CHECKING` only where asked for."""
-    tree = tree_of(text)
     hidden = {
         id(n)
-        for node in ast.walk(tree)
+        for node in nodes_of(text)
         if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
         for n in ast.walk(node)
     }
-    for node in ast.walk(tree):
+    for node in nodes_of(text):
         if id(node) in hidden and not typing:
             continue
         if isinstance(node, ast.Import):
@@ -78,7 +82,7 @@ def imports(path, text, *, typing=False):
 
 def lazy(text):
     """Imports inside functions."""
-    functions = (n for n in ast.walk(tree_of(text)) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)))
+    functions = (n for n in nodes_of(text) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)))
     return {id(n): n for f in functions for n in ast.walk(f) if isinstance(n, (ast.Import, ast.ImportFrom))}.values()
 
 
@@ -211,7 +215,7 @@ def test_a_module_and_a_name_exported_beside_it_never_clash():
 
 
 def unsafe(path, text):
-    for node in ast.walk(tree_of(text)):
+    for node in nodes_of(text):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             if called in ("eval", "exec", "yaml.load", "pickle.load", "pickle.loads", "np.einsum"):

@@ -185,7 +185,7 @@ FILES = [  # what an experiment file holds, its place, what is said
     (GLOBAL + "defaults: [nope]\n", "(command line)", "there is no experiment of that name"),
     (GLOBAL + "defaults:\n  - ../../etc/passwd\n", "(experiment/x.yaml)", "is none of the groups"),
     (GLOBAL + "defaults:\n  - override /optimizer: nope\n", "optimizer=nope (experiment/x.yaml)", CHOSEN),
-    (GLOBAL + "hydra: {verbose: 3}\n", "hydra.verbose=3 (experiment/x.yaml)", "must be true, false, or names of loggers"),
+    (GLOBAL + "hydra: {verbose: 3}\n", "hydra.verbose=3 (experiment/x.yaml)", "must be true, false"),
     (GLOBAL + "study: 5\nhydra: {mode: MULTIRUN, sweeper: {params: {seed: '1,2'}}}\n", "study=5 (x)", "title"),
 ]  # fmt: skip
 
