@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dlexp.sweep.session import Session
 
 
+@interruption.heard()
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line asks and return the exit status: 2 for the user's mistake, said in one line."""
     words = list(sys.argv[1:] if argv is None else argv)

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 class Terminated(KeyboardInterrupt):
@@ -16,9 +17,36 @@ class Terminated(KeyboardInterrupt):
         super().__init__(signal.strsignal(number))
 
 
+def number_of(error: KeyboardInterrupt) -> int:
+    """The signal behind an interruption: SIGINT for Ctrl-C."""
+    return error.number if isinstance(error, Terminated) else signal.SIGINT
+
+
 def exit_status(error: KeyboardInterrupt) -> int:
     """What a shell says of a process that such a signal ended: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP."""
-    return 128 + (error.number if isinstance(error, Terminated) else signal.SIGINT)
+    return 128 + number_of(error)
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise Terminated(number)
+
+
+@contextmanager
+def heard() -> Iterator[None]:
+    """Inside, SIGTERM and SIGHUP are raised as `Terminated`, as Ctrl-C is raised as `KeyboardInterrupt`.
+
+    A signal that this process ignores (`nohup`) or handles in its own way stays as it is, and so does every other
+    thread than the main one.
+    """
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        ours = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
+        before = {n: signal.signal(n, _terminate) for n in ours if signal.getsignal(n) is signal.SIG_DFL}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Interruption:
@@ -63,7 +91,7 @@ def awaited() -> Iterator[Interruption]:
     numbers = [signal.SIGTERM]
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         numbers.append(signal.SIGINT)
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # Windows has none
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) in (signal.SIG_DFL, _terminate):  # not on Windows
         numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, interruption) for number in numbers}
     try:

@@ -79,6 +79,7 @@ SHARED: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "how deep calls may go": (sys.getrecursionlimit, sys.setrecursionlimit),
     "where errors are written": (lambda: sys.stderr, lambda stream: setattr(sys, "stderr", stream)),
 }
+INTERRUPTIONS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 PATHS = ("path", "meta_path", "path_hooks")  # of sys: how modules are found; more may be added, nothing taken away
 
 
@@ -87,26 +88,31 @@ class Quarantine:
 
     def __init__(self) -> None:
         self.interrupted = False  # by the user, not by somebody who raises KeyboardInterrupt
+        self._handlers: dict[int, Callable[[int, Any], Any]] = {}
         self._process, self._thread = os.getpid(), threading.get_ident()
         self._before = {what: ask() for what, (ask, _) in SHARED.items()}
         self._builtins = builtins.__dict__.copy()
         self._paths = {name: (getattr(sys, name), list(getattr(sys, name))) for name in PATHS}
 
     def __enter__(self) -> Quarantine:
-        self._exit, self._start, self._handler = os._exit, threading.Thread.start, signal.getsignal(signal.SIGINT)
+        self._exit, self._start = os._exit, threading.Thread.start
         self._active = True
         os._exit = self._refuse_exit  # type: ignore[assignment]
         threading.Thread.start = lambda thread: self._start_unawaited(thread)  # type: ignore
-        if callable(self._handler) and threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, self._interrupt)
+        if threading.current_thread() is threading.main_thread():
+            heard = {number: signal.getsignal(number) for number in INTERRUPTIONS}
+            self._handlers = {number: handler for number, handler in heard.items() if callable(handler)}
+            for number in self._handlers:
+                signal.signal(number, self._interrupt)
             self._before["the handlers of signals"] = _handlers()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._active = False
         os._exit, threading.Thread.start = self._exit, self._start  # type: ignore[method-assign]
-        if signal.getsignal(signal.SIGINT) == self._interrupt:
-            signal.signal(signal.SIGINT, self._handler)
+        for number, handler in self._handlers.items():
+            if signal.getsignal(number) == self._interrupt:
+                signal.signal(number, handler)
 
     def admit(self, file: str, load: Callable[[], Any], say: Callable[[str], None]) -> None:
         """Call what imports a file, and say what it did beside; raises what that raises."""
@@ -153,7 +159,7 @@ class Quarantine:
 
     def _interrupt(self, number: int, frame: Any) -> None:
         self.interrupted = True
-        self._handler(number, frame)  # type: ignore[operator,misc]
+        self._handlers[number](number, frame)
 
 
 class _Heard(io.StringIO):

@@ -4,9 +4,8 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[1]
 FRAMEWORK = sorted((ROOT / "dlexp").rglob("*.py"))
@@ -39,16 +38,40 @@ def room(path):
     return path.relative_to(ROOT / "dlexp").parts[0].removesuffix(".py")
 
 
-def imports(path, *, typing=False):
+@cache
+def text_of(path):
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def tree_of(text):
+    return ast.parse(text)
+
+
+@cache
+def nodes_of(text):
+    return list(ast.walk(tree_of(text)))
+
+
+def offences(rule, paths):
+    """What a rule finds in files, each with the file's name; a rule is given a path and a text."""
+    return [f"{relative(path)}: {said}" for path in paths for said in rule(path, text_of(path))]
+
+
+def holds(rule, paths):
+    found = offences(rule, paths)
+    assert not found, "\n".join(["", *found])
+
+
+def imports(path, text, *, typing=False):
     """Module names imported anywhere in a file; those under `if TYPE_CHECKING` only where asked for."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     hidden = {
         id(n)
-        for node in ast.walk(tree)
+        for node in nodes_of(text)
         if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
         for n in ast.walk(node)
     }
-    for node in ast.walk(tree):
+    for node in nodes_of(text):
         if id(node) in hidden and not typing:
             continue
         if isinstance(node, ast.Import):
@@ -58,72 +81,97 @@ def imports(path, *, typing=False):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def lazy(path):
+def lazy(text):
     """Imports inside functions."""
-    functions = (
-        n
-        for n in ast.walk(ast.parse(path.read_text("utf-8")))
-        if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))
-    )
+    functions = (n for n in nodes_of(text) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef)))
     return {id(n): n for f in functions for n in ast.walk(f) if isinstance(n, (ast.Import, ast.ImportFrom))}.values()
 
 
-@pytest.mark.parametrize("path", FRAMEWORK, ids=relative)
-def test_a_room_imports_only_rooms_below_it(path):
+def imports_upwards(path, text):
     here = room(path)
     if here in FREE:
         return
-    assert here in ORDER, f"{here} has no place in the order of rooms: give it one here and in docs/architecture.md"
-    inside_functions = {f"{n.module}" for n in lazy(path) if isinstance(n, ast.ImportFrom)}
-    for name in imports(path):
+    if here not in ORDER:
+        yield f"{here} has no place in the order of rooms: give it one here and in docs/architecture.md"
+        return
+    inside_functions = {f"{n.module}" for n in lazy(text) if isinstance(n, ast.ImportFrom)}
+    for name in imports(path, text):
         parts = name.split(".")
         if parts[0] != "dlexp" or len(parts) < 2 or ".".join(parts[:-1]) in inside_functions:
             continue
         other = parts[1]
-        if other != here and other in ORDER:
-            assert ORDER.index(other) < ORDER.index(here), f"{here} imports {other}, which stands above it"
+        if other != here and other in ORDER and ORDER.index(other) >= ORDER.index(here):
+            yield f"{here} imports {other}, which stands above it"
 
 
-@pytest.mark.parametrize("path", [p for p in FRAMEWORK if room(p) == "report"], ids=relative)
-def test_the_report_reads_runs_and_knows_nothing_of_how_they_are_made(path):
+def test_a_room_imports_only_rooms_below_it():
+    holds(imports_upwards, FRAMEWORK)
+
+
+def knows_how_runs_are_made(path, text):
     allowed = {"errors", "arrays", "archives", "directions", "places", "shell", "journal", "figures", "report"}
-    assert {n.split(".")[1] for n in imports(path, typing=True) if n.startswith("dlexp.")} <= allowed
+    used = {n.split(".")[1] for n in imports(path, text, typing=True) if n.startswith("dlexp.")}
+    yield from (f"the report imports {name}" for name in sorted(used - allowed))
 
 
-@pytest.mark.parametrize("path", FRAMEWORK, ids=relative)
-def test_heavy_packages_are_imported_in_their_own_rooms_only(path):
-    for name in imports(path):
+def test_the_report_reads_runs_and_knows_nothing_of_how_they_are_made():
+    report = [p for p in FRAMEWORK if room(p) == "report"]
+    assert len(report) > 10
+    holds(knows_how_runs_are_made, report)
+
+
+def heavy_elsewhere(path, text):
+    for name in imports(path, text):
         owners = HOMES.get(name.split(".")[0])
-        assert owners is None or room(path) in owners, f"{name} is imported outside {', '.join(sorted(owners))}"
+        if owners is not None and room(path) not in owners:
+            yield f"{name} is imported outside {', '.join(sorted(owners))}"
 
 
-@pytest.mark.parametrize("path", FRAMEWORK, ids=relative)
-def test_the_framework_imports_no_plugin(path):
-    assert not [n for n in imports(path, typing=True) if n.split(".")[0] == "plugins" or (n.startswith("dlexp.plugins.")
-                and n.split(".")[2] in {p.parent.name for p in PLUGINS})]  # fmt: skip
+def test_heavy_packages_are_imported_in_their_own_rooms_only():
+    holds(heavy_elsewhere, FRAMEWORK)
 
 
-@pytest.mark.parametrize("path", PLUGINS, ids=relative)
-def test_a_plugin_imports_the_top_level_names_of_dlexp_only(path):
+def imports_a_plugin(path, text):
+    kinds = {p.parent.name for p in PLUGINS}
+    for name in imports(path, text, typing=True):
+        parts = name.split(".")
+        if parts[0] == "plugins" or (parts[:2] == ["dlexp", "plugins"] and len(parts) > 2 and parts[2] in kinds):
+            yield f"imports the plugin {name}"
+
+
+def test_the_framework_imports_no_plugin():
+    holds(imports_a_plugin, FRAMEWORK)
+
+
+def imports_what_no_plugin_may(path, text):
     import dlexp
 
-    for name in imports(path, typing=True):
+    for name in imports(path, text, typing=True):
         parts = name.split(".")
-        assert parts[0] not in ("hydra", "omegaconf", "mlflow", "plugins"), name
-        assert parts[0] != "dlexp" or (len(parts) == 2 and parts[1] in dlexp.__all__), f"{name} is not public"
-    top = [n for n in ast.parse(path.read_text("utf-8")).body if isinstance(n, (ast.Import, ast.ImportFrom))]
+        if parts[0] in ("hydra", "omegaconf", "mlflow", "plugins"):
+            yield f"imports {name}"
+        if parts[0] == "dlexp" and not (len(parts) == 2 and parts[1] in dlexp.__all__):
+            yield f"{name} is not public"
     heavy = {"sklearn", "matplotlib", "scipy", "pandas", "tqdm", "urllib", "threadpoolctl"}
-    for node in top:
-        names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module]
-        assert not [n for n in names if n.split(".")[0] in heavy], (
-            "import heavy things inside the method that needs them"
-        )
+    for node in tree_of(text).body:
+        names = [a.name for a in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", "")]
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            late = [n for n in names if n.split(".")[0] in heavy]
+            yield from (f"import {n} inside the method that needs it" for n in late)
 
 
-@pytest.mark.parametrize("path", [*FRAMEWORK, *PLUGINS, *sorted((ROOT / "tests").glob("*.py"))], ids=relative)
-def test_files_stay_short(path):
+def test_a_plugin_imports_the_top_level_names_of_dlexp_only():
+    holds(imports_what_no_plugin_may, PLUGINS)
+
+
+def too_long(path, text):
     limit = 250 if "tests" not in path.parts else 400
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= limit
+    if (n := len(text.splitlines())) > limit:
+        yield f"has {n} lines; {limit} is the limit"
+
+
+def test_files_stay_short():
+    holds(too_long, [*FRAMEWORK, *PLUGINS, *sorted((ROOT / "tests").glob("*.py"))])
 
 
 def test_importing_dlexp_is_light():
@@ -167,16 +215,46 @@ def test_a_module_and_a_name_exported_beside_it_never_clash():
     assert not modules & (set(dlexp.__all__) - {"figures"})
 
 
-@pytest.mark.parametrize("path", [*FRAMEWORK, *PLUGINS], ids=relative)
-def test_nothing_unsafe_stands_in_the_code(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
+def unsafe(path, text):
+    for node in nodes_of(text):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
-            assert called not in ("eval", "exec", "yaml.load", "pickle.load", "pickle.loads", "np.einsum"), called
-            assert not re.match(r"np\.random\.(seed|rand|randn|normal|choice|permutation|shuffle)$", called), called
-            allowed = {k.arg: ast.unparse(k.value) for k in node.keywords}
-            assert allowed.get("allow_pickle") != "True"
+            if called in ("eval", "exec", "yaml.load", "pickle.load", "pickle.loads", "np.einsum"):
+                yield called
+            if re.match(r"np\.random\.(seed|rand|randn|normal|choice|permutation|shuffle)$", called):
+                yield called
+            if {k.arg: ast.unparse(k.value) for k in node.keywords}.get("allow_pickle") == "True":
+                yield f"{called} with allow_pickle"
+
+
+def test_nothing_unsafe_stands_in_the_code():
+    holds(unsafe, [*FRAMEWORK, *PLUGINS])
+
+
+PLANTED = [
+    (imports_upwards, "dlexp/errors.py", "from dlexp import cli"),
+    (imports_upwards, "dlexp/config/build.py", "from dlexp.sweep.plan import Plan"),
+    (imports_upwards, "dlexp/new_room.py", ""),
+    (knows_how_runs_are_made, "dlexp/report/page.py", "from dlexp.trainer import Trainer"),
+    (heavy_elsewhere, "dlexp/trainer.py", "def f():\n    import mlflow.tracking"),
+    (imports_a_plugin, "dlexp/trainer.py", "from plugins.optimizer import adam"),
+    (imports_a_plugin, "dlexp/trainer.py", "from dlexp.plugins.optimizer import adam"),
+    (imports_what_no_plugin_may, "plugins/optimizer/adam.py", "from dlexp.trainer import Trainer"),
+    (imports_what_no_plugin_may, "plugins/optimizer/adam.py", "from omegaconf import OmegaConf"),
+    (imports_what_no_plugin_may, "plugins/optimizer/adam.py", "import scipy.linalg"),
+    (imports_what_no_plugin_may, "plugins/optimizer/adam.py", "from scipy import linalg"),
+    (too_long, "dlexp/trainer.py", "\n" * 251),
+    (too_long, "tests/test_trainer.py", "\n" * 401),
+    (unsafe, "dlexp/trainer.py", "eval('1')"),
+    (unsafe, "dlexp/trainer.py", "np.random.seed(1)"),
+    (unsafe, "dlexp/trainer.py", "np.load(f, allow_pickle=True)"),
+]
+
+
+def test_every_rule_finds_what_breaks_it():
+    missed = [(rule.__name__, text) for rule, path, text in PLANTED if not list(rule(ROOT / path, text))]
+    assert missed == []
+    assert not list(imports_upwards(ROOT / "dlexp/cli.py", "from dlexp import errors"))
 
 
 def test_everything_public_is_documented_and_listed_once():

@@ -100,9 +100,22 @@ TYPED = [  # what is typed, its key and place, what is said
     ("+hydra.job.env_set.X=1", "hydra.job.env_set.X=1 (command line)", "not open"),
     ("hydra.job.chdir=true", "hydra.job.chdir=true (command line)", "not open"),
     ("hydra/job_logging=default", "hydra/job_logging=default (command line)", "not open"),
-    ("hydra.mode=X", "hydra.mode=X (command line)", "RUN, MULTIRUN"),
+    ("hydra.mode=X", "hydra.mode=X (command line)", "must be RUN or MULTIRUN"),
+    ("hydra.mode=1.5", "hydra.mode=1.5 (command line)", "must be RUN or MULTIRUN"),
+    ("-m seed=0,1 hydra.mode=RUN", "hydra.mode=RUN (command line)", "-m asks for a sweep"),
+    *((f"hydra.verbose={value}", f"hydra.verbose={value} (command line)", "must be true, false, or names of loggers")
+      for value in ("3", "1.5", "null", "[1]", "[[a]]", "{a:1}", "${seed}", "???", "")),
+    ("+hydra.verbose=true", "hydra.verbose=true (command line)", "leave the + out"),
+    ("hydra.launcher.n_jobs=x", "hydra.launcher.n_jobs=x (command line)", "must be a whole number"),
+    ("hydra.sweeper.n_trials=3", "hydra.sweeper.n_trials=3 (command line)", "only a search has it: say hydra/sweeper="),
+    ("hydra.sweeper.max_batch_size=3", "hydra.sweeper.max_batch_size=3 (command line)", "not open"),
+    ("-m seed=0,1 hydra/sweeper=random hydra.sweeper.seed=x", "hydra.sweeper.seed=x (command line)", "a whole number"),
+    ("-m seed=0,1 hydra/sweeper=tpe hydra.sweeper.metric=[a]", "hydra.sweeper.metric=[a] (command line)", "be text"),
+    ("+hydra.sweeper.params.optimizer=3", "hydra.sweeper.params.optimizer=3 (command line)", "is a name"),
+    ("+hydra.sweeper.params.sed=3", "hydra.sweeper.params.sed=3 (command line)", "did you mean 'seed'?"),
+    ("+hydra.sweeper.params.optimizer.lr=3", "hydra.sweeper.params.optimizer.lr=3 (command line)", "optimizer.lr=…"),
     ("_target_=os.system", "_target_=os.system (command line)", "there is no such key"),
-    ("tracking._target_=os.system", "tracking._target_=os.system (command line)", "MLflow has no field _target_"),
+    ("tracking._target_=os.system", "tracking._target_=os.system (command line)", "mlflow has no field _target_"),
     # flags and commands
     ("--config-dir nope", "--config-dir=nope (command line)", "there is no such folder"),
     ("--config-dir", "(command line)", "expected one argument"),
@@ -172,6 +185,7 @@ FILES = [  # what an experiment file holds, its place, what is said
     (GLOBAL + "defaults: [nope]\n", "(command line)", "there is no experiment of that name"),
     (GLOBAL + "defaults:\n  - ../../etc/passwd\n", "(experiment/x.yaml)", "is none of the groups"),
     (GLOBAL + "defaults:\n  - override /optimizer: nope\n", "optimizer=nope (experiment/x.yaml)", CHOSEN),
+    (GLOBAL + "hydra: {verbose: 3}\n", "hydra.verbose=3 (experiment/x.yaml)", "must be true, false"),
     (GLOBAL + "study: 5\nhydra: {mode: MULTIRUN, sweeper: {params: {seed: '1,2'}}}\n", "study=5 (x)", "title"),
 ]  # fmt: skip
 

@@ -38,22 +38,20 @@ def asked(*words):
     return main(["claims", "--config-dir", "mine", "--quick", *words])
 
 
-def test_a_study_is_found_again_when_a_second_variant_of_it_was_made_later(mine, in_tmp, capsys):
+def test_a_study_is_found_again_in_a_folder_of_any_letters_when_a_second_variant_was_made_later(
+    mine, in_tmp, monkeypatch, capsys
+):
+    monkeypatch.setenv("DLEXP_OUTPUTS", str(in_tmp / "выход 出"))
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     pages = []
     for words in (["zz"], ["zz", "batch_size=50"], ["zz"]):
         assert asked(*words) == 0
         out = capsys.readouterr().out
         assert "failed" not in out
+        assert "выход 出/sweeps/zz-" in out
         pages += [line.strip() for line in out.splitlines() if line.endswith("report.html")]
     assert pages[0] == pages[2] != pages[1]
     assert len(pages) == 3
-
-
-def test_a_folder_with_letters_of_any_kind_is_found(mine, in_tmp, monkeypatch, capsys):
-    monkeypatch.setenv("DLEXP_OUTPUTS", str(in_tmp / "выход 出"))
-    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
-    assert asked("zz") == 0
-    assert "выход 出/sweeps/zz-" in capsys.readouterr().out
 
 
 def test_a_study_whose_report_failed_is_a_failure_though_an_older_report_lies_there(mine, in_tmp, monkeypatch, capsys):
@@ -82,7 +80,7 @@ def test_a_study_without_verdicts_is_a_failure_though_its_command_is_content(min
     ("words", "said"),
     [
         (["epochss=3"], "dlexp: error: epochss=3 (command line): there is no such key; choose from "),
-        (["optimizer.lrr=1"], "dlexp: error: optimizer.lrr=1 (command line): Adam has no field lrr; choose from lr,"),
+        (["optimizer.lrr=1"], "dlexp: error: optimizer.lrr=1 (command line): sgd has no field lrr; choose from lr;"),
         (["zz", "aa", "epochs=many"], "dlexp: error: epochs=many (command line): must be a whole number"),
         (["zz", "seed=range(5,5)"], "dlexp: error: seed=range(5,5,1): is a range without a value"),
     ],
@@ -136,7 +134,7 @@ def test_a_file_that_cannot_be_read_is_warned_of_and_stops_nobody_else(mine, in_
     assert why in capsys.readouterr().err
 
 
-# --- Ctrl-C
+# --- Ctrl-C, which a terminal sends to all processes, and SIGTERM, which one process gets
 
 SLOW = STUDY.replace("epochs: 2", "epochs: 200000").replace("epochs: 1}", "epochs: 200000}")
 
@@ -169,3 +167,22 @@ def test_an_interruption_says_which_studies_are_done_and_how_to_go_on(mine, in_t
 
 def test_a_command_that_was_killed_says_so():
     assert conduct.what_failed("", "sweep  fine\n", -9) == "it was killed by signal 9"
+
+
+def test_sigterm_that_only_the_first_process_gets_ends_the_studies_with_the_same_message(mine, in_tmp):
+    (mine / "zz.yaml").write_text(SLOW, "utf-8")
+    command = [sys.executable, "-m", "dlexp", "claims", "--config-dir", "mine", "--quick", "zz"]
+    child = subprocess.Popen(command, cwd=in_tmp, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                             encoding="utf-8", start_new_session=True)  # fmt: skip
+    try:
+        for _ in range(600):
+            if list(in_tmp.glob("outputs/sweeps/zz-*/runs/*/journal.jsonl")):
+                break
+            time.sleep(0.1)
+        child.terminate()
+        _, err = child.communicate(timeout=60)
+    finally:
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGKILL)
+    assert child.returncode == 143
+    assert "interrupted: no study done; what is trained is kept, and the same command goes on: " in err

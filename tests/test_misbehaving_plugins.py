@@ -266,10 +266,12 @@ def test_a_thread_begun_by_an_import_is_said(folder, said):
     assert "threads.py: it starts a thread, busy" in line
 
 
-def test_ctrl_c_during_an_import_is_ctrl_c(folder, in_tmp):
-    write(folder, "interrupted", "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nwhile True: pass")
-    assert main(["--cfg", "job"]) == 130
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_signal_during_an_import_ends_the_command(folder, in_tmp, number, status):
+    before = signal.getsignal(number)
+    write(folder, "interrupted", f"import os, signal\nos.kill(os.getpid(), {int(number)})\nwhile True: pass")
+    assert main(["--cfg", "job"]) == status
+    assert signal.getsignal(number) is before
 
 
 def test_a_name_that_is_no_name_is_refused_without_a_file_too():

@@ -56,7 +56,7 @@ def test_a_new_optimizer_is_one_file_with_help_values_and_errors_of_its_own(plac
     assert "optimizer.beta2=0.99" in shown.stdout
     wrong = dlexp("optimizer=lion", "optimizer.beta3=1", cwd=in_tmp, **environment)
     assert wrong.returncode == 2
-    assert "Lion has no field beta3; choose from lr, beta1, beta2; did you mean 'beta2'?" in wrong.stderr
+    assert "lion has no field beta3; choose from lr, beta1, beta2; did you mean 'beta2'?" in wrong.stderr
 
 
 def test_of_two_files_of_one_name_neither_is_taken_for_the_other(in_tmp):

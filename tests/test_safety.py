@@ -63,9 +63,10 @@ def unsafe(tree):
             yield f"{called} without allow_pickle=False"
 
 
-@pytest.mark.parametrize("path", CODE, ids=lambda p: str(p.relative_to(ROOT)))
-def test_nothing_runs_what_a_file_says(path):
-    assert list(unsafe(ast.parse(path.read_text("utf-8")))) == []
+def test_nothing_runs_what_a_file_says():
+    found = [f"{p.relative_to(ROOT)}: {what}" for p in CODE for what in unsafe(ast.parse(p.read_text("utf-8")))]
+    assert len(CODE) > 200
+    assert not found, "\n".join(["", *found])
 
 
 UNSAFE = """import pickle|from pickle import loads|import dill as d|eval('1')|exec('1')|os.system('ls')|import joblib
@@ -73,9 +74,8 @@ yaml.load(x, Loader=y)|yaml.unsafe_load(x)|L = yaml.UnsafeLoader|np.save(f, x)|n
 subprocess.run('x', shell=True)|tempfile.mktemp()|from tempfile import mktemp|hydra.utils.instantiate(c)"""
 
 
-@pytest.mark.parametrize("code", re.split(r"[|\n]", UNSAFE))
-def test_what_is_unsafe_would_be_found(code):
-    assert list(unsafe(ast.parse(code)))
+def test_what_is_unsafe_would_be_found():
+    assert [code for code in re.split(r"[|\n]", UNSAFE) if not list(unsafe(ast.parse(code)))] == []
 
 
 def test_only_our_launcher_and_our_sweepers_name_code():

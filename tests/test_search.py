@@ -115,16 +115,43 @@ def test_every_trial_is_trained_with_each_seed_and_judged_by_the_mean(in_tmp, ca
     assert f"val/accuracy {best:.4g} (mean of 2 seeds), trial" in capsys.readouterr().out
 
 
-def test_repeated_draws_are_trained_once_and_without_a_word(in_tmp, capsys):
-    assert search("random", 5, "optimizer=sgd,adam") == 0
+@pytest.mark.parametrize("sweeper", ["random", pytest.param("tpe", marks=needs_optuna)])
+def test_a_search_of_a_small_space_tries_every_trial_once_and_says_that_there_are_no_more(sweeper, in_tmp, capsys):
+    words = ("optimizer.lr=choice(0.1,0.2,3e38)", "optimizer=sgd", "hydra.sweeper.metric=val/loss")
+    assert search(sweeper, 6, *words, "hydra.launcher.n_jobs=1") == 0
     out, err = capsys.readouterr()
-    assert "2 finished; 2 trained now" in out
+    assert "2 finished, 1 diverged; 3 trained now" in out
+    assert "space     only 3 different trials are possible; 6 were asked for" in out
+    assert re.search(r"best      val/loss \S+, trial \d of 3: optimizer.lr=0.[12] ", out)
     assert "warning" not in err
+
+
+def test_a_dry_run_of_a_random_search_lists_every_trial_of_a_small_space(in_tmp, capsys):
+    assert len(set(listed(capsys, "optimizer=sgd,adam", "batch_size=interval(5,7)", n_trials=6))) == 6
+    assert search("random", 7, "--dry-run", "optimizer=sgd,adam", "batch_size=interval(5,7)") == 0
+    out = capsys.readouterr().out
+    assert out.count("to do") == 6
+    assert "only 6 different trials are possible; 7 were asked for" in out
+
+
+@pytest.mark.parametrize("n_jobs", [1, 3])
+@needs_optuna
+def test_tpe_never_repeats_a_trial_and_more_trials_begin_with_the_same(n_jobs):
+    kinds = Listed("k", tuple((f"k={i}",) for i in range(4)), ordered=False)
+    n = Interval("n", 1, 5, log=False, whole=True)
+
+    def cost(k, n):
+        return math.inf if k == 2 else k + n
+
+    points, _ = ask(cost, kinds, n, n=20, n_jobs=n_jobs)
+    assert len({tuple(point) for point in points}) == 20
+    assert ask(cost, kinds, n, n=12, n_jobs=n_jobs)[0] == points[:12]
+    assert len(ask(cost, kinds, n, n=25, n_jobs=n_jobs)[0]) == 20
 
 
 def test_paired_values_are_drawn_together(in_tmp, capsys):
     words = ("optimizer=sgd,adam", "optimizer.lr=0.1,0.001", "zip=[optimizer,optimizer.lr]")
-    jobs = listed(capsys, *words, n_trials=5)
+    jobs = listed(capsys, *words, n_trials=2)
     assert {job[1:] for job in jobs} == {
         ("optimizer=sgd", "optimizer.lr=0.1"),
         ("optimizer=adam", "optimizer.lr=0.001"),
@@ -215,13 +242,14 @@ def test_trials_that_fail_or_diverge_are_recorded_count_as_the_worst_and_the_oth
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
     by = {drawn(e): e["status"] for e in ledger(in_tmp)}
+    assert len(by) == 4
     assert by["optimizer=sgd", "optimizer.lr=0.001"] == "FINISHED"
     assert by["optimizer=sgd", "optimizer.lr=3e+38"] == "DIVERGED"
     assert {status for (o, _), status in by.items() if o == "optimizer=raiser"} == {"FAILED"}
     counts = [f"{n} {status.lower()}" for status, n in Counter(by.values()).items()]
     (line,) = re.findall(r"sweep .* trained now", done.stdout)
     assert sorted(re.findall(r"\d \w+", line)) == sorted([*counts, f"{len(by)} trained"])
-    assert re.search(r"best      val/loss \S+, trial \d+ of 9: optimizer=sgd optimizer.lr=0.001 \(", done.stdout)
+    assert re.search(r"best      val/loss \S+, trial \d+ of 4: optimizer=sgd optimizer.lr=0.001 \(", done.stdout)
 
 
 def test_where_no_trial_finished_there_is_no_best(in_tmp, capsys):
@@ -274,7 +302,7 @@ def test_without_optuna_tpe_says_how_to_install_it(in_tmp, capsys, monkeypatch):
 REFUSED = [
     (["optimizer.lr=interval(0,1)"], "optimizer.lr=interval(0,1) (command line): at its end 0.0: must be > 0"),
     (["batch_size=interval(10,500)"], "at its end 500: there are only 100 training samples"),
-    (["optimizer=sgd,adam", "optimizer.beta1=interval(0.1,0.9)"], "SGD has no field beta1"),
+    (["optimizer=sgd,adam", "optimizer.beta1=interval(0.1,0.9)"], "sgd has no field beta1"),
     (["optimizer=sgd,adm"], "optimizer=adm (command line): there is no optimizer of that name"),
     (["dtype=interval(2,1)"], "dtype=interval(2,1) (command line): an interval goes from"),
     (["seed=interval(1,9)"], "seed=interval(1,9) (command line): a search does not choose a seed"),

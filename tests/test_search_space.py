@@ -131,3 +131,15 @@ def test_the_last_of_a_key_counts_for_intervals_too():
     assert plan.fixed == ("x=3",)
     assert plan.swept == {"y": ("interval(0,1)",), "z": ("1", "2")}
     assert list(plan.intervals) == ["y"]
+
+
+def test_a_space_of_whole_numbers_is_drawn_to_its_end_however_unlikely_a_value_is():
+    n = Interval("n", 1, 300, log=True, whole=True)
+    points = Space((), (n,), ()).draws(1000, seed=0)
+    assert sorted(x for (x,) in points) == list(range(1, 301))
+    assert Space((), (n,), ()).draws(40, seed=0) == points[:40]
+
+
+def test_an_interval_of_fewer_numbers_than_are_asked_for_ends():
+    narrow = Space((), (Interval("x", 0.1, 0.100002, log=False, whole=False),), ())
+    assert len({tuple(narrow.words(point)) for point in narrow.draws(50, seed=0)}) == len(narrow.draws(50, seed=0)) < 10

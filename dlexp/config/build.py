@@ -188,7 +188,7 @@ class Reader:
         for name in node:
             if name not in known:
                 value = OmegaConf.to_container(node, resolve=False)[name]  # type: ignore[index]
-                self.refuse(no_such_field(f"{key}.{name}", value, "", cls))
+                self.refuse(no_such_field(f"{key}.{name}", value, "", cls, self.overrides))
         try:
             return OmegaConf.to_object(node)
         except UserError as e:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from dlexp.config.overrides import GROUPS, ROOT, options
 from dlexp.config.where import chosen_in, said, where
 from dlexp.config.wording import known_words, plain
 from dlexp.errors import UserError, nearest
+from dlexp.tracking.settings import TRACKING
 
 
 def explain(error: Exception, overrides: list[str]) -> UserError | None:
@@ -69,13 +71,15 @@ def _value(e: OmegaConfBaseException, overrides: list[str]) -> UserError:
     kind, _, name = key.partition(".")
     owner = e.object_type
     if name and re.match(r"Key '.*' (is )?not in ", message) and dataclasses.is_dataclass(owner):
-        return no_such_field(key, value, place, owner)
+        return no_such_field(key, value, place, owner, overrides)
     if kind in kinds.MANY and name and name.partition(".")[0] not in options(kind):
         known = options(kind)
         wrong = f"there is no {kind} called {name.partition('.')[0]}; its values are set as {kind}.<name>.<value>"
         return UserError(wrong, key=key, value=value, where=place, allowed=", ".join(known), hint=nearest(name, known))
     if kind in kinds.MANY and name:
-        wrong = f"is configured but not selected: say {kind}={name.partition('.')[0]}, or a list with it"
+        chosen = said(kind, overrides)
+        missed = f" by {kind}={chosen}" if chosen else ""
+        wrong = f"is configured but not selected{missed}: say {kind}={name.partition('.')[0]}, or a list with it"
         typed = next((o.lstrip("+") for o in overrides if o.lstrip("+").startswith(f"{key}.")), key)
         return UserError(wrong, key=typed.partition("=")[0], value=typed.partition("=")[2] or None, where=place)
     if key in GROUPS:
@@ -85,25 +89,36 @@ def _value(e: OmegaConfBaseException, overrides: list[str]) -> UserError:
             wrong += f": write <folder>/{key}/{value}.yaml and say --config-dir <folder>"
         return UserError(wrong, key=key, value=value, where=place, allowed=", ".join(known))
     if re.match(r"Key '.*' (is )?not in ", message) and dataclasses.is_dataclass(owner := e.object_type):
-        return no_such_field(key, value, place, owner)
+        return no_such_field(key, value, place, owner, overrides)
     return UserError(plain(e), key=key, value=value, where=place)
 
 
-def no_such_field(key: str, value: Any, place: str, owner: Any) -> UserError:
-    """`optimizer.lrr=1 (command line): Adam has no field lrr; choose from …`"""
+def no_such_field(key: str, value: Any, place: str, owner: Any, overrides: Sequence[str]) -> UserError:
+    """`optimizer.lrr=1 (command line): adam has no field lrr; choose from …`"""
     known = [f.name for f in dataclasses.fields(owner)]
     last = key.rpartition(".")[2]
+    if key.startswith("hydra.sweeper."):
+        return UserError("only a search has it: say hydra/sweeper=random or hydra/sweeper=tpe", key=key, value=value,
+                         where=place)  # fmt: skip
     if owner.__name__ == "Schema":
         allowed, hint = ", ".join(ROOT), nearest(key, ROOT)
         return UserError("there is no such key", key=key, value=value, where=place, allowed=allowed, hint=hint)
     return UserError(
-        f"{owner.__name__} has no field {last}",
+        f"{_option(key, owner, overrides)} has no field {last}",
         key=key,
         value=value,
         where=place,
         allowed=", ".join(known),
         hint=nearest(last, known),
     )
+
+
+def _option(key: str, owner: Any, overrides: Sequence[str]) -> str:
+    """The option that a class stands for: as it was chosen, which may be a variant with values of its own."""
+    group = key.partition(".")[0]
+    chosen = said(group, overrides) if group in GROUPS and group not in kinds.MANY else None
+    named = {cls: name for name, cls in TRACKING.items()} if group == "tracking" else {}
+    return chosen or named.get(owner) or str(getattr(owner, "name", owner.__name__))
 
 
 def _composition(e: Exception, overrides: list[str]) -> UserError:

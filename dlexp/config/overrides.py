@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -32,13 +33,28 @@ ROOT = (*GROUPS, *(f.name for f in fields(Experiment) if f.name not in kinds.KIN
 # Of Hydra's own keys, those that cannot name code to run.
 HYDRA_KEYS = (
     "hydra.mode", "hydra.verbose", "hydra.launcher.n_jobs", "hydra/launcher", "hydra/sweeper",
-    "hydra.sweeper.max_batch_size", "hydra.sweeper.n_trials", "hydra.sweeper.seed", "hydra.sweeper.metric",
+    "hydra.sweeper.n_trials", "hydra.sweeper.seed", "hydra.sweeper.metric",
 )  # fmt: skip
 LAUNCHERS, SWEEPERS = ("local",), ("grid", "random", "tpe")  # ours; Hydra's others name code by themselves
 LONGEST = 100_000  # characters of an override
 TEXTS = ("data.path", "data.folder", "data.label", "tracking.uri", "tracking.experiment")  # any characters
 OCTAL = re.compile(r"(?:^|[,\[({:])\s*[-+]?0\d+\s*(?:$|[,\])}:])")
-HYDRA_PREFIXES = ("hydra.sweeper.params.",)
+SWEPT = "hydra.sweeper.params."  # before a key: what a study sweeps; it may be said with a +
+
+
+def _is_verbose(value: Any) -> bool:
+    names = value if isinstance(value, list) else [value]
+    return isinstance(value, bool) or all(isinstance(v, str) and re.fullmatch(r"[\w.-]+", v) for v in names)
+
+
+# What Hydra itself does not check: the values that fit, and what is said of the others.
+HYDRA_VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "hydra.mode": (lambda value: value in ("RUN", "MULTIRUN", None), "must be RUN or MULTIRUN"),
+    "hydra.verbose": (_is_verbose, "must be true, false, or names of loggers: [hydra,matplotlib]"),
+    "hydra.launcher.n_jobs": (
+        lambda value: type(value) is not int or value >= 1, "must be at least 1, or null for one per processor",
+    ),
+}  # fmt: skip
 
 
 def typed(words: Iterable[str]) -> list[str]:
@@ -99,7 +115,7 @@ def _check_one(o: Override, text: str) -> None:
     except UserError as e:
         raise wrong(e.wrong) from None
     if o.is_hydra_override():
-        if key not in HYDRA_KEYS and not key.startswith(HYDRA_PREFIXES):
+        if key not in HYDRA_KEYS and not key.startswith(SWEPT):
             raise wrong("this key of Hydra's is not open to the command line", allowed=", ".join(HYDRA_KEYS))
         _check_hydras(o, key, wrong)
         return
@@ -138,8 +154,30 @@ def _check_hydras(o: Override, key: str, wrong: Any) -> None:
             raise wrong(f"there is no {group} of that name in dlexp", allowed=", ".join(known), hint=hint)
     if o.is_sweep_override():
         raise wrong("has one value for the whole sweep")
-    if key == "hydra.launcher.n_jobs" and type(value) is int and value < 1:
-        raise wrong("must be at least 1, or null for one per processor")
+    if key.startswith(SWEPT):
+        _check_swept(key.removeprefix(SWEPT), value, wrong)
+    elif o.type in (OverrideType.ADD, OverrideType.FORCE_ADD):
+        raise wrong("nothing can be added with +; every key exists already: leave the + out")
+    elif why := misfit(key, value):
+        raise wrong(why)
+
+
+def misfit(key: str, value: Any) -> str:
+    """What is wrong with the value of a key of Hydra's; an empty string where nothing is, or Hydra says it itself."""
+    fits, said = HYDRA_VALUES.get(key, (lambda _: True, ""))
+    return "" if fits(value) else said
+
+
+def _check_swept(key: str, value: Any, wrong: Any) -> None:
+    """What `hydra.sweeper.params.<key>` says could be typed as `<key>`."""
+    if key.partition(".")[0] not in ROOT or key == "study":
+        raise wrong("there is no such key", allowed=", ".join(ROOT), hint=nearest(key, _all_keys()))
+    if "." in key:  # Hydra would make a group of values of it
+        raise wrong(f"say it without hydra.sweeper.params: {key}=…")
+    try:
+        check(spelled_out([f"{key}={value if isinstance(value, str) else json.dumps(value)}"]))
+    except UserError as e:
+        raise wrong(e.wrong, allowed=e.allowed, hint=e.hint) from None
 
 
 def _check_choice(group: str, value: Any, wrong: Any) -> None:

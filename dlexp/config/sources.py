@@ -10,8 +10,10 @@ import io
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dlexp import kinds, registry
-from dlexp.config.overrides import GROUPS, HYDRA_KEYS, LAUNCHERS, ROOT, SWEEPERS, check, spelled_out
+from dlexp.config.overrides import GROUPS, HYDRA_KEYS, LAUNCHERS, ROOT, SWEEPERS, check, misfit, spelled_out
 from dlexp.config.where import seen
 from dlexp.config.wording import of_key
 from dlexp.config.yamlfile import construct, read
@@ -33,6 +35,8 @@ from dlexp.places import CONF
 IN_FILES = (*(key for key in HYDRA_KEYS if "/" not in key), "hydra.sweeper.params", "hydra.sweeper.parts")
 PACKAGES = (None, "_global_", "_group_")
 HEAD = 512  # characters in which Hydra looks for a package
+_parsed: dict[tuple[Path, int, int], ConfigResult] = {}
+_left_out: list[tuple[Collection[str], set[str]]] = []  # keys of the root that are not asked for; those that were there
 
 
 class FileConfigSource(HydrasFiles):
@@ -47,7 +51,7 @@ class FileConfigSource(HydrasFiles):
         name = self._normalize_file_name(config_path)
         path = (Path(self.path) / name).resolve()
         if "/" not in name.strip("/") and self._is_ours():
-            return super().load_config(config_path)  # config.yaml and hydra_defaults.yaml
+            return _without(self._shipped(config_path, path))  # config.yaml and hydra_defaults.yaml
         shown = name.strip("/")
         try:
             status = path.stat()
@@ -61,8 +65,20 @@ class FileConfigSource(HydrasFiles):
             told = of_key(e) if isinstance(e, OmegaConfBaseException) else " ".join(str(e).split())
             raise UserError(f"cannot be read: {told}", where=shown) from None
         seen.insert(0, ("" if package == "_global_" else shown.rpartition("/")[0], path))
-        return ConfigResult(config=config, path=f"file://{self.path}", provider=self.provider,
-                            header={"package": package})  # fmt: skip
+        result = ConfigResult(config=config, path=f"file://{self.path}", provider=self.provider,
+                              header={"package": package})  # fmt: skip
+        return _without(result) if package == "_global_" else result
+
+    def _shipped(self, config_path: str, path: Path) -> ConfigResult:
+        """A file that Hydra reads twice for each job: parsed once, as long as the file's size and time stay."""
+        try:
+            status = path.stat()
+        except OSError:
+            return super().load_config(config_path)
+        key = (path, status.st_size, status.st_mtime_ns)
+        if key not in _parsed:
+            _parsed[key] = super().load_config(config_path)
+        return replace(_parsed[key], config=deepcopy(_parsed[key].config))
 
     def _is_ours(self) -> bool:
         return os.path.realpath(self.path) == os.path.realpath(CONF)
@@ -79,6 +95,26 @@ def looked_through() -> Iterator[None]:
         yield
     finally:
         types["file"] = before
+
+
+@contextmanager
+def leaving_out(keys: Collection[str]) -> Iterator[set[str]]:
+    """Inside, no file sets these keys of the root; which of them a file would have set is noted."""
+    found: set[str] = set()
+    _left_out.append((keys, found))
+    try:
+        yield found
+    finally:
+        _left_out.pop()
+
+
+def _without(result: ConfigResult) -> ConfigResult:
+    """A file's content without the keys that are to be left out."""
+    keys, found = _left_out[-1] if _left_out else ((), set())
+    for key in [key for key in result.config if key in keys]:
+        found.add(key)
+        del result.config[key]
+    return result
 
 
 @lru_cache(maxsize=256)
@@ -134,6 +170,8 @@ def _check_hydra(held: Any, key: str, shown: str) -> None:
     if key in IN_FILES:
         if key in ("hydra.sweeper.params", "hydra.sweeper.parts"):
             _check_swept(held, key, shown)
+        elif why := misfit(key, held):
+            raise UserError(why, key=key, value=held, where=shown)
         return
     if isinstance(held, dict) and any(known.startswith(f"{key}.") for known in IN_FILES):
         for name, value in held.items():
@@ -202,4 +240,4 @@ def _check_circle(root: Path, shown: str, above: tuple[str, ...], done: set[str]
                 _check_circle(root, f"{str(group).removeprefix('/')}/{name}.yaml", (*above, shown), done)
 
 
-__all__ = ["FileConfigSource", "looked_through"]
+__all__ = ["FileConfigSource", "leaving_out", "looked_through"]

@@ -12,7 +12,7 @@ WORDS = {  # OmegaConf's words: ours; the first that fits
     r"is not a ListConfig|Cannot merge DictConfig with ListConfig": "must be a list: [50] or [100,100]",
     r"Cannot convert '\w+' to string": "must be text",
     r"is not a valid bool": "must be true or false",
-    r"missing mandatory value": "has no value: ??? is Hydra's word for one that is still to be given",
+    r"[mM]issing mandatory value": "has no value: ??? is Hydra's word for one that is still to be given",
     r"recursive interpolation": "leads back to itself",
     r"Interpolation key '(.*)' not found": r"refers to \1, and there is no such key",
     r"Interpolation to parent node": "refers to a part that it belongs to",

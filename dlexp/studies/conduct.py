@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dlexp.interruption import Terminated, number_of
 from dlexp.studies.shelf import Named
 from dlexp.sweep.workers import cores
 
@@ -41,12 +42,12 @@ class Outcome:
         return bool(self.status) or self.verdicts is None
 
 
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C; `done` are the studies that had ended before."""
+class Interrupted(Terminated):
+    """Ctrl-C, SIGTERM or SIGHUP; `done` are the studies that had ended before."""
 
-    def __init__(self, done: Sequence[Outcome]) -> None:
+    def __init__(self, done: Sequence[Outcome], number: int) -> None:
         self.done = done
-        super().__init__()
+        super().__init__(number)
 
 
 @dataclass
@@ -58,23 +59,26 @@ class _Work:
     ended: dict[str, Outcome] = field(default_factory=dict)
     stopped: threading.Event = field(default_factory=threading.Event)
 
-    def stop(self) -> None:
-        """Start nothing more, and wait for the commands, which have been told by the terminal, or are told now."""
+    def stop(self, number: int) -> None:
+        """Start nothing more, and wait for the commands, which have been told by the terminal, or are told now.
+
+        A terminal does not send SIGTERM, so they are told at once. They may ignore SIGINT (of a shell's background).
+        """
         with self.lock:
             self.stopped.set()
             open_ = [command for command in self.commands.values() if command is not None]
-        until = time.monotonic() + GRACE
+        until = time.monotonic() + (0.0 if number == signal.SIGTERM else GRACE)
         for command in open_:
             try:
                 command.wait(max(0.0, until - time.monotonic()))
             except subprocess.TimeoutExpired:
-                command.send_signal(signal.SIGINT)
+                command.send_signal(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
 
 
 def conduct(studies: Sequence[Named], overrides: Sequence[str], *, quick: bool) -> list[Outcome]:
     """Run studies, as many at once as there are processors, the longest first; a line on stderr as each ends.
 
-    Raises `Interrupted` at Ctrl-C.
+    Raises `Interrupted` at Ctrl-C, SIGTERM and SIGHUP.
     """
     from tqdm import tqdm
 
@@ -102,10 +106,11 @@ def conduct(studies: Sequence[Named], overrides: Sequence[str], *, quick: bool) 
             try:
                 for _ in pool.map(one, sorted(studies, key=lambda s: -s.cost)):
                     pass
-            except KeyboardInterrupt:
-                work.stop()
+            except KeyboardInterrupt as e:
+                number = number_of(e)
+                work.stop(number)
                 pool.shutdown(wait=True, cancel_futures=True)
-                raise Interrupted([work.ended[s.name] for s in studies if s.name in work.ended]) from None
+                raise Interrupted([work.ended[s.name] for s in studies if s.name in work.ended], number) from None
     return [work.ended[study.name] for study in studies]
 
 
@@ -137,7 +142,7 @@ def _ended(command: Sequence[str], name: str, work: _Work | None) -> subprocess.
             with work.lock:
                 work.commands[name] = child
                 if work.stopped.is_set():  # meanwhile
-                    child.send_signal(signal.SIGINT)
+                    child.terminate()
         out, err = child.communicate()
     return subprocess.CompletedProcess(command, child.returncode, out, err)
 

@@ -12,6 +12,7 @@ from hydra.types import RunMode
 
 from dlexp import config
 from dlexp.config import overrides as words_
+from dlexp.config.base import Bases
 from dlexp.config.sources import looked_through
 from dlexp.places import CONF
 from dlexp.sweep import validate
@@ -35,7 +36,7 @@ def rehearse(name: str, overrides: Sequence[str], home: Path | None = None) -> N
     try:
         with looked_through(), initialize_config_dir(str(CONF), version_base="1.3", job_name="dlexp"):
             loader = _loader(home)
-            master = loader.load_configuration("config", list(words), RunMode.MULTIRUN)
+            master = Bases(lambda said: loader.load_configuration("config", said, RunMode.MULTIRUN)).of(words)
             Study.of(master)
             first = next(iter(validate.grid(master).values()))[0]
             validate.composed(loader, master, first)

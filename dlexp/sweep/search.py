@@ -26,7 +26,8 @@ from dlexp.sweep.identity import run_key
 from dlexp.sweep.ledger import Entry
 from dlexp.sweep.plan import Plan, pairs_of
 from dlexp.sweep.session import Session
-from dlexp.sweep.space import Interval, Point, Space, is_whole
+from dlexp.sweep.space import Point, Space, is_whole
+from dlexp.sweep.tpe import optuna, tpe
 from dlexp.sweep.workers import cores
 
 log = logging.getLogger("dlexp")
@@ -126,31 +127,8 @@ class Search:
 
 
 def random(search: Search) -> None:
-    """Draw all trials at once (Bergstra & Bengio 2012, https://jmlr.org/papers/v13/bergstra12a.html)."""
+    """Draw all trials at once, each another (Bergstra & Bengio 2012, https://jmlr.org/papers/v13/bergstra12a.html)."""
     search.train(search.space.draws(search.options.n_trials, search.options.seed))
-
-
-def tpe(search: Search) -> None:
-    """Draw as many trials as there are workers, learn from them, draw again: tree-structured Parzen estimators.
-
-    The trials depend on the seed, the number of workers and the results. The first ten are random. Source: Bergstra et
-    al. (2011), https://papers.nips.cc/paper/4443-algorithms-for-hyper-parameter-optimization; Optuna's sampler.
-    """
-    optuna = _optuna()
-    n, batch = search.options.n_trials, -(-search.n_jobs // search.space.repeats)
-    if search.session.dry_run:
-        names = ", ".join(axis.name for axis in search.space.axes)
-        print(f"{n} trials, {batch} at a time, over {names}: which ones depends on the results, so none is listed")
-        return
-    distributions = {axis.name: _distribution(optuna, axis) for axis in search.space.axes}
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    search.session.expected = n * search.space.repeats
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=search.options.seed))
-    while len(search.trials) < n:
-        asked = [study.ask(distributions) for _ in range(min(batch, n - len(search.trials)))]
-        costs = search.train([[trial.params[axis.name] for axis in search.space.axes] for trial in asked])
-        for trial, cost in zip(asked, costs, strict=True):
-            study.tell(trial, cost)
 
 
 STRATEGIES: dict[str, Callable[[Search], None]] = {"random": random, "tpe": tpe}
@@ -161,11 +139,17 @@ def conduct(
 ) -> None:
     """Search with a strategy of STRATEGIES, and note the best trial in the session. Raises `UserError`."""
     if strategy == "tpe":
-        _optuna()
+        optuna()
     search = Search.of(config, loader, session, options, n_jobs)
     STRATEGIES[strategy](search)
     if search.trials:
         session.notes.append(search.best())
+    made = min(options.n_trials, search.space.size) if session.dry_run else len(search.trials)
+    if made < options.n_trials:
+        said = f"space     only {made} different trials are possible; {options.n_trials} were asked for"
+        session.notes.append(said)
+        if session.dry_run:
+            print(said)
 
 
 def measured(folder: Path) -> dict[str, float]:
@@ -218,23 +202,3 @@ def _metric(asked: str | None, setups: Sequence[Setup]) -> tuple[str, int]:
 
 def _refused(option: str, value: Any, wrong: str, **more: str) -> UserError:
     return UserError(wrong, key=f"hydra.sweeper.{option}", value=value, where="command line", **more)
-
-
-def _optuna() -> Any:
-    try:
-        import optuna
-    except ImportError:
-        wrong = 'needs optuna, which is not installed: pip install "dlexp[search]"'
-        raise UserError(wrong, key="hydra/sweeper", value="tpe", where="command line") from None
-    return optuna
-
-
-def _distribution(optuna: Any, axis: Any) -> Any:
-    """An axis as Optuna draws from it; of listed numbers, neighbours tell of each other."""
-    if isinstance(axis, Interval):
-        kind = optuna.distributions.IntDistribution if axis.whole else optuna.distributions.FloatDistribution
-        return kind(axis.low, axis.high, log=axis.log)
-    n = len(axis.alternatives)
-    if axis.ordered:
-        return optuna.distributions.IntDistribution(0, n - 1)
-    return optuna.distributions.CategoricalDistribution(tuple(range(n)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from dlexp.registry import every
 from dlexp.sweep.plan import Jobs, Plan
 
 CORNERS = 16  # combinations of ends that are tried before a search starts
+REPEATS = 1000  # draws in a row that repeat earlier ones, after which no other is waited for
 DIGITS = 6  # significant digits of a drawn number: what is typed again to repeat the run
 
 
@@ -53,6 +54,16 @@ class Interval:
     def name(self) -> str:
         """What is drawn."""
         return self.key
+
+    @property
+    def values(self) -> range:
+        """Its whole numbers."""
+        return range(int(self.low), int(self.high) + 1)
+
+    @property
+    def size(self) -> float:
+        """How many values it has."""
+        return self.high - self.low + 1 if self.whole else math.inf
 
     @property
     def ends(self) -> list[float]:
@@ -89,6 +100,16 @@ class Listed:
         ordered = len(keys) == 1 and all(math.isfinite(n) for n in numbers.values())
         alternatives.sort(key=lambda words: (numbers[words], words) if ordered else (0.0, words))
         return Listed(",".join(keys), tuple(alternatives), ordered)
+
+    @property
+    def values(self) -> range:
+        """All places."""
+        return range(len(self.alternatives))
+
+    @property
+    def size(self) -> float:
+        """How many values it has."""
+        return len(self.alternatives)
 
     @property
     def ends(self) -> list[float]:
@@ -155,10 +176,30 @@ class Space:
         """The jobs of a point: one, or one per seed."""
         return [[*self.fixed, *self.words(point), *seed] for seed in ([[s] for s in self.seeds] or [[]])]
 
+    @property
+    def size(self) -> float:
+        """How many different points there are."""
+        return math.prod(axis.size for axis in self.axes)
+
     def draws(self, n: int, seed: int) -> list[Point]:
-        """Points at random; more of them begin with the same."""
-        rows = np.random.default_rng(seed).random((n, len(self.axes)))
-        return [[axis.at(u) for axis, u in zip(self.axes, row, strict=True)] for row in rows.tolist()]
+        """Different points at random, fewer than n where there are no more; more of them begin with the same."""
+        return list(itertools.islice(self.distinct(seed), n))
+
+    def distinct(self, seed: int, seen: Collection[tuple[str, ...]] = ()) -> Iterator[Point]:
+        """Different points at random, none of whose words are among those `seen`, until there are no more."""
+        rng, known, repeats = np.random.default_rng(seed), set(seen), 0
+        while repeats < REPEATS and len(known) < self.size:
+            point = [axis.at(u) for axis, u in zip(self.axes, rng.random(len(self.axes)).tolist(), strict=True)]
+            repeats += 1
+            if (words := tuple(self.words(point))) not in known:
+                known.add(words)
+                repeats = 0
+                yield point
+        if len(known) < self.size < math.inf:  # what is left is drawn too seldom to wait for
+            for rest in itertools.product(*(axis.values for axis in self.axes)):
+                if (words := tuple(self.words(rest))) not in known:
+                    known.add(words)
+                    yield rest
 
     def corners(self) -> list[Point]:
         """Points at the ends of all axes: their product, or where that is large every end at least once."""

@@ -10,7 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dlexp.config import Setup, build, explain, files_in_use
-from dlexp.config.where import where
+from dlexp.config.where import COMMAND_LINE, where
 from dlexp.errors import UserError
 from dlexp.experiment import Run
 from dlexp.provenance import one_blas_thread
@@ -97,9 +97,22 @@ def jobs(
         else:
             setup, seedless = composed(loader, config, overrides)
             siblings[rest] = setup if seedless else None
-        _try(setup, tried)
+        try:
+            _try(setup, tried)
+        except UserError as e:
+            raise _placed(e, config) from None
         made.append((overrides, setup))
     return made
+
+
+def _placed(error: UserError, config: DictConfig) -> UserError:
+    """A job's mistake at its place: a job's overrides hold what the study's file sweeps, which nobody typed."""
+    overrides: Any = OmegaConf.to_container(config.hydra.overrides, resolve=False)
+    typed = [word.replace("hydra.sweeper.params.", "") for word in (*overrides["task"], *overrides["hydra"])]
+    study = config.hydra.runtime.choices.get("experiment")
+    if study and error.key and error.where == COMMAND_LINE and where(error.key, typed) != COMMAND_LINE:
+        error.where = f"experiment/{study}.yaml"
+    return error
 
 
 def _seed_apart(overrides: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
@@ -118,7 +131,7 @@ def composed(loader: Any, config: DictConfig, overrides: list[str]) -> tuple[Set
         return build(cfg, overrides, files), not re.search(r"\$\{[^}]*\bseed\b", OmegaConf.to_yaml(cfg))
     except Exception as e:
         if said := explain(e, overrides):
-            raise said from None
+            raise _placed(said, config) from None
         raise
 
 
