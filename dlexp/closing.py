@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlexp import journal, lifecycle, places, provenance, recorded
+from dlexp import journal, lifecycle, places, preparation, provenance, recorded
 from dlexp.errors import UserError, nearest, told
 from dlexp.tracking import Outcome, quoted, store_uri, ui_command
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from dlexp.config import Setup
     from dlexp.experiment import Run
     from dlexp.sweep.session import Session
+
+TABLES = 8  # lines that a sweep says of its tables
 
 
 def found(word: str, key: str) -> tuple[Path | None, Path | None]:
@@ -67,6 +69,7 @@ def words(run: Run) -> str:
         lines[0] = f"{run.status.lower():9} {_one_line(told(run.error))}"
     if run.status in ("INTERRUPTED", "FAILED") and run.folder:
         lines.append(f"go on     python -m dlexp resume {run.folder.name}")
+    lines[1:1] = run.dataset.said() if run.dataset else []
     lines += [f"mixed     since it was resumed: {change}" for change in run.mixed]
     return "\n".join([*lines, *_shown(run.tracked)])
 
@@ -116,7 +119,7 @@ def of_sweep(session: Session, compared: str) -> int:
     counts = Counter(entry.status.lower() for entry in session.entries)
     said = ", ".join(f"{n} {status}" for status, n in counts.most_common())
     print(f"sweep     {said}; {session.trained} trained now\nfolder    {_near(session.folder)}")
-    for note in [*session.notes, compared]:
+    for note in [*_of_tables(session), *session.notes, compared]:
         if note:
             print(note)
     failed = [entry for entry in session.entries if entry.status not in ("FINISHED", "DIVERGED")]
@@ -127,6 +130,18 @@ def of_sweep(session: Session, compared: str) -> int:
     for line in _shown(session.tracked):
         print(line)
     return 1 if failed else 0
+
+
+def _of_tables(session: Session) -> list[str]:
+    """What the runs of a sweep say of their tables, each line once."""
+    found: dict[str, None] = {}
+    for entry in session.entries:
+        try:
+            told = journal.description((session.folder or places.outputs()) / entry.folder)
+            found |= dict.fromkeys(preparation.said(told.get("dataset")))
+        except (OSError, ValueError, AttributeError):  # it ended before it wrote one
+            continue
+    return [*found][:TABLES]
 
 
 def comparison(session: Session) -> str:

@@ -83,6 +83,8 @@ def perform(setup: Setup, *, keep: bool = True, place: Place | None = None) -> R
         with _logged_to(run.folder / "run.log"):
             log.info("%s: %s", name, run.folder)
             log.info("asked for: %s", " ".join(setup.overrides) or "the defaults")
+            for line in run.dataset.said() if run.dataset else ():
+                log.info("%s", line)
             keeper = Keeper(run, book, setup.checkpoint, interruption)
             _train_and_keep(run, setup, keeper, alone=place.alone)
     return run
@@ -162,7 +164,7 @@ def _train_and_keep(run: Run, setup: Setup, keeper: Keeper, *, alone: bool) -> N
     def ended() -> None:
         keeper.save_best()
         if alone and run.network is not None:
-            serving.save_network(folder / "network.npz", run.network)
+            serving.save_network(folder / "network.npz", run.network, dataset=run.dataset)
 
     assert run.folder is not None
     folder = run.folder

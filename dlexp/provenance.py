@@ -21,7 +21,7 @@ NUMERIC_ROOMS = (
     "arrays", "dataset", "experiment", "kinds", "layers", "loss", "network", "params", "problem", "stopping", "surface",
     "trainer",
 )  # fmt: skip
-PACKAGES = ("dlexp", "numpy", "hydra-core", "omegaconf", "mlflow", "scikit-learn")
+PACKAGES = ("dlexp", "numpy", "hydra-core", "omegaconf", "mlflow", "scikit-learn", "pandas", "pyarrow")
 
 
 def one_blas_thread() -> AbstractContextManager[Any]:

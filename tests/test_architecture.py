@@ -14,9 +14,10 @@ PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 
 # The rooms, from the ground up: a room may import those above it in this list, and its own parts.
 ORDER = [
-    "errors", "files", "arrays", "archives", "memory", "fields", "registry", "dataset", "places", "kinds", "params",
-    "layers", "loss", "network", "problem", "surface", "stopping", "checkpoint", "trainer", "watching", "experiment",
-    "datafiles", "idx", "synthetic", "filedata", "figures", "quarantine", "plugins", "journal", "serving",
+    "errors", "files", "arrays", "archives", "memory", "fields", "registry", "preparation", "dataset", "places",
+    "kinds", "params", "layers", "loss", "network", "problem", "surface", "stopping", "checkpoint", "trainer",
+    "watching", "experiment", "datafiles", "idx", "synthetic", "filedata", "headers", "columns", "delimited", "tables",
+    "tabledata", "figures", "quarantine", "plugins", "journal", "serving",
     "provenance", "interruption", "keeping", "tracking", "config", "recorded", "lifecycle", "replay", "report",
     "sweep", "studies", "closing", "help", "terminal", "mending", "doctor", "cli", "__main__",
 ]  # fmt: skip

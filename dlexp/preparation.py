@@ -1,0 +1,242 @@
+"""How the columns of a table become a network's inputs: kept with the network, so that it can be given raw tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dlexp.arrays import Array
+from dlexp.errors import DataError, nearest
+
+if TYPE_CHECKING:
+    import zipfile
+
+MISSING = ("", "?", "NA", "na", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "-nan", "-NaN", "NaT", "null",
+           "NULL", "Null", "None")  # fmt: skip
+TRUTH = {"true": 1.0, "false": 0.0}
+ENTRY = "table.json"
+LONGEST = 1 << 26  # bytes of what is said of a table's columns
+SIGNS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " ", "point": "."}  # as a shell takes them
+BLOCK = 2048  # rows written at a time: their cells stay in cache
+NAMED = 20  # names in a message
+
+
+def number(cell: str, decimal: str = ".") -> float:
+    """The number a cell holds. Raises `ValueError` for what is none, and for what only Python calls one: 1_000, ٣.
+
+    >>> number(" 2.5 "), number("2,5", ",")
+    (2.5, 2.5)
+    """
+    if "_" in cell or not cell.strip().isascii() or (decimal != "." and "." in cell):
+        raise ValueError(cell)
+    return float(cell.replace(decimal, "."))
+
+
+def is_number(cell: str, decimal: str = ".") -> bool:
+    """Whether a cell holds a number, finite or not."""
+    try:
+        number(cell, decimal)
+    except ValueError:
+        return False
+    return True
+
+
+def shown(text: str) -> str:
+    """A cell or a name as a message repeats it."""
+    return repr(text if len(text) <= 40 else f"{text[:37]}…")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as it was read: numbers, NaN where there is none; or words, as places in `words`, −1 for none.
+
+    One that is not `named` in the file is called as pandas calls it: `Unnamed: 0`.
+    """
+
+    name: str
+    values: Array
+    words: tuple[str, ...] | None = None
+    named: bool = True
+
+    def missing(self) -> Array:
+        """Where there is no value."""
+        return self.values < 0 if self.words is not None else np.isnan(self.values)
+
+    def width(self) -> int:
+        """How many features it becomes."""
+        return 1 if self.words is None else len(self.words)
+
+    def write(self, rows: Array, into: Array) -> None:
+        """Its features for these rows: the number, or one of its words as 1 and the others as 0."""
+        taken = self.values[rows]
+        if self.words is None:
+            into[:, 0] = taken
+            return
+        into[...] = taken[:, None] == np.arange(len(self.words))
+        into[taken < 0] = np.nan
+
+
+def matrix(columns: Sequence[Column], rows: Array) -> Array:
+    """The features of these rows, float64; NaN where a value is missing."""
+    out = np.empty((len(rows), sum(c.width() for c in columns)))
+    for start in range(0, len(rows), BLOCK):
+        block, at = rows[start : start + BLOCK], 0
+        for column in columns:
+            column.write(block, out[start : start + BLOCK, at : at + column.width()])
+            at += column.width()
+    return out
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What was done to a table before it was trained on, so that it can be done again.
+
+    `columns` are the feature columns in their order, each with its words, or None for numbers; `classes` the labels in
+    the order of the outputs; `fill` replaces missing values (None where they are refused), `shift` and `scale` are
+    those of the training split; all three are of features.
+    """
+
+    label: str
+    classes: tuple[str | int, ...]
+    columns: tuple[tuple[str, tuple[str, ...] | None], ...] = ()
+    fill: tuple[float, ...] | None = None
+    shift: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+    decimal: str = "."
+
+    @property
+    def features(self) -> list[str]:
+        """The features' names: a column's, or a column's with one of its words."""
+        return [
+            n for name, words in self.columns for n in ([name] if words is None else [f"{name}={w}" for w in words])
+        ]
+
+    def write(self, archive: zipfile.ZipFile) -> None:
+        """Into a network's file, as the entry `table.json`."""
+        import json
+        import zipfile
+
+        archive.writestr(zipfile.ZipInfo(ENTRY), json.dumps(asdict(self)))
+
+    @staticmethod
+    def read(archive: zipfile.ZipFile, n_in: int) -> Preparation | None:
+        """Inverse of `write`; None where there is none. Raises `DataError` and what damage raises (`archives.DAMAGE`).
+
+        `n_in` is how many inputs the network has.
+        """
+        import json
+
+        if ENTRY not in archive.namelist():
+            return None
+        with archive.open(ENTRY) as entry:
+            text = entry.read(LONGEST + 1)
+        if len(text) > LONGEST:
+            raise DataError(f"what it says of its table is longer than {LONGEST} bytes")
+        told = json.loads(text)
+        made = Preparation(
+            label=str(told["label"]),
+            classes=tuple(told["classes"]),
+            columns=tuple((str(n), None if w is None else tuple(map(str, w))) for n, w in told["columns"]),
+            fill=None if told["fill"] is None else tuple(map(float, told["fill"])),
+            shift=tuple(map(float, told["shift"])),
+            scale=tuple(map(float, told["scale"])),
+            decimal=str(told["decimal"]),
+        )
+        fill = made.shift if made.fill is None else made.fill
+        if {n_in, len(made.features)} != {len(part) for part in (made.shift, made.scale, fill)}:
+            raise DataError(f"its table has {len(made.features)} features, the network takes {n_in}")
+        return made
+
+    def scaled(self, x: Array) -> Array:
+        """The features of `matrix` as the network is given them: filled, scaled, in float32. `x` is overwritten."""
+        if self.fill is not None:
+            np.copyto(x, np.asarray(self.fill), where=np.isnan(x))
+        x -= np.asarray(self.shift)
+        x *= np.asarray(self.scale)
+        return x.astype(np.float32)
+
+    def fits(self, data: Any) -> bool:
+        """Whether data are a table with names, to be prepared, and not features that are."""
+        if isinstance(data, Mapping):
+            return True
+        names = getattr(data, "columns", None)
+        if names is None:
+            return False
+        known, counted = {name for name, _ in self.columns}, [str(i) for i in range(len(self.features))]
+        found = [str(name).strip() for name in names]
+        return found != counted or known <= set(found)
+
+    def __call__(self, data: Any) -> Array:
+        """The network's inputs, (n, features), of a raw table: a DataFrame, or columns by name, in any order.
+
+        Further columns, the label's among them, are not looked at. Raises `DataError` for a column that is not there,
+        for words or missing values that the training table did not have.
+        """
+        found = {str(name).strip(): name for name in (data if isinstance(data, Mapping) else data.columns)}
+        columns = []
+        for name, words in self.columns:
+            if name not in found:
+                there = ", ".join([*found][:NAMED])
+                hint = nearest(name, found)
+                raise DataError(f"the data have no column {shown(name)}; there are {there}", hint=hint)
+            columns.append(self._column(name, words, np.asarray(data[found[name]], object).reshape(-1)))
+        if len({len(c.values) for c in columns}) > 1:
+            raise DataError("the columns of the data are not of one length")
+        return self.scaled(matrix(columns, np.arange(len(columns[0].values))))
+
+    def _column(self, name: str, words: tuple[str, ...] | None, cells: Array) -> Column:
+        texts = ["" if cell is None else str(cell).strip() for cell in cells.tolist()]
+        gone = [text in MISSING for text in texts]
+        if self.fill is None and any(gone):
+            where = f"row {gone.index(True)} (counted from 0), column {shown(name)}"
+            raise DataError(f"{where}: the value is missing, and the network was trained without any")
+        places = {} if words is None else {word: i for i, word in enumerate(words)}
+        values = np.empty(len(texts), np.float64 if words is None else np.int64)
+        for i, text in enumerate(texts):
+            try:
+                values[i] = (np.nan, -1)[words is not None] if gone[i] else self._value(text, places, words)
+            except (ValueError, KeyError):
+                known = "not a finite number" if words is None else f"none of its words: {', '.join(places)[:200]}"
+                raise DataError(f"row {i} (counted from 0), column {shown(name)}: {shown(text)} is {known}") from None
+        return Column(name, values, words)
+
+    def _value(self, text: str, places: Mapping[str, int], words: object) -> float:
+        if words is not None:
+            return places[text]
+        value = TRUTH.get(text.lower())
+        if value is None:
+            value = number(text) if is_number(text) else number(text, self.decimal)
+        if not math.isfinite(value):
+            raise ValueError(text)
+        return value
+
+
+def said(dataset: Mapping[str, Any] | None) -> list[str]:
+    """What a run says of its table, a line each: of the `dataset` in its run.json."""
+    if not dataset or "label" not in dataset:
+        return []
+    classes = [str(name) for name in dataset.get("class_names") or ()]
+    parts = [f"label {shown(str(dataset['label']))} ({len(classes)} classes: {_listed(classes)})"]
+    parts.append(f"{dataset.get('features')} features")
+    if encoded := dataset.get("encoded"):
+        parts.append(f"one-hot: {_listed([*encoded])}")
+    if dropped := dataset.get("dropped"):
+        parts.append(f"left out: {_listed([f'{name} ({why})' for name, why in dropped.items()])}")
+    if n := dataset.get("dropped_samples"):
+        parts.append(f"{n} samples with missing values left out")
+    if filled := dataset.get("filled"):
+        parts.append(f"filled with means: {_listed([f'{name} ({n})' for name, n in filled.items()])}")
+    return [f"table     {'; '.join(parts)}", *(f"warning   {line}" for line in dataset.get("warnings") or ())]
+
+
+def _pairs(name: str, words: Sequence[str]) -> list[str]:
+    return [f"{name}={word}" for word in words]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f", … ({len(names)} in all)" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
