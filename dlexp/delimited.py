@@ -21,7 +21,8 @@ from dlexp.headers import is_header
 from dlexp.preparation import MISSING, SIGNS, is_number, shown
 
 LIMIT = 2**30  # bytes of text, unpacked
-LOOKED_AT = 1000  # lines by which a form is recognised
+LOOKED_AT = 500  # lines by which a form is recognised
+AT_FIRST = 50  # of these, those by which the delimiter is
 HEAD = 2**20  # characters of them, where there are three lines
 CHUNK = 2**20
 COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -76,7 +77,7 @@ def recognised(file: Path, *, encoding: str | None, delimiter: str | None, decim
         looked_at = _beginning(text)
     if not "".join(looked_at).strip():
         raise DataError("there is no text in it; a table is needed")
-    sign = SIGNS.get(delimiter or "", delimiter) or _delimiter(looked_at)
+    sign = SIGNS.get(delimiter or "", delimiter) or _delimiter(looked_at[:AT_FIRST])
     numbered = _rows(looked_at, sign)
     rows = [row for _, _, row in numbered]
     width = Counter(map(len, rows)).most_common(1)[0][0]

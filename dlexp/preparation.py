@@ -21,7 +21,8 @@ TRUTH = {"true": 1.0, "false": 0.0}
 ENTRY = "table.json"
 LONGEST = 1 << 26  # bytes of what is said of a table's columns
 SIGNS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " ", "point": "."}  # as a shell takes them
-BLOCK = 2048  # rows written at a time: their cells stay in cache
+BLOCK = 1024  # rows scaled at a time: they stay in cache
+TOGETHER = 8  # columns written at a time: a line of the cache holds so many numbers
 NAMED = 20  # names in a message
 
 
@@ -31,9 +32,14 @@ def number(cell: str, decimal: str = ".") -> float:
     >>> number(" 2.5 "), number("2,5", ",")
     (2.5, 2.5)
     """
-    if "_" in cell or not cell.strip().isascii() or (decimal != "." and "." in cell):
+    if decimal != ".":
+        if "." in cell:
+            raise ValueError(cell)
+        cell = cell.replace(decimal, ".")
+    found = float(cell)
+    if "_" in cell or not cell.strip().isascii():
         raise ValueError(cell)
-    return float(cell.replace(decimal, "."))
+    return found
 
 
 def is_number(cell: str, decimal: str = ".") -> bool:
@@ -71,23 +77,26 @@ class Column:
         return 1 if self.words is None else len(self.words)
 
     def write(self, rows: Array, into: Array) -> None:
-        """Its features for these rows: the number, or one of its words as 1 and the others as 0."""
-        taken = self.values[rows]
+        """Its features for these rows, (features, n): the number, or one of its words as 1 and the others as 0."""
         if self.words is None:
-            into[:, 0] = taken
+            np.take(self.values, rows, out=into[0], mode="clip")  # "clip": no copy of the output
             return
-        into[...] = taken[:, None] == np.arange(len(self.words))
-        into[taken < 0] = np.nan
+        taken = self.values[rows]
+        np.equal(taken, np.arange(len(self.words))[:, None], out=into, casting="unsafe")
+        into[:, taken < 0] = np.nan
 
 
 def matrix(columns: Sequence[Column], rows: Array) -> Array:
-    """The features of these rows, float64; NaN where a value is missing."""
-    out = np.empty((len(rows), sum(c.width() for c in columns)))
-    for start in range(0, len(rows), BLOCK):
-        block, at = rows[start : start + BLOCK], 0
-        for column in columns:
-            column.write(block, out[start : start + BLOCK, at : at + column.width()])
-            at += column.width()
+    """The features of these rows, (n, features) in float64; NaN where a value is missing."""
+    out, at = np.empty((len(rows), sum(c.width() for c in columns))), 0
+    for i in range(0, len(columns), TOGETHER):
+        several = columns[i : i + TOGETHER]
+        part, end = np.empty((sum(c.width() for c in several), len(rows))), 0
+        for column in several:
+            column.write(rows, part[end : end + column.width()])
+            end += column.width()
+        out[:, at : at + end] = part.T
+        at += end
     return out
 
 
@@ -153,11 +162,17 @@ class Preparation:
 
     def scaled(self, x: Array) -> Array:
         """The features of `matrix` as the network is given them: filled, scaled, in float32. `x` is overwritten."""
-        if self.fill is not None:
-            np.copyto(x, np.asarray(self.fill), where=np.isnan(x))
-        x -= np.asarray(self.shift)
-        x *= np.asarray(self.scale)
-        return x.astype(np.float32)
+        shift, scale, fill = (np.asarray(part) for part in (self.shift, self.scale, self.fill or ()))
+        out = np.empty(x.shape, np.float32)
+        for i in range(0, len(x), BLOCK):
+            part = x[i : i + BLOCK]
+            if self.fill is not None:
+                np.copyto(part, fill, where=np.isnan(part))
+            part -= shift
+            part *= scale
+            with np.errstate(over="ignore"):  # an infinite result is found and named by `Dataset`
+                out[i : i + BLOCK] = part
+        return out
 
     def fits(self, data: Any) -> bool:
         """Whether data are a table with names, to be prepared, and not features that are."""

@@ -152,6 +152,8 @@ def _checked(form: Form, i: int, column: Column) -> Column:
         _check_words(form, i, column)
         return column
     values = column.values
+    if abs(values.min()) <= LARGEST and abs(values.max()) <= LARGEST:
+        return column
     bad = np.flatnonzero(~(np.abs(values) <= LARGEST) & ~np.isnan(values))
     if bad.size:
         place, cell = where.place(i, lambda text: _is_too_large(text, form.decimal), int(bad[0]))
