@@ -87,7 +87,7 @@ def recognised(file: Path, *, encoding: str | None, delimiter: str | None, decim
     whole = [row for row in rows[1:] if len(row) == len(first)]
     if header is None and (header := is_header(first, whole, point)) is None:
         wrong = f"line {first_line} may be the names of the columns or the first sample"
-        raise DataError(f"{wrong}: say data.header=true or data.header=false", key="header")
+        raise DataError(f"{wrong}: say data.header=true or data.header=false")
     names = _named(first_line, first) if header else tuple(map(str, range(len(first))))
     samples = whole if header else [first, *whole]
     words = {i for i in range(len(first)) if any(_is_word(row[i], point) for row in samples)}
@@ -212,7 +212,7 @@ def _decimal(rows: Sequence[Sequence[str]], delimiter: str) -> str:
     point = next((cell for cell in cells if POINT.fullmatch(cell)), None)
     if comma and point:
         wrong = f"there are numbers with a comma, {shown(comma)}, and with a point, {shown(point)}"
-        raise DataError(f"{wrong}: say data.decimal=comma or data.decimal=point", key="decimal")
+        raise DataError(f"{wrong}: say data.decimal=comma or data.decimal=point")
     return "," if comma else "."
 
 

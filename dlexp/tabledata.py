@@ -78,12 +78,21 @@ class TableData(FileData):
         """The splits, before `n_train`, with what was done to the table."""
         table = self._table(self._file())
         label = table.columns[table.label]
-        columns, dropped = self._chosen(table)
-        rows, filled = self._rows(table, columns)
-        labels, classes = self._labels(table, rows)
-        splits = self._cut(Split(rows, labels), self.validation, self.test, rng)
-        decimal = table.form.decimal if table.form else "."
-        made, preparation = self._scaled(columns, splits, Preparation(label.name, classes, decimal=decimal))
+        suspected = [] if self.label else doubts(table.columns, label)
+        try:
+            columns, dropped = self._chosen(table)
+            rows, filled = self._rows(table, columns)
+            labels, classes = self._labels(table, rows)
+            splits = self._cut(Split(rows, labels), self.validation, self.test, rng)
+            begun = Preparation(label.name, classes, decimal=table.form.decimal if table.form else ".")
+            made, preparation = self._scaled(columns, splits, begun)
+        except DataError as e:
+            if self.label is None and "data.label=" not in e.wrong:
+                taken = (
+                    f"{shown(label.name)}, the last column, is taken as the label: data.label=<column> names another"
+                )
+                e.wrong = f"{e.wrong}; {suspected[0] if suspected else taken}"
+            raise
         told = {
             "label": label.name,
             "class_names": list(classes),
@@ -92,7 +101,7 @@ class TableData(FileData):
             "dropped_samples": len(label.values) - len(rows),
             "filled": filled,
             "encoded": {c.name: list(c.words) for c in columns if c.words is not None},
-            "warnings": [] if self.label else doubts(table.columns, label),
+            "warnings": suspected,
         }
         return Dataset(
             made[0], made[1], made[2], name=self.name, source=self.source(), preparation=preparation, told=told

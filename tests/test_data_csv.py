@@ -1,9 +1,9 @@
-"""A table of the user's own: how it is read, and what is said to one that cannot be used."""
+"""The table by its older name, data=csv: how it is read, and what is said to one that cannot be used."""
 
 import numpy as np
 import pytest
 
-from dlexp import DataError, FieldError, registry
+from dlexp import DataError, FieldError, delimited, registry
 
 CSV = registry.find("data", "csv")
 
@@ -70,37 +70,43 @@ BAD_TABLES = {
     "empty": (table(""), "data.path=PATH: the file is empty"),
     "only_blank_lines": (table("\n\n"), "there is no text in it"),
     "only_names": (table("a,b,kind\n"), "there is no sample in it, only a line of column names"),
-    "no_names": (table(rows(head="")), "line 1 holds numbers ('0') where column names belong"),
-    "no_names_all_numbers": (table(rows(head="", words="01")), "where column names belong"),
-    "no_names_pixels": (table("x,0,0,0\n" + rows()), "columns 2 and 3 are both named '0'"),
+    "wider_first_line": (table("x,0,0,0\n" + rows()), "line 1 has 4 columns, most lines have 3: take out what stands"),
     "doubled_name": (table(rows(head="a,a,kind\n")), "line 1: columns 1 and 2 are both named 'a'"),
-    "nameless": (table(rows(head=",b,kind\n")), "line 1: column 1 has no name"),
-    "one_column": (table("a;b;kind\n1;2;x\n"), "line 1 has only one column, 'a;b;kind'; two are needed; is the delim"),
+    "one_column": (table("a;b;kind\n1;2;x\n"), "line 1 has only one column, 'a;b;kind'; two are needed: say data.del"),
     "text_for_a_number": (table(rows() + "1,red,x\n"), "line 22, column 'b': 'red' is not a number"),
     "text_before_the_label": (table(rows() + "\nred,1,x\n"), "line 23, column 'a': 'red' is not a number"),
     "python_number": (table(rows() + "1,1_000,x\n"), "line 22, column 'b': '1_000' is not a number"),
     "arabic_digit": (table(rows() + "1,٣,x\n"), "line 22, column 'b': '٣' is not a number"),
     "decimal_comma": (table(rows() + '1,"2,5",x\n'), "line 22, column 'b': '2,5' is not a number"),
     "long_text": (table(rows() + f"1,{'r' * 99},x\n"), f"line 22, column 'b': '{'r' * 37}…' is not a number"),
-    "empty_cell": (table(rows() + "1,,x\n"), "line 22, column 'b': is empty"),
-    "blank_cell": (table(rows() + "1,  ,x\n"), "line 22, column 'b': is empty"),
-    "nan": (table(rows() + "nan,2,x\n"), "line 22, column 'a': 'nan' is not a finite number"),
+    "empty_cell": (table(rows() + "1,,x\n"), "line 22, column 'b': '' is missing; 1 of 21 samples have no value: data"),
+    "blank_cell": (table(rows() + "1,  ,x\n"), "line 22, column 'b': '' is missing; 1 of 21 samples have no value: d"),
+    "nan": (table(rows() + "nan,2,x\n"), "line 22, column 'a': 'nan' is missing; 1 of 21 samples have no value: data"),
     "inf": (table(rows() + "1,-inf,x\n"), "line 22, column 'b': '-inf' is not a finite number"),
     "overflow": (table(rows() + "1,1e999,x\n"), "line 22, column 'b': '1e999' is not a finite number"),
-    "more_than_float32": (table(rows() + "1,1e39,x\n"), "sample 20, feature 1 (both counted from 0) is 1e+39"),
-    "no_label": (table(rows() + "1,2,\n"), "line 22, column 'kind': there is no label"),
-    "nan_label": (table(rows() + "1,2,NaN\n"), "line 22, column 'kind': there is no label"),
-    "measured_label": (table(rows(words=["0.5", "1.5"])), "label 0 (counted from 0) is 0.5; labels must be whole"),
+    "more_than_float32": (
+        table(rows() + "1,1e39,x\n"),
+        "line 22, column 'b': '1e39' is not a finite number of float32's range",
+    ),
+    "no_label": (table(rows() + "1,2,\n"), "line 22, column 'kind': '' is missing; 1 of 21 samples have no label"),
+    "nan_label": (
+        table(rows() + "1,2,NaN\n"),
+        "line 22, column 'kind': 'NaN' is missing; 1 of 21 samples have no label",
+    ),
+    "measured_label": (table(rows(words=["0.5", "1.5"])), "column 'kind', taken as the label: line 2 has 0.5, but cl"),
     "short_line": (table(rows() + "1,2\n"), "line 22 has 2 columns, the line of names 3"),
     "long_line": (table(rows() + "1,2,x,4\n"), "line 22 has 4 columns, the line of names 3"),
     "line_numbers_count_quoted_line_ends": (
         table('a,"b\nc",kind\n1,?,x\n'),
-        r"line 3, column 'b\nc': '?' is not a number",
+        r"line 3, column 'b\nc': '?' is missing",
     ),
     "latin_1": (table(rows().encode() + "1,2,é\n".encode("latin-1")), "line 22: byte 0xe9 is not UTF-8"),
-    "utf_16": (table(rows().encode("utf-16")), "line 1: byte 0xff is not UTF-8; save the file as UTF-8"),
+    "nul": (table(rows() + "1,2,\0\n"), "there is a NUL byte in it"),
     "open_quote": (table(rows() + '1,"2,x\n'), "line 22: unexpected end of data"),
-    "one_class": (table(rows(words="x")), "all labels are 'x'; at least two classes are needed"),
+    "one_class": (
+        table(rows(words="x")),
+        "column 'kind', taken as the label: all labels are 'x'; at least two classes are needed",
+    ),
     "too_few": (table(rows(2)), "2 samples, 1 of the rarest of 2 classes, are too few to split"),
     "every_sample_its_class": (table(rows(20, words=[str(i) for i in range(20)])), "1 of the rarest of 20 classes"),
     "strange_label": (table(rows(), label="kin"), "data.label=kin: there is no such column; there are a, b, kind; did"),
@@ -122,8 +128,8 @@ def test_a_table_that_cannot_be_used_is_refused_with_line_and_column(tmp_path, n
 
 
 def test_a_table_over_the_limit_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(f"{CSV.__module__}.LIMIT", 100)
-    with pytest.raises(DataError, match=r"the file has \d+ bytes; the limit is 100: use an \.npz file"):
+    monkeypatch.setattr(delimited, "LIMIT", 100)
+    with pytest.raises(DataError, match="its text has more than 100 bytes, which is the limit: use a Parquet file"):
         table(rows())(tmp_path).load(rng())
 
 
