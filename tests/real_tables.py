@@ -1,4 +1,4 @@
-"""The forms in which real tables come, each with what is to be learned from it. Values are drawn, the forms are real."""
+"""The forms in which real tables come, each with what a run says of it. Values are drawn, the forms are real."""
 
 import gzip
 import io

@@ -16,10 +16,10 @@ SPLIT = {"train": ("x_train", "y_train"), "validation": ("x_val", "y_val"), "tes
 class Npz(FileData):
     """Your own arrays from a NumPy file: data.path=<file.npz> with x and y, or x_train, y_train, x_test, y_test
 
-    Capital letters, X and Y, are as good. x, features (n, features) or images (n, height, width), are numbers; y, labels (n,), are whole numbers or words. x
-    and y are split into training, validation and test samples (70 % / 10 % / 20 % unless `validation` and `test` say
-    otherwise); with x_train, y_train, x_test, y_test the split is yours, and x_val, y_val are taken from the training
-    samples where they are missing. `FileData` says what becomes of the numbers.
+    x (or X), features (n, features) or images (n, height, width), are numbers; y (or Y), labels (n,), are whole numbers
+    or words. They are split into training, validation and test samples (70 % / 10 % / 20 % unless `validation` and
+    `test` say otherwise); with x_train, y_train, x_test, y_test the split is yours, and x_val, y_val are taken from the
+    training samples where they are missing. `FileData` says what becomes of the numbers.
 
     Nothing in the file can run code: pickled objects are refused. The sizes that the file declares are added up before
     anything is loaded; 2 GiB is the limit, so that a small file cannot unfold to fill the memory.
