@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
+from dlexp.cells import Column, is_number, shown
 from dlexp.headers import LABELS
-from dlexp.preparation import Column, is_number, shown
 
 UNNAMED = "Unnamed: 0"
 NUMBERING = (UNNAMED.lower(), "id", "index")  # names, in small letters, of columns that number the samples

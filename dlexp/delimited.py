@@ -16,9 +16,9 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
 
+from dlexp.cells import MISSING, SIGNS, is_number, shown
 from dlexp.errors import DataError
 from dlexp.headers import is_header
-from dlexp.preparation import MISSING, SIGNS, is_number, shown
 
 LIMIT = 2**30  # bytes of text, unpacked
 LOOKED_AT = 500  # lines by which a form is recognised

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dlexp.preparation import MISSING, is_number
+from dlexp.cells import MISSING, is_number
 
 LABELS = ("label", "class", "target", "species", "y", "survived")  # what a column of labels is often called
 COUNTED = 3  # cells 0, 1, 2, … that are names rather than numbers

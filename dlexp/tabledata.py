@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from dlexp.arrays import Array, Rng
+from dlexp.cells import MISSING, SIGNS, Column, is_number, matrix, number, shown
 from dlexp.columns import NUMBERING, doubts, numbering, option
 from dlexp.dataset import Dataset, Split, shift_and_scale, stratified
 from dlexp.errors import DataError, FieldError
 from dlexp.fields import one_of
 from dlexp.filedata import FileData, Raw
-from dlexp.preparation import MISSING, SIGNS, Column, Preparation, is_number, matrix, number, shown
+from dlexp.preparation import Preparation
 
 if TYPE_CHECKING:
     from dlexp.tables import Table

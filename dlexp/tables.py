@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from dlexp.cells import MISSING, TRUTH, Column, is_number, number, shown
 from dlexp.delimited import COMMA, Form, opened, recognised
 from dlexp.errors import DataError
-from dlexp.preparation import MISSING, TRUTH, Column, is_number, number, shown
 
 LARGEST = np.float64(np.finfo(np.float32).max)
 UNFOLDED = 2**31  # bytes that the cells of a Parquet file may need
@@ -34,7 +34,7 @@ class Table:
         if self.form is None:
             return f"row {row + 1}", ""
         for line, cells in self.form.lines():
-            if wanted(cells[i].strip()):
+            if i < len(cells) and wanted(cells[i].strip()):
                 return f"line {line}", cells[i].strip()
         return f"sample {row + 1}", ""
 
@@ -56,9 +56,9 @@ def read(file: Path, label: str | None, *, no_label: Collection[str] = MISSING, 
     form = recognised(file, **said)
     at = _label(form.names, label)
     frame = _frame(form, {at, *form.words})
-    columns = [_column(form, i, n, frame[i], no_label if i == at else None) for i, n in enumerate(form.names)]
-    if columns[-1].missing().any():  # pandas fills up a line that is too short, as far as the last column
+    if frame[len(form.names) - 1].isna().any():  # pandas fills up a line that is too short, as far as the last column
         _check_widths(form)
+    columns = [_column(form, i, n, frame[i], no_label if i == at else None) for i, n in enumerate(form.names)]
     return Table(tuple(columns), at, form)
 
 

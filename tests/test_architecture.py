@@ -14,8 +14,8 @@ PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 
 # The rooms, from the ground up: a room may import those above it in this list, and its own parts.
 ORDER = [
-    "errors", "files", "arrays", "archives", "memory", "fields", "registry", "preparation", "dataset", "places",
-    "kinds", "params", "layers", "loss", "network", "problem", "surface", "stopping", "checkpoint", "trainer",
+    "errors", "files", "arrays", "archives", "memory", "fields", "registry", "cells", "preparation", "dataset",
+    "places", "kinds", "params", "layers", "loss", "network", "problem", "surface", "stopping", "checkpoint", "trainer",
     "watching", "experiment", "datafiles", "idx", "synthetic", "filedata", "headers", "columns", "delimited", "tables",
     "tabledata", "figures", "quarantine", "plugins", "journal", "serving",
     "provenance", "interruption", "keeping", "tracking", "config", "recorded", "lifecycle", "replay", "report",

@@ -38,8 +38,7 @@ def trained(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DLEXP_OUTPUTS", str(home / "outputs"))
         words = (f"data.path={home / 't.csv'}", "data.label=kind", "data.missing=mean", "tracking=none")
-        run = dlexp.run("data=table", *words, *SMALL)
-    return run
+        return dlexp.run("data=table", *words, *SMALL)
 
 
 def served(run):
@@ -150,7 +149,8 @@ def test_mlflows_model_takes_the_raw_table(trained, tmp_path):
     folder = outputs / "runs" / trained.folder.name
     shutil.copytree(trained.folder, folder)
     told = json.loads((folder / "run.json").read_text())
-    told["tracking"] = {"uri": tracking.store_uri(outputs), "experiment": "dlexp", "wait": 30}
+    told["tracking"] = {"uri": tracking.store_uri(outputs), "artifacts": None, "experiment": "dlexp",
+                        "model": True, "wait": 30}  # fmt: skip
     (folder / "run.json").write_text(json.dumps(told))
     assert send(folder) == 0
     with warnings.catch_warnings():
@@ -184,7 +184,7 @@ def test_a_command_says_which_column_was_the_label_and_a_sweep_says_it_once(in_t
     out = capsys.readouterr().out
     took = "table     label 'dry' (2 classes: False, True); 7 features; one-hot: kind, colour"
     doubt = "warning   'dry', the last column, is taken as the label, but "
-    assert took.replace("7 features", "7 features") in out
+    assert took in out
     assert main([*words, "data.label=kind"]) == 0
     assert "warning" not in capsys.readouterr().out
     assert main(["-m", "seed=0,1", *words]) == 0
