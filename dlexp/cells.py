@@ -78,13 +78,15 @@ class Column:
 
 def matrix(columns: Sequence[Column], rows: Array) -> Array:
     """The features of these rows, (n, features) in float64; NaN where a value is missing."""
-    out, at = np.empty((len(rows), sum(c.width() for c in columns))), 0
-    for i in range(0, len(columns), TOGETHER):
-        several = columns[i : i + TOGETHER]
-        part, end = np.empty((sum(c.width() for c in several), len(rows))), 0
-        for column in several:
-            column.write(rows, part[end : end + column.width()])
+    groups = [columns[i : i + TOGETHER] for i in range(0, len(columns), TOGETHER)]
+    widths = [sum(column.width() for column in group) for group in groups]
+    out, at = np.empty((len(rows), sum(widths))), 0
+    memory = np.empty((max(widths), len(rows)))  # the same for every group: new memory takes its time
+    for group, width in zip(groups, widths, strict=True):
+        end = 0
+        for column in group:
+            column.write(rows, memory[end : end + column.width()])
             end += column.width()
-        out[:, at : at + end] = part.T
-        at += end
+        out[:, at : at + width] = memory[:width].T
+        at += width
     return out

@@ -1,9 +1,13 @@
 """The table by its older name, data=csv: how it is read, and what is said to one that cannot be used."""
 
+import csv
+import io
+
 import numpy as np
 import pytest
 
-from dlexp import DataError, FieldError, delimited, registry
+from dlexp import DataError, FieldError, Split, delimited, registry, three_way
+from dlexp.dataset import standardized
 
 CSV = registry.find("data", "csv")
 
@@ -137,3 +141,29 @@ def test_a_table_over_the_limit_is_refused_before_it_is_read(tmp_path, monkeypat
 def test_a_delimiter_that_is_none_is_refused(delimiter):
     with pytest.raises(FieldError, match="must be one character"):
         CSV(delimiter=delimiter)
+
+
+def before_pandas(text):
+    """The samples as the reader before pandas took them: Python's csv and float, the last column the label."""
+    lines = [row for row in csv.reader(io.StringIO(text)) if row]
+    x = np.array([[float(cell) for cell in row[:-1]] for row in lines[1:]])
+    words = [row[-1].strip() for row in lines[1:]]
+    return Split(x, np.searchsorted(np.unique(words), words))
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("features", [1, 4, 9])
+def test_the_numbers_are_those_of_the_reader_before_pandas(tmp_path, features, seed):
+    drawn = rng(seed)
+    numbers = [
+        f"{v:.17g}" for v in drawn.standard_normal(60 * features) * 10.0 ** drawn.integers(-20, 20, 60 * features)
+    ]
+    numbers[:4] = [" 2.50 ", '"7"', "12345678901234567890123", "1E5"]
+    cells = [numbers[i::60] for i in range(60)]
+    head = ["id", *(f"f{i}" for i in range(1, features)), "kind"]
+    text = "\n".join(",".join([*row, "xyz"[i % 3]]) for i, row in enumerate(cells))
+    text = f"{','.join(head)}\n{text}\n"
+    expected = standardized(*three_way(before_pandas(text), 6, 12, rng(seed)))
+    for ours, theirs in zip(table(text)(tmp_path).load(rng(seed)), expected, strict=True):
+        assert ours.x.tobytes() == theirs.x.tobytes()
+        assert ours.labels.tobytes() == theirs.labels.tobytes()
