@@ -5,8 +5,10 @@ import io
 
 import numpy as np
 import pytest
+import yaml
 
 from dlexp import DataError, FieldError, Split, delimited, registry, three_way
+from dlexp.config import compose, rebuild
 from dlexp.dataset import standardized
 
 CSV = registry.find("data", "csv")
@@ -167,3 +169,13 @@ def test_the_numbers_are_those_of_the_reader_before_pandas(tmp_path, features, s
     for ours, theirs in zip(table(text)(tmp_path).load(rng(seed)), expected, strict=True):
         assert ours.x.tobytes() == theirs.x.tobytes()
         assert ours.labels.tobytes() == theirs.labels.tobytes()
+
+
+def test_a_run_that_was_described_before_pandas_is_built_again_as_it_was(tmp_path):
+    described = compose("data=csv", "data.path=/x/t.csv").yaml
+    new = ("drop", "keep", "missing", "header", "decimal", "encoding")
+    told = yaml.safe_load(described)
+    told["data"] = {k: v for k, v in told["data"].items() if k not in new}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(told, sort_keys=False))
+    assert [*told["data"]] == ["name", "n_train", "path", "standardize", "validation", "test", "label", "delimiter"]
+    assert rebuild(tmp_path / "config.yaml").experiment.data == CSV(path="/x/t.csv")
