@@ -43,6 +43,7 @@ from dlexp.problem import Problem
 from dlexp.registry import plugin
 from dlexp.surface import Surface
 from dlexp.synthetic import Synthetic
+from dlexp.tabledata import TableData
 from dlexp.trainer import Diverged, Record
 
 if TYPE_CHECKING:
@@ -72,9 +73,12 @@ def run(*overrides: str, keep: bool = True) -> Run:
     folder, no figures, no MLflow. A diverged run is returned, its `status` says so. Raises `UserError` for what the
     command line would refuse, and whatever the training raises.
     """
-    from dlexp.lifecycle import run_overrides
+    from dlexp.lifecycle import log, run_overrides
 
-    return run_overrides(overrides, keep=keep)
+    made = run_overrides(overrides, keep=keep)
+    for warning in made.dataset.told.get("warnings", ()) if made.dataset else ():
+        log.warning("%s", warning)
+    return made
 
 
 __all__ = [
@@ -110,6 +114,7 @@ __all__ = [
     "Split",
     "Surface",
     "Synthetic",
+    "TableData",
     "UserError",
     "Views",
     "at_least",

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlexp import journal, lifecycle, places, provenance, recorded, shell
+from dlexp import journal, lifecycle, places, preparation, provenance, recorded, shell
 from dlexp.errors import UserError, nearest, told
 from dlexp.tracking import Outcome, quoted, ui_command
 from dlexp.tracking.settings import told as shown_in, usual_uri
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from dlexp.config import Setup
     from dlexp.experiment import Run
     from dlexp.sweep.session import Session
+
+TABLES = 8  # lines that a sweep says of its tables
 
 
 def found(word: str, key: str) -> tuple[Path | None, Path | None]:
@@ -68,6 +70,7 @@ def words(run: Run) -> str:
         lines[0] = f"{run.status.lower():9} {_one_line(told(run.error))}"
     if run.status in ("INTERRUPTED", "FAILED") and run.folder:
         lines.append(f"go on     {shell.command('resume', shell.name_of(run.folder))}")
+    lines[1:1] = run.dataset.said() if run.dataset else []
     lines += [f"mixed     since it was resumed: {change}" for change in run.mixed]
     return "\n".join([*lines, *_shown(run.tracked)])
 
@@ -126,7 +129,7 @@ def of_sweep(session: Session, compared: str) -> int:
     print(f"sweep     {said}; {session.trained} trained now{continued}\nfolder    {_near(session.folder)}")
     anew = [f"anew      {n} unfinished run{'s' * (n != 1)} trained from the start: {_one_line(reason)}"
             for reason, n in session.anew.most_common()]  # fmt: skip
-    for note in [*anew, *session.notes, compared]:
+    for note in [*_of_tables(session), *anew, *session.notes, compared]:
         if note:
             print(note)
     failed = [entry for entry in session.entries if entry.status not in ("FINISHED", "DIVERGED")]
@@ -137,6 +140,18 @@ def of_sweep(session: Session, compared: str) -> int:
     for line in _shown(session.tracked):
         print(line)
     return 1 if failed else 0
+
+
+def _of_tables(session: Session) -> list[str]:
+    """What the runs of a sweep say of their tables, each line once."""
+    found: dict[str, None] = {}
+    for entry in session.entries:
+        try:
+            told = journal.description((session.folder or places.outputs()) / entry.folder)
+            found |= dict.fromkeys(preparation.said(told.get("dataset")))
+        except (OSError, ValueError, AttributeError):  # it ended before it wrote one
+            continue
+    return [*found][:TABLES]
 
 
 def comparison(session: Session) -> str:

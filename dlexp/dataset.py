@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from dlexp import preparation
 from dlexp.arrays import Array
 from dlexp.errors import DataError
 
@@ -30,13 +32,18 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The three splits of a task. Raises `DataError` where a split cannot be trained or tested on."""
+    """The three splits of a task. Raises `DataError` where a split cannot be trained or tested on.
+
+    Of a table, `preparation` is how its columns became features, and `told` what there is to say of them.
+    """
 
     train: Split
     validation: Split
     test: Split
     name: str = "data"
     source: str = ""
+    preparation: preparation.Preparation | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, split in self.splits.items():
@@ -79,7 +86,12 @@ class Dataset:
             "features": self.n_features,
             "classes": self.n_classes,
             **sizes,
+            **self.told,
         }
+
+    def said(self) -> list[str]:
+        """What there is to say of a table, a line each."""
+        return preparation.said(self.describe()) if self.told else []
 
 
 def _check(name: str, split: Split, features: int) -> None:
@@ -159,10 +171,15 @@ def standardized(train: Split, validation: Split, test: Split) -> tuple[Split, S
     Computed in float64. A column that is constant in the training split tells nothing and becomes 0 in all three.
     Source: LeCun, Bottou, Orr & Müller (1998), section 4.3, https://doi.org/10.1007/3-540-49430-8_2
     """
-    x = train.x.astype(np.float64)
-    std = x.std(axis=0)
-    varies = (x.min(axis=0) < x.max(axis=0)) & (std > np.finfo(np.float64).tiny)
-    shift, scale = x.mean(axis=0), np.divide(1.0, std, out=np.zeros_like(std), where=varies)
+    shift, scale = shift_and_scale(train.x)
     with np.errstate(over="ignore"):  # an infinite result is found and named by `Dataset`
         done = [Split(((s.x - shift) * scale).astype(np.float32), s.labels) for s in (train, validation, test)]
     return done[0], done[1], done[2]
+
+
+def shift_and_scale(x: Array) -> tuple[Array, Array]:
+    """Of each column its mean and 1 / std, 0 where it is constant; computed in float64."""
+    x = x.astype(np.float64, copy=False)
+    std = x.std(axis=0)
+    varies = (x.min(axis=0) < x.max(axis=0)) & (std > np.finfo(np.float64).tiny)
+    return x.mean(axis=0), np.divide(1.0, std, out=np.zeros_like(std), where=varies)

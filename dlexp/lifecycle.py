@@ -88,6 +88,8 @@ def perform(
         with logged_to(run.folder / "run.log"):
             log.info("%s: %s", name, run.folder)
             log.info("asked for: %s", " ".join(setup.overrides) or "the defaults")
+            for line in run.dataset.said() if run.dataset else ():
+                log.info("%s", line)
             keeper = Keeper(run, book, setup.checkpoint, interruption)
             _train_and_keep(run, setup, keeper, alone=place.alone)
     return run
@@ -181,7 +183,8 @@ def _train_and_keep(run: Run, setup: Setup, keeper: Keeper, *, alone: bool) -> N
     def ended() -> None:
         keeper.save_best()
         if alone and run.network is not None:
-            serving.save_network(folder / "network.npz", run.network, output=run.experiment.objective.output)
+            output = run.experiment.objective.output
+            serving.save_network(folder / "network.npz", run.network, output=output, dataset=run.dataset)
 
     assert run.folder is not None
     folder = run.folder

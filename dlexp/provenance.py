@@ -24,7 +24,7 @@ NUMERIC_ROOMS = (
     "problem", "stopping", "surface", "trainer",
 )  # fmt: skip
 imported.remember(f"dlexp.{room}" for room in NUMERIC_ROOMS)
-PACKAGES = ("dlexp", "numpy", "hydra-core", "omegaconf", "mlflow", "scikit-learn")
+PACKAGES = ("dlexp", "numpy", "hydra-core", "omegaconf", "mlflow", "scikit-learn", "pandas", "pyarrow")
 
 
 def one_blas_thread() -> AbstractContextManager[Any]:

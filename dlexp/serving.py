@@ -2,6 +2,7 @@
 
     network.npz     a plain .npz: one array for each of the network's (`dense1.W`, …), and beside them
     network.json    in the same archive: what the layers are, so that the network can be built again
+    table.json      of a network trained on a table: how the table's columns become inputs
 
 Plugins are named, never code: whoever loads a network needs dlexp and the plugins it was made of (`DLEXP_PLUGINS`
 says where one's own are). Imports no MLflow.
@@ -23,12 +24,14 @@ from numpy.lib import format as npy
 from dlexp import plugins, registry
 from dlexp.archives import DAMAGE, check_archive
 from dlexp.arrays import Array, Context
+from dlexp.dataset import Dataset
 from dlexp.errors import DataError, FieldError, PluginError
 from dlexp.files import staged
 from dlexp.kinds import OUTPUTS, Layer
 from dlexp.layers import Dense
 from dlexp.loss import log_softmax
 from dlexp.network import Network
+from dlexp.preparation import Preparation
 
 DESCRIPTION = "network.json"
 FORMAT = 1
@@ -41,13 +44,22 @@ ANSWERS = {  # what a network may be asked for, by its output; the first is what
 }
 
 
-def save_network(path: Path, network: Network, classes: Sequence[str] | None = None, output: str = OUTPUTS[0]) -> None:
+def save_network(
+    path: Path,
+    network: Network,
+    classes: Sequence[str | int] | None = None,
+    output: str = OUTPUTS[0],
+    dataset: Dataset | None = None,
+) -> None:
     """Write a network to `path`, old or new, never half. The same network gives the same bytes.
 
     `classes` are the names of the outputs, where they have names; `output` says what they mean, as the objective
-    declares it. Raises `PluginError` for a layer that is no
-    registered plugin, since a file cannot name it, and `OSError` where the file cannot be written.
+    declares it. Of a `dataset` that was a table, the file keeps how its columns became inputs, and its classes. Raises
+    `PluginError` for a layer that is no registered plugin, since a file cannot name it, and `OSError` where the file
+    cannot be written.
     """
+    preparation = dataset.preparation if dataset is not None else None
+    classes = preparation.classes if classes is None and preparation is not None else classes
     if classes is not None and len(classes) != network.n_out:
         raise ValueError(f"{len(classes)} names for {network.n_out} outputs")
     told = {
@@ -61,6 +73,8 @@ def save_network(path: Path, network: Network, classes: Sequence[str] | None = N
     }
     with staged(path, sync=True) as file, zipfile.ZipFile(file, "w") as archive:
         archive.writestr(zipfile.ZipInfo(DESCRIPTION), json.dumps(told, indent=1))  # ZipInfo: without the time of day
+        if preparation is not None:
+            preparation.write(archive)
         for name in network.params.specs:
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
                 npy.write_array(entry, network.params[name], allow_pickle=False)
@@ -98,15 +112,32 @@ def describe(path: Path) -> dict[str, Any]:
         return _description(archive)
 
 
+def load_preparation(path: Path) -> Preparation | None:
+    """What is done to a table before it is the network's input; None for a network that was trained on no table.
+
+    Raises `DataError` as `load_network` does.
+    """
+    with _said_of(path), zipfile.ZipFile(path) as archive:
+        check_archive(archive, path.stat().st_size)
+        return Preparation.read(archive, _description(archive)["n_in"])
+
+
 class Predictor:
     """A network as MLflow knows models: `predict(data)`.
 
-    Data are (n, features) numbers, as an array, a DataFrame or lists; they are rounded to the network's own type.
+    Data are (n, features) numbers, as an array, a DataFrame or lists; they are rounded to the network's own type. A
+    network that was trained on a table also takes the raw table: a DataFrame with its columns, in any order.
     """
 
-    def __init__(self, network: Network, classes: Sequence[str] | None = None, output: str = OUTPUTS[0]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        classes: Sequence[str | int] | None = None,
+        output: str = OUTPUTS[0],
+        preparation: Preparation | None = None,
+    ) -> None:
         self.network, self.classes = network, None if classes is None else np.asarray(classes)
-        self.output = output
+        self.output, self.preparation = output, preparation
 
     def predict(self, data: Any, params: Mapping[str, Any] | None = None) -> Array:
         """The network's answer for each sample, (n, outputs), or with `params={"output": "labels"}` the labels.
@@ -134,6 +165,8 @@ class Predictor:
     def _outputs(self, data: Any) -> Array:
         """What comes out of the last layer."""
         n_in, dtype = self.network.n_in, self.network.params.storage.dtype
+        if self.preparation is not None and self.preparation.fits(data):
+            data = self.preparation(data)
         try:
             x = np.asarray(data, dtype)
         except (TypeError, ValueError) as e:
@@ -147,8 +180,9 @@ class Predictor:
 
 def _load_pyfunc(data_path: str) -> Predictor:
     """What MLflow calls to load a model logged by dlexp."""
-    told = describe(Path(data_path))
-    return Predictor(load_network(Path(data_path)), told["classes"], told["output"])
+    path = Path(data_path)
+    told = describe(path)
+    return Predictor(load_network(path), told["classes"], told["output"], load_preparation(path))
 
 
 def _told(layer: Layer) -> dict[str, Any]:

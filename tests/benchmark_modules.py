@@ -24,6 +24,7 @@ try:
     import step
     import sweep
     import sweep_peer
+    import table
     import tried
     import worker
     import workloads

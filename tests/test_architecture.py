@@ -14,11 +14,12 @@ PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 # The rooms, from the ground up: a room may import those above it in this list, and its own parts.
 ORDER = [
     "silent_keys", "imported", "redaction", "errors", "places", "files", "arrays", "archives", "memory", "fields",
-    "registry", "dataset", "shell", "directions", "kinds", "params", "layers", "loss", "network", "assembly",
-    "problem", "surface", "stopping", "checkpoint", "pieces", "trainer", "watching", "experiment", "datafiles", "idx",
-    "synthetic", "filedata", "figures", "quarantine", "plugins", "lines", "journal", "serving", "provenance",
-    "interruption", "run_log", "keeping", "tracking", "config", "recorded", "lifecycle", "replay", "report", "sweep",
-    "studies", "closing", "help", "terminal", "mending", "stores", "doctor", "cli", "__main__",
+    "registry", "cells", "preparation", "dataset", "shell", "directions", "kinds", "params", "layers", "loss",
+    "network", "assembly", "problem", "surface", "stopping", "checkpoint", "pieces", "trainer", "watching",
+    "experiment", "datafiles", "idx", "synthetic", "filedata", "headers", "columns", "delimited", "tables",
+    "tabledata", "figures", "quarantine", "plugins", "lines", "journal", "serving", "provenance", "interruption",
+    "run_log", "keeping", "tracking", "config", "recorded", "lifecycle", "replay", "report", "sweep", "studies",
+    "closing", "help", "terminal", "mending", "stores", "doctor", "cli", "__main__",
 ]  # fmt: skip
 FREE = ("__init__", "conformance", "_hydra")  # the public face, the kit that checks everything, what Hydra finds
 HOMES = {  # who may import these, and nobody else

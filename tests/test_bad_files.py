@@ -84,16 +84,16 @@ NPZ = {
 CSV = {
     "empty": (b"", "the file is empty"),
     "web page": (HTML, "has only one column"),
-    "utf-16": ("a,b\n1,2\n".encode("utf-16"), "is not UTF-8"),
+    "utf-16": ("a,b\n1,2\n".encode("utf-16")[:-1], "is not utf-16"),
     "shift-jis": ("値,組\n1,犬\n".encode("shift-jis"), "is not UTF-8"),
-    "nul": (b"a,b\n1,\0\n", "at least two classes"),
+    "nul": (b"a,b\n1,\0\n", "a NUL byte"),
     "npz": (GOOD, "line 1"),
     "quote": (b'a,b\n1,"2\n', "line"),
     "short line": (b"a,b,c\n1,2,3\n1,2\n", "line 3 has 2 columns"),
-    "word": (b"a,b\n1,x\nz,y\n", "line 3, column 'a'"),
+    "word": (b"a,b\n1,x\n2,x\nz,y\n", "line 4, column 'a': 'z' is not a number"),
     "nan": (b"a,b\n1,x\nnan,y\n", "line 3, column 'a'"),
     "header only": (b"a,b\n", "there is no sample"),
-    "one line": (b"1,2\n", "holds numbers"),
+    "one line": (b"1,2\n", "say data.header=true or data.header=false"),
 }
 
 

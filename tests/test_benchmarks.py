@@ -263,7 +263,7 @@ def test_the_page_has_every_block_that_a_command_writes_and_no_other():
     blocks = re.findall(r"<!-- begin (.+?) -->", page.PAGE.read_text("utf-8"))
     growths = [f"growth {what}" for what in growth.SIZES]
     freshes = [f"fresh {what}" for what in fresh.COLUMNS]
-    tables = ["step", "parts", "tried", "late", "startup", "command", "sweep_peer", "sweep", "main_job"]
+    tables = ["step", "parts", "tried", "late", "startup", "command", "sweep_peer", "sweep", "main_job", "table"]
     assert sorted(blocks) == sorted(["goals", "machine", "ahead", "elsewhere", *tables, *growths, *freshes])
 
 

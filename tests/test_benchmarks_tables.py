@@ -25,6 +25,7 @@ from benchmark_modules import (
     step,
     sweep,
     sweep_peer,
+    table,
     tried,
     workloads,
 )
@@ -321,3 +322,13 @@ def test_a_sweeps_table_gives_medians_and_ratios_round_by_round():
     lines = [goals.cells_of(line) for line in sweep.report(found).splitlines()[2:]]
     assert lines[3] == ["work, s", "42.0", "26.5"]
     assert lines[-1] == ["work ÷ work of 1 worker, by rounds", "1.00 (1.00–1.00)", "0.62 (0.50–0.75)"]
+
+
+def test_a_large_table_is_read_by_processes_whose_numbers_stand_beside_those_of_pandas(tmp_path):
+    table.write(tmp_path / "t.csv", 300)
+    lines = (tmp_path / "t.csv").read_text().splitlines()
+    assert len(lines) == 301
+    assert {line.count(",") for line in lines} == {49}
+    assert all(value > 0 for value in table.measured("data set", tmp_path / "t.csv"))
+    text = table.report({"pandas": [[2.0, 2.0, 10.0]], "read": [[3.0, 2.0, 5.0]], "data set": [[4.0, 2.0, 10.0]]}, 300)
+    assert re.search(r"CPU s ÷ pandas +\| 1.00 \(.*\| 1.50 \(.*\| 2.00 \(", text)

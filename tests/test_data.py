@@ -31,7 +31,7 @@ def data(request, tmp_path):
 
 
 def test_the_shipped_data_are_registered():
-    assert {"digits", "mnist", "fashion_mnist", "npz", "csv", "spirals", "blobs", "gaussian"} <= set(KINDS)
+    assert {"digits", "mnist", "fashion_mnist", "npz", "table", "csv", "spirals", "blobs", "gaussian"} <= set(KINDS)
 
 
 def test_features_are_float32_and_labels_int64(data):
@@ -49,7 +49,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(data):
 def test_no_sample_is_in_two_splits_and_none_is_lost(data):
     splits = data.load(rng())
     samples = [row.tobytes() for split in splits for row in split.x]
-    n = {"digits": 1797, "mnist": 460, "fashion_mnist": 460, "csv": 120, "npz": 120, "gaussian": 1000}
+    n = {"digits": 1797, "mnist": 460, "fashion_mnist": 460, "table": 120, "csv": 120, "npz": 120, "gaussian": 1000}
     assert len(samples) == n.get(data.name, 1500)
     assert len(set(samples)) == len(samples)
 
@@ -345,7 +345,7 @@ def test_a_path_may_begin_at_home(tmp_path, monkeypatch):
     assert len(MNIST(folder="~").dataset(rng()).train) == 110
 
 
-@pytest.mark.parametrize("name", ["digits", "mnist", "fashion_mnist", "npz", "csv", "blobs"])
+@pytest.mark.parametrize("name", ["digits", "mnist", "fashion_mnist", "npz", "table", "csv", "blobs"])
 def test_class_means_already_tell_most_samples_apart(tmp_path, name):
     """So that checks which train on an example mean something."""
     dataset = KINDS[name]().example(tmp_path).dataset(rng())

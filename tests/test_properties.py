@@ -3,6 +3,7 @@
 Examples are drawn by Hypothesis, the same ones every time; `pytest -m slow` draws twenty times as many.
 """
 
+import gzip
 import io
 import json
 import string
@@ -14,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
@@ -127,13 +129,24 @@ TREE = {
 IMAGES = np.arange(60, dtype="u1").reshape(3, 4, 5)
 
 
-def data(name):
-    plugin = registry.find("data", name)()
+def _parquet(**columns):
+    file = io.BytesIO()
+    pd.DataFrame(columns).to_parquet(file)
+    return file.getvalue()
+
+
+def data(name, **settings):
+    plugin = registry.find("data", name)(**settings)
     return lambda path: replace(plugin, path=str(path)).load(np.random.default_rng(0))
 
 
 LOADERS = {  # what is read: a good file, who reads it
     "npz": (_npz(x=RNG.random((30, 2)), y=np.arange(30) % 3), data("npz")),
+    "table": (b"id;b;c;kind\n" + b"".join(b"%d;%d,5;%s;%d\n" % (i, i * 7 % 5, (b"u", b"NA")[i % 2], i % 2)
+                                           for i in range(20)), data("table", missing="mean")),
+    "table.gz": (gzip.compress(b"a b c\n" + b"".join(b"%d %d.5 %d\n" % (i * i, i * 7 % 5, i % 2) for i in range(20))),
+                 data("table")),
+    "parquet": (_parquet(a=np.arange(20) ** 2, b=[*"uv"] * 10, c=np.arange(20) % 2), data("table")),
     "csv": (b"a,b,c\n" + b"".join(b"%d,%d.5,%d\n" % (i, i * 7 % 5, i % 2) for i in range(20)), data("csv")),
     "idx": (_saved(lambda path: datafiles.write_idx(path, IMAGES)), datafiles.read_idx),
     "idx.gz": (_saved(lambda path: datafiles.write_idx(path.with_suffix(".gz"), IMAGES) or

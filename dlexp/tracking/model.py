@@ -23,6 +23,7 @@ from dlexp.tracking.translate import Point
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
 
+COLUMNS = 30  # named on the model's page
 NAME, FINGERPRINT = "network", "dlexp.sha256"
 HOW = "needs dlexp (and the plugins it was trained with) installed where it is loaded"
 
@@ -45,7 +46,7 @@ def log_network(
     """
     from mlflow.entities import LoggedModelOutput, Metric
 
-    told = serving.describe(network)
+    told = serving.describe(network) | {"table": serving.load_preparation(network)}
     digest = hashlib.sha256(network.read_bytes()).hexdigest()
     found = _existing(store, run_id, digest)
     place = artifacts.local(found.artifact_location) if found is not None and store_file(store.uri) else None
@@ -78,10 +79,20 @@ def _note(store: Store, run_id: str, told: Mapping[str, Any]) -> str:
         "import mlflow",
         f"mlflow.set_tracking_uri({redacted(store.uri)!r})",
         f'network = mlflow.pyfunc.load_model("runs:/{run_id}/{NAME}")',
-        f"network.predict(x)  # x: (n, {told['n_in']}); {unasked} (n, {told['n_out']})",
+        f"network.predict(x)  # x: {_takes(told)}; {unasked} (n, {told['n_out']})",
         *(f'network.predict(x, params={{"output": "{other}"}})' for other in others),
     )
     return "\n".join(["Use it:", "", *(f"    {line}" for line in code), "", f"It {HOW}."])
+
+
+def _takes(told: Mapping[str, Any]) -> str:
+    """What the model is given."""
+    numbers = f"(n, {told['n_in']}) numbers: an array or a DataFrame"
+    if told["table"] is None:
+        return numbers
+    names = [name for name, _ in told["table"].columns]
+    more = f", … ({len(names)} in all)" if len(names) > COLUMNS else ""
+    return f"a DataFrame with the table's columns, {', '.join(names[:COLUMNS])}{more}; or, scaled already, {numbers}"
 
 
 def _existing(store: Store, run_id: str, digest: str) -> LoggedModel | None:
@@ -103,7 +114,7 @@ def _write(folder: Path, network: Path, told: Mapping[str, Any], entry: LoggedMo
         model_uuid=entry.model_id,
         model_id=entry.model_id,
         signature=_signature(told),
-        metadata={"input": f"(n, {told['n_in']}) numbers: an array or a DataFrame", "loading": HOW},
+        metadata={"input": _takes(told), "loading": HOW},
     )
     pyfunc.add_to_model(
         model,

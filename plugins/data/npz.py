@@ -16,10 +16,10 @@ SPLIT = {"train": ("x_train", "y_train"), "validation": ("x_val", "y_val"), "tes
 class Npz(FileData):
     """Your own arrays from a NumPy file: data.path=<file.npz> with x and y, or x_train, y_train, x_test, y_test
 
-    x, features (n, features) or images (n, height, width), are numbers; y, labels (n,), are whole numbers or words. x
-    and y are split into training, validation and test samples (70 % / 10 % / 20 % unless `validation` and `test` say
-    otherwise); with x_train, y_train, x_test, y_test the split is yours, and x_val, y_val are taken from the training
-    samples where they are missing. `FileData` says what becomes of the numbers.
+    x (or X), features (n, features) or images (n, height, width), are numbers; y (or Y), labels (n,), are whole numbers
+    or words. They are split into training, validation and test samples (70 % / 10 % / 20 % unless `validation` and
+    `test` say otherwise); with x_train, y_train, x_test, y_test the split is yours, and x_val, y_val are taken from the
+    training samples where they are missing. `FileData` says what becomes of the numbers.
 
     Nothing in the file can run code: pickled objects are refused. The sizes that the file declares are added up before
     anything is loaded; 2 GiB is the limit, so that a small file cannot unfold to fill the memory.
@@ -36,8 +36,9 @@ class Npz(FileData):
         if start[:2] != b"PK":
             raise self.refused(f"is {_what(start)}; save arrays with np.savez(path, x=x, y=y)")
         with self._refusing_damage(), zipfile.ZipFile(file) as archive:
-            names = self._names([n[:-4] for n in archive.namelist() if n.endswith(".npy")])
-            infos = {name: archive.getinfo(f"{name}.npy") for pair in names.values() for name in pair}
+            spelled = self._spelled([n[:-4] for n in archive.namelist() if n.endswith(".npy")])
+            names = self._names(spelled)
+            infos = {name: archive.getinfo(f"{spelled[name]}.npy") for pair in names.values() for name in pair}
             for name, info in infos.items():
                 if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # those unfold without a limit
                     raise self.refused(f"array {name} is packed otherwise than by np.savez or np.savez_compressed")
@@ -63,20 +64,31 @@ class Npz(FileData):
                 ValueError) as e:  # fmt: skip
             raise self.refused(f"the file is truncated or damaged: {str(e) or type(e).__name__}") from None
 
+    def _spelled(self, there):
+        """The arrays in the file by the names that are known: X is x where there is no x; others by their own."""
+        if twice := [name for name in there if there.count(name) > 1]:
+            raise self.refused(f"array {twice[0]} is there twice")
+        known = {name for pair in [("x", "y"), *SPLIT.values()] for name in pair}
+        found = {name: name for name in there}
+        for name in there:
+            if name.lower() in known and name.lower() not in there:
+                if (other := found.pop(name.lower(), None)) is not None:
+                    raise self.refused(f"there are both {other} and {name}, and no {name.lower()}; save one of them")
+                found[name.lower()] = found.pop(name)
+        return found
+
     def _names(self, there):
         """Which arrays to read, by split; `there` are those in the file."""
         if "x" in there or "y" in there:
             names = {"all": ("x", "y")}
         else:
             names = {k: pair for k, pair in SPLIT.items() if k != "validation" or set(pair) & set(there)}
-        if twice := [name for name in there if there.count(name) > 1]:
-            raise self.refused(f"array {twice[0]} is there twice")
         wanted = "needed are x and y, or x_train, y_train, x_test, y_test"
         if not set(there) & {name for pair in names.values() for name in pair}:
-            raise self.refused(f"none of its arrays is known; {wanted}", asked="x", known=there)
+            raise self.refused(f"none of its arrays is known; {wanted}", asked="x", known=[*there.values()])
         for name in (name for pair in names.values() for name in pair):
             if name not in there:
-                raise self.refused(f"array {name} is missing; {wanted}", asked=name, known=there)
+                raise self.refused(f"array {name} is missing; {wanted}", asked=name, known=[*there.values()])
         return names
 
     def _array(self, archive, name, info):
@@ -104,7 +116,8 @@ class Npz(FileData):
             raise self.refused(f"array {name} is damaged or no plain array: {e}") from None
         if dtype.hasobject:
             objects = "holds Python objects, which only a pickle could load; pickles are refused"
-            raise self.refused(f"array {name} {objects}")
+            cure = f"{name}={name}.astype({'float' if name.startswith('x') else 'str'})"
+            raise self.refused(f"array {name} {objects}: save it with np.savez(…, {cure})")
         return shape, fortran, dtype
 
     def _pair(self, arrays, x_name, y_name):

@@ -60,6 +60,13 @@ class Leaking(Pool):
         return train, validation, train.take(np.arange(10))
 
 
+@wrong("dataset_holds_what_load_gives")
+class Other(Pool):
+    def dataset(self, rng):
+        made = super().dataset(rng)
+        return replace(made, train=Split(2 * made.train.x, made.train.labels))
+
+
 @wrong("n_train_keeps_that_many_in_proportion")
 class Unfair(Pool):
     def dataset(self, rng):
