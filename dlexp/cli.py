@@ -38,10 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             wrong, hint = "is neither a command nor key=value", nearest(words[0], VERBS)
             raise UserError(wrong, key=words[0], where="command line", allowed=", ".join(VERBS), hint=hint)
         return train(words)
-    except UserError as e:
-        return _refused(e)
-    except Stopped as e:
-        return _refused(e, 1)
+    except (UserError, Stopped) as e:
+        return _refused(e, 2 if isinstance(e, UserError) else 1)
     except KeyboardInterrupt as e:
         return interruption.exit_status(e)
     except Exception as e:

@@ -58,7 +58,8 @@ class Keeper:
         now = storage.copy()
         try:
             storage[...] = best.storage
-            serving.save_network(self.folder / BEST, network, output=self.run.experiment.objective.output)
+            output = self.run.experiment.objective.output
+            serving.save_network(self.folder / BEST, network, output=output, dataset=self.run.dataset)
         finally:
             storage[...] = now
         self._best = best.step

@@ -20,8 +20,9 @@ from dlexp.redaction import clean
 from dlexp.registry import Plugin
 
 NUMERIC_ROOMS = (
-    "arrays", "dataset", "directions", "experiment", "kinds", "layers", "loss", "network", "params", "pieces",
-    "problem", "stopping", "surface", "trainer",
+    "arrays", "cells", "columns", "dataset", "delimited", "directions", "experiment", "filedata", "headers", "kinds",
+    "layers", "loss", "network", "params", "pieces", "preparation", "problem", "stopping", "surface", "tabledata",
+    "tables", "trainer",
 )  # fmt: skip
 imported.remember(f"dlexp.{room}" for room in NUMERIC_ROOMS)
 PACKAGES = ("dlexp", "numpy", "hydra-core", "omegaconf", "mlflow", "scikit-learn", "pandas", "pyarrow")

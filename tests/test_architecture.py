@@ -17,9 +17,9 @@ ORDER = [
     "registry", "cells", "preparation", "dataset", "shell", "directions", "kinds", "params", "layers", "loss",
     "network", "assembly", "problem", "surface", "stopping", "checkpoint", "pieces", "trainer", "watching",
     "experiment", "datafiles", "idx", "synthetic", "filedata", "headers", "columns", "delimited", "tables",
-    "tabledata", "figures", "quarantine", "plugins", "lines", "journal", "serving", "provenance", "interruption",
-    "run_log", "keeping", "tracking", "config", "recorded", "lifecycle", "replay", "report", "sweep", "studies",
-    "closing", "help", "terminal", "mending", "stores", "doctor", "cli", "__main__",
+    "tabledata", "figures", "quarantine", "plugins", "lines", "journal", "predictor", "serving", "provenance",
+    "interruption", "run_log", "keeping", "tracking", "config", "recorded", "lifecycle", "replay", "report", "sweep",
+    "studies", "closing", "help", "terminal", "mending", "stores", "doctor", "cli", "__main__",
 ]  # fmt: skip
 FREE = ("__init__", "conformance", "_hydra")  # the public face, the kit that checks everything, what Hydra finds
 HOMES = {  # who may import these, and nobody else

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlexp import serving
+from dlexp import predictor, serving
 from dlexp.tracking import artifacts, redacted, store_file
 from dlexp.tracking.store import Store
 from dlexp.tracking.translate import Point
@@ -74,7 +74,7 @@ def log_network(
 
 def _note(store: Store, run_id: str, told: Mapping[str, Any]) -> str:
     """The model's page: how to use it."""
-    unasked, *others = serving.ANSWERS[told["output"]]
+    unasked, *others = predictor.ANSWERS[told["output"]]
     code = (
         "import mlflow",
         f"mlflow.set_tracking_uri({redacted(store.uri)!r})",
@@ -149,5 +149,5 @@ def _signature(told: Mapping[str, Any]) -> Any:
     from mlflow.types.schema import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
     outputs = Schema([TensorSpec(np.dtype(told["dtype"]), (-1, told["n_out"]))])
-    unasked = serving.ANSWERS[told["output"]][0]
+    unasked = predictor.ANSWERS[told["output"]][0]
     return ModelSignature(outputs=outputs, params=ParamSchema([ParamSpec("output", DataType.string, unasked)]))
