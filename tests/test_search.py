@@ -127,11 +127,11 @@ def test_a_search_of_a_small_space_tries_every_trial_once_and_says_that_there_ar
 
 
 def test_a_dry_run_of_a_random_search_lists_every_trial_of_a_small_space(in_tmp, capsys):
-    assert len(set(listed(capsys, "optimizer=sgd,adam", "batch_size=interval(5,7)", n_trials=6))) == 6
-    assert search("random", 7, "--dry-run", "optimizer=sgd,adam", "batch_size=interval(5,7)") == 0
+    assert search("random", 5, "--dry-run", "optimizer=sgd,adam", "batch_size=interval(5,6)") == 0
     out = capsys.readouterr().out
-    assert out.count("to do") == 6
-    assert "only 6 different trials are possible; 7 were asked for" in out
+    jobs = [line for line in out.splitlines() if line.startswith("to do")]
+    assert len(jobs) == len(set(jobs)) == 4
+    assert "only 4 different trials are possible; 5 were asked for" in out
 
 
 @pytest.mark.parametrize("n_jobs", [1, 3])
