@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("dlexp")
 
+imported.watch(__name__)
 __path__: list[str] = [str(PLUGINS)]  # what makes this module a package
 _broken: dict[tuple[str, str], PluginError] = {}
 _left_out: dict[Path, PluginError] = {}
@@ -51,7 +52,6 @@ def discover() -> None:
     Only folders named after a kind are looked into. A file that cannot be imported, or that claims a name already
     taken, is reported and left out: the others go on working, and selecting it fails with the reason.
     """
-    imported.watch(__name__)
     __path__[:] = dict.fromkeys([*__path__, *map(str, folders())])
     for kind in KINDS:  # a package of our making, whatever `__init__.py` lies in somebody's folder
         package = sys.modules.setdefault(f"{__name__}.{kind}", ModuleType(f"{__name__}.{kind}"))

@@ -20,8 +20,8 @@ def clean(text: str) -> str:
 
     >>> clean("data.path=s3://key:SE/CRET@host/x.csv: there is no file /home/ann/s3:/key:SE/CRET@host/x.csv")
     'data.path=s3://key:***@host/x.csv: there is no file /home/ann/s3:/key:***@host/x.csv'
-    >>> clean("https://token@host:5000/a and https://host/x.csv?version=2&token=abc, not http://host:5000/a@b")
-    'https://***@host:5000/a and https://host/x.csv?version=2&token=***, not http://host:5000/a@b'
+    >>> clean("https://token@host:5000/a and https://host/x.csv?version=2&token=abc but not http://host:5000/a@b")
+    'https://***@host:5000/a and https://host/x.csv?version=2&token=*** but not http://host:5000/a@b'
     """
     if ":/" not in text:
         return text

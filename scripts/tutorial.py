@@ -19,7 +19,7 @@ from tutorial_pages import HOME, PAGES, Verdicts, render
 
 from dlexp.errors import UserError
 from dlexp.places import CONF
-from dlexp.sweep.identity import SILENT_KEYS
+from dlexp.silent_keys import is_silent
 from dlexp.sweep.study import Study
 
 IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)]+)\)")
@@ -80,7 +80,7 @@ def _newest(outputs: Path, name: str, swept: Mapping[str, list[str]]) -> Path | 
     found = []
     for path in outputs.glob("sweeps/*/sweep.json"):
         told = json.loads(path.read_text(encoding="utf-8"))
-        extra = [o for o in told["fixed"] if not o.startswith((*SILENT_KEYS, "experiment=", "zip="))]
+        extra = [o for o in told["fixed"] if not (is_silent(o) or o.startswith("experiment="))]
         if told["name"] == name and not extra and told["axes"] == swept:
             found.append((told["created_ms"], path.parent))
     return max(found)[1] if found else None

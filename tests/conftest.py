@@ -25,6 +25,13 @@ def the_global_random_state_is_untouched():
     assert (np.random.get_state()[1] == before).all(), "the global random state was used"
 
 
+@pytest.fixture(autouse=True)
+def the_environment_names_no_store(monkeypatch):
+    """Whatever the developer's says, and whatever `mlflow.set_tracking_uri` of another test has left there."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def in_tmp(tmp_path, monkeypatch):
     """An empty working folder of one's own."""

@@ -13,6 +13,7 @@ from dlexp import errors, experiment, lifecycle
 from dlexp.cli import main
 from dlexp.config import compose
 from dlexp.sweep import job, workers
+from dlexp.sweep.identity import Ingredients
 from dlexp.tracking import sender, state
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "observer=none", "tracking=none")
@@ -78,7 +79,7 @@ def test_in_the_middle_of_a_run_it_fails_and_can_go_on(in_tmp, monkeypatch, caps
 
 def test_a_job_of_a_sweep_says_so_in_its_result(in_tmp, monkeypatch):
     monkeypatch.setattr(lifecycle, "assembled", failing(HUGE))
-    result = job.do(job.Job(compose(*FAST), "key", in_tmp / "run", "sweep"))
+    result = job.do(job.Job(compose(*FAST), "key", in_tmp / "run", "sweep", Ingredients({}, {})))
     assert result.status == "FAILED"
     assert SAID in result.error
 

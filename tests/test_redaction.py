@@ -9,6 +9,7 @@ from dlexp.cli import main
 from dlexp.config import compose, rebuild
 from dlexp.errors import UserError
 from dlexp.redaction import clean
+from dlexp.run_log import logged_to
 from dlexp.tracking import store, translate
 
 SECRET = "wJalrXUt/nFEMI+K7MDENG=q"
@@ -79,7 +80,7 @@ def test_what_the_system_says_and_what_is_logged_and_sent_is_looked_through(caps
 
 
 def test_a_runs_log_hides_it(in_tmp):
-    with lifecycle._logged_to(in_tmp / "run.log"):
+    with logged_to(in_tmp / "run.log"):
         lifecycle.log.info("asked for: %s", SHAPES["s3"])
     assert "s3://key:***@host/x.csv" in (in_tmp / "run.log").read_text()
 

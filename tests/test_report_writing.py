@@ -132,7 +132,14 @@ def test_an_exception_is_said_on_one_line_and_by_its_name_where_it_has_no_words(
 )
 def test_so_it_is_for_a_run_alone(error, said):
     run = SimpleNamespace(
-        status="FAILED", error=error, metrics={}, folder=None, tracked=None, mixed=[], trainer=SimpleNamespace(t=3)
+        status="FAILED",
+        error=error,
+        metrics={},
+        folder=None,
+        dataset=None,
+        tracked=None,
+        mixed=[],
+        trainer=SimpleNamespace(t=3),
     )
     assert closing.words(run).splitlines()[0] == f"failed    {said}"
 

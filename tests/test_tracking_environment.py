@@ -10,7 +10,7 @@ import pytest
 
 from dlexp import lifecycle, tracking
 from dlexp.cli import main
-from dlexp.tracking import settings, ui
+from dlexp.tracking import address, settings, ui
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "observer=none")
 SERVER, NAME = "http://mlflow.example:5000", "homework 3"
@@ -39,7 +39,7 @@ def test_the_environment_decides_where_the_command_does_not_and_the_end_says_so(
     assert f"chosen    by the environment: {URI}={SERVER}, {EXPERIMENT}={NAME}\n" in out
     assert "look      python -m dlexp ui   " in out
     told = shown(unsent)
-    assert (told["uri"], told["experiment"], told["artifacts"]) == (SERVER, NAME, None)
+    assert (told["uri"], told["experiment"]) == (SERVER, NAME)
     assert told["environment"] == [URI, EXPERIMENT]
 
 
@@ -47,7 +47,7 @@ def test_what_the_command_says_wins_and_nothing_is_said_of_the_environment(unsen
     assert main([*FAST, "tracking.uri=sqlite:///own.db", "tracking.experiment=dlexp"]) == 0
     assert "environment" not in capsys.readouterr().out
     told = shown(unsent)
-    assert (told["uri"], told["experiment"]) == (f"sqlite:///{unsent}/own.db", "dlexp")
+    assert (told["uri"], told["experiment"]) == ("sqlite:///{outputs}/../own.db", "dlexp")
     assert "environment" not in told
 
 
@@ -58,7 +58,7 @@ def test_without_the_variables_or_with_empty_ones_all_is_as_ever(unsent, monkeyp
     assert main([*FAST, *words]) == 0
     told = shown(unsent)
     assert told["experiment"] == ("x" if words else "dlexp")
-    assert told["artifacts"] == str(unsent / "outputs" / "mlartifacts")
+    assert told["uri"] == address.OWN
     assert "environment" not in told
 
 
@@ -117,7 +117,7 @@ def test_a_sweep_in_our_own_store_stays_there(unsent, monkeypatch):
     monkeypatch.setenv(URI, SERVER)
     assert main(["-m", "seed=0,1", *FAST]) == 0
     assert shown(unsent) == told
-    assert told["artifacts"] == str(unsent / "outputs" / "mlartifacts")
+    assert told["uri"] == address.OWN
 
 
 def test_ui_shows_the_store_that_new_runs_go_to(unsent, monkeypatch, capsys):
