@@ -125,7 +125,7 @@ def of_sweep(session: Session, compared: str) -> int:
         return 0
     counts = Counter(entry.status.lower() for entry in session.entries)
     said = ", ".join(f"{n} {status}" for status, n in counts.most_common())
-    continued = f", {session.continued} of them on from a checkpoint" if session.continued else ""
+    continued = f", {session.continued} of them resumed from a checkpoint" if session.continued else ""
     print(f"sweep     {said}; {session.trained} trained now{continued}\nfolder    {_near(session.folder)}")
     anew = [f"anew      {n} unfinished run{'s' * (n != 1)} trained from the start: {_one_line(reason)}"
             for reason, n in session.anew.most_common()]  # fmt: skip

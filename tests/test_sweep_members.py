@@ -88,7 +88,7 @@ def killed(original, tmp_path):
 def test_a_run_that_was_cut_short_goes_on_from_its_checkpoint_to_the_bits_of_an_undisturbed_one(killed, whole):
     done = dlexp(*SWEEP, cwd=killed)
     assert done.returncode == 0, done.stderr
-    assert "sweep     2 finished; 1 trained now, 1 of them on from a checkpoint\n" in done.stdout
+    assert "sweep     2 finished; 1 trained now, 1 of them resumed from a checkpoint\n" in done.stdout
     assert resumed(place_of(killed, 0)) == [8]
     assert {seed: weights(place_of(killed, seed)) for seed in (0, 1)} == whole
     events, _ = journal.events(place_of(killed, 0))
