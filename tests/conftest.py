@@ -1,6 +1,9 @@
 """One BLAS thread, set before NumPy is imported: bits depend on it. Every plugin is registered; MLflow stays silent."""
 
 import os
+import subprocess
+import sys
+import time
 
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"
@@ -39,3 +42,33 @@ def in_tmp(tmp_path, monkeypatch):
     monkeypatch.delenv("DLEXP_OUTPUTS", raising=False)
     monkeypatch.delenv("DLEXP_PLUGINS", raising=False)
     return tmp_path
+
+
+@pytest.fixture
+def start(in_tmp):
+    """Start sweeps, as commands that do not outlive the test."""
+    begun = []
+
+    def begin(*words):
+        command = [sys.executable, "-m", "dlexp", "-m", *words, "tracking=none"]
+        begun.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
+        return begun[-1]
+
+    yield begin
+    for child in begun:
+        child.kill()
+        child.wait()
+        child.stderr.close()
+
+
+@pytest.fixture
+def until():
+    """Wait for a condition, but not for ever."""
+
+    def wait(condition, seconds=60):
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.05)
+
+    return wait

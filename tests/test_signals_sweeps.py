@@ -3,9 +3,6 @@
 import os
 import re
 import signal
-import subprocess
-import sys
-import time
 from functools import partial
 
 import pytest
@@ -18,23 +15,6 @@ STUDY = "# @package _global_\nhydra: {mode: MULTIRUN, sweeper: {params: {seed: '
 SIGNALS = [(signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 
 
-@pytest.fixture
-def start(in_tmp):
-    """Start commands that do not outlive the test."""
-    begun = []
-
-    def begin(*words):
-        command = [sys.executable, "-m", "dlexp", "-m", *words, "tracking=none"]
-        begun.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
-        return begun[-1]
-
-    yield begin
-    for child in begun:
-        child.kill()
-        child.wait()
-        child.stderr.close()
-
-
 def under_way(folder):
     """Whether one run of a sweep has ended, and another has not."""
     journals = [path.read_text() for path in folder.glob("runs/*/journal.jsonl")]
@@ -42,14 +22,7 @@ def under_way(folder):
     return ledger.exists() and ledger.read_text() and any('"finish"' not in text for text in journals)
 
 
-def until(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-
-
-def test_sigterm_and_sighup_stop_a_sweep_with_the_message_of_ctrl_c(in_tmp, start):
+def test_sigterm_and_sighup_stop_a_sweep_with_the_message_of_ctrl_c(in_tmp, start, until):
     for number, status in SIGNALS:
         words = ["epochs=1,1000000", "model.hidden=[10]", "data.n_train=200", "hydra.launcher.n_jobs=2"]
         command = start(*words, f"sweep={number.name}")

@@ -220,32 +220,8 @@ def test_failed_runs_are_trained_again_on_request_only(in_tmp):
     assert "2 finished; 1 trained now" in again.stdout
 
 
-@pytest.fixture
-def start(in_tmp):
-    """Start commands that do not outlive the test."""
-    begun = []
-
-    def begin(*words):
-        command = [sys.executable, "-m", "dlexp", "-m", *words, "tracking=none"]
-        begun.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
-        return begun[-1]
-
-    yield begin
-    for child in begun:
-        child.kill()
-        child.wait()
-        child.stderr.close()
-
-
 def ended(outputs):
     return [line for p in outputs.glob("outputs/sweeps/*/ledger.jsonl") for line in p.read_text().splitlines()]
-
-
-def until(condition, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def marked(mark):
@@ -261,7 +237,7 @@ def marked(mark):
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at processes through /proc")
-def test_a_killed_command_takes_its_workers_along_and_repeated_completes_the_sweep(in_tmp, start, monkeypatch):
+def test_a_killed_command_takes_its_workers_along_and_repeated_completes_the_sweep(in_tmp, start, monkeypatch, until):
     monkeypatch.setenv("DLEXP_TEST_SWEEP", str(in_tmp))
     words = ["seed=range(6)", "epochs=40", "model.hidden=[10]", "data.n_train=200"]
     first = start(*words)
@@ -283,7 +259,7 @@ def test_a_killed_command_takes_its_workers_along_and_repeated_completes_the_swe
     assert all(journal.events(f)[0][-1]["status"] == "FINISHED" for f in folders)
 
 
-def test_ctrl_c_stops_a_sweep_and_the_same_command_goes_on(in_tmp, start):
+def test_ctrl_c_stops_a_sweep_and_the_same_command_goes_on(in_tmp, start, until):
     words = ["seed=range(6)", "epochs=40", "model.hidden=[10]", "data.n_train=200"]
     first = start(*words)
     until(lambda: len(ended(in_tmp)) >= 1)
