@@ -209,3 +209,15 @@ def test_a_job_whose_code_or_data_are_other_ones_is_refused_and_the_sweep_stops_
     (entry,) = ledger(tmp_path)
     assert "seed=0" in entry["overrides"], "what was refused is in no ledger"
     assert not list((tmp_path / "outputs/sweeps/s/runs").glob("*-s[12]"))
+
+
+def test_a_run_whose_worker_outlives_its_command_for_a_moment_is_trained_when_that_has_ended(killed, whole):
+    place = place_of(killed, 0)
+    holder = subprocess.Popen([sys.executable, "-c", "import sys, time; from filelock import FileLock\n"
+                               "with FileLock(sys.argv[1]): print(flush=True); time.sleep(float(sys.argv[2]))",
+                               str(place / journal.LOCK), "3"], stdout=subprocess.PIPE)  # fmt: skip
+    with holder:
+        holder.stdout.readline()
+        done = dlexp(*SWEEP, cwd=killed)
+    assert done.returncode == 0, done.stderr
+    assert weights(place) == whole[0]

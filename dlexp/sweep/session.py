@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlexp import places, tracking
+from dlexp import journal, places, tracking
 from dlexp.config import Setup
 from dlexp.errors import Stopped, UserError
 from dlexp.silent_keys import is_silent
@@ -26,6 +26,8 @@ from dlexp.sweep.workers import Lost, Pool, Refused, cores
 from dlexp.tracking.settings import told
 
 log = logging.getLogger("dlexp")
+
+GRACE = 5.0  # seconds to wait for a run that another process holds
 
 Jobs = Sequence[tuple[Sequence[str], Setup]]
 
@@ -58,7 +60,6 @@ class Session:
     _told: dict[str, Any] = field(default_factory=dict)
     _sender: tracking.Sender | None = None
     _ledger: Ledger | None = None
-    _elsewhere: list[str] = field(default_factory=list)
     _pool: Pool | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
 
@@ -99,11 +100,11 @@ class Session:
         missing = self._missing(unique, ledger)
         if missing and self._sender is None and self._told["tracking"]:
             self._sender = tracking.start_sweep(self.folder)
-        self._train(missing, ledger, already=len(unique) - len(missing), n_jobs=n_jobs or cores())
-        if elsewhere := self._missing([job for job in unique if job.key in self._elsewhere], ledger):
-            raise Stopped(
-                f"{_place(elsewhere[0])} is being trained by another process. When it has ended: {self.command}"
-            )
+        while missing:
+            elsewhere = self._train(missing, ledger, already=len(unique) - len(missing), n_jobs=n_jobs or cores())
+            missing = self._missing([job for job in unique if job.key in elsewhere], ledger)
+            if held := next((_place(job) for job in missing if not _is_free(job.folder)), ""):
+                raise Stopped(f"{held} is being trained by another process. When it has ended: {self.command}")
         entries = [ledger.entries[job.key] for job in unique]
         self.entries += entries
         return entries
@@ -165,13 +166,12 @@ class Session:
         self._ledger.describe(self._told)
         return self._ledger
 
-    def _train(self, jobs: Sequence[Job], ledger: Ledger, *, already: int, n_jobs: int) -> None:
-        if not jobs:
-            return
+    def _train(self, jobs: Sequence[Job], ledger: Ledger, *, already: int, n_jobs: int) -> set[str]:
+        """Train the jobs; returns the keys of those that another process is training."""
         if self._pool is None:
             self._pool = self._stack.enter_context(Pool(n_jobs, do))
         already += len(self.entries)
-        reason, left = "", len(jobs)
+        reason, left, elsewhere = "", len(jobs), set[str]()
         with LiveLine(max(self.expected, len(jobs) + already), already) as line:
             for number, result in self._pool.do(jobs, line.started, line.tick):
                 if isinstance(result, Refused):
@@ -179,7 +179,7 @@ class Session:
                     self._pool.stop()
                     line.left_out(number)
                 elif isinstance(result, Elsewhere):
-                    self._elsewhere.append(jobs[number].key)
+                    elsewhere.add(jobs[number].key)
                     line.left_out(number)
                 else:
                     entry = self._entry(jobs[number], result)
@@ -189,6 +189,7 @@ class Session:
         if reason:
             stopped = f"the sweep was stopped: {reason}; {left} of {len(jobs)} runs were not trained"
             raise Stopped(f"{stopped}. To train with what is there now: {self.command}")
+        return elsewhere
 
     def _entry(self, job: Job, result: Result | Lost) -> Entry:
         folder, said = _place(job), tuple(job.setup.overrides)
@@ -215,6 +216,16 @@ class Session:
 def _numeric(overrides: Sequence[str]) -> set[str]:
     """The overrides that can change a number."""
     return {o for o in overrides if not is_silent(o)}
+
+
+def _is_free(folder: Path) -> bool:
+    """Whether nobody trains the run. A worker whose command was killed needs a moment to end."""
+    until = time.monotonic() + GRACE
+    while journal.is_alive(folder):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def _place(job: Job) -> str:
