@@ -6,17 +6,22 @@ looked at a second time.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import inspect
 import sys
+import sysconfig
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
-from importlib.util import cache_from_source
+from importlib.util import cache_from_source, resolve_name
 from pathlib import Path
 from types import CodeType, ModuleType
 
 CLEARLY = 2_000_000_000  # nanoseconds: Python compares whole seconds
+
+INSTALLED = tuple(Path(sysconfig.get_path(of)) for of in ("stdlib", "platstdlib", "purelib", "platlib"))
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 _digests: dict[Path, str] = {}
 
@@ -51,6 +56,47 @@ def file_of(cls: type) -> Path | None:
         return Path(inspect.getfile(cls))
     except (OSError, TypeError):
         return None
+
+
+@cache
+def companions(cls: type) -> frozenset[Path]:
+    """The files of the user's own modules that a class's file imports when it is imported, and that those import.
+
+    Not what is installed, nor dlexp: their versions are recorded. What a function imports is not seen.
+    """
+    found: set[Path] = set()
+    todo = [cls.__module__]
+    while todo:
+        module = sys.modules.get(todo.pop())
+        file = Path(getattr(module, "__file__", None) or "")
+        if module is None or file in found or file.suffix != ".py" or not _is_own(file):
+            continue
+        found.add(file)
+        todo += _imports(file, module.__package__ or "")
+    return frozenset(found - {file_of(cls)})
+
+
+def _is_own(file: Path) -> bool:
+    return not any(file.is_relative_to(folder) for folder in (*INSTALLED, Path(__file__).parent))
+
+
+def _imports(file: Path, package: str) -> list[str]:
+    """The modules that a source file names in its import statements, functions aside."""
+    found: list[str] = []
+    try:
+        todo: list[ast.AST] = [ast.parse(file.read_bytes())]
+    except (OSError, SyntaxError, ValueError):  # it was edited at this moment; its own digest will tell
+        return found
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            home = resolve_name("." * node.level + (node.module or ""), package)
+            found += [home, *(f"{home}.{alias.name}" for alias in node.names)]
+        elif not isinstance(node, FUNCTIONS):
+            todo += ast.iter_child_nodes(node)
+    return found
 
 
 class _Loader(SourceFileLoader):

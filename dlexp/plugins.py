@@ -70,6 +70,15 @@ def discover() -> None:
         while installed:
             _load_installed(installed.pop(0), quarantine)
     imported.remember(base.__module__ for cls in every() for base in imported.lineage(cls))
+    for cls in every():
+        if cls.__module__.startswith(f"{__name__}.") and not _is_shipped(cls):
+            for path in imported.companions(cls):
+                imported.digest(path)
+
+
+def _is_shipped(cls: type[Plugin]) -> bool:
+    file = imported.file_of(cls)
+    return file is not None and file.is_relative_to(PLUGINS)  # those import no modules of the user's
 
 
 @cache

@@ -25,6 +25,7 @@ NUMERIC_ROOMS = (
     "tables", "trainer",
 )  # fmt: skip
 imported.remember(f"dlexp.{room}" for room in NUMERIC_ROOMS)
+PLUGINS = "dlexp.plugins."
 PACKAGES = ("dlexp", "numpy", "hydra-core", "omegaconf", "mlflow", "scikit-learn", "pandas", "pyarrow")
 
 
@@ -87,7 +88,9 @@ def source_files(e: Experiment) -> dict[str, Path]:
     """The files of the code that decides a run's numbers, by their short names."""
     core = {f"dlexp/{room}.py": Path(__file__).with_name(f"{room}.py") for room in NUMERIC_ROOMS}
     chosen = (p for kind, several in e.plugins() if kind != "observer" for p in several)
-    files = {path for p in chosen for cls in imported.lineage(type(p)) if (path := imported.file_of(cls))}
+    classes = {cls for p in chosen for cls in imported.lineage(type(p))}
+    files = {path for cls in classes if (path := imported.file_of(cls))}
+    files = files.union(*(imported.companions(cls) for cls in classes if cls.__module__.startswith(PLUGINS)))
     return core | {f"{path.parent.name}/{path.name}": path for path in sorted(files) if path not in core.values()}
 
 

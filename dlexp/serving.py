@@ -53,7 +53,8 @@ def save_network(
     cannot be written.
     """
     preparation = dataset.preparation if dataset is not None else None
-    classes = preparation.classes if classes is None and preparation is not None else classes
+    if classes is None and preparation is not None and len(preparation.classes) == network.n_out:
+        classes = preparation.classes  # else its outputs are not the classes: one for two of them, or a regression's
     if classes is not None and len(classes) != network.n_out:
         raise ValueError(f"{len(classes)} names for {network.n_out} outputs")
     told = {

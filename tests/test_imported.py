@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from dlexp import imported, provenance
+from dlexp import imported, plugins, provenance, registry
 from dlexp.config import compose
 
 
@@ -68,3 +68,31 @@ def test_all_that_decides_a_runs_numbers_is_known_when_plugins_are_discovered():
     files = provenance.source_files(experiment).values()
     assert {path.name for path in files} >= {"trainer.py", "kinds.py", "filedata.py", "npz.py", "dropout.py", "adam.py"}
     assert {*files} <= {*imported._digests}
+
+
+def test_a_module_that_a_plugin_imports_counts_as_its_code(tmp_path, monkeypatch):
+    folder = tmp_path / "plugins" / "optimizer"
+    folder.mkdir(parents=True)
+    (tmp_path / "rules_of_mine.py").write_text("import numpy\nfrom steps_of_mine import LONG\n")
+    (tmp_path / "steps_of_mine.py").write_text("LONG = 1\n")
+    (folder / "_shared.py").write_text("FACTOR = 2\n")
+    (folder / "helped.py").write_text(
+        "from dlexp import Optimizer, plugin\nfrom rules_of_mine import LONG\nfrom ._shared import FACTOR\n"
+        '@plugin("helped")\nclass Helped(Optimizer):\n    """w"""\n    lr: float = 0.1\n'
+        "    def update(self, w, g, s, lr, t):\n        import unknown_here\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    plugins.discover()
+    try:
+        (tmp_path / "steps_of_mine.py").write_text("LONG = 3\n")
+        found = provenance.sources(compose("optimizer=helped").experiment)
+        own = {name for name in found if name.startswith((tmp_path.name, "optimizer/"))}
+        assert own == {f"{tmp_path.name}/{name}_of_mine.py" for name in ("rules", "steps")} | {
+            "optimizer/helped.py", "optimizer/_shared.py",
+        }  # fmt: skip
+        assert found[f"{tmp_path.name}/steps_of_mine.py"] == sha256("LONG = 1\n")[:16]
+    finally:
+        registry.unregister(registry.find("optimizer", "helped"))
+        for name in ("rules_of_mine", "steps_of_mine"):
+            del sys.modules[name]

@@ -109,6 +109,17 @@ def test_data_and_objectives_that_raise_are_named_with_their_line(own, in_tmp, c
     assert not (in_tmp / "outputs").exists()
 
 
+@pytest.mark.parametrize("line", ["p.b = p.b + 0", "p.c"])
+def test_a_layer_that_misuses_its_arrays_is_named_with_its_line_before_anything_is_created(line, own, in_tmp, capsys):
+    head = '@plugin("rebinds")\nclass B(Activation):\n    """B"""\n    def arrays(self, n):\n'
+    body = f"        return {{'b': Param((n,), start=0)}}\n    def forward(self, x, p, ctx):\n        {line}\n"
+    own("activation", "rebinds", head + body)
+    err = refused([*FAST, "activation=rebinds"], capsys)
+    assert err.startswith("dlexp: error: activation=rebinds (command line): cannot be built for data=blobs: ")
+    assert err.endswith(" (rebinds.py:10)\n")
+    assert not (in_tmp / "outputs").exists()
+
+
 def test_a_defect_of_dlexps_own_keeps_its_traceback(monkeypatch):
     def broken(self, n):
         raise ZeroDivisionError

@@ -13,6 +13,8 @@ from run_folders import send, with_store
 import dlexp
 from dlexp import DataError, preparation, serving, tracking
 from dlexp.cli import main
+from dlexp.layers import Dense
+from dlexp.network import Network
 from dlexp.tracking import state
 
 SMALL = ("model.hidden=[4]", "epochs=1", "batch_size=10", "observer=none")
@@ -123,6 +125,15 @@ def test_a_network_without_a_table_is_read_and_served_as_before(trained, tmp_pat
     assert served(trained).network.layers == serving.load_network(tmp_path / "old.npz").layers
     with pytest.raises(DataError, match="the data cannot be used"):
         serving._load_pyfunc(str(tmp_path / "old.npz")).predict(table())
+
+
+def test_a_network_whose_outputs_are_not_the_classes_of_its_table_is_saved_without_their_names(trained, tmp_path):
+    layers = [*trained.network.layers[:-1], Dense(units=1)]
+    one = Network(layers, trained.network.n_in)
+    for output in ("sigmoid", "identity"):
+        serving.save_network(tmp_path / "one.npz", one, output=output, dataset=trained.dataset)
+        assert serving.describe(tmp_path / "one.npz")["classes"] is None
+        assert serving._load_pyfunc(str(tmp_path / "one.npz")).predict(table()).shape == (90, 1)
 
 
 @pytest.mark.parametrize(
