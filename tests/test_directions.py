@@ -147,6 +147,28 @@ def test_a_report_on_a_metric_whose_direction_nobody_says_is_refused(better, tmp
         report.make([folder], metric="test/r2", tuned=True)
 
 
+@pytest.mark.parametrize("way", ["high", None])
+def test_runs_that_measured_no_usual_metric_are_compared_by_what_they_declare_or_the_page_says_what_there_is(
+    way, tmp_path, undrawn
+):
+    def unusual(params, seed):
+        events = rated(params, seed)
+        for event in events:
+            if "metrics" in event:
+                event["metrics"] = {name: value for name, value in event["metrics"].items() if name.endswith("r2")}
+        return events
+
+    grid = {"optimizer": ["sgd", "adam"], "optimizer.lr": [0.1], "seed": [0, 1, 2]}
+    folder = declaring(sweep(tmp_path / "s", grid, lines=unusual), {"*/r2": way} if way else {})
+    made = report.make([folder])
+    if way:
+        assert made.data["metric"] == "test/r2"
+    else:
+        assert "No run has measured test/accuracy. --metric chooses among test/r2, val/r2." in " ".join(
+            made.text.split()
+        )
+
+
 def test_runs_that_contradict_each_other_are_not_compared(tmp_path, undrawn):
     folder = declaring(sweep(tmp_path / "s", GRID, lines=rated), {"*/r2": "low"})
     first = min(folder.glob("runs/*/run.json"))

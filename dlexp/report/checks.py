@@ -79,8 +79,10 @@ def _gaps(c: Comparison) -> Iterator[str]:
 
 
 def _diverged(c: Comparison) -> Iterator[str]:
-    if c.measure.metric not in {m for _, _, run in c.table.runs() for m in run.final}:
-        yield f"No run has measured {c.measure.metric}."
+    measured = sorted({m for _, _, run in c.table.runs() for m in run.final})
+    if c.measure.metric not in measured:
+        others = f" --metric chooses among {', '.join(measured)}." if measured else ""
+        yield f"No run has measured {c.measure.metric}.{others}"
     diverged = sum(s.diverged for s in c.summaries)
     if diverged and not c.capped:
         yield f"{words.many(diverged, 'run')} diverged and counted as {c.measure.metric} = 0, the worst there is."

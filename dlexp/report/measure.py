@@ -86,11 +86,13 @@ class Measure:
 def choose(table: Table, metric: str | None = None, better: str | None = None) -> Measure:
     """The metric asked for, or the first usual one that was measured. Raises `UserError` if there is no such metric.
 
-    Which way is better, `better` ("high" or "low") says, or else the runs' objectives, or else the name.
+    Runs that measured no usual one are compared by their first `test/…` metric whose direction is known. Which way is
+    better, `better` ("high" or "low") says, or else the runs' objectives, or else the name.
     """
     known = sorted({name for _, _, run in table.runs() for name in run.final})
     if metric is None:
-        metric = next((name for name in USUAL if name in known), USUAL[0])
+        own = [name for name in known if name.startswith("test/") and _is_directed(name, table)]
+        metric = next((name for name in (*USUAL, *own) if name in known), USUAL[0])
     elif metric not in known:
         raise UserError(
             "no run has measured that",
@@ -100,6 +102,12 @@ def choose(table: Table, metric: str | None = None, better: str | None = None) -
             hint=nearest(metric, known),
         )
     return capped(table, metric, direction(metric, better, [run for _, _, run in table.runs()]))
+
+
+def _is_directed(metric: str, table: Table) -> bool:
+    """Whether all runs say alike which way a metric is better."""
+    ways = {directions.better(metric, run.better) for _, _, run in table.runs()}
+    return len(ways) == 1 and None not in ways
 
 
 def direction(metric: str, better: str | None, runs: Iterable[Run] = ()) -> bool:
