@@ -19,8 +19,9 @@ from dlexp.errors import DataError
 LARGEST = np.float64(np.finfo(np.float32).max)
 UNREAD = np.empty(0)  # the values of a dropped column
 UNFOLDED = 2**31  # bytes that the cells of a Parquet file may need
-NO_TEXT = {b"PK": "a zip or an Excel file", b"BZ": "packed with bzip2", b"\xfd7": "packed with xz",
-           b"(\xb5": "packed with zstd", b"\x80\x04": "a pickle, which is never loaded"}  # fmt: skip
+NO_TEXT = {b"PK": "a zip, an .npz file (data=npz reads it) or an Excel file", b"\x93N": "an array of NumPy's",
+           b"BZ": "packed with bzip2", b"\xfd7": "packed with xz", b"(\xb5": "packed with zstd",
+           b"\x80\x04": "a pickle, which is never loaded"}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -56,3 +56,10 @@ def test_a_dropped_column_is_not_said_to_look_like_the_label(tmp_path):
 
 def test_utf_16_asked_for_where_no_mark_tells_the_order_of_bytes_is_one_line(tmp_path):
     assert "say data.encoding=utf-16-le or utf-16-be" in refused(tmp_path, TEXT, encoding="utf-16")
+
+
+def test_numpys_files_given_as_a_table_are_called_what_they_are(tmp_path):
+    for save, name, said in ((np.save, "a.npy", "an array of NumPy's"), (np.savez, "a.npz", "data=npz")):
+        save(tmp_path / name, np.zeros((20, 2)))
+        with pytest.raises(DataError, match=said):
+            TABLE(path=str(tmp_path / name)).dataset(np.random.default_rng(0))
