@@ -129,7 +129,7 @@ def train(words: list[str]) -> int:
 
 
 def train_one(cfg: DictConfig, session: Session, runs: list[Run], mistakes: list[Exception]) -> None:
-    """One job of Hydra's. What is no defect of ours is kept: Hydra would add words of its own to it."""
+    """One job of Hydra's. What goes wrong is kept: Hydra would add words of its own to it, with passwords in clear."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
@@ -145,7 +145,7 @@ def train_one(cfg: DictConfig, session: Session, runs: list[Run], mistakes: list
             print(closing.planned(setup))
             return
         run = lifecycle.perform(setup)
-    except (UserError, OSError, MemoryError) as e:
+    except Exception as e:
         mistakes.append(e)
         return
     runs.append(run)

@@ -116,6 +116,9 @@ def _survey(file: Path, packed: bool, encoding: str | None) -> tuple[str, bool]:
                 text = "" if plain and not wide else decoder.decode(chunk)
             except UnicodeDecodeError as e:
                 raise _undecodable(file, packed, encoding, e) from None
+            except UnicodeError as e:  # UTF-16 or UTF-32 without the mark that tells the order of its bytes
+                cure = f"if it is one, say data.encoding={encoding}-le or {encoding}-be"
+                raise DataError(f"it is not {encoding}: {e}; {cure}; else leave data.encoding out") from None
             if "\0" in text if wide else b"\0" in chunk:
                 raise DataError("there is a NUL byte in it, which no text has; for UTF-16 say data.encoding=utf-16-le")
             chunk = stream.read(CHUNK)

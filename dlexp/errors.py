@@ -87,6 +87,7 @@ TOO_LITTLE = re.compile(
 )
 UNWRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM}  # a read-only disk, another user's folder
 MACHINE = {errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ELOOP,
+           errno.EAGAIN,  # no further process may be started
            *UNWRITABLE}  # fmt: skip
 
 

@@ -79,7 +79,7 @@ class TableData(FileData):
         """The splits, before `n_train`, with what was done to the table."""
         table = self._table(self._file())
         label = table.columns[table.label]
-        suspected = [] if self.label else doubts(table.columns, label)
+        suspected = [] if self.label else doubts([c for c in table.columns if c.name not in self.drop], label)
         try:
             columns, dropped = self._chosen(table)
             rows, filled = self._rows(table, columns)
@@ -112,7 +112,7 @@ class TableData(FileData):
         from dlexp import tables  # which needs what no other data need
 
         try:
-            return tables.read(file, self.label, no_label=self.no_label, encoding=self.encoding,
+            return tables.read(file, self.label, drop=self.drop, no_label=self.no_label, encoding=self.encoding,
                                delimiter=self.delimiter, decimal=self.decimal, header=self.header)  # fmt: skip
         except DataError as e:
             known = e.allowed.split("\0") if e.key == "label" else ()

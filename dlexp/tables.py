@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 
 from dlexp.cells import MISSING, TRUTH, Column, is_number, number, shown
+from dlexp.columns import option
 from dlexp.delimited import COMMA, Form, opened, recognised
 from dlexp.errors import DataError
 
 LARGEST = np.float64(np.finfo(np.float32).max)
+UNREAD = np.empty(0)  # the values of a dropped column
 UNFOLDED = 2**31  # bytes that the cells of a Parquet file may need
-NO_TEXT = {b"PK": "a zip or an Excel file", b"BZ": "packed with bzip2", b"\xfd7": "packed with xz",
-           b"(\xb5": "packed with zstd", b"\x80\x04": "a pickle, which is never loaded"}  # fmt: skip
+NO_TEXT = {b"PK": "a zip, an .npz file (data=npz reads it) or an Excel file", b"\x93N": "an array of NumPy's",
+           b"BZ": "packed with bzip2", b"\xfd7": "packed with xz", b"(\xb5": "packed with zstd",
+           b"\x80\x04": "a pickle, which is never loaded"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,16 +42,17 @@ class Table:
         return f"sample {row + 1}", ""
 
 
-def read(file: Path, label: str | None, *, no_label: Collection[str] = MISSING, **said: Any) -> Table:
+def read(file: Path, label: str | None, *, drop: Sequence[str] = (), no_label: Collection[str] = MISSING,
+         **said: Any) -> Table:  # fmt: skip
     """The table in a file; `said` is what `delimited.recognised` takes.
 
-    `label` names its column, None the last one; a cell of `no_label` is no label. Raises `DataError` for a file that is
-    no table, its key the name of the field to change.
+    `label` names its column, None the last one; a cell of `no_label` is no label; columns in `drop` may hold anything.
+    Raises `DataError` for a file that is no table, its key the name of the field to change.
     """
     with file.open("rb") as stream:
         start = stream.read(4)
     if start == b"PAR1":
-        return _of_parquet(file, label)
+        return _of_parquet(file, label, drop)
     if wrong := NO_TEXT.get(start[:2]):
         raise DataError(
             f"line 1 is no text: the file is {wrong}; save the table as CSV (also packed with gzip) or Parquet"
@@ -58,7 +62,11 @@ def read(file: Path, label: str | None, *, no_label: Collection[str] = MISSING, 
     frame = _frame(form, {at, *form.words})
     if frame[len(form.names) - 1].isna().any():  # pandas fills up a line that is too short, as far as the last column
         _check_widths(form)
-    columns = [_column(form, i, n, frame[i], no_label if i == at else None) for i, n in enumerate(form.names)]
+    unread = {i for i, n in enumerate(form.names) if n in drop and i != at}
+    columns = [
+        Column(n, UNREAD) if i in unread else _column(form, i, n, frame[i], no_label if i == at else None, drop)
+        for i, n in enumerate(form.names)
+    ]
     return Table(tuple(columns), at, form)
 
 
@@ -111,14 +119,15 @@ def _check_widths(form: Form) -> None:
         raise DataError(f"line {line + 1}: {e}") from None
 
 
-def _column(form: Form, i: int, name: str, series: Any, no_label: Collection[str] | None) -> Column:
+def _column(form: Form, i: int, name: str, series: Any, no_label: Collection[str] | None,
+            drop: Sequence[str]) -> Column:  # fmt: skip
     """A column of numbers or of words; the label's is always one of words."""
     if no_label is None and series.dtype.kind in "biuf":
         values = series.to_numpy(np.float64)
-        return _checked(form, i, Column(name, values, None, i not in form.nameless))
+        return _checked(form, i, Column(name, values, None, i not in form.nameless), drop)
     column = _words(name, series, MISSING if no_label is None else no_label)
     column = replace(column, named=i not in form.nameless)
-    return column if no_label is not None else _checked(form, i, as_numbers(column, form.decimal))
+    return column if no_label is not None else _checked(form, i, as_numbers(column, form.decimal), drop)
 
 
 def _words(name: str, series: Any, missing: Collection[str]) -> Column:
@@ -145,18 +154,17 @@ def as_numbers(column: Column, decimal: str = ".") -> Column:
     return Column(column.name, np.array([*found, np.nan])[column.values], None, column.named)
 
 
-def _checked(form: Form, i: int, column: Column) -> Column:
+def _checked(form: Form, i: int, column: Column, drop: Sequence[str]) -> Column:
     """The column. Raises `DataError` for a number that none is, or that float32 does not hold, with its line."""
-    where = Table((), 0, form)
     if column.words is not None:
-        _check_words(form, i, column)
+        _check_words(form, i, column, drop)
         return column
     values = column.values
     if abs(values.min()) <= LARGEST and abs(values.max()) <= LARGEST:
         return column
     bad = np.flatnonzero(~(np.abs(values) <= LARGEST) & ~np.isnan(values))
     if bad.size:
-        place, cell = where.place(i, lambda text: _is_too_large(text, form.decimal), int(bad[0]))
+        place, cell = Table((), 0, form).place(i, lambda text: _is_too_large(text, form.decimal), int(bad[0]))
         finite = "a finite number" if np.isinf(values[bad[0]]) else "a finite number of float32's range"
         raise DataError(f"{place}, column {shown(column.name)}: {shown(cell)} is not {finite}")
     return column
@@ -166,20 +174,20 @@ def _is_too_large(cell: str, decimal: str) -> bool:
     return cell not in MISSING and is_number(cell, decimal) and not abs(number(cell, decimal)) <= LARGEST
 
 
-def _check_words(form: Form, i: int, column: Column) -> None:
+def _check_words(form: Form, i: int, column: Column, drop: Sequence[str]) -> None:
     """Raises `DataError` for a column of numbers with a few words among them: those are no categories."""
     words = column.words or ()
     strange = {word for word in words if not is_number(word, form.decimal)}
     if 2 * len(strange) > len(words):
         return
     place, cell = Table((), 0, form).place(i, strange.__contains__, 0)
-    cure = f"; data.drop=['{column.name}'] leaves the column out"
+    cure = f"; {option('drop', [*drop, column.name])} leaves the column out"
     if COMMA.fullmatch(cell) and form.delimiter != ",":
         cure = "; for decimal commas say data.decimal=comma"
     raise DataError(f"{place}, column {shown(column.name)}: {shown(cell)} is not a number, as others in it are{cure}")
 
 
-def _of_parquet(file: Path, label: str | None) -> Table:
+def _of_parquet(file: Path, label: str | None, drop: Sequence[str]) -> Table:
     """The columns of a Parquet file; its sizes are added up before anything is unpacked."""
     import pyarrow as pa
     from pyarrow import parquet
@@ -192,28 +200,34 @@ def _of_parquet(file: Path, label: str | None) -> Table:
             if not 0 <= claimed <= UNFOLDED or sum(g.num_rows for g in groups) != told.num_rows:
                 raise DataError(f"its cells need {claimed:,} bytes; the limit is {UNFOLDED:,}")
             schema = source.schema_arrow
-            for field in schema:
-                _check_type(field.name, field.type, pa)
             names = [name.strip() or f"Unnamed: {i}" for i, name in enumerate(schema.names)]
             if len(set(names)) < len(names) or len(names) < 2:
                 raise DataError("two columns of different names are needed at least, and no name may be there twice")
-            at, table = _label(names, label), source.read()
+            at = _label(names, label)
+            unread = {i for i, name in enumerate(names) if name in drop and i != at}
+            for i, field in enumerate(schema):
+                if i not in unread:
+                    _check_type(names[i], field.type, pa, drop)
+            table = source.read()
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError, OverflowError) as e:
         if isinstance(e, DataError):
             raise
         raise DataError(f"the file is truncated or damaged: {' '.join(str(e).split())[:200]}") from None
     if not table.num_rows:
         raise DataError("there is no sample in it")
-    return Table(tuple(_of_arrow(n, table.column(i), pa, i == at) for i, n in enumerate(names)), at, None)
+    columns = [
+        Column(n, UNREAD) if i in unread else _of_arrow(n, table.column(i), pa, i == at) for i, n in enumerate(names)
+    ]
+    return Table(tuple(columns), at, None)
 
 
-def _check_type(name: str, kind: Any, pa: Any) -> None:
+def _check_type(name: str, kind: Any, pa: Any, drop: Sequence[str]) -> None:
     t = pa.types
     kind = kind.value_type if t.is_dictionary(kind) else kind
     fits = (t.is_integer, t.is_floating, t.is_boolean, t.is_decimal, t.is_string, t.is_large_string, t.is_null)
     if not any(is_it(kind) for is_it in fits) and str(kind) != "string_view":
         wrong = f"column {shown(name)} holds {kind}, neither numbers nor words"
-        raise DataError(f"{wrong}: leave it out when the file is written")
+        raise DataError(f"{wrong}: {option('drop', [*drop, name])} leaves it out")
 
 
 def _of_arrow(name: str, column: Any, pa: Any, is_label: bool) -> Column:

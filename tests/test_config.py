@@ -1,5 +1,8 @@
 """From plugins to Hydra and back: what is said is what is built."""
 
+import shlex
+import subprocess
+import sys
 from dataclasses import fields
 
 import pytest
@@ -121,3 +124,9 @@ def test_help_of_one_option_shows_its_equation_its_values_and_its_source():
     assert "https://arxiv.org/abs/1412.6980" in text
     assert "regularizer.dropout.ratio=0.2" in details("dropout")
     assert "model.hidden=[100,100,100,100,100]" in details("mlp")
+
+
+def test_what_head_cuts_off_of_hydras_information_is_not_complained_about(in_tmp):
+    line = f"{shlex.quote(sys.executable)} -m dlexp --info all | head -1"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True)
+    assert (done.stdout.startswith("Hydra"), done.stderr) == (True, "")

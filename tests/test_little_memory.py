@@ -103,3 +103,18 @@ def test_a_sender_says_so_without_a_traceback_and_sync_sends_it_later(tmp_path, 
     assert "Traceback" not in out + err
     assert "there is too little memory" in state.load(run).error
     assert send(run) == 0
+
+
+def test_a_sweep_that_cannot_start_a_worker_says_so_in_one_line(in_tmp, monkeypatch, capfd):
+    from multiprocessing.context import ForkServerProcess
+
+    from dlexp.cli import main
+
+    def refused(process):
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(ForkServerProcess, "start", refused)
+    assert main(["-m", "seed=0,1", "epochs=1", "model.hidden=[5]", "tracking=none"]) == 1
+    said = capfd.readouterr().err
+    assert "dlexp: error: a worker process: cannot be started" in said
+    assert "Traceback" not in said

@@ -83,3 +83,13 @@ def test_a_password_in_an_address_is_refused_since_it_would_be_written_down(in_t
     assert "MLFLOW_TRACKING_PASSWORD" in err
     assert "hunter2" not in err
     assert list(in_tmp.iterdir()) == []
+
+
+def test_a_defect_in_a_run_is_not_announced_by_hydra_with_everything_that_was_asked(in_tmp, monkeypatch, capfd):
+    def broken(setup):
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr("dlexp.lifecycle.perform", broken)
+    with pytest.raises(RuntimeError, match="a defect"):
+        main([*FAST, f"sweep={SECRET}"])
+    assert SECRET not in capfd.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -91,8 +92,9 @@ def run(asked: argparse.Namespace, task: Callable[[DictConfig], None]) -> None:
         "--package": asked.package, "--info": asked.info, "--config-dir": asked.config_dir,
     }  # fmt: skip
     flags = [w for flag, value in given.items() if value for w in ([flag] if value is True else [flag, value])]
-    before, full = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    before, full = (sys.argv, logging.raiseExceptions), os.environ.get("HYDRA_FULL_ERROR")
     sys.argv = ["dlexp", *flags, *asked.overrides]
+    logging.raiseExceptions = not shown  # Hydra prints by logging, which tells of every line that `| head` cuts off
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach us instead of being printed
     unsaid: AbstractContextManager[Any] = redirect_stderr(io.StringIO()) if asked.package else nullcontext()
     try:
@@ -104,5 +106,5 @@ def run(asked: argparse.Namespace, task: Callable[[DictConfig], None]) -> None:
             raise UserError(wrong, key="--package", value=asked.package, where=COMMAND_LINE) from None
         raise
     finally:
-        sys.argv = before
+        sys.argv, logging.raiseExceptions = before
         os.environ.pop("HYDRA_FULL_ERROR") if full is None else os.environ.update(HYDRA_FULL_ERROR=full)

@@ -6,6 +6,7 @@ start afresh), never import mlflow, and end with their parent, even if it is kil
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -54,7 +55,10 @@ class Worker:
     def __init__(self, context: Any, work: Work) -> None:
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs, work), daemon=True)
-        self.process.start()
+        try:
+            self.process.start()
+        except (ConnectionError, EOFError) as e:  # the server process has ended, or could never begin
+            raise OSError(errno.EAGAIN, "cannot be started", "a worker process") from e
         theirs.close()
         self.job: int | None = None
 
