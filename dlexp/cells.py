@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from dlexp.arrays import Array
+from dlexp.errors import DataError
 
 MISSING = ("", "?", "NA", "na", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "-nan", "-NaN", "NaT", "null",
            "NULL", "Null", "None")  # fmt: skip
+EMPTY = ("",)  # what is missing where every word is a value
 TRUTH = {"true": 1.0, "false": 0.0}
 SIGNS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " ", "point": "."}  # as a shell takes them
+LARGEST = np.float64(np.finfo(np.float32).max)
+UNREAD = np.empty(0)  # the values of a dropped column
 TOGETHER = 8  # columns written at a time: a line of the cache holds so many numbers
 
 
@@ -90,3 +95,36 @@ def matrix(columns: Sequence[Column], rows: Array) -> Array:
         out[:, at : at + width] = memory[:width].T
         at += width
     return out
+
+
+def of_words(name: str, series: Any, missing: Collection[str]) -> Column:
+    """A column of text, each word once."""
+    import pandas as pd
+
+    codes, found = pd.factorize(series)
+    cells = [str(cell).strip() for cell in found]
+    words = tuple(sorted({cell for cell in cells if cell not in missing}))
+    places = {word: i for i, word in enumerate(words)}
+    new = np.array([*(places.get(cell, -1) for cell in cells), -1], np.int64)  # the last is that of codes −1
+    return Column(name, new[codes], words)
+
+
+def as_numbers(column: Column, decimal: str = ".") -> Column:
+    """The same as numbers where all its words are numbers, or true and false; else as it is."""
+    words = column.words or ()
+    if words and all(word.lower() in TRUTH for word in words):
+        found = [TRUTH[word.lower()] for word in words]
+    elif all(is_number(word, decimal) for word in words):
+        found = [number(word, decimal) for word in words]
+    else:
+        return column
+    return Column(column.name, np.array([*found, np.nan])[column.values], None, column.named)
+
+
+def label_at(names: Sequence[str], label: str | None) -> int:
+    """The place of the label's column: the last, where none is named. Raises `DataError` for one that is not there."""
+    if label is None:
+        return len(names) - 1
+    if label not in names:
+        raise DataError("there is no such column", key="label", value=label, allowed="\0".join(names))
+    return names.index(label)

@@ -127,7 +127,7 @@ class Preparation:
 
     def _column(self, name: str, words: tuple[str, ...] | None, cells: Array) -> Column:
         texts = ["" if cell is None else str(cell).strip() for cell in cells.tolist()]
-        gone = [text in MISSING for text in texts]
+        gone = [text in MISSING and text not in (words or ()) for text in texts]
         if self.fill is None and any(gone):
             where = f"row {gone.index(True)} (counted from 0), column {shown(name)}"
             raise DataError(f"{where}: the value is missing, and the network was trained without any")

@@ -21,8 +21,8 @@ from dlexp.registry import Plugin
 
 NUMERIC_ROOMS = (
     "arrays", "cells", "columns", "dataset", "delimited", "directions", "experiment", "filedata", "headers", "kinds",
-    "layers", "loss", "network", "params", "pieces", "preparation", "problem", "stopping", "surface", "tabledata",
-    "tables", "trainer",
+    "layers", "loss", "network", "params", "parquet", "pieces", "preparation", "problem", "stopping", "surface",
+    "tabledata", "tables", "trainer",
 )  # fmt: skip
 imported.remember(f"dlexp.{room}" for room in NUMERIC_ROOMS)
 PLUGINS = "dlexp.plugins."

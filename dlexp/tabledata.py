@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from dlexp.arrays import Array, Rng
-from dlexp.cells import MISSING, SIGNS, Column, is_number, matrix, number, shown
+from dlexp.cells import EMPTY, MISSING, SIGNS, Column, is_number, matrix, number, shown
 from dlexp.columns import NUMBERING, doubts, numbering, option
 from dlexp.dataset import Dataset, Split, shift_and_scale, stratified
 from dlexp.errors import DataError, FieldError
@@ -35,6 +35,7 @@ class TableData(FileData):
     label: str | None = None
     drop: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
     missing: str = one_of("refuse", "drop", "mean")
     delimiter: str | None = None
     header: bool | None = None
@@ -112,8 +113,9 @@ class TableData(FileData):
         from dlexp import tables  # which needs what no other data need
 
         try:
-            return tables.read(file, self.label, drop=self.drop, no_label=self.no_label, encoding=self.encoding,
-                               delimiter=self.delimiter, decimal=self.decimal, header=self.header)  # fmt: skip
+            return tables.read(file, self.label, drop=self.drop, words=self.words, no_label=self.no_label,
+                               encoding=self.encoding, delimiter=self.delimiter, decimal=self.decimal,
+                               header=self.header)  # fmt: skip
         except DataError as e:
             known = e.allowed.split("\0") if e.key == "label" else ()
             raise self.refused(e.wrong, key=e.key or "path", asked=str(e.value), known=known) from None
@@ -121,7 +123,7 @@ class TableData(FileData):
     def _chosen(self, table: Table) -> tuple[list[Column], dict[str, str]]:
         """The columns that are features; the others that are not the label, each with the reason."""
         known = [column.name for column in table.columns]
-        for key in ("drop", "keep"):
+        for key in ("drop", "keep", "words"):
             if strange := [name for name in getattr(self, key) if name not in known]:
                 raise self.refused(f"there is no column {shown(strange[0])}", key=key, asked=strange[0], known=known)
         label = table.columns[table.label].name
@@ -174,7 +176,7 @@ class TableData(FileData):
     def _gap(self, table: Table, name: str, gone: Array) -> str:
         """How many values a column lacks, and where the first is."""
         i = [c.name for c in table.columns].index(name)
-        marks = self.no_label if i == table.label else MISSING
+        marks = EMPTY if name in self.words else self.no_label if i == table.label else MISSING
         place, cell = table.place(i, lambda text: text in marks, int(gone.argmax()))
         return f"{place}, column {shown(name)}: {shown(cell)} is missing; {int(gone.sum())} of {len(gone)} samples have"
 

@@ -1,4 +1,4 @@
-"""Tables of the user's own, read with pandas: text (`delimited` says how it is recognised) and Parquet."""
+"""Tables of the user's own, read with pandas: text (`delimited` says how it is recognised) and Parquet (`parquet`)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from dlexp.cells import MISSING, TRUTH, Column, is_number, number, shown
+from dlexp.cells import (
+    EMPTY,
+    LARGEST,
+    MISSING,
+    UNREAD,
+    Column,
+    as_numbers,
+    is_number,
+    label_at,
+    number,
+    of_words,
+    shown,
+)
 from dlexp.columns import option
 from dlexp.delimited import COMMA, Form, opened, recognised
 from dlexp.errors import DataError
 
-LARGEST = np.float64(np.finfo(np.float32).max)
-UNREAD = np.empty(0)  # the values of a dropped column
-UNFOLDED = 2**31  # bytes that the cells of a Parquet file may need
 NO_TEXT = {b"PK": "a zip, an .npz file (data=npz reads it) or an Excel file", b"\x93N": "an array of NumPy's",
            b"BZ": "packed with bzip2", b"\xfd7": "packed with xz", b"(\xb5": "packed with zstd",
            b"\x80\x04": "a pickle, which is never loaded"}  # fmt: skip
@@ -42,40 +51,37 @@ class Table:
         return f"sample {row + 1}", ""
 
 
-def read(file: Path, label: str | None, *, drop: Sequence[str] = (), no_label: Collection[str] = MISSING,
-         **said: Any) -> Table:  # fmt: skip
+def read(file: Path, label: str | None, *, drop: Sequence[str] = (), words: Sequence[str] = (),
+         no_label: Collection[str] = MISSING, **said: Any) -> Table:  # fmt: skip
     """The table in a file; `said` is what `delimited.recognised` takes.
 
     `label` names its column, None the last one; a cell of `no_label` is no label; columns in `drop` may hold anything.
+    In columns of `words`, whatever a cell holds is a word, and only an empty one is missing.
     Raises `DataError` for a file that is no table, its key the name of the field to change.
     """
     with file.open("rb") as stream:
         start = stream.read(4)
     if start == b"PAR1":
-        return _of_parquet(file, label, drop)
+        from dlexp import parquet  # which needs what no text needs
+
+        columns, at = parquet.read(file, label, drop, words)
+        return Table(tuple(columns), at, None)
     if wrong := NO_TEXT.get(start[:2]):
         raise DataError(
             f"line 1 is no text: the file is {wrong}; save the table as CSV (also packed with gzip) or Parquet"
         )
     form = recognised(file, **said)
-    at = _label(form.names, label)
-    frame = _frame(form, {at, *form.words})
+    at = label_at(form.names, label)
+    marks = {at: no_label} | {i: EMPTY for i, n in enumerate(form.names) if n in words}
+    frame = _frame(form, {at, *form.words, *marks})
     if frame[len(form.names) - 1].isna().any():  # pandas fills up a line that is too short, as far as the last column
         _check_widths(form)
     unread = {i for i, n in enumerate(form.names) if n in drop and i != at}
     columns = [
-        Column(n, UNREAD) if i in unread else _column(form, i, n, frame[i], no_label if i == at else None, drop)
+        Column(n, UNREAD) if i in unread else _column(form, i, n, frame[i], marks.get(i), drop)
         for i, n in enumerate(form.names)
     ]
     return Table(tuple(columns), at, form)
-
-
-def _label(names: Sequence[str], label: str | None) -> int:
-    if label is None:
-        return len(names) - 1
-    if label not in names:
-        raise DataError("there is no such column", key="label", value=label, allowed="\0".join(names))
-    return names.index(label)
 
 
 def _frame(form: Form, words: Collection[int]) -> Any:
@@ -119,39 +125,15 @@ def _check_widths(form: Form) -> None:
         raise DataError(f"line {line + 1}: {e}") from None
 
 
-def _column(form: Form, i: int, name: str, series: Any, no_label: Collection[str] | None,
+def _column(form: Form, i: int, name: str, series: Any, marks: Collection[str] | None,
             drop: Sequence[str]) -> Column:  # fmt: skip
-    """A column of numbers or of words; the label's is always one of words."""
-    if no_label is None and series.dtype.kind in "biuf":
+    """A column of numbers or of words; with `marks` of what is missing, as of the label, always one of words."""
+    if marks is None and series.dtype.kind in "biuf":
         values = series.to_numpy(np.float64)
         return _checked(form, i, Column(name, values, None, i not in form.nameless), drop)
-    column = _words(name, series, MISSING if no_label is None else no_label)
+    column = of_words(name, series, MISSING if marks is None else marks)
     column = replace(column, named=i not in form.nameless)
-    return column if no_label is not None else _checked(form, i, as_numbers(column, form.decimal), drop)
-
-
-def _words(name: str, series: Any, missing: Collection[str]) -> Column:
-    """A column of text, each word once."""
-    import pandas as pd
-
-    codes, found = pd.factorize(series)
-    cells = [str(cell).strip() for cell in found]
-    words = tuple(sorted({cell for cell in cells if cell not in missing}))
-    places = {word: i for i, word in enumerate(words)}
-    new = np.array([*(places.get(cell, -1) for cell in cells), -1], np.int64)  # the last is that of codes −1
-    return Column(name, new[codes], words)
-
-
-def as_numbers(column: Column, decimal: str = ".") -> Column:
-    """The same as numbers where all its words are numbers, or true and false; else as it is."""
-    words = column.words or ()
-    if words and all(word.lower() in TRUTH for word in words):
-        found = [TRUTH[word.lower()] for word in words]
-    elif all(is_number(word, decimal) for word in words):
-        found = [number(word, decimal) for word in words]
-    else:
-        return column
-    return Column(column.name, np.array([*found, np.nan])[column.values], None, column.named)
+    return column if marks is not None else _checked(form, i, as_numbers(column, form.decimal), drop)
 
 
 def _checked(form: Form, i: int, column: Column, drop: Sequence[str]) -> Column:
@@ -181,70 +163,8 @@ def _check_words(form: Form, i: int, column: Column, drop: Sequence[str]) -> Non
     if 2 * len(strange) > len(words):
         return
     place, cell = Table((), 0, form).place(i, strange.__contains__, 0)
-    cure = f"; {option('drop', [*drop, column.name])} leaves the column out"
+    as_words, without = option("words", [column.name]), option("drop", [*drop, column.name])
+    cure = f"; {as_words} makes every value of it a word, {without} leaves the column out"
     if COMMA.fullmatch(cell) and form.delimiter != ",":
         cure = "; for decimal commas say data.decimal=comma"
     raise DataError(f"{place}, column {shown(column.name)}: {shown(cell)} is not a number, as others in it are{cure}")
-
-
-def _of_parquet(file: Path, label: str | None, drop: Sequence[str]) -> Table:
-    """The columns of a Parquet file; its sizes are added up before anything is unpacked."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    try:
-        with parquet.ParquetFile(file) as source:
-            told = source.metadata
-            groups = [told.row_group(i) for i in range(told.num_row_groups)]
-            claimed = max(sum(g.total_byte_size for g in groups), 8 * told.num_rows * told.num_columns)
-            if not 0 <= claimed <= UNFOLDED or sum(g.num_rows for g in groups) != told.num_rows:
-                raise DataError(f"its cells need {claimed:,} bytes; the limit is {UNFOLDED:,}")
-            schema = source.schema_arrow
-            names = [name.strip() or f"Unnamed: {i}" for i, name in enumerate(schema.names)]
-            if len(set(names)) < len(names) or len(names) < 2:
-                raise DataError("two columns of different names are needed at least, and no name may be there twice")
-            at = _label(names, label)
-            unread = {i for i, name in enumerate(names) if name in drop and i != at}
-            for i, field in enumerate(schema):
-                if i not in unread:
-                    _check_type(names[i], field.type, pa, drop)
-            table = source.read()
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, MemoryError, OverflowError) as e:
-        if isinstance(e, DataError):
-            raise
-        raise DataError(f"the file is truncated or damaged: {' '.join(str(e).split())[:200]}") from None
-    if not table.num_rows:
-        raise DataError("there is no sample in it")
-    columns = [
-        Column(n, UNREAD) if i in unread else _of_arrow(n, table.column(i), pa, i == at) for i, n in enumerate(names)
-    ]
-    return Table(tuple(columns), at, None)
-
-
-def _check_type(name: str, kind: Any, pa: Any, drop: Sequence[str]) -> None:
-    t = pa.types
-    kind = kind.value_type if t.is_dictionary(kind) else kind
-    fits = (t.is_integer, t.is_floating, t.is_boolean, t.is_decimal, t.is_string, t.is_large_string, t.is_null)
-    if not any(is_it(kind) for is_it in fits) and str(kind) != "string_view":
-        wrong = f"column {shown(name)} holds {kind}, neither numbers nor words"
-        raise DataError(f"{wrong}: {option('drop', [*drop, name])} leaves it out")
-
-
-def _of_arrow(name: str, column: Any, pa: Any, is_label: bool) -> Column:
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    text = pa.types.is_string(kind) or pa.types.is_large_string(kind) or str(kind) == "string_view"
-    if text:
-        made = _words(name, column.to_pandas(), MISSING)
-        return made if is_label else as_numbers(made)
-    if is_label:
-        return _words(name, column.to_pandas().map(_whole, na_action="ignore").astype("str"), MISSING)
-    values = column.to_pandas().astype("float64").to_numpy()
-    if bad := np.flatnonzero(~(np.abs(values) <= LARGEST) & ~np.isnan(values)).tolist():
-        wrong = f"{values[bad[0]]}, not a finite number of float32's range"
-        raise DataError(f"row {bad[0] + 1}, column {shown(name)} is {wrong}")
-    return Column(name, values)
-
-
-def _whole(value: Any) -> str:
-    """A label as a word: 1.0 is 1."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -16,7 +16,7 @@ ORDER = [
     "silent_keys", "imported", "redaction", "errors", "places", "files", "arrays", "archives", "memory", "fields",
     "registry", "cells", "preparation", "dataset", "shell", "directions", "kinds", "params", "layers", "loss",
     "network", "assembly", "problem", "surface", "stopping", "checkpoint", "pieces", "trainer", "watching",
-    "experiment", "datafiles", "idx", "synthetic", "filedata", "headers", "columns", "delimited", "tables",
+    "experiment", "datafiles", "idx", "synthetic", "filedata", "headers", "columns", "delimited", "parquet", "tables",
     "tabledata", "figures", "quarantine", "plugins", "lines", "journal", "predictor", "serving", "provenance",
     "interruption", "run_log", "keeping", "tracking", "config", "recorded", "lifecycle", "replay", "report", "sweep",
     "studies", "closing", "help", "terminal", "mending", "stores", "doctor", "cli", "__main__",

@@ -173,7 +173,7 @@ def test_the_numbers_are_those_of_the_reader_before_pandas(tmp_path, features, s
 
 def test_a_run_that_was_described_before_pandas_is_built_again_as_it_was(tmp_path):
     described = compose("data=csv", "data.path=/x/t.csv").yaml
-    new = ("drop", "keep", "missing", "header", "decimal", "encoding")
+    new = ("drop", "keep", "words", "missing", "header", "decimal", "encoding")
     told = yaml.safe_load(described)
     told["data"] = {k: v for k, v in told["data"].items() if k not in new}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(told, sort_keys=False))

@@ -33,7 +33,7 @@ def test_the_advice_to_drop_a_column_that_cannot_be_used_works_when_it_is_follow
 
 def test_the_advice_to_drop_a_column_names_those_already_dropped_and_is_quoted_for_the_shell(tmp_path):
     text = TEXT.replace("length (cm),b", "a,b (%)").replace(".5,", "x,", 1)
-    assert """; 'data.drop=[a,"b (%)"]' leaves the column out""" in refused(tmp_path, text, drop=("a",))
+    assert """a word, 'data.drop=[a,"b (%)"]' leaves the column out""" in refused(tmp_path, text, drop=("a",))
 
 
 def test_a_dropped_column_of_a_parquet_file_may_hold_anything(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dlexp import DataError, FieldError, delimited, registry, tables
+from dlexp import DataError, FieldError, delimited, parquet, registry, tables
 from dlexp.config import compose
 from dlexp.headers import is_header
 
@@ -335,7 +335,7 @@ def test_a_parquet_file_that_unfolds_to_more_than_the_limit_is_refused_before_it
     file = io.BytesIO()
     pd.DataFrame({"a": np.zeros(10**6), "kind": ["x", "y"] * 500_000}).to_parquet(file)
     assert len(file.getvalue()) < 10**5
-    monkeypatch.setattr(tables, "UNFOLDED", 10**7)
+    monkeypatch.setattr(parquet, "UNFOLDED", 10**7)
     assert "its cells need 16,000,000 bytes; the limit is 10,000,000" in refused(tmp_path, file.getvalue())
 
 

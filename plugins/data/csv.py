@@ -28,5 +28,5 @@ class Csv(TableData):
         names = np.array(["ant", "bee", "cat"])[labels]
         lines = [",".join([*map(str, row), name]) for row, name in zip(x.tolist(), names, strict=True)]
         (folder / "example.csv").write_text("\n".join(["a,b,c,d,animal", *lines]) + "\n", encoding="utf-8")
-        return replace(self, path=str(folder / "example.csv"), label=None, drop=(), keep=(), delimiter=",",
+        return replace(self, path=str(folder / "example.csv"), label=None, drop=(), keep=(), words=(), delimiter=",",
                        header=None, decimal=None, encoding=None)  # fmt: skip
