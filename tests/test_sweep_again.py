@@ -1,6 +1,7 @@
 """Sweeps asked for again: what failed keeps its folder, resume means the whole sweep, wherever it lies."""
 
 import json
+import multiprocessing
 
 import pytest
 
@@ -165,3 +166,16 @@ def test_a_pool_gives_signs_of_life_while_nothing_ends(monkeypatch):
         done = list(pool.do([0.6], lambda number: None, lambda: ticks.append(1)))
     assert done == [(0, 0.6)]
     assert len(ticks) >= 2
+
+
+@pytest.mark.parametrize("moment", ["while it waits", "while it works"])
+def test_a_worker_whose_command_is_gone_ends_without_a_word(moment, monkeypatch, capfd):
+    ours, theirs = multiprocessing.Pipe()
+    monkeypatch.setattr(workers.threading.Thread, "start", lambda self: None)
+    monkeypatch.setattr(workers.signal, "signal", lambda *_: None)
+    if moment == "while it works":
+        ours.send("a job")
+    else:
+        ours.close()
+    workers.serve(theirs, lambda job: ours.close())
+    assert capfd.readouterr() == ("", "")

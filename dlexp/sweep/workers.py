@@ -151,10 +151,12 @@ class Pool:
 
 
 def serve(pipe: Connection, work: Work) -> None:
-    """A worker's life: take a job, do it, send the result."""
+    """A worker's life: take a job, do it, send the result; until the command that it works for is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     try:
         _serve(pipe, work)
+    except (EOFError, ConnectionError):
+        return
     except Exception as e:
         if not is_of_the_machine(e):
             raise
@@ -169,8 +171,8 @@ def _serve(pipe: Connection, work: Work) -> None:
     while True:
         try:
             job = pipe.recv()
-        except EOFError:
-            return
+        except (EOFError, ConnectionError):
+            raise
         except Exception as e:  # a plugin's file or class is there no more
             pipe.send(Refused(f"what it needs cannot be imported: {type(e).__name__}: {e}"))
             continue
