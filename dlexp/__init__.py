@@ -76,7 +76,7 @@ def run(*overrides: str, keep: bool = True) -> Run:
     from dlexp.lifecycle import log, run_overrides
 
     made = run_overrides(overrides, keep=keep)
-    for warning in made.dataset.told.get("warnings", ()) if made.dataset else ():
+    for warning in made.dataset.notes.get("warnings", ()) if made.dataset else ():
         log.warning("%s", warning)
     return made
 

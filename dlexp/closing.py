@@ -70,7 +70,7 @@ def words(run: Run) -> str:
         lines[0] = f"{run.status.lower():9} {_one_line(told(run.error))}"
     if run.status in ("INTERRUPTED", "FAILED") and run.folder:
         lines.append(f"go on     {shell.command('resume', shell.name_of(run.folder))}")
-    lines[1:1] = run.dataset.said() if run.dataset else []
+    lines[1:1] = run.dataset.messages() if run.dataset else []
     lines += [f"mixed     since it was resumed: {change}" for change in run.mixed]
     return "\n".join([*lines, *_shown(run.tracked)])
 
@@ -148,7 +148,7 @@ def _of_tables(session: Session) -> list[str]:
     for entry in session.entries:
         try:
             told = journal.description((session.folder or places.outputs()) / entry.folder)
-            found |= dict.fromkeys(preparation.said(told.get("dataset")))
+            found |= dict.fromkeys(preparation.messages(told.get("dataset")))
         except (OSError, ValueError, AttributeError):  # it ended before it wrote one
             continue
     return [*found][:TABLES]

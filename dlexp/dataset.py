@@ -34,7 +34,7 @@ class Split:
 class Dataset:
     """The three splits of a task. Raises `DataError` where a split cannot be trained or tested on.
 
-    Of a table, `preparation` is how its columns became features, and `told` what there is to say of them.
+    Of a table, `preparation` is how its columns became features, and `notes` say what was done to them.
     """
 
     train: Split
@@ -43,7 +43,7 @@ class Dataset:
     name: str = "data"
     source: str = ""
     preparation: preparation.Preparation | None = None
-    told: Mapping[str, Any] = field(default_factory=dict)
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, split in self.splits.items():
@@ -86,12 +86,12 @@ class Dataset:
             "features": self.n_features,
             "classes": self.n_classes,
             **sizes,
-            **self.told,
+            **self.notes,
         }
 
-    def said(self) -> list[str]:
+    def messages(self) -> list[str]:
         """What there is to say of a table, a line each."""
-        return preparation.said(self.describe()) if self.told else []
+        return preparation.messages(self.describe()) if self.notes else []
 
 
 def _check(name: str, split: Split, features: int) -> None:

@@ -31,7 +31,7 @@ def sign(metric: str, declared: Mapping[str, str] | None = None, *, key: str, wh
     """+1 where more of the metric is better, else −1. Raises `UserError` for `key` where nobody says."""
     way = better(metric, declared)
     if way is None:
-        wrong = f"nobody says whether more of it is better, or less: {declaration(metric)}"
+        wrong = f"it is not declared whether more of it is better, or less: {declaration(metric)}"
         raise UserError(wrong, key=key, value=metric, where=where)
     return 1 if way == HIGH else -1
 

@@ -121,7 +121,7 @@ class _Loader(SourceFileLoader):
         """Whether Python may use its cached file, or make one where there is none."""
         try:
             cached = Path(cache_from_source(self.path)).stat().st_mtime_ns
-        except (OSError, NotImplementedError):
+        except (OSError, NotImplementedError):  # no cached file, or a Python that keeps none
             return True
         return cached - Path(self.path).stat().st_mtime_ns > CLEARLY
 

@@ -35,7 +35,7 @@ from dlexp.lines import LONGEST, MEASURED, TooLong, event_of, line_of
 from dlexp.trainer import Record
 
 DESCRIPTION, EVENTS, LOCK, PROBES = "run.json", "journal.jsonl", "lock", "probes"
-PATIENCE = 0.3  # seconds to wait for a lock: whoever asks whether a run is alive holds it for an instant
+PATIENCE = 0.3  # seconds to wait for a lock: a process that asks whether a run is alive holds it for an instant
 TEXT, MAPPING, MAYBE = (str,), (dict,), (dict, type(None))
 SHAPES = {  # of what run.json says
     "id": TEXT, "name": TEXT, "params": MAPPING, "defaults": MAPPING, "tags": MAPPING, "sources": MAPPING,

@@ -88,7 +88,7 @@ def perform(
         with logged_to(run.folder / "run.log"):
             log.info("%s: %s", name, run.folder)
             log.info("asked for: %s", " ".join(setup.overrides) or "the defaults")
-            for line in run.dataset.said() if run.dataset else ():
+            for line in run.dataset.messages() if run.dataset else ():
                 log.info("%s", line)
             keeper = Keeper(run, book, setup.checkpoint, interruption)
             _train_and_keep(run, setup, keeper, alone=place.alone)
@@ -109,7 +109,7 @@ def resume(folder: Path, *, anyway: bool = False) -> Run:
 
 
 def go_on(folder: Path, *, anyway: bool = False) -> Run:
-    """The same, for whoever does not want advice on what stands in the way.
+    """The same, without advice in the messages of its errors.
 
     Raises `Busy` while another process trains the run, `OtherRun` where it would be another run, `CheckpointError` for
     a checkpoint that cannot be used, and other `UserError` for what cannot be read or has its result.

@@ -152,7 +152,7 @@ class Preparation:
         return value
 
 
-def said(dataset: Mapping[str, Any] | None) -> list[str]:
+def messages(dataset: Mapping[str, Any] | None) -> list[str]:
     """What a run says of its table, a line each: of the `dataset` in its run.json."""
     if not dataset or "label" not in dataset:
         return []

@@ -95,7 +95,7 @@ class TableData(FileData):
                 )
                 e.wrong = f"{e.wrong}; {suspected[0] if suspected else taken}"
             raise
-        told = {
+        notes = {
             "label": label.name,
             "class_names": list(classes),
             "feature_names": preparation.features,
@@ -106,7 +106,7 @@ class TableData(FileData):
             "warnings": suspected,
         }
         return Dataset(
-            made[0], made[1], made[2], name=self.name, source=self.source(), preparation=preparation, told=told
+            made[0], made[1], made[2], name=self.name, source=self.source(), preparation=preparation, notes=notes
         )
 
     def _table(self, file: Path) -> Table:

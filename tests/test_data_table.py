@@ -198,7 +198,7 @@ def test_a_column_that_numbers_the_samples_is_left_out_with_a_notice_and_used_on
     text = lines([name, "a", "kind"], *([i + start, i * i, "xy"[i % 2]] for i in range(40)))
     found, name = told(tmp_path, text), name or "Unnamed: 0"
     assert (found["feature_names"], [*found["dropped"]]) == (["a"], [name])
-    assert f"left out: {name} (" in " ".join(TABLE(path=placed(tmp_path, text)).dataset(rng()).said())
+    assert f"left out: {name} (" in " ".join(TABLE(path=placed(tmp_path, text)).dataset(rng()).messages())
     assert told(tmp_path, text, keep=(name,))["feature_names"] == [name, "a"]
 
 
@@ -372,4 +372,4 @@ def test_parquet_gives_what_csv_gives(tmp_path, missing):
     a, b = (TABLE(path=str(tmp_path / f"t.{s}"), missing="mean").dataset(rng()) for s in ("parquet", "csv"))
     assert a.sha256 == b.sha256
     same = ("label", "class_names", "feature_names", "filled", "encoded", "dropped_samples")
-    assert [a.told[k] for k in same] == [b.told[k] for k in same]
+    assert [a.notes[k] for k in same] == [b.notes[k] for k in same]

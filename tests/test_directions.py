@@ -71,7 +71,7 @@ def test_a_metric_whose_direction_nobody_says_is_refused_before_anything_is_crea
     assert main([*words, *FAST, "objective=silent"]) == 2
     err = capsys.readouterr().err
     key = "hydra.sweeper.metric" if "hydra/sweeper=random" in words else "early_stopping.metric"
-    assert err.startswith(f"dlexp: error: {key}=val/r2 (command line): nobody says whether more of it is better")
+    assert err.startswith(f"dlexp: error: {key}=val/r2 (command line): it is not declared whether more of it is better")
     assert "better = {'*/r2': 'high'}" in err
     assert err.count("\n") == 1
     assert not (in_tmp / "outputs").exists()

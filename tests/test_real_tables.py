@@ -28,7 +28,7 @@ def test_a_real_table_trains_with_at_most_one_option_and_says_what_it_took(name,
     assert sum(len(split) for split in run.dataset.splits.values()) == real.n
     assert [*told["dropped"]] == real.dropped
     assert told["features"] == len(told["feature_names"]) == real.features
-    said = "\n".join(run.dataset.said())
+    said = "\n".join(run.dataset.messages())
     assert f"label {real.label!r} ({len(real.classes)} classes: {', '.join(map(str, real.classes))})" in said
     assert real.doubt in said
     assert ("data.label=" in said) == bool(real.doubt)
@@ -39,7 +39,7 @@ def test_where_a_real_table_needs_an_option_one_line_says_which(name, in_tmp):
     key, _, value = REAL[name].option.partition("=")
     data = TABLE(path=str(placed(name, in_tmp)))
     try:
-        said, wanted = " ".join(data.dataset(np.random.default_rng(0)).said()), "label"
+        said, wanted = " ".join(data.dataset(np.random.default_rng(0)).messages()), "label"
     except DataError as e:
         said, wanted = str(e), f"{key}="
         value = "<column>" if key == "data.label" and f"{key}=<column>" in said else value

@@ -5,7 +5,7 @@
     runs/<name>/   the run folders
     lock           held by the command that is at work on the sweep
 
-Only the holder of the lock writes. A run that ended while nobody wrote it down (the command was killed in that moment,
+Only the holder of the lock writes. A run whose end is not in the ledger (the command was killed in that moment,
 or the run was resumed by itself) is found by its journal and written down later; a run without an end goes on.
 """
 
@@ -150,7 +150,7 @@ class Ledger:
         return entry is not None and (entry.status in RESULTS or (entry.status == "FAILED" and not retry_failed))
 
     def adopt(self, key: str, name: str, overrides: Sequence[str]) -> None:
-        """Write down a run that has a result nobody wrote down. One that a process is at work on is left alone."""
+        """Write down a run whose result is not in the ledger yet. One that a process is at work on is left alone."""
         place = self.folder / "runs" / name
         if key in self.entries and self.entries[key].status in RESULTS:
             return

@@ -71,7 +71,7 @@ class Scene:
             high = measures.direction(metric, better, runs)
         except UserError:
             if any(run.status == "DIVERGED" for run in runs):
-                wrong = f"a run diverged, and nobody says whether more of {metric} is better, or less: "
+                wrong = f"a run diverged, and it is not declared whether more of {metric} is better, or less: "
                 raise CannotDraw(f"{wrong}add better: high, or better: low") from None
             high = False
         return measures.capped(self.table, metric, high)
