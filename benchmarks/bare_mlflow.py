@@ -55,7 +55,7 @@ def main(folder: Path, store: Path, artifacts: Path) -> None:
             mlflow.log_artifact(str(folder / name))
         mlflow.pyfunc.log_model(
             name="model",
-            loader_module="dlexp.serving",
+            loader_module="dlexp.storage.network_file",
             data_path=str(folder / "network.npz"),
             pip_requirements=["dlexp", "numpy"],
         )

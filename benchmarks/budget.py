@@ -44,7 +44,7 @@ def peak_bytes(workload: Workload) -> int:
     """The most that any of a few steps allocates beyond what was there before it."""
     from peers.with_dlexp import trainer
 
-    from dlexp import provenance
+    from dlexp.runs import provenance
 
     with provenance.one_blas_thread():
         running = trainer(small(workload), 0)

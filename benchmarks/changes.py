@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from dlexp import constant, layers, params
-from dlexp.registry import find
+from dlexp import constant
+from dlexp.core import layers, params
+from dlexp.core.registry import find
 
 
 def relu_with_new_zeros() -> None:

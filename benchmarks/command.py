@@ -66,11 +66,11 @@ class Clocks:
 
 def inside(told: str, began: float, words: list[str]) -> int:
     """The command itself, with clocks at its parts; they go to the file `told`."""
-    from dlexp import cli
+    from dlexp.cli import main
 
     clocks, first = Clocks(began), []
     hang(clocks, first)
-    status = cli.main(words)
+    status = main.main(words)
     clocks.switch()
     Path(told).write_text(json.dumps({"parts": clocks.spent, "cpu": first[0], "ended": time.time()}), "utf-8")
     return status
@@ -78,12 +78,14 @@ def inside(told: str, began: float, words: list[str]) -> int:
 
 def hang(clocks: Clocks, first: list[float]) -> None:
     """Put the clocks where the parts begin and end; note the CPU time at the first step."""
-    from dlexp import cli, closing, lifecycle, serving
-    from dlexp.journal import Journal
-    from dlexp.keeping import Keeper
+    from dlexp.cli import main, summary
+    from dlexp.core.trainer import Trainer
+    from dlexp.runs import lifecycle
+    from dlexp.runs.checkpointing import Keeper
+    from dlexp.runs.observer_runner import Watch
+    from dlexp.storage import network_file
+    from dlexp.storage.journal import Journal
     from dlexp.tracking import Sender
-    from dlexp.trainer import Trainer
-    from dlexp.watching import Watch
 
     step = Trainer.step
 
@@ -93,7 +95,7 @@ def hang(clocks: Clocks, first: list[float]) -> None:
         return step(trainer, batch)
 
     Trainer.step = noted  # type: ignore[method-assign]
-    clocks.clock(cli, "train", CONFIGURATION)
+    clocks.clock(main, "train", CONFIGURATION)
     clocks.clock(lifecycle, "perform", FOLDER)
     clocks.clock(lifecycle, "assembled", DATA)
     clocks.clock(lifecycle.Run, "train", STEPS)
@@ -102,9 +104,9 @@ def hang(clocks: Clocks, first: list[float]) -> None:
     clocks.clock(Journal, "record", JOURNAL)
     clocks.clock(Keeper, "__call__", BETWEEN)
     clocks.clock(Watch, "tell", "observer {}")
-    clocks.clock(serving, "save_network", SAVED)
+    clocks.clock(network_file, "save_network", SAVED)
     clocks.clock(Sender, "wait", WAITING)
-    clocks.clock(closing, "of_runs", END)
+    clocks.clock(summary, "of_runs", END)
 
 
 def profiled(folder: Path) -> dict[str, float]:

@@ -44,7 +44,7 @@ def late(workload: Workload, step: int, rounds: int, *, flush: bool) -> tuple[li
     """
     from peers.with_dlexp import trainer as assembled
 
-    from dlexp import provenance
+    from dlexp.runs import provenance
 
     with provenance.one_blas_thread():
         trainer = assembled(workload, 0)

@@ -55,7 +55,7 @@ def parts(workload: Workload, rounds: int) -> dict[str, float]:
     """Seconds of a step by part, medians over rounds; "dense" holds its products."""
     from peers.with_dlexp import batches, trainer
 
-    from dlexp import provenance
+    from dlexp.runs import provenance
 
     with provenance.one_blas_thread():
         running = trainer(workload, 0)

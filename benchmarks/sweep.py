@@ -34,9 +34,9 @@ def inside(told: str, words: list[str]) -> int:
     """The command itself, with clocks at its parts; they go to the file `told`."""
     from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
-    from dlexp import cli, closing
-    from dlexp.sweep import validate
-    from dlexp.sweep.session import Session
+    from dlexp.cli import main, summary
+    from dlexp.sweeps import validate
+    from dlexp.sweeps.session import Session
 
     spent: Counter[str] = Counter()
 
@@ -55,8 +55,8 @@ def inside(told: str, words: list[str]) -> int:
     clock(ConfigLoaderImpl, "load_sweep_config", "hydra")
     clock(validate, "jobs", "validation and hydra")
     clock(Session, "conduct", "conduct")
-    clock(closing, "comparison", "comparison")
-    status = cli.main(words)
+    clock(summary, "comparison", "comparison")
+    status = main.main(words)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)  # the sender: workers are not this process's own children
     spent["mlflow"] = children.ru_utime + children.ru_stime
     spent["command"] = time.process_time()
@@ -66,9 +66,10 @@ def inside(told: str, words: list[str]) -> int:
 
 def overhead() -> float:
     """CPU seconds that a job costs its worker beside training: journal, run folder, identity. Median of 32 pairs."""
-    from dlexp import config, lifecycle, provenance
-    from dlexp.experiment import Run
-    from dlexp.sweep.job import unobserved
+    from dlexp import config
+    from dlexp.core.experiment import Run
+    from dlexp.runs import lifecycle, provenance
+    from dlexp.sweeps.job import unobserved
 
     found = []
     with provenance.one_blas_thread(), TemporaryDirectory(prefix="dlexp-bench-") as name:

@@ -40,15 +40,17 @@ def read(way: str, path: str) -> None:
 
     import pandas as pd
 
-    from dlexp import plugins, registry, tables
+    from dlexp.core import registry
+    from dlexp.data.tables import reading
+    from dlexp.plugins import discovery
 
-    plugins.discover()
+    discovery.discover()
     data = registry.find("data", "table")(path=path)
     cpu, wall = time.process_time(), time.perf_counter()
     if way == "pandas":
         pd.read_csv(path)
     elif way == "read":
-        tables.read(Path(path), None, encoding=None, delimiter=None, decimal=None, header=None)
+        reading.read(Path(path), None, encoding=None, delimiter=None, decimal=None, header=None)
     else:
         data.dataset(np.random.default_rng(0))
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall

@@ -21,9 +21,9 @@ from measuring import Spread, alone, table
 from page import asked_for, tell
 from workloads import WORKLOADS, Workload
 
-from dlexp import layers, params, trainer as trainers
-from dlexp.registry import find
-from dlexp.trainer import Trainer
+from dlexp.core import layers, params, trainer as trainers
+from dlexp.core.registry import find
+from dlexp.core.trainer import Trainer
 
 ELSEWHERE = "numbers begin between two lines of the cache"
 PART = 9  # steps of a comparison are this part of what `step.py` trains at a time
@@ -33,7 +33,7 @@ def compared(workload: Workload, rounds: int) -> dict[str, Spread]:
     """The ratio of each that makes a difference to dlexp as it is: its median and quartiles."""
     from peers.with_dlexp import trainer
 
-    from dlexp import provenance
+    from dlexp.runs import provenance
 
     with provenance.one_blas_thread():
         running = trainer(workload, 0)

@@ -110,7 +110,7 @@ def task(workload: Workload, seed: int = 0) -> Task:
     """The very samples, initial weights and order that dlexp's own run begins with."""
     from peers.with_dlexp import arrays, trainer
 
-    from dlexp.experiment import streams
+    from dlexp.core.experiment import streams
 
     begun = trainer(workload, seed)
     weights = [w.copy() for name, w in arrays(begun.problem.network).items() if name.startswith("W")]

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from dlexp import places
+from dlexp import paths
 
 
 def quoted(word: str, *, encoding: str | None = None) -> str:
@@ -55,5 +55,5 @@ def one_line(recorded: str) -> str:
 
 def name_of(folder: Path) -> str:
     """What a command knows a run or sweep by: its name, if it is under outputs/, and else its path."""
-    name = folder.name if places.outputs() in folder.absolute().parents else str(folder)
+    name = folder.name if paths.outputs() in folder.absolute().parents else str(folder)
     return name if not name.startswith("-") else f"./{name}"

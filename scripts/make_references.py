@@ -16,7 +16,7 @@ import torch
 from reference_trainings import trainings
 from torch import nn
 
-from dlexp import plugins
+from dlexp.plugins import discovery
 
 FOLDER = Path(__file__).resolve().parents[1] / "tests" / "references"
 SOURCE = f"PyTorch {torch.__version__.partition('+')[0]}"
@@ -206,7 +206,7 @@ def main():
     """Write every file anew."""
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
-    plugins.discover()
+    discovery.discover()
     optimizers()
     layers()
     initializers()

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from dlexp import registry
-from dlexp.experiment import Experiment
+from dlexp.core import registry
+from dlexp.core.experiment import Experiment
 
 STEPS = 200
 DEFAULT = {

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from tutorial_pages import HOME, PAGES, Verdicts, render
 
+from dlexp.core.silent_keys import is_silent
 from dlexp.errors import UserError
-from dlexp.places import CONF
-from dlexp.silent_keys import is_silent
-from dlexp.sweep.study import Study
+from dlexp.paths import CONF
+from dlexp.sweeps.study import Study
 
 IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)]+)\)")
 CLAIMED = ("says", "of", "against", "direction", "margin", "metric", "part", "over", "reduce", "tuned")
@@ -32,7 +32,7 @@ def study_now(name: str) -> tuple[Study, dict[str, list[str]]]:
     from hydra import compose, initialize_config_dir
 
     from dlexp.config import offer
-    from dlexp.sweep.validate import plan_of
+    from dlexp.sweeps.validate import plan_of
 
     offer()
     with initialize_config_dir(str(CONF), version_base="1.3", job_name="dlexp"):

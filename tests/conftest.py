@@ -16,9 +16,9 @@ os.environ["COLUMNS"] = "100"  # whatever the terminal's width, what is printed 
 import numpy as np
 import pytest
 
-from dlexp import plugins
+from dlexp.plugins import discovery
 
-plugins.discover()
+discovery.discover()
 
 
 @pytest.fixture(autouse=True)

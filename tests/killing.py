@@ -17,8 +17,9 @@ import sys
 import time
 from pathlib import Path
 
-from dlexp import journal, lifecycle
 from dlexp.config import compose
+from dlexp.runs import lifecycle
+from dlexp.storage import journal
 
 KILLED = -signal.SIGKILL
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from dlexp import Dense, Network, registry, serving, tracking
+from dlexp import Dense, Network, tracking
+from dlexp.core import registry
+from dlexp.storage import network_file
 from dlexp.tracking import sender, store
 
 BEGAN = 1_700_000_000_000
@@ -78,5 +80,5 @@ def run_folder(
     if net:
         made = Network([Dense(units=4), registry.find("activation", "relu")(), Dense(units=3)], 5)
         made.params.storage[...] = np.random.default_rng(3).standard_normal(made.params.storage.shape)
-        serving.save_network(folder / "network.npz", made)
+        network_file.save_network(folder / "network.npz", made)
     return folder

@@ -11,9 +11,10 @@ from contextlib import closing
 import pytest
 from run_folders import event, records, run_folder, send, with_store
 
-from dlexp import provenance, shell
-from dlexp.cli import main
+from dlexp import shell
+from dlexp.cli.main import main
 from dlexp.config import compose
+from dlexp.runs import provenance
 from dlexp.tracking import state, store, ui_command
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "observer=none", "tracking=none")

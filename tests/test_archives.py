@@ -5,10 +5,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from dlexp.archives import LARGEST, read_arrays, write_arrays
 from dlexp.conformance.toy import experiment
+from dlexp.core.experiment import Run
 from dlexp.errors import DataError
-from dlexp.experiment import Run
+from dlexp.storage.archives import LARGEST, read_arrays, write_arrays
 
 
 def test_arrays_come_back_as_they_were_and_the_same_arrays_give_the_same_bytes(tmp_path):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from faults.layers import Replacing
 
-from dlexp.arrays import Param, Rebound, batch_sum, constant
 from dlexp.conformance.toy import experiment, part
-from dlexp.params import Parameters
-from dlexp.pieces import pieces
+from dlexp.core.arrays import Param, Rebound, batch_sum, constant
+from dlexp.core.params import Parameters
+from dlexp.core.pieces import pieces
 
 
 def test_a_constant_is_made_once_and_cannot_be_written():

@@ -14,10 +14,11 @@ import zipfile
 import numpy as np
 import pytest
 
-from dlexp import checkpoint, journal, recorded, serving
-from dlexp.cli import main
-from dlexp.datafiles import write_idx
+from dlexp.cli.main import main
+from dlexp.data.download import write_idx
 from dlexp.errors import UserError
+from dlexp.runs import records
+from dlexp.storage import checkpoint, journal, network_file
 
 X, Y = np.random.default_rng(0).random((60, 3)), np.arange(60) % 3
 HTML = b"<!doctype html>\n<html><title>404 Not Found</title></html>\n"
@@ -281,7 +282,7 @@ def test_a_damaged_network_is_told(damage, outputs):
     path = outputs / "ended" / "network.npz"
     DAMAGES[damage](path)
     with pytest.raises(UserError, match=r"network\.npz"):
-        serving.load_network(path)
+        network_file.load_network(path)
 
 
 def test_no_value_of_another_kind_in_a_runs_description_or_configuration_makes_a_traceback(outputs):
@@ -298,11 +299,11 @@ def test_no_value_of_another_kind_in_a_runs_description_or_configuration_makes_a
             for value in (None, 5, "../x", [], {}, [[1]]):
                 (run / file).write_text(dump(changed(told, place, value)), encoding="utf-8")
                 try:
-                    recorded.read(run)
+                    records.read(run)
                 except UserError as e:
                     assert "\n" not in str(e)  # noqa: PT017 both may happen
         (run / file).write_text(text, encoding="utf-8")
-    assert recorded.read(run).status == "FINISHED"
+    assert records.read(run).status == "FINISHED"
 
 
 @pytest.mark.parametrize("text", ["", "5", "[]", "{", "null", '{"axes": 5}', '{"axes": {"a": 1}}', "[" * 100_000])

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from dlexp.cli import main
+from dlexp.cli.main import main
 from dlexp.config import compose, yamlfile
 from dlexp.errors import UserError
 

@@ -301,7 +301,7 @@ def test_a_part_inside_another_stops_the_others_clock(monkeypatch):
 def test_every_clock_of_the_command_hangs_at_a_part_of_the_table(monkeypatch):
     hung = []
     monkeypatch.setattr(command.Clocks, "clock", lambda self, owner, name, part: hung.append(part))
-    from dlexp.trainer import Trainer
+    from dlexp.core.trainer import Trainer
 
     monkeypatch.setattr(Trainer, "step", Trainer.step)
     command.hang(command.Clocks(0.0), [])

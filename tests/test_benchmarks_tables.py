@@ -190,7 +190,7 @@ def test_a_page_that_was_written_is_no_change_of_dlexp(monkeypatch, tmp_path):
                        capture_output=True)  # fmt: skip
 
     git("init", "-q")
-    for name in ("docs/speed.md", "dlexp/trainer.py"):
+    for name in ("docs/speed.md", "dlexp/core/trainer.py"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text("one\n", "utf-8")
     git("add", ".")
@@ -200,7 +200,7 @@ def test_a_page_that_was_written_is_no_change_of_dlexp(monkeypatch, tmp_path):
     assert re.fullmatch(r"[0-9a-f]{7,}", commit)
     (tmp_path / "docs/speed.md").write_text("two\n", "utf-8")
     assert page._commit() == commit
-    (tmp_path / "dlexp/trainer.py").write_text("two\n", "utf-8")
+    (tmp_path / "dlexp/core/trainer.py").write_text("two\n", "utf-8")
     assert page._commit() == commit + "-dirty"
 
 

@@ -12,8 +12,10 @@ from run_folders import send, with_store
 from test_replay import describe, rewrite
 
 import dlexp
-from dlexp import journal, lifecycle, places, provenance, tracking
-from dlexp.cli import main
+from dlexp import paths, tracking
+from dlexp.cli.main import main
+from dlexp.runs import lifecycle, provenance
+from dlexp.storage import journal
 from dlexp.tracking import state
 
 SMALL = ("model.hidden=[8]", "data.n_train=200", "batch_size=50", "epochs=6", "observer=none")
@@ -28,7 +30,7 @@ def cut_short(*words, at=10):
             assert main([*words, "schedule=mischief"]) == 130
     finally:
         signal.signal(signal.SIGINT, before)
-    return max((places.outputs() / "runs").iterdir())
+    return max((paths.outputs() / "runs").iterdir())
 
 
 def edit(folder, before, after):

@@ -4,13 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from dlexp import places, studies
-from dlexp.cli import main
+from dlexp import paths
+from dlexp.cli.main import main
 from dlexp.report.paired import seeds_needed
-from dlexp.studies import conduct
-from dlexp.sweep import validate
+from dlexp.sweeps import studies, validate
+from dlexp.sweeps.studies import run
 
-SHIPPED = sorted((places.CONF / "experiment").glob("*.yaml"))
+SHIPPED = sorted((paths.CONF / "experiment").glob("*.yaml"))
 STUDY = """\
 # @package _global_
 # A small study.
@@ -64,7 +64,7 @@ def commands(monkeypatch):
         seen.append(command[1:])
         return end
 
-    monkeypatch.setattr(conduct, "_ended", ended)
+    monkeypatch.setattr(run, "_ended", ended)
     return SimpleNamespace(seen=seen, end=end)
 
 

@@ -10,8 +10,8 @@ import time
 import pytest
 from test_claims_command import SLOWER, STUDY
 
-from dlexp.cli import main
-from dlexp.studies import conduct, shelf
+from dlexp.cli.main import main
+from dlexp.sweeps.studies import catalogue, run
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def nothing_starts(monkeypatch):
     def ended(command, name, work):
         raise AssertionError(f"{name} was started")
 
-    monkeypatch.setattr(conduct, "_ended", ended)
+    monkeypatch.setattr(run, "_ended", ended)
 
 
 def asked(*words):
@@ -61,14 +61,14 @@ def test_a_study_whose_report_failed_is_a_failure_though_an_older_report_lies_th
     (folder / "report" / "verdicts.json").write_text(json.dumps(old), "utf-8")
     said = f"sweep     7 finished\nfolder    {folder}\nreport    the report cannot be written there: no space\n"
     end = subprocess.CompletedProcess([], 0, said, "")
-    monkeypatch.setattr(conduct, "_ended", lambda command, name, work: end)
+    monkeypatch.setattr(run, "_ended", lambda command, name, work: end)
     assert asked("zz") == 1
     assert "zz: failed: report the report cannot be written there: no space" in capsys.readouterr().out
 
 
 def test_a_study_without_verdicts_is_a_failure_though_its_command_is_content(mine, monkeypatch, capsys):
     end = subprocess.CompletedProcess([], 0, "folder    nowhere\n", "")
-    monkeypatch.setattr(conduct, "_ended", lambda command, name, work: end)
+    monkeypatch.setattr(run, "_ended", lambda command, name, work: end)
     assert asked("zz") == 1
     assert "zz: failed: it has written no verdicts" in capsys.readouterr().out
 
@@ -103,7 +103,7 @@ def test_an_override_that_means_nothing_to_some_studies_leaves_the_others_their_
         started.append(name)
         return subprocess.CompletedProcess([], 2, "", "dlexp: error: objective=valley has no data\n")
 
-    monkeypatch.setattr(conduct, "_ended", ended)
+    monkeypatch.setattr(run, "_ended", ended)
     assert asked("aa", "zz", "data.n_train=50") == 1
     assert sorted(started) == ["aa", "zz"]
 
@@ -126,7 +126,7 @@ def test_a_mistake_in_the_words_of_a_study_asked_for_is_told_before_any_starts(m
 )
 def test_a_file_that_cannot_be_read_is_warned_of_and_stops_nobody_else(mine, in_tmp, capsys, content, why):
     (mine / "broken.yaml").write_bytes(content)
-    assert [study.name for study in shelf.chosen(["zz"], in_tmp / "mine")] == ["zz"]
+    assert [study.name for study in catalogue.chosen(["zz"], in_tmp / "mine")] == ["zz"]
     err = capsys.readouterr().err
     assert err.startswith(f"dlexp: warning: {mine}/broken.yaml: cannot be read: {why}")
     assert err.count("\n") == 1
@@ -166,7 +166,7 @@ def test_an_interruption_says_which_studies_are_done_and_how_to_go_on(mine, in_t
 
 
 def test_a_command_that_was_killed_says_so():
-    assert conduct.what_failed("", "sweep  fine\n", -9) == "it was killed by signal 9"
+    assert run.what_failed("", "sweep  fine\n", -9) == "it was killed by signal 9"
 
 
 def test_sigterm_that_only_the_first_process_gets_ends_the_studies_with_the_same_message(mine, in_tmp):

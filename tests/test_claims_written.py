@@ -8,7 +8,7 @@ from report_folders import compared, small
 
 from dlexp import report
 from dlexp.report import measure, page, plots, runs, terminal
-from dlexp.report.claims import blocks, decide, spec, text, written
+from dlexp.report.claims import blocks, decide, rendering, spec, text
 
 # --- written
 
@@ -128,11 +128,11 @@ def test_a_run_without_a_test_has_no_gap(tmp_path):
 
 
 def test_the_mark_of_an_unknown_verdict_is_a_question():
-    assert written.mark("INCONCLUSIVE") == "? INCONCLUSIVE"
+    assert rendering.mark("INCONCLUSIVE") == "? INCONCLUSIVE"
 
 
 def test_an_effect_has_the_unit_of_its_metric(tmp_path):
     metrics = ["test/loss", "gap/accuracy", "train/loss @ mean", "train/loss @ turns", "log10(test/loss)", "d/std/*5"]
-    units = [written.unit(c) for c in spec.read({"claims": [claim(id=f"c{i}", metric=m)
+    units = [rendering.unit(c) for c in spec.read({"claims": [claim(id=f"c{i}", metric=m)
                                                             for i, m in enumerate(metrics)]}, ())]  # fmt: skip
     assert units == ["nats", "accuracy", "nats", "", "", ""]

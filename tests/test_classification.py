@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from dlexp.arrays import Context
 from dlexp.conformance.toy import experiment
-from dlexp.dataset import Dataset, Split
-from dlexp.loss import log_softmax
-from dlexp.registry import find
+from dlexp.core.arrays import Context
+from dlexp.core.dataset import Dataset, Split
+from dlexp.core.loss import log_softmax
+from dlexp.core.registry import find
 
 
 @pytest.mark.parametrize("n", [1, 999, 1000, 1001, 2500])

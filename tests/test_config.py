@@ -8,12 +8,12 @@ from dataclasses import fields
 import pytest
 import yaml
 
-from dlexp import kinds, registry
+from dlexp.cli.help import GROUPS, details, overview
 from dlexp.config import compose
-from dlexp.experiment import Experiment
-from dlexp.help import GROUPS, details, overview
-from dlexp.places import CONF
-from dlexp.stopping import EarlyStopping
+from dlexp.core import kinds, registry
+from dlexp.core.early_stopping import EarlyStopping
+from dlexp.core.experiment import Experiment
+from dlexp.paths import CONF
 
 
 def built(*overrides):
@@ -93,7 +93,7 @@ def test_a_list_becomes_a_tuple_so_that_experiments_compare_and_hash():
 
 
 def test_a_study_of_ones_own_is_a_file_in_a_folder_of_ones_own(tmp_path, in_tmp, capsys):
-    from dlexp.cli import main
+    from dlexp.cli.main import main
 
     (tmp_path / "mine" / "experiment").mkdir(parents=True)
     (tmp_path / "mine" / "experiment" / "wide.yaml").write_text(

@@ -10,9 +10,10 @@ import faults
 import numpy as np
 import pytest
 
-from dlexp import plugin, registry
+from dlexp import plugin
 from dlexp.conformance import SUITES, checks_for
-from dlexp.kinds import KINDS
+from dlexp.core import registry
+from dlexp.core.kinds import KINDS
 
 REFERENCES = Path(__file__).parent / "references"
 

@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from dlexp import Optimizer, PluginError, plugin, registry
+from dlexp import Optimizer, PluginError, plugin
 from dlexp.conformance import checks_for, parametrize_with_checks
+from dlexp.core import registry
 
 
 def declaring(known_failures):

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dlexp import DataError, FieldError, Split, proportional, registry, stratified, three_way
-from dlexp.datafiles import read_idx, write_idx
-from dlexp.dataset import standardized
+from dlexp import DataError, FieldError, Split, proportional, stratified, three_way
+from dlexp.core import registry
+from dlexp.core.dataset import standardized
+from dlexp.data.download import read_idx, write_idx
 
 KINDS = {cls.name: cls for cls in registry.every("data")}
 DIGITS, MNIST, FASHION = KINDS["digits"], KINDS["mnist"], KINDS["fashion_mnist"]

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import yaml
 
-from dlexp import DataError, FieldError, Split, delimited, registry, three_way
+from dlexp import DataError, FieldError, Split, three_way
 from dlexp.config import compose, rebuild
-from dlexp.dataset import standardized
+from dlexp.core import registry
+from dlexp.core.dataset import standardized
+from dlexp.data.tables import delimited
 
 CSV = registry.find("data", "csv")
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dlexp import DataError, registry
+from dlexp import DataError
+from dlexp.core import registry
 
 TABLE = registry.find("data", "table")
 TEXT = "length (cm),b,kind\n" + "".join(f"{7 * i % 30},{i * i}.5,{'xyz'[i % 3]}\n" for i in range(20))

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dlexp import DataError, registry
+from dlexp import DataError
+from dlexp.core import registry
 
 NPZ = registry.find("data", "npz")
 

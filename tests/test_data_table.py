@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dlexp import DataError, FieldError, delimited, parquet, registry, tables
+from dlexp import DataError, FieldError
 from dlexp.config import compose
-from dlexp.headers import is_header
+from dlexp.core import registry
+from dlexp.data.tables import delimited, parquet, reading
+from dlexp.data.tables.headers import is_header
 
 TABLE, CSV = registry.find("data", "table"), registry.find("data", "csv")
 VAN = [[95, 48, 83, 178, "van"], [91, 41, 84, 141, "van"], [104, 50, 106, 209, "saab"], [93, 41, 82, 159, "bus"]]
@@ -172,7 +174,7 @@ def test_a_form_that_there_is_not_is_refused(bad):
 def test_numbers_are_read_to_the_bit(tmp_path):
     numbers = [repr(float(v)) for v in rng().standard_normal(300) * 10.0 ** rng().integers(-30, 30, 300)]
     text = "a,kind\n" + "".join(f"{v},{'xy'[i % 2]}\n" for i, v in enumerate(numbers))
-    table = tables.read(TABLE(path=placed(tmp_path, text))._file(), None, encoding=None, delimiter=None, decimal=None,
+    table = reading.read(TABLE(path=placed(tmp_path, text))._file(), None, encoding=None, delimiter=None, decimal=None,
                         header=None)  # fmt: skip
     assert table.columns[0].values.tolist() == [*map(float, numbers)]
 

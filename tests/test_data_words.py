@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dlexp import DataError, registry
-from dlexp.preparation import Preparation
+from dlexp import DataError
+from dlexp.core import registry
+from dlexp.data.tables.preparation import Preparation
 
 TABLE = registry.find("data", "table")
 DOORS, SLEEP = ("2", "3", "4", "5more"), ("None", "Apnea", "Insomnia")

@@ -15,8 +15,9 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from dlexp import DataError, datafiles, fetch, read_idx
-from dlexp.datafiles import cache_folder, write_idx
+from dlexp import DataError, fetch, read_idx
+from dlexp.data import download
+from dlexp.data.download import cache_folder, write_idx
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 4, 3), dtype=np.uint8)
 HEADER = struct.pack(">HBBIII", 0, 8, 3, 5, 4, 3)
@@ -328,7 +329,7 @@ def test_nothing_but_http_is_fetched(tmp_path):
 
 
 def test_more_than_the_limit_is_refused_announced_or_not(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(datafiles, "LIMIT", 100_000)
+    monkeypatch.setattr(download, "LIMIT", 100_000)
     with pytest.raises(DataError, match="it sends 200,000 bytes; the limit is 100,000"):
         fetch(server.url(), SHA256, tmp_path / "a")
     server.length = False

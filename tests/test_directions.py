@@ -7,12 +7,14 @@ import pytest
 from claim_folders import claim, noise, studied
 from report_folders import journal, sweep
 
-from dlexp import PluginError, UserError, lifecycle, plugin, registry, report
-from dlexp.cli import main
+from dlexp import PluginError, UserError, plugin, report
+from dlexp.cli.main import main
 from dlexp.config import compose
+from dlexp.core import registry
 from dlexp.report import plots, runs
 from dlexp.report.claims import decide
-from dlexp.sweep.search import _metric
+from dlexp.runs import lifecycle
+from dlexp.sweeps.search import _metric
 from dlexp.tracking import view
 from dlexp.tracking.sweep_folder import Survey
 

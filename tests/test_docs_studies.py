@@ -10,7 +10,7 @@ import pytest
 from dlexp.report.claims import spec
 from dlexp.report.claims.terms import FUNCTIONS, MOMENTS
 from dlexp.report.plots.study import KINDS
-from dlexp.sweep.study import WORDS
+from dlexp.sweeps.study import WORDS
 
 PAGE = Path(__file__).parents[1] / "docs" / "studies.md"
 

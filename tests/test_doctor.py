@@ -15,11 +15,13 @@ from run_folders import BEGAN, event, records, run_folder, with_store
 from sweep_folders import add, fill, sweep_folder
 
 import dlexp
-from dlexp import checkpoint, doctor, journal, plugins, tracking
-from dlexp.cli import main
+from dlexp import tracking
+from dlexp.cli import doctor
+from dlexp.cli.main import main
 from dlexp.errors import UserError
+from dlexp.plugins import discovery
 from dlexp.report import runs
-from dlexp.sweep import ledger
+from dlexp.storage import checkpoint, journal, ledger
 
 WHOLE = b'{"event": "start", "time_ms": 1, "elapsed": 0}\n'
 RECORD = b'{"event": "record", "time_ms": 1, "elapsed": 0, "epoch": 0, "step": 0, "metrics": %s}\n'
@@ -339,8 +341,8 @@ def test_a_disk_nearly_full_and_a_broken_plugin_are_said(home, capsys, monkeypat
     (Path("plugins") / "optimizer").mkdir(parents=True)
     file = Path("plugins") / "optimizer" / "unlucky_one.py"
     file.write_text("import nowhere_at_all\n")
-    monkeypatch.setattr(plugins, "_broken", {})
-    monkeypatch.setattr(plugins, "__path__", list(plugins.__path__))
+    monkeypatch.setattr(discovery, "_broken", {})
+    monkeypatch.setattr(discovery, "__path__", list(discovery.__path__))
     assert main(["doctor"]) == 1
     out, err = capsys.readouterr()
     assert err == ""  # it is said once

@@ -7,7 +7,7 @@ from filelock import FileLock
 from run_folders import records, run_folder
 from test_doctor import files, seen, untracked, well
 
-from dlexp import files as dlexp_files
+from dlexp.storage import atomic as dlexp_files
 
 
 @pytest.fixture

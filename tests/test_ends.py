@@ -16,9 +16,10 @@ import pytest
 from mischief import mischief
 
 import dlexp
-from dlexp import checkpoint, journal, lifecycle, serving
-from dlexp.cli import main
-from dlexp.registry import find
+from dlexp.cli.main import main
+from dlexp.core.registry import find
+from dlexp.runs import lifecycle
+from dlexp.storage import checkpoint, journal, network_file
 
 SMALL = ("model.hidden=[16]", "data.n_train=200", "batch_size=50", "epochs=10", "regularizer=dropout", "observer=none",
          "tracking=none")  # fmt: skip
@@ -56,7 +57,7 @@ def is_whole(folder, whole):
     """Whether a run has its result, each measurement once, and the weights of the run that nothing happened to."""
     events, _ = journal.events(folder)
     measured = [e["step"] for e in events if e["event"] == "record"]
-    network = serving.load_network(folder / "network.npz")
+    network = network_file.load_network(folder / "network.npz")
     assert (network.params.storage == whole).all()
     assert measured == [*range(0, 41, 4), 40]
     return ending(folder) == "FINISHED"
@@ -371,7 +372,7 @@ def test_states_are_saved_as_often_as_asked_and_the_best_network_beside_them(in_
         assert seen == [False], "ten seconds have not passed"
         run = dlexp.run(*SMALL, "checkpoint.epochs=3", "early_stopping.patience=50", "optimizer.lr=0.1")
     assert checkpoint.load(run.folder / "checkpoints/last.npz")["trainer"]["t"] == 36
-    best = serving.load_network(run.folder / "checkpoints/best.npz")
+    best = network_file.load_network(run.folder / "checkpoints/best.npz")
     assert (best.params.storage == run.trainer.best.storage).all()
     assert run.trainer.best.step < 40, "the last is not the best"
     assert (run.network.params.storage == run.trainer.best.storage).all()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import dlexp
-from dlexp import journal
+from dlexp.storage import journal
 
 QUIET = ("observer=none", "tracking=none")
 WALK = ("objective=valley", "optimizer=momentum", "optimizer.lr=0.001", "schedule=cosine")

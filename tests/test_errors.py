@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from dlexp.cli import main
+from dlexp.cli.main import main
 
 # What is typed, and what the one line must say.
 TABLE = [
@@ -135,7 +135,7 @@ def test_a_file_that_is_no_yaml_is_told_with_file_and_line(in_tmp, capsys):
 
 
 def test_a_broken_plugin_is_told_with_file_and_line_and_the_others_go_on(in_tmp, monkeypatch, capsys, caplog):
-    from dlexp import plugins
+    from dlexp.plugins import discovery
 
     folder = in_tmp / "elsewhere" / "optimizer"
     folder.mkdir(parents=True)
@@ -145,7 +145,7 @@ def test_a_broken_plugin_is_told_with_file_and_line_and_the_others_go_on(in_tmp,
     err = capsys.readouterr().err.splitlines()[-1]
     assert err.startswith("dlexp: error: optimizer=broken_one (command line): cannot be loaded: ")
     assert "broken_one.py:3: ZeroDivisionError" in err
-    assert plugins.broken("optimizer", "broken_one") is not None
+    assert discovery.broken("optimizer", "broken_one") is not None
     assert main(["--cfg", "job", "optimizer=sgd"]) == 0
 
 

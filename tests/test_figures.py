@@ -15,9 +15,9 @@ import pytest
 
 from dlexp import Surface, figures
 from dlexp.conformance.toy import Clouds, experiment
-from dlexp.experiment import Run
-from dlexp.registry import find
-from dlexp.trainer import Diverged
+from dlexp.core.experiment import Run
+from dlexp.core.registry import find
+from dlexp.core.trainer import Diverged
 
 
 def plugin(kind, name, **values):

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from dlexp.cli import main
+from dlexp.cli.main import main
 
 PLAIN = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 RUN = ("data=csv", "data.path=表/花.csv", "epochs=1", "batch_size=10", "model.hidden=[5]", "observer=none",

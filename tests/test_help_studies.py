@@ -2,11 +2,12 @@
 
 import pytest
 
-from dlexp import places, studies
-from dlexp.cli import main
-from dlexp.help import details, overview
+from dlexp import paths
+from dlexp.cli.help import details, overview
+from dlexp.cli.main import main
+from dlexp.sweeps import studies
 
-SHIPPED = sorted((places.CONF / "experiment").glob("*.yaml"))
+SHIPPED = sorted((paths.CONF / "experiment").glob("*.yaml"))
 
 
 def flat(text):

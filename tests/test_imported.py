@@ -7,8 +7,10 @@ import sys
 
 import pytest
 
-from dlexp import imported, plugins, provenance, registry
 from dlexp.config import compose
+from dlexp.core import registry
+from dlexp.plugins import discovery, source_code
+from dlexp.runs import provenance
 
 
 def sha256(text):
@@ -24,7 +26,7 @@ def package(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    imported.watch("watched_package")
+    source_code.watch("watched_package")
     yield folder
     for name in [name for name in sys.modules if name.startswith("watched_package")]:
         del sys.modules[name]
@@ -40,9 +42,9 @@ def test_an_edit_after_the_import_does_not_change_the_digest(package):
     (package / "it.py").write_text("VALUE = 1\n")
     assert load() == 1
     (package / "it.py").write_text("VALUE = 2\n")
-    assert imported.digest(package / "it.py") == sha256("VALUE = 1\n")
+    assert source_code.digest(package / "it.py") == sha256("VALUE = 1\n")
     assert load() == 2
-    assert imported.digest(package / "it.py") == sha256("VALUE = 2\n")
+    assert source_code.digest(package / "it.py") == sha256("VALUE = 2\n")
 
 
 def test_an_edit_in_the_second_of_the_import_is_not_taken_for_what_python_has_cached(package):
@@ -52,14 +54,14 @@ def test_an_edit_in_the_second_of_the_import_is_not_taken_for_what_python_has_ca
         cached = importlib.util.cache_from_source(str(package / "it.py"))
         assert load() == value
         os.utime(cached, ns=(0, 1_700_000_000_500_000_000))
-        assert imported.digest(package / "it.py") == sha256(f"VALUE = {value}\n")
+        assert source_code.digest(package / "it.py") == sha256(f"VALUE = {value}\n")
 
 
 def test_a_file_that_has_not_changed_for_long_is_read_from_pythons_cache(package, monkeypatch):
     (package / "it.py").write_text("VALUE = 1\n")
     os.utime(package / "it.py", ns=(0, 1_700_000_000_000_000_000))
     assert load() == 1
-    monkeypatch.setattr(imported._Loader, "source_to_code", None)  # compiling it again would fail
+    monkeypatch.setattr(source_code._Loader, "source_to_code", None)  # compiling it again would fail
     assert load() == 1
 
 
@@ -67,7 +69,7 @@ def test_all_that_decides_a_runs_numbers_is_known_when_plugins_are_discovered():
     experiment = compose("data=npz", "data.path=x.npz", "regularizer=[dropout,weight_decay]").experiment
     files = {path.name: path for path in provenance.source_files(experiment).values()}
     for name in ("trainer.py", "kinds.py", "filedata.py", "npz.py", "dropout.py", "adam.py"):
-        assert files[name] in imported._digests, name
+        assert files[name] in source_code._digests, name
 
 
 def test_a_module_that_a_plugin_imports_counts_as_its_code(tmp_path, monkeypatch):
@@ -83,7 +85,7 @@ def test_a_module_that_a_plugin_imports_counts_as_its_code(tmp_path, monkeypatch
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    plugins.discover()
+    discovery.discover()
     try:
         (tmp_path / "steps_of_mine.py").write_text("LONG = 3\n")
         found = provenance.sources(compose("optimizer=helped").experiment)

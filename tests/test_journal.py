@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import pytest
 
-from dlexp import files, journal
-from dlexp.cli import main
+from dlexp.cli.main import main
+from dlexp.core.trainer import Record
 from dlexp.errors import DataError
-from dlexp.trainer import Record
+from dlexp.storage import atomic, journal
 
 
 def test_a_journal_reads_back_as_it_was_written(tmp_path):
@@ -93,7 +93,7 @@ def test_a_run_is_alive_while_its_writer_is_and_no_longer(tmp_path):
 
 
 def test_ids_differ_within_the_same_second():
-    assert len({files.new_id() for _ in range(100)}) == 100
+    assert len({atomic.new_id() for _ in range(100)}) == 100
 
 
 def test_a_file_is_old_or_new_never_half(tmp_path, monkeypatch):

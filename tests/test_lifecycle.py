@@ -13,11 +13,12 @@ import yaml
 from PIL import Image
 
 import dlexp
-from dlexp import Schedule, journal, plugin
-from dlexp.cli import main
+from dlexp import Schedule, plugin
+from dlexp.cli.main import main
 from dlexp.config import compose
-from dlexp.kinds import KINDS
-from dlexp.registry import unregister
+from dlexp.core.kinds import KINDS
+from dlexp.core.registry import unregister
+from dlexp.storage import journal
 
 FAST = ("epochs=2", "model.hidden=[10]", "data.n_train=200")
 ALONE = (*FAST, "tracking=none")
@@ -163,7 +164,7 @@ def test_a_diverged_run_is_recorded_as_such_and_exits_1(in_tmp, capsys):
 
 
 def test_a_defect_in_a_plugin_is_recorded_as_failed_with_its_traceback(in_tmp, monkeypatch, capsys):
-    from dlexp.registry import find
+    from dlexp.core.registry import find
 
     def defect(*args):
         raise RuntimeError("a defect")

@@ -7,9 +7,10 @@ from run_folders import records, run_folder, send, with_store
 from sweep_folders import fill, sweep_folder
 
 import dlexp
-from dlexp import journal, places
-from dlexp.cli import main
-from dlexp.sweep.ledger import Ledger
+from dlexp import paths
+from dlexp.cli.main import main
+from dlexp.storage import journal
+from dlexp.storage.ledger import Ledger
 from dlexp.tracking import address
 
 TINY = ("epochs=1", "model.hidden=[4]", "data.n_train=40", "batch_size=20", "observer=none", "tracking=none")
@@ -148,4 +149,4 @@ def test_a_link_that_leads_in_a_circle_is_said_in_one_line(in_tmp, capsys):
     ],
 )
 def test_the_outputs_folder_of_a_path_is_known_by_its_words(in_tmp, path, home):
-    assert places.home(in_tmp / path) == (home and in_tmp / home)
+    assert paths.home(in_tmp / path) == (home and in_tmp / home)

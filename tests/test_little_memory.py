@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from run_folders import event, run_folder, send, with_store
 
-from dlexp import errors, experiment, lifecycle
-from dlexp.cli import main
+from dlexp import errors
+from dlexp.cli.main import main
 from dlexp.config import compose
-from dlexp.sweep import job, workers
-from dlexp.sweep.identity import Ingredients
+from dlexp.core import experiment
+from dlexp.runs import lifecycle
+from dlexp.sweeps import job, workers
+from dlexp.sweeps.identity import Ingredients
 from dlexp.tracking import sender, state
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "observer=none", "tracking=none")
@@ -108,7 +110,7 @@ def test_a_sender_says_so_without_a_traceback_and_sync_sends_it_later(tmp_path, 
 def test_a_sweep_that_cannot_start_a_worker_says_so_in_one_line(in_tmp, monkeypatch, capfd):
     from multiprocessing.context import ForkServerProcess
 
-    from dlexp.cli import main
+    from dlexp.cli.main import main
 
     def refused(process):
         raise ConnectionRefusedError(111, "Connection refused")

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlexp import plugins, registry
-from dlexp.cli import main
+from dlexp.cli.main import main
+from dlexp.core import registry
 from dlexp.errors import PluginError
+from dlexp.plugins import discovery
 
 HEAD = "from dlexp import *\nimport dlexp\n"
 GOOD = '''
@@ -80,15 +81,15 @@ def folder(in_tmp, monkeypatch):
     """A plugin folder of one's own; what it brought is forgotten afterwards."""
     home = in_tmp / "own"
     monkeypatch.setenv("DLEXP_PLUGINS", str(home))
-    before, broken, path = set(registry.every()), dict(plugins._broken), list(plugins.__path__)
+    before, broken, path = set(registry.every()), dict(discovery._broken), list(discovery.__path__)
     yield home
     for cls in set(registry.every()) - before:
         registry.unregister(cls)
     for name in [n for n in sys.modules if n.startswith("dlexp.plugins.")]:
         if str(in_tmp) in str(getattr(sys.modules[name], "__file__", "")):
             del sys.modules[name]
-    plugins._broken.clear(), plugins._broken.update(broken)
-    plugins.__path__[:] = path
+    discovery._broken.clear(), discovery._broken.update(broken)
+    discovery.__path__[:] = path
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def said(folder, capsys, caplog):
 
     def discover():
         caplog.clear()
-        plugins.discover()
+        discovery.discover()
         return [record.getMessage() for record in caplog.records]
 
     return discover
@@ -254,7 +255,7 @@ def test_a_file_named_as_one_that_comes_along_is_left_out_and_the_other_goes_on_
 
 def test_a_thread_begun_by_an_import_is_said(folder, said):
     end = threading.Event()
-    plugins.end_of_test = end
+    discovery.end_of_test = end
     text = "import threading\nfrom dlexp import plugins\n"
     text += "threading.Thread(target=plugins.end_of_test.wait, name='busy', daemon=True).start()\n"
     write(folder, "threads", text + GOOD)
@@ -262,7 +263,7 @@ def test_a_thread_begun_by_an_import_is_said(folder, said):
         (line,) = said()
     finally:
         end.set()
-        del plugins.end_of_test
+        del discovery.end_of_test
     assert "threads.py: it starts a thread, busy" in line
 
 

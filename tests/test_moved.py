@@ -13,7 +13,7 @@ from run_folders import event, records, run_folder, send, with_store
 from sweep_folders import fill, sweep_folder
 
 from dlexp import tracking
-from dlexp.cli import main
+from dlexp.cli.main import main
 from dlexp.tracking import address, artifacts, fetch, sender, settings, state
 
 SHOWN = {"experiment": "dlexp", "model": True, "wait": 60}

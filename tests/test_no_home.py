@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dlexp import datafiles, places
-from dlexp.cli import main
+from dlexp import paths
+from dlexp.cli.main import main
+from dlexp.data import download
 from dlexp.tracking import environment, state
 
 UNSET = ("HOME", "XDG_CACHE_HOME", "MPLCONFIGDIR", "LOGNAME", "USER", "LNAME", "USERNAME", "DLEXP_CACHE")
@@ -31,13 +32,13 @@ def nobody(in_tmp, monkeypatch):
 
 
 def test_without_a_home_folder_fetched_files_are_kept_under_the_outputs(nobody, monkeypatch):
-    assert datafiles.cache_folder("mnist") == nobody / "outputs" / "cache" / "dlexp" / "mnist"
-    found = places.substitutes()
+    assert download.cache_folder("mnist") == nobody / "outputs" / "cache" / "dlexp" / "mnist"
+    found = paths.substitutes()
     assert found["HOME"] == "/"
     assert Path(found["MPLCONFIGDIR"]).parent == Path(found["XDG_CACHE_HOME"]) == nobody / "outputs" / "cache"
     assert environment()["HOME"] == "/"
     monkeypatch.setenv("DLEXP_CACHE", str(nobody / "mine"))
-    assert datafiles.cache_folder("mnist") == nobody / "mine" / "mnist"
+    assert download.cache_folder("mnist") == nobody / "mine" / "mnist"
 
 
 def test_so_they_are_where_the_home_folder_cannot_be_written(in_tmp, monkeypatch):
@@ -45,21 +46,21 @@ def test_so_they_are_where_the_home_folder_cannot_be_written(in_tmp, monkeypatch
     monkeypatch.delenv("DLEXP_CACHE", raising=False)
     monkeypatch.setenv("HOME", str(in_tmp))
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != in_tmp)  # root may write anywhere
-    assert datafiles.cache_folder("mnist") == in_tmp / "outputs" / "cache" / "dlexp" / "mnist"
-    assert "HOME" not in places.substitutes()
-    assert "MPLCONFIGDIR" in places.substitutes()
+    assert download.cache_folder("mnist") == in_tmp / "outputs" / "cache" / "dlexp" / "mnist"
+    assert "HOME" not in paths.substitutes()
+    assert "MPLCONFIGDIR" in paths.substitutes()
 
 
 def test_who_has_a_home_folder_is_given_nothing(in_tmp, monkeypatch):
     monkeypatch.setenv("HOME", str(in_tmp))
-    assert places.substitutes() == {}
+    assert paths.substitutes() == {}
 
 
 def test_data_that_are_fetched_end_in_one_line_without_a_home_folder(nobody, monkeypatch, capsys):
     def away(*_):
         raise OSError("no network")
 
-    monkeypatch.setattr(datafiles, "_download", away)
+    monkeypatch.setattr(download, "_download", away)
     assert main(["data=mnist", "epochs=1"]) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1

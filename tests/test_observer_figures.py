@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from dlexp.conformance.toy import experiment
-from dlexp.experiment import Run
-from dlexp.registry import find
-from dlexp.stopping import EarlyStopping
-from dlexp.trainer import Diverged
+from dlexp.core.early_stopping import EarlyStopping
+from dlexp.core.experiment import Run
+from dlexp.core.registry import find
+from dlexp.core.trainer import Diverged
 
 
 def plugin(kind, name, **values):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from dlexp.conformance.toy import experiment, outcome, same
-from dlexp.experiment import Run
-from dlexp.registry import find
-from dlexp.stopping import EarlyStopping
+from dlexp.core.early_stopping import EarlyStopping
+from dlexp.core.experiment import Run
+from dlexp.core.registry import find
 
 ALL = ("progress", "curves", "path", "histograms", "diagnostics")
 

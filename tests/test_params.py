@@ -5,10 +5,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from dlexp import params
-from dlexp.arrays import CACHE_LINE, Param, aligned_zeros
 from dlexp.conformance.toy import experiment, part
-from dlexp.params import Parameters
+from dlexp.core import params
+from dlexp.core.arrays import CACHE_LINE, Param, aligned_zeros
+from dlexp.core.params import Parameters
 
 
 def address(array):

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from dlexp import plugins, registry
 from dlexp.conformance import parametrize_with_checks
-from dlexp.kinds import KINDS
+from dlexp.core import registry
+from dlexp.core.kinds import KINDS
+from dlexp.plugins import discovery
 
 
 @parametrize_with_checks(references=Path(__file__).parent / "references")
@@ -14,6 +15,6 @@ def test_plugin(plugin, check):
 
 def test_every_file_of_the_catalogue_registers_its_plugin():
     for kind in KINDS:
-        files = {file.stem for file in (plugins.PLUGINS / kind).glob("[!_]*.py")}
+        files = {file.stem for file in (discovery.PLUGINS / kind).glob("[!_]*.py")}
         assert files, kind
-        assert files <= {cls.name for cls in registry.every(kind)}, [plugins.broken(kind, name) for name in files]
+        assert files <= {cls.name for cls in registry.every(kind)}, [discovery.broken(kind, name) for name in files]

@@ -5,10 +5,12 @@ import textwrap
 
 import pytest
 
-from dlexp import PluginError, plugins, registry
-from dlexp.cli import main
+from dlexp import PluginError
+from dlexp.cli.main import main
 from dlexp.conformance.toy import experiment
-from dlexp.layers import Dense
+from dlexp.core import registry
+from dlexp.core.layers import Dense
+from dlexp.plugins import discovery
 
 HEAD = "import numpy as np\nfrom dlexp import *\nfrom dlexp import plugin\n"
 MODEL = '''
@@ -60,7 +62,7 @@ def own(in_tmp, monkeypatch):
         file = in_tmp / "own" / kind / f"{name}.py"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(HEAD + textwrap.dedent(text))
-        plugins.discover()
+        discovery.discover()
 
     yield write
     for cls in {*registry.every()} - before:

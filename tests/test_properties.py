@@ -20,10 +20,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dlexp import Dense, Network, archives, checkpoint, datafiles, journal, kinds, registry, serving
+from dlexp import Dense, Network
 from dlexp.config import compose, overrides, yamlfile
+from dlexp.core import kinds, registry
+from dlexp.core.trainer import Record
+from dlexp.data import download
 from dlexp.errors import UserError
-from dlexp.trainer import Record
+from dlexp.storage import archives, checkpoint, journal, network_file
 
 HEALTH = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
 FAST = settings(derandomize=True, deadline=None, database=None, suppress_health_check=HEALTH)
@@ -148,12 +151,12 @@ LOADERS = {  # what is read: a good file, who reads it
                  data("table")),
     "parquet": (_parquet(a=np.arange(20) ** 2, b=[*"uv"] * 10, c=np.arange(20) % 2), data("table")),
     "csv": (b"a,b,c\n" + b"".join(b"%d,%d.5,%d\n" % (i, i * 7 % 5, i % 2) for i in range(20)), data("csv")),
-    "idx": (_saved(lambda path: datafiles.write_idx(path, IMAGES)), datafiles.read_idx),
-    "idx.gz": (_saved(lambda path: datafiles.write_idx(path.with_suffix(".gz"), IMAGES) or
-                      path.with_suffix(".gz").rename(path)), datafiles.read_idx),
+    "idx": (_saved(lambda path: download.write_idx(path, IMAGES)), download.read_idx),
+    "idx.gz": (_saved(lambda path: download.write_idx(path.with_suffix(".gz"), IMAGES) or
+                      path.with_suffix(".gz").rename(path)), download.read_idx),
     "arrays": (_saved(lambda path: archives.write_arrays(path, {"a": RNG.random(5)})), archives.read_arrays),
     "checkpoint": (_saved(lambda path: checkpoint.save(path, TREE)), checkpoint.load),
-    "network": (_saved(lambda path: serving.save_network(path, NETWORK)), serving.load_network),
+    "network": (_saved(lambda path: network_file.save_network(path, NETWORK)), network_file.load_network),
 }  # fmt: skip
 DAMAGE = st.lists(
     st.tuples(st.sampled_from(["flip", "put", "cut", "take", "add", "copy"]), st.integers(0, 2**16),

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from dlexp import provenance
 from dlexp.config import compose
+from dlexp.runs import provenance
 
 
 @pytest.fixture

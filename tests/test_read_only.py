@@ -12,8 +12,8 @@ from run_folders import records, run_folder, with_store
 from sweep_folders import fill, sweep_folder
 
 import dlexp
-from dlexp import journal
-from dlexp.cli import main
+from dlexp.cli.main import main
+from dlexp.storage import journal
 from dlexp.tracking import address
 
 RUN = ("epochs=1", "model.hidden=[5]", "observer=none")

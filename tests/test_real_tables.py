@@ -5,7 +5,8 @@ import pytest
 from real_tables import REAL
 
 import dlexp
-from dlexp import DataError, registry
+from dlexp import DataError
+from dlexp.core import registry
 
 TABLE = registry.find("data", "table")
 SMALL = ("data=table", "model.hidden=[4]", "epochs=1", "batch_size=10", "observer=none", "tracking=none")

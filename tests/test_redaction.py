@@ -4,12 +4,13 @@ import logging
 
 import pytest
 
-from dlexp import errors, lifecycle
-from dlexp.cli import main
+from dlexp import errors
+from dlexp.cli.main import main
 from dlexp.config import compose, rebuild
 from dlexp.errors import UserError
 from dlexp.redaction import clean
-from dlexp.run_log import logged_to
+from dlexp.runs import lifecycle
+from dlexp.runs.run_log import logged_to
 from dlexp.tracking import store, translate
 
 SECRET = "wJalrXUt/nFEMI+K7MDENG=q"

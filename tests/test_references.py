@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlexp import Data, Experiment, registry, softmax_cross_entropy
+from dlexp import Data, Experiment, softmax_cross_entropy
 from dlexp.conformance import optimizer, reference
-from dlexp.experiment import streams
+from dlexp.core import registry
+from dlexp.core.experiment import streams
 
 FOLDER = Path(__file__).parent / "references"
 TRAININGS = sorted((FOLDER / "training").glob("*.npz"))

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 import dlexp
-from dlexp import FieldError, PluginError, fields, registry
+from dlexp import FieldError, PluginError
+from dlexp.core import fields, registry
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 from mischief import mischief
 
 import dlexp
-from dlexp import journal
-from dlexp.cli import main
-from dlexp.registry import find
+from dlexp.cli.main import main
+from dlexp.core.registry import find
+from dlexp.storage import journal
 
 SMALL = ("model.hidden=[16]", "data.n_train=200", "batch_size=50", "epochs=6", "normalization=batch_norm",
          "regularizer=dropout", "observer=none", "tracking=none")  # fmt: skip
@@ -83,13 +83,13 @@ def test_what_changed_is_named_plugin_code_and_data(run, capsys, monkeypatch):
     update = adam.update
     monkeypatch.setattr(adam, "update", lambda self, w, g, s, lr, t: update(self, w, g, s, 1.001 * lr, t))
     said = json.loads((run / "run.json").read_text())
-    sources = said["sources"] | {"optimizer/adam.py": "0" * 16, "dlexp/trainer.py": "0" * 16, "layer/gone.py": "0" * 16}
+    sources = said["sources"] | {"optimizer/adam.py": "0" * 16, "dlexp/core/trainer.py": "0" * 16, "layer/gone.py": "0" * 16}
     describe(run, sources=sources, dataset=said["dataset"] | {"sha256": "f" * 64})
     assert main(["replay", "last"]) == 1
     out = capsys.readouterr().out
     assert "differs   train/loss at step 4 was " in out
     assert "changed   optimizer/adam.py was changed\n" in out
-    assert "changed   dlexp/trainer.py was changed\n" in out
+    assert "changed   dlexp/core/trainer.py was changed\n" in out
     assert "changed   layer/gone.py is gone\n" in out
     assert "changed   the data are not what they were: SHA-256 ffffffffffff… when the run began" in out
 

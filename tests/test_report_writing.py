@@ -5,12 +5,13 @@ from types import SimpleNamespace
 import pytest
 from report_folders import journal, small, sweep
 
-from dlexp import UserError, closing, report
-from dlexp.cli import main
+from dlexp import UserError, report
+from dlexp.cli import summary
+from dlexp.cli.main import main
 from dlexp.report import blocks, plots, terminal, words
-from dlexp.sweep.ledger import Entry
-from dlexp.sweep.session import Session
-from dlexp.sweep.study import Study
+from dlexp.storage.ledger import Entry
+from dlexp.sweeps.session import Session
+from dlexp.sweeps.study import Study
 
 FAILED = {1: "FAILED"}
 
@@ -62,7 +63,7 @@ def test_another_file_that_is_gone_is_a_defect_and_keeps_its_traceback(tmp_path,
 def test_a_sweep_does_not_fail_because_its_report_cannot_be_written(tmp_path, no_figures):
     folder = small(tmp_path)
     (folder / "report").write_text("in the way")
-    said = closing.comparison(Session(folder=folder))
+    said = summary.comparison(Session(folder=folder))
     assert said.startswith(f"report    {folder}/report: the report cannot be written there: ")
     assert "\n" not in said
 
@@ -108,13 +109,13 @@ def ended(folder, error, *, study=None):
 
 def test_failures_are_listed_by_the_report_or_run_by_run_and_never_twice(tmp_path, capsys):
     session, text = ended(tmp_path, "ValueError: odd"), "a report\nwith its own list\n"
-    assert closing.of_sweep(session, text) == 1
+    assert summary.of_sweep(session, text) == 1
     assert "runs/k-x" not in capsys.readouterr().out
     for compared in ("", "report    there is none"):  # a search; a report that failed
-        assert closing.of_sweep(session, compared) == 1
+        assert summary.of_sweep(session, compared) == 1
         assert "failed    optimizer=sgd seed=1: ValueError: odd (runs/k-x)\n" in capsys.readouterr().out
     for claims, listed in (({"claims": []}, True), (None, False)):  # the report of a study's claims lists no runs
-        closing.of_sweep(ended(tmp_path, "ValueError: odd", study=Study("s", "d", claims)), text)
+        summary.of_sweep(ended(tmp_path, "ValueError: odd", study=Study("s", "d", claims)), text)
         assert ("runs/k-x" in capsys.readouterr().out) is listed
 
 
@@ -123,7 +124,7 @@ def test_failures_are_listed_by_the_report_or_run_by_run_and_never_twice(tmp_pat
     [("ValueError: two\nlines", "ValueError: two lines"), ("AssertionError: ", "AssertionError"), (None, "")],
 )
 def test_an_exception_is_said_on_one_line_and_by_its_name_where_it_has_no_words(tmp_path, capsys, error, said):
-    closing.of_sweep(ended(tmp_path, error), "")
+    summary.of_sweep(ended(tmp_path, error), "")
     assert f"failed    optimizer=sgd seed=1: {said} (runs/k-x)\n" in capsys.readouterr().out
 
 
@@ -141,7 +142,7 @@ def test_so_it_is_for_a_run_alone(error, said):
         mixed=[],
         trainer=SimpleNamespace(t=3),
     )
-    assert closing.words(run).splitlines()[0] == f"failed    {said}"
+    assert summary.words(run).splitlines()[0] == f"failed    {said}"
 
 
 def test_the_reports_table_says_the_name_alone_of_an_exception_without_words(tmp_path, no_figures):

@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dlexp import archives, checkpoint, files, serving
-from dlexp.cli import main
+from dlexp.cli.main import main
 from dlexp.config import application, compose, sources
 from dlexp.errors import UserError
-from dlexp.places import CONF
+from dlexp.paths import CONF
+from dlexp.storage import archives, atomic, checkpoint, network_file
 from dlexp.tracking import environment, guard, redacted, ui
 
 ROOT = Path(__file__).parents[1]
@@ -202,8 +202,8 @@ CLAIMS = {
     "a checkpoint of a terabyte": (lambda p: archive(p, sealed(promise((2**37,)))), checkpoint.load),
     "a checkpoint of many dimensions": (lambda p: archive(p, sealed(promise((2**20,) * 4))), checkpoint.load),
     "a checkpoint that unfolds": (unfolding, checkpoint.load),
-    "a network of a terabyte": (lambda p: archive(p, network(2**35)), serving.load_network),
-    "a network that unfolds": (unfolding, serving.load_network),
+    "a network of a terabyte": (lambda p: archive(p, network(2**35)), network_file.load_network),
+    "a network that unfolds": (unfolding, network_file.load_network),
     "arrays of a terabyte": (lambda p: archive(p, {"x.npy": promise((2**37,))}), archives.read_arrays),
     "arrays that unfold": (unfolding, archives.read_arrays),
     "objects": (lambda p: archive(p, {"x.npy": promise((2,), "|O") + bytes(16)}), archives.read_arrays),
@@ -260,11 +260,11 @@ def test_no_name_of_a_sweep_leaves_its_folder(name, in_tmp):
 
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
 def test_no_word_in_a_runs_name_leaves_its_folder(name, tmp_path):
-    folder = tmp_path / f"20260101-000000-abcdef-{files.slug(name)}"
+    folder = tmp_path / f"20260101-000000-abcdef-{atomic.slug(name)}"
     assert folder.parent == tmp_path == folder.resolve().parent
     folder.mkdir()
     assert [f.name for f in tmp_path.iterdir()] == [folder.name]
-    assert re.fullmatch(r"[\w.=+-]*", files.slug(name))
+    assert re.fullmatch(r"[\w.=+-]*", atomic.slug(name))
 
 
 def test_a_run_on_a_file_of_any_name_stays_in_its_folder(in_tmp):

@@ -10,12 +10,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from dlexp.cli.main.main import main
 
-from dlexp import journal
-from dlexp.cli import main
-from dlexp.sweep import search as searches
-from dlexp.sweep.space import Interval, Listed, Space
-from dlexp.trainer import Record
+from dlexp.core.trainer import Record
+from dlexp.storage import journal
+from dlexp.sweeps import search as searches
+from dlexp.sweeps.space import Interval, Listed, Space
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "tracking=none")
 LR = "optimizer.lr=tag(log,interval(1e-4,1))"
@@ -29,7 +29,7 @@ needs_optuna = pytest.mark.skipif(optuna is None, reason='optuna is not installe
 @pytest.fixture(autouse=True)
 def without_comparison(monkeypatch):
     """What a sweep ends in has tests of its own, and takes longer than these runs."""
-    monkeypatch.setattr("dlexp.closing.comparison", lambda session: "")
+    monkeypatch.setattr("dlexp.cli.main.summary.comparison", lambda session: "")
 
 
 def search(sweeper, n_trials, *words):

@@ -9,10 +9,10 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
+from dlexp.core.early_stopping import EarlyStopping
 from dlexp.errors import UserError
-from dlexp.stopping import EarlyStopping
-from dlexp.sweep.plan import Plan
-from dlexp.sweep.space import Interval, Listed, Space, is_whole
+from dlexp.sweeps.plan import Plan
+from dlexp.sweeps.space import Interval, Listed, Space, is_whole
 
 LR = "optimizer.lr=tag(log,interval(1e-4,1))"
 

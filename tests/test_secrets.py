@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from dlexp.cli import main
+from dlexp.cli.main import main
 from dlexp.config import compose
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "observer=none", "tracking=none")
@@ -89,7 +89,7 @@ def test_a_defect_in_a_run_is_not_announced_by_hydra_with_everything_that_was_as
     def broken(setup):
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr("dlexp.lifecycle.perform", broken)
+    monkeypatch.setattr("dlexp.runs.lifecycle.perform", broken)
     with pytest.raises(RuntimeError, match="a defect"):
         main([*FAST, f"sweep={SECRET}"])
     assert SECRET not in capfd.readouterr().err

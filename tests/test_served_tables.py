@@ -11,10 +11,12 @@ import pytest
 from run_folders import send, with_store
 
 import dlexp
-from dlexp import DataError, preparation, serving, tracking
-from dlexp.cli import main
-from dlexp.layers import Dense
-from dlexp.network import Network
+from dlexp import DataError, tracking
+from dlexp.cli.main import main
+from dlexp.core.layers import Dense
+from dlexp.core.network import Network
+from dlexp.data.tables import preparation
+from dlexp.storage import network_file
 from dlexp.tracking import state
 
 SMALL = ("model.hidden=[4]", "epochs=1", "batch_size=10", "observer=none")
@@ -44,12 +46,12 @@ def trained(tmp_path_factory):
 
 
 def served(run):
-    return serving._load_pyfunc(str(run.folder / "network.npz"))
+    return network_file._load_pyfunc(str(run.folder / "network.npz"))
 
 
 def expected(run):
     """What the trained network says of its own splits, by the row of each sample in the table."""
-    return serving.Predictor(run.network).predict(np.concatenate([s.x for s in run.dataset.splits.values()]))
+    return network_file.Predictor(run.network).predict(np.concatenate([s.x for s in run.dataset.splits.values()]))
 
 
 def test_the_raw_table_gives_what_the_prepared_samples_give_to_the_bit(trained):
@@ -94,7 +96,7 @@ def test_labels_are_the_classes_of_the_table(trained, in_tmp):
 def test_samples_that_are_prepared_already_are_taken_as_they_were(trained):
     x = trained.dataset.test.x
     for data in (x, x.tolist(), pd.DataFrame(x)):
-        np.testing.assert_array_equal(served(trained).predict(data), serving.Predictor(trained.network).predict(x))
+        np.testing.assert_array_equal(served(trained).predict(data), network_file.Predictor(trained.network).predict(x))
 
 
 @pytest.mark.parametrize(
@@ -118,22 +120,22 @@ def test_a_table_that_does_not_fit_is_refused_in_one_line(trained, change, said)
 
 
 def test_a_network_without_a_table_is_read_and_served_as_before(trained, tmp_path):
-    serving.save_network(tmp_path / "old.npz", trained.network)
+    network_file.save_network(tmp_path / "old.npz", trained.network)
     with zipfile.ZipFile(tmp_path / "old.npz") as archive:
         assert preparation.ENTRY not in archive.namelist()
-    assert serving.load_preparation(tmp_path / "old.npz") is None
-    assert served(trained).network.layers == serving.load_network(tmp_path / "old.npz").layers
+    assert network_file.load_preparation(tmp_path / "old.npz") is None
+    assert served(trained).network.layers == network_file.load_network(tmp_path / "old.npz").layers
     with pytest.raises(DataError, match="the data cannot be used"):
-        serving._load_pyfunc(str(tmp_path / "old.npz")).predict(table())
+        network_file._load_pyfunc(str(tmp_path / "old.npz")).predict(table())
 
 
 def test_a_network_whose_outputs_are_not_the_classes_of_its_table_is_saved_without_their_names(trained, tmp_path):
     layers = [*trained.network.layers[:-1], Dense(units=1)]
     one = Network(layers, trained.network.n_in)
     for output in ("sigmoid", "identity"):
-        serving.save_network(tmp_path / "one.npz", one, output=output, dataset=trained.dataset)
-        assert serving.describe(tmp_path / "one.npz")["classes"] is None
-        assert serving._load_pyfunc(str(tmp_path / "one.npz")).predict(table()).shape == (90, 1)
+        network_file.save_network(tmp_path / "one.npz", one, output=output, dataset=trained.dataset)
+        assert network_file.describe(tmp_path / "one.npz")["classes"] is None
+        assert network_file._load_pyfunc(str(tmp_path / "one.npz")).predict(table()).shape == (90, 1)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +151,7 @@ def test_a_damaged_table_of_a_network_is_refused(trained, tmp_path, change):
                 content = json.dumps(json.loads(content) | change).encode() if change else b"[1"
             new.writestr(name, content)
     with pytest.raises(DataError) as e:
-        serving._load_pyfunc(str(path))
+        network_file._load_pyfunc(str(path))
     assert str(path) in str(e.value)
     assert "\n" not in str(e.value)
 

@@ -10,8 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dlexp import Context, DataError, Dense, Network, PluginError, lifecycle, plugin, registry, serving, tracking
-from dlexp.kinds import Layer
+from dlexp import Context, DataError, Dense, Network, PluginError, plugin, tracking
+from dlexp.core import registry
+from dlexp.core.kinds import Layer
+from dlexp.runs import lifecycle
+from dlexp.storage import network_file
 from dlexp.tracking import state
 
 EVALUATING = Context(training=False, rng=None)
@@ -29,7 +32,7 @@ def network(dtype="float32", hidden=8):
 
 @pytest.fixture
 def saved(tmp_path):
-    serving.save_network(tmp_path / "network.npz", network())
+    network_file.save_network(tmp_path / "network.npz", network())
     return tmp_path / "network.npz"
 
 
@@ -39,7 +42,7 @@ def samples(n=7):
 
 def refused(path, error=DataError):
     with pytest.raises(error) as caught:
-        serving.load_network(path)
+        network_file.load_network(path)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -48,9 +51,9 @@ def rewritten(path, change=lambda told: told, **entries):
     """The file again, with its description changed and whole entries replaced."""
     with zipfile.ZipFile(path) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
-    told = json.loads(contents[serving.DESCRIPTION])
+    told = json.loads(contents[network_file.DESCRIPTION])
     change(told)
-    contents[serving.DESCRIPTION] = json.dumps(told).encode()
+    contents[network_file.DESCRIPTION] = json.dumps(told).encode()
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in {**contents, **entries}.items():
             archive.writestr(name, data)
@@ -60,8 +63,8 @@ def rewritten(path, change=lambda told: told, **entries):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_loaded_network_is_the_saved_one_bit_for_bit(tmp_path, dtype):
     made = network(dtype)
-    serving.save_network(tmp_path / "n.npz", made)
-    loaded = serving.load_network(tmp_path / "n.npz")
+    network_file.save_network(tmp_path / "n.npz", made)
+    loaded = network_file.load_network(tmp_path / "n.npz")
     assert loaded.layers == made.layers
     assert loaded.params.storage.dtype == made.params.storage.dtype
     assert (loaded.params.storage == made.params.storage).all()
@@ -71,7 +74,7 @@ def test_a_loaded_network_is_the_saved_one_bit_for_bit(tmp_path, dtype):
 
 def test_the_same_network_gives_the_same_bytes_and_leaves_no_other_file(tmp_path):
     for name in ("a", "b"):
-        serving.save_network(tmp_path / name, network())
+        network_file.save_network(tmp_path / name, network())
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     with zipfile.ZipFile(tmp_path / "a") as archive:
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}  # not the time of day
@@ -80,12 +83,12 @@ def test_the_same_network_gives_the_same_bytes_and_leaves_no_other_file(tmp_path
 
 def test_numpy_reads_the_arrays_without_pickle(saved):
     with np.load(saved, allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files if name != serving.DESCRIPTION}
+        arrays = {name: file[name] for name in file.files if name != network_file.DESCRIPTION}
     assert {name: a.shape for name, a in arrays.items()} == {n: s.shape for n, s in network().params.specs.items()}
 
 
 def test_every_truncation_is_refused(saved, monkeypatch):
-    monkeypatch.setattr(serving.plugins, "discover", lambda: None)  # they are; asking anew each time is slow
+    monkeypatch.setattr(network_file.plugins, "discover", lambda: None)  # they are; asking anew each time is slow
     whole = saved.read_bytes()
     for length in range(0, len(whole) - 1, 17):
         saved.write_bytes(whole[:length])
@@ -93,7 +96,7 @@ def test_every_truncation_is_refused(saved, monkeypatch):
 
 
 def test_a_flipped_bit_is_refused_or_changes_nothing(saved, monkeypatch):
-    monkeypatch.setattr(serving.plugins, "discover", lambda: None)
+    monkeypatch.setattr(network_file.plugins, "discover", lambda: None)
     whole, expected = saved.read_bytes(), network().params.storage
     refusals = 0
     for i in range(0, len(whole), 11):
@@ -101,7 +104,7 @@ def test_a_flipped_bit_is_refused_or_changes_nothing(saved, monkeypatch):
         damaged[i] ^= 4
         saved.write_bytes(damaged)
         try:
-            assert (serving.load_network(saved).params.storage == expected).all(), f"byte {i}"
+            assert (network_file.load_network(saved).params.storage == expected).all(), f"byte {i}"
         except (DataError, PluginError):
             refusals += 1
     assert refusals > len(whole) // 11 // 2
@@ -117,7 +120,7 @@ def test_a_missing_file_and_a_file_of_another_kind_are_refused(tmp_path):
 
 def test_a_promise_of_more_numbers_than_the_file_has_is_refused_before_anything_is_allocated(saved, monkeypatch):
     rewritten(saved, lambda told: told["layers"][0]["fields"].update(units=10**12))
-    monkeypatch.setattr(serving, "Network", None)  # building it would fail otherwise than with a DataError
+    monkeypatch.setattr(network_file, "Network", None)  # building it would fail otherwise than with a DataError
     assert "promises" in refused(saved)
 
 
@@ -171,18 +174,18 @@ def test_a_layer_of_ones_own_is_saved_by_name_and_one_that_is_no_plugin_is_not(t
 
     Doubled.name = "doubled"
     with pytest.raises(PluginError, match="@plugin"):
-        serving.save_network(tmp_path / "n.npz", Network([Dense(units=2), Doubled()], 5))
+        network_file.save_network(tmp_path / "n.npz", Network([Dense(units=2), Doubled()], 5))
     assert not list(tmp_path.iterdir())
     own = plugin("doubled")(Doubled)
     try:
-        serving.save_network(tmp_path / "n.npz", Network([Dense(units=2), own()], 5))
-        assert isinstance(serving.load_network(tmp_path / "n.npz").layers[1], own)
+        network_file.save_network(tmp_path / "n.npz", Network([Dense(units=2), own()], 5))
+        assert isinstance(network_file.load_network(tmp_path / "n.npz").layers[1], own)
     finally:
         registry.unregister(own)
 
 
 def test_predictions_are_the_softmax_of_the_network_for_arrays_frames_and_lists(saved):
-    served, x = serving._load_pyfunc(str(saved)), samples(2500)
+    served, x = network_file._load_pyfunc(str(saved)), samples(2500)
     z = network().forward(x, EVALUATING)[0].astype(np.float64)
     expected = np.exp(z - z.max(axis=1, keepdims=True))
     expected /= expected.sum(axis=1, keepdims=True)
@@ -197,8 +200,8 @@ def test_a_network_answers_as_its_objective_declares(tmp_path, output, answers):
     made, x = network("float64"), 100 * samples(6).astype(np.float64)
     made.params["dense2.b"][...] -= made.forward(x, EVALUATING)[0].mean(axis=0)
     z = made.forward(x, EVALUATING)[0]
-    serving.save_network(tmp_path / "n.npz", made, output=output)
-    served = serving._load_pyfunc(str(tmp_path / "n.npz"))
+    network_file.save_network(tmp_path / "n.npz", made, output=output)
+    served = network_file._load_pyfunc(str(tmp_path / "n.npz"))
     with np.errstate(over="ignore"):
         expected = {"identity": z, "sigmoid": 1 / (1 + np.exp(-z))}[output]
     with np.errstate(all="raise", under="ignore"):
@@ -211,10 +214,10 @@ def test_a_network_answers_as_its_objective_declares(tmp_path, output, answers):
 
 
 def test_a_file_that_says_nothing_of_its_output_is_a_softmax_and_an_unknown_output_is_refused(saved):
-    x, before = samples(), serving._load_pyfunc(str(saved)).predict(samples())
+    x, before = samples(), network_file._load_pyfunc(str(saved)).predict(samples())
     rewritten(saved, lambda told: told.pop("output"))
-    assert serving.describe(saved)["output"] == "softmax"
-    assert (serving._load_pyfunc(str(saved)).predict(x) == before).all()
+    assert network_file.describe(saved)["output"] == "softmax"
+    assert (network_file._load_pyfunc(str(saved)).predict(x) == before).all()
     rewritten(saved, lambda told: told.update(output="hardmax"))
     assert "its output is 'hardmax', not softmax or sigmoid or identity" in refused(saved)
 
@@ -263,7 +266,7 @@ def regression(in_tmp, monkeypatch):
     (in_tmp / "own" / "objective").mkdir(parents=True)
     (in_tmp / "own" / "objective" / "regression.py").write_text(REGRESSION)
     monkeypatch.setenv("DLEXP_PLUGINS", str(in_tmp / "own"))
-    serving.plugins.discover()
+    network_file.plugins.discover()
     yield
     registry.unregister(registry.find("objective", "regression"))
     del sys.modules["dlexp.plugins.objective.regression"]
@@ -283,7 +286,7 @@ def test_the_saved_network_of_a_regression_predicts_its_numbers_also_from_mlflow
         loaded = mlflow.pyfunc.load_model(f"runs:/{state.load(run.folder).run_id}/network")
         (entry,) = mlflow.MlflowClient().search_logged_models(["1"])
     assert entry.model_type == "regressor"
-    for served in (serving._load_pyfunc(str(run.folder / "network.npz")), loaded):
+    for served in (network_file._load_pyfunc(str(run.folder / "network.npz")), loaded):
         assert (served.predict(x) == expected).all()
 
 
@@ -296,34 +299,34 @@ def test_an_objective_that_declares_another_output_is_refused_when_it_is_registe
 
 
 def test_named_classes_are_the_labels(tmp_path):
-    serving.save_network(tmp_path / "n.npz", network(), classes=["ant", "bée", "cat"])
-    served, x = serving._load_pyfunc(str(tmp_path / "n.npz")), samples()
+    network_file.save_network(tmp_path / "n.npz", network(), classes=["ant", "bée", "cat"])
+    served, x = network_file._load_pyfunc(str(tmp_path / "n.npz")), samples()
     numbers = served.predict(x).argmax(axis=1)
     assert served.predict(x, {"output": "labels"}).tolist() == [["ant", "bée", "cat"][i] for i in numbers]
     with pytest.raises(ValueError, match="2 names for 3"):
-        serving.save_network(tmp_path / "n.npz", network(), classes=["ant", "bée"])
+        network_file.save_network(tmp_path / "n.npz", network(), classes=["ant", "bée"])
 
 
 @pytest.mark.parametrize("data", [samples()[:, :3], samples()[0], [["a", "b", "c", "d", "e"]], {"x": 1}, [[1], [1, 2]]])
 def test_data_that_do_not_fit_are_refused(saved, data):
     with pytest.raises(DataError, match="data"):
-        serving._load_pyfunc(str(saved)).predict(data)
+        network_file._load_pyfunc(str(saved)).predict(data)
 
 
 def test_an_unknown_output_is_refused_with_the_known_ones(saved):
     with pytest.raises(DataError, match="probabilities, labels"):
-        serving._load_pyfunc(str(saved)).predict(samples(), {"output": "logits"})
+        network_file._load_pyfunc(str(saved)).predict(samples(), {"output": "logits"})
 
 
 def test_a_failed_save_leaves_the_old_file(saved, monkeypatch):
     before = saved.read_bytes()
-    monkeypatch.setattr(serving.npy, "write_array", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(network_file.npy, "write_array", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
-        serving.save_network(saved, network(hidden=3))
+        network_file.save_network(saved, network(hidden=3))
     assert saved.read_bytes() == before
     assert [p.name for p in saved.parent.iterdir()] == [saved.name]
 
 
 def test_a_network_can_be_moved_and_copied(saved, tmp_path):
     shutil.move(saved, tmp_path / "elsewhere")
-    assert serving.describe(tmp_path / "elsewhere")["n_in"] == 5
+    assert network_file.describe(tmp_path / "elsewhere")["n_in"] == 5

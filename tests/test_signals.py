@@ -11,9 +11,10 @@ import time
 import pytest
 
 import dlexp
-from dlexp import journal, tracking
-from dlexp.cli import main
-from dlexp.registry import find
+from dlexp import tracking
+from dlexp.cli.main import main
+from dlexp.core.registry import find
+from dlexp.storage import journal
 from dlexp.tracking import Sender
 
 BOUND = 120

@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from dlexp.cli import main
-from dlexp.sweep.session import Session
+from dlexp.cli.main import main
+from dlexp.sweeps.session import Session
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "tracking=none")
 STUDY = "# @package _global_\nhydra: {mode: MULTIRUN, sweeper: {params: {seed: '0,1'}}}\n"

@@ -4,11 +4,11 @@ from dataclasses import fields
 
 import pytest
 
-from dlexp import kinds
 from dlexp.config.overrides import ROOT
-from dlexp.experiment import Experiment
-from dlexp.silent_keys import SILENT, is_silent
-from dlexp.sweep.identity import sweep_id
+from dlexp.core import kinds
+from dlexp.core.experiment import Experiment
+from dlexp.core.silent_keys import SILENT, is_silent
+from dlexp.sweeps.identity import sweep_id
 from dlexp.tracking.sweep_folder import Ledger
 
 WORDS = {"hydra": "hydra.launcher.n_jobs=1", "checkpoint": "checkpoint.seconds=5", "zip": "zip=[a,b]"}

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-
-from dlexp.cli import main
+from dlexp.cli.main.main import main
 
 STUDY = """\
 # @package _global_
@@ -30,7 +29,7 @@ study:
 @pytest.fixture
 def study(in_tmp, monkeypatch):
     """Run a study from a file of one's own; the answer is its exit status."""
-    monkeypatch.setattr("dlexp.closing.comparison", lambda session: "")  # has tests of its own
+    monkeypatch.setattr("dlexp.cli.main.summary.comparison", lambda session: "")  # has tests of its own
 
     def run(*words, text=STUDY):
         (in_tmp / "experiment").mkdir(exist_ok=True)

@@ -3,7 +3,7 @@
 import pytest
 from omegaconf import OmegaConf
 
-from dlexp.sweep import budget
+from dlexp.sweeps import budget
 
 
 def smaller(params, parts=None, **words):

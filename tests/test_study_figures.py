@@ -8,14 +8,14 @@ import pytest
 import report_folders as made
 from PIL import Image
 
-from dlexp.archives import read_arrays, write_arrays
 from dlexp.conformance.toy import experiment
+from dlexp.core.experiment import Run
+from dlexp.core.registry import find
 from dlexp.errors import UserError
-from dlexp.experiment import Run
-from dlexp.registry import find
 from dlexp.report import runs, table
 from dlexp.report.plots import Picture
 from dlexp.report.plots.study import KINDS, Undrawn, check_figures, draw_study
+from dlexp.storage.archives import read_arrays, write_arrays
 
 SPECS = {
     "gradient_field": {}, "paths": {}, "paths_animation": {}, "distributions": {"of": "gradients"},

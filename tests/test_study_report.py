@@ -8,7 +8,7 @@ import pytest
 from claim_folders import AXES, claim, noise, shift, studied
 
 from dlexp import report
-from dlexp.cli import main
+from dlexp.cli.main import main
 
 TITLED = {
     "title": {"en": "Weight decay & co", "zh": "权重衰减"},

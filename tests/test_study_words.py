@@ -2,7 +2,7 @@
 
 import pytest
 
-from dlexp.cli import main
+from dlexp.cli.main import main
 
 STUDY = """\
 # @package _global_
@@ -50,7 +50,7 @@ def study(in_tmp, monkeypatch):
         assert session.dry_run, "it was not refused"
         return []
 
-    monkeypatch.setattr("dlexp.sweep.session.Session.conduct", conduct)
+    monkeypatch.setattr("dlexp.sweeps.session.Session.conduct", conduct)
 
     def run(text=STUDY, *words):
         (in_tmp / "experiment").mkdir(exist_ok=True)

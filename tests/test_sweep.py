@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from dlexp import config, journal
-from dlexp.cli import main
-from dlexp.sweep.ledger import Entry, Ledger
-from dlexp.sweep.session import Session
+from dlexp import config
+from dlexp.cli.main import main
+from dlexp.storage import journal
+from dlexp.storage.ledger import Entry, Ledger
+from dlexp.sweeps.session import Session
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "tracking=none")
 
@@ -294,7 +295,7 @@ def test_a_half_written_line_of_the_ledger_is_cut_off(tmp_path):
 
 
 def test_a_run_that_ended_unwritten_is_taken_over_and_one_that_did_not_end_is_kept(tmp_path):
-    from dlexp.journal import Journal
+    from dlexp.storage.journal import Journal
 
     done = Journal(tmp_path / "runs" / "a-x", {})
     done.finish("FINISHED")

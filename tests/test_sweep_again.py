@@ -4,11 +4,11 @@ import json
 import multiprocessing
 
 import pytest
+from dlexp.cli.main.main import main
 
-from dlexp.cli import main
-from dlexp.sweep import live, workers
-from dlexp.sweep.ledger import Entry, Ledger
-from dlexp.sweep.plan import Plan, length
+from dlexp.storage.ledger import Entry, Ledger
+from dlexp.sweeps import live, workers
+from dlexp.sweeps.plan import Plan, length
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "tracking=none")
 BOOM = '''
@@ -31,7 +31,7 @@ class Boom(Optimizer):
 
 @pytest.fixture
 def quiet(monkeypatch):
-    monkeypatch.setattr("dlexp.closing.comparison", lambda session: "")  # has tests of its own
+    monkeypatch.setattr("dlexp.cli.main.summary.comparison", lambda session: "")  # has tests of its own
 
 
 def entries(folder):

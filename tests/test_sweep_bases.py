@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from dlexp.cli import main
-from dlexp.sweep.identity import sweep_id
+from dlexp.cli.main import main
+from dlexp.sweeps.identity import sweep_id
 
 FAST = ("epochs=1", "data.n_train=100", "tracking=none")
 HEAD = "# @package _global_\n"

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from dlexp import checkpoint, journal
-from dlexp.sweep.ledger import RESULTS
+from dlexp.storage import checkpoint, journal
+from dlexp.storage.ledger import RESULTS
 from dlexp.tracking import LOG
 from dlexp.tracking.state import STATE
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from dlexp import checkpoint, journal
+from dlexp.storage import checkpoint, journal
 
 FUSE = '''
 import os, signal

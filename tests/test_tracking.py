@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from run_folders import BEGAN, event, records, run_folder, send, with_store
 
-from dlexp import journal, serving, tracking
+from dlexp import tracking
+from dlexp.storage import journal, network_file
 from dlexp.tracking import sender, state, translate
 
 
@@ -311,7 +312,7 @@ def test_the_logged_model_predicts_what_the_network_does_and_holds_no_pickle(out
         loaded = mlflow.pyfunc.load_model(f"runs:/{state.load(folder).run_id}/network")
         x = np.random.default_rng(0).random((4, 5))
         probabilities, labels = loaded.predict(x), loaded.predict(x, params={"output": "labels"})
-    expected = serving.Predictor(serving.load_network(folder / "network.npz")).predict(x)
+    expected = network_file.Predictor(network_file.load_network(folder / "network.npz")).predict(x)
     assert (probabilities == expected).all()
     assert (labels == expected.argmax(axis=1)).all()
     files = [f for f in (outputs / "mlartifacts" / "models").rglob("*") if f.is_file()]

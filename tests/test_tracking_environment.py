@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dlexp import lifecycle, tracking
-from dlexp.cli import main
+from dlexp import tracking
+from dlexp.cli.main import main
+from dlexp.runs import lifecycle
 from dlexp.tracking import address, settings, ui
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "observer=none")

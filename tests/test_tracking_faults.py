@@ -11,7 +11,8 @@ import pytest
 from fake_servers import Gate, asked, free_port, mlflow_server
 from run_folders import with_store
 
-from dlexp import journal, tracking
+from dlexp import tracking
+from dlexp.storage import journal
 from dlexp.tracking import state
 
 RUN = ("epochs=3", "model.hidden=[10]", "data.n_train=200", "observer=none")

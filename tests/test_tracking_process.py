@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from run_folders import BEGAN, records, run_folder, send, with_store
 
-from dlexp import Record, journal, tracking
+from dlexp import Record, tracking
 from dlexp.errors import UserError
+from dlexp.storage import journal
 from dlexp.tracking import sender, state, sync, ui
 
 SQL = "select m.step, m.value from metrics m where m.key = 'train/loss' order by m.step"

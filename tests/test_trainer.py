@@ -6,14 +6,14 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from dlexp import params
 from dlexp.conformance.toy import experiment, outcome, same
-from dlexp.experiment import Run, streams
-from dlexp.kinds import Optimizer
-from dlexp.pieces import clip
-from dlexp.registry import find
-from dlexp.stopping import EarlyStopping
-from dlexp.trainer import Diverged
+from dlexp.core import params
+from dlexp.core.early_stopping import EarlyStopping
+from dlexp.core.experiment import Run, streams
+from dlexp.core.kinds import Optimizer
+from dlexp.core.pieces import clip
+from dlexp.core.registry import find
+from dlexp.core.trainer import Diverged
 
 
 def plugin(kind, name, **values):

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from dlexp.cli import main
+from dlexp.cli.main import main
 from dlexp.config import compose
-from dlexp.places import CONF
-from dlexp.studies import named
-from dlexp.sweep.plan import Plan
+from dlexp.paths import CONF
+from dlexp.sweeps.plan import Plan
+from dlexp.sweeps.studies import named
 
 ROOT = Path(__file__).resolve().parents[1]
 TUTORIAL = ROOT / "docs" / "tutorial"

@@ -4,8 +4,11 @@ import re
 
 import pytest
 
-from dlexp import Optimizer, UserError, lifecycle, plugin, plugins, recorded, registry
+from dlexp import Optimizer, UserError, plugin
 from dlexp.config import compose, store
+from dlexp.core import registry
+from dlexp.plugins import discovery
+from dlexp.runs import lifecycle, records
 
 INTERNAL = re.compile(
     r"full_key|object_type|reference_type|omegaconf|DictConfig|ListConfig|AnyNode|NodeValue|of type '|<class|NoneType"
@@ -44,14 +47,14 @@ def test_a_plugin_whose_field_no_configuration_can_hold_is_left_out_in_our_words
     cls = plugin(f"odd_{name}")(type("Odd", (Optimizer,), body))
     try:
         store.offer()
-        said = plugins.broken("optimizer", f"odd_{name}")
+        said = discovery.broken("optimizer", f"odd_{name}")
         if name != "a_name":
             assert said is not None
             assert "odd" in str(said)
         assert not INTERNAL.search(f"{said} {caplog.text.replace('tests/test_wording', '')}"), said
         assert caplog.text.count("\n") <= 1
     finally:
-        plugins._broken.pop(("optimizer", f"odd_{name}"), None)
+        discovery._broken.pop(("optimizer", f"odd_{name}"), None)
         if cls in registry.every("optimizer"):
             registry.unregister(cls)
 
@@ -80,6 +83,6 @@ def test_what_was_edited_in_the_configuration_of_a_run_is_refused_in_our_words(o
         (tmp_path / name).write_bytes((run / name).read_bytes())
     (tmp_path / "config.yaml").write_text(re.sub(rf"(?m)^(\s*){re.escape(old)}", rf"\g<1>{new}", text, count=1))
     with pytest.raises(UserError) as caught:
-        recorded.read(tmp_path)
+        records.read(tmp_path)
     assert not INTERNAL.search(str(caught.value)), caught.value
     assert "\n" not in str(caught.value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlexp.arrays import aligned_zeros
+from dlexp.core.arrays import aligned_zeros
 from peers import Training
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""dlexp as a run trains: its own Trainer, plugins, configuration and data, prepared as `dlexp.lifecycle` does it."""
+"""dlexp as a run trains: its own Trainer, plugins, configuration and data, prepared as `dlexp.runs.lifecycle` does it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from dlexp import provenance
-from dlexp.registry import find
+from dlexp.core.registry import find
+from dlexp.runs import provenance
 from peers import Training
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from workloads import Task, Workload
 
     from dlexp.config import Setup
-    from dlexp.trainer import Trainer
+    from dlexp.core.trainer import Trainer
 
 ENDLESS = "steps=1000000000"
 

@@ -23,7 +23,7 @@ from dlexp.config.base import Bases
 from dlexp.config.overrides import COMMAND_LINE
 from dlexp.config.sources import looked_through
 from dlexp.errors import UserError
-from dlexp.places import CONF
+from dlexp.paths import CONF
 
 
 def check_flags(asked: argparse.Namespace) -> None:

@@ -11,17 +11,18 @@ from typing import Any, NoReturn
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlexp import kinds, places
-from dlexp.checkpoint import Checkpointing
+from dlexp import paths
 from dlexp.config.explain import explain, no_such_field
 from dlexp.config.overrides import ROOT, SECRET
 from dlexp.config.where import asks_for, said, where
 from dlexp.config.wording import plain
+from dlexp.core import kinds
+from dlexp.core.early_stopping import EarlyStopping
+from dlexp.core.experiment import Experiment, Run
+from dlexp.core.kinds import Data
 from dlexp.errors import UserError, nearest
-from dlexp.experiment import Experiment, Run
-from dlexp.kinds import Data
 from dlexp.redaction import clean, cleaned_of, redacted
-from dlexp.stopping import EarlyStopping
+from dlexp.storage.checkpoint import Checkpointing
 from dlexp.tracking.settings import TRACKING, MLflow, NoTracking
 
 PATHS = ("path", "folder")  # of data: written whole, for a run is replayed and resumed from any folder
@@ -159,7 +160,7 @@ def _values(obj: Any) -> dict[str, Any]:
     values = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(obj).items()}
     for key in PATHS if isinstance(obj, Data) else ():
         if values.get(key):
-            values[key] = places.in_utf8(places.expanded(str(values[key])).absolute())
+            values[key] = paths.in_utf8(paths.expanded(str(values[key])).absolute())
     return values
 
 

@@ -13,7 +13,7 @@ from dlexp.config.build import Setup, build
 from dlexp.config.explain import explain
 from dlexp.config.sources import looked_through
 from dlexp.config.store import offer
-from dlexp.places import CONF
+from dlexp.paths import CONF
 
 
 def compose(*overrides: str) -> Setup:

@@ -12,11 +12,13 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from dlexp import kinds, plugins, shell
+from dlexp import shell
 from dlexp.config.overrides import GROUPS, ROOT, options
 from dlexp.config.where import chosen_in, said, where
 from dlexp.config.wording import known_words, plain
+from dlexp.core import kinds
 from dlexp.errors import UserError, nearest
+from dlexp.plugins import discovery
 from dlexp.tracking.settings import TRACKING
 
 
@@ -41,7 +43,7 @@ def _missing(e: MissingConfigException, overrides: list[str]) -> UserError:
     group, _, name = str(e.missing_cfg_file or "").strip("/").rpartition("/")
     if not group:
         return UserError(f"there is no configuration file {name}")
-    if broken := plugins.broken(group, name):
+    if broken := discovery.broken(group, name):
         return UserError(broken.wrong, key=group, value=name, where=where(group, overrides) or chosen_in(group))
     known = sorted(e.options or options(group))
     return UserError(

@@ -12,11 +12,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, OverrideType, RangeSweep
 from hydra.errors import OverrideParseException
 
-from dlexp import kinds, plugins, registry
 from dlexp.config.yamlfile import check_references
+from dlexp.core import kinds, registry
+from dlexp.core.experiment import Experiment
 from dlexp.errors import UserError, nearest
-from dlexp.experiment import Experiment
-from dlexp.places import CONF, in_utf8
+from dlexp.paths import CONF, in_utf8
+from dlexp.plugins import discovery
 from dlexp.redaction import cleaned_of
 from dlexp.tracking.settings import TRACKING
 
@@ -200,7 +201,7 @@ def _check_name(group: str, value: Any, wrong: Any) -> None:
         raise wrong(f"a run cannot be without: say {instead}")
     if not isinstance(value, str) or not re.fullmatch(r"[\w-]+", value):
         raise wrong(f"an option of {group} is a name", allowed=", ".join(options(group)))
-    if error := plugins.broken(group, value):
+    if error := discovery.broken(group, value):
         raise wrong(error.wrong)
 
 

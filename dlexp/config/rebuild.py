@@ -10,11 +10,12 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlexp import kinds, plugins, registry
 from dlexp.config import store, yamlfile
 from dlexp.config.build import Setup, build
 from dlexp.config.wording import of_key
+from dlexp.core import kinds, registry
 from dlexp.errors import UserError
+from dlexp.plugins import discovery
 from dlexp.tracking.settings import TRACKING
 
 PLAIN_GROUPS = ("early_stopping", "checkpoint")  # of plain values, whose classes the schema knows
@@ -60,7 +61,7 @@ def _part(kind: str, name: str, values: Mapping[str, Any]) -> Any:
         if cls is None:
             raise UserError("there is no such tracking", key=kind, value=name, allowed=", ".join(TRACKING))
     else:
-        if (reason := plugins.broken(kind, name)) is not None:
+        if (reason := discovery.broken(kind, name)) is not None:
             raise reason
         cls = registry.find(kind, name)
     node = store.opened(cls)

@@ -24,13 +24,22 @@ from hydra.plugins.config_source import ConfigResult
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlexp import kinds, registry
-from dlexp.config.overrides import GROUPS, HYDRA_KEYS, LAUNCHERS, ROOT, SWEEPERS, check, misfit, spelled_out
+from dlexp.config.overrides import (
+    GROUPS,
+    HYDRA_KEYS,
+    LAUNCHERS,
+    ROOT,
+    SWEEPERS,
+    check,
+    misfit,
+    spelled_out,
+)
 from dlexp.config.where import seen
 from dlexp.config.wording import of_key
 from dlexp.config.yamlfile import construct, read
+from dlexp.core import kinds, registry
 from dlexp.errors import UserError
-from dlexp.places import CONF
+from dlexp.paths import CONF
 
 IN_FILES = (*(key for key in HYDRA_KEYS if "/" not in key), "hydra.sweeper.params", "hydra.sweeper.parts")
 PACKAGES = (None, "_global_", "_group_")

@@ -10,12 +10,14 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlexp import kinds, places, plugins
-from dlexp.checkpoint import Checkpointing
+from dlexp import paths
 from dlexp.config.overrides import SWEEP
 from dlexp.config.wording import of_key
-from dlexp.experiment import Experiment
-from dlexp.registry import every
+from dlexp.core import kinds
+from dlexp.core.experiment import Experiment
+from dlexp.core.registry import every
+from dlexp.plugins import discovery
+from dlexp.storage.checkpoint import Checkpointing
 from dlexp.tracking.settings import TRACKING
 
 _stored: set[type] = set()
@@ -23,20 +25,20 @@ _stored: set[type] = set()
 
 def offer() -> None:
     """Discover the plugins and make `optimizer=adam optimizer.lr=0.01` mean something to Hydra."""
-    plugins.discover()
+    discovery.discover()
     for cls in list(every()):
         if cls not in _stored:
             package = f"{cls.kind}.{cls.name}" if cls.kind in kinds.MANY else cls.kind
             try:
                 _store(cls.kind, cls.name, cls, package)
             except (OmegaConfBaseException, ValueError, TypeError) as e:
-                plugins.leave_out(cls, f"{_place(cls)}: {cls.__qualname__}: {of_key(e)}")
+                discovery.leave_out(cls, f"{_place(cls)}: {cls.__qualname__}: {of_key(e)}")
                 continue
             _stored.add(cls)
     for name, settings in TRACKING.items():
         _store("tracking", name, settings, "tracking")
     ConfigStore.instance().store(name="schema", node=opened(schema()), provider="dlexp")
-    OmegaConf.register_new_resolver("dlexp.outputs", lambda: str(places.outputs()), replace=True)
+    OmegaConf.register_new_resolver("dlexp.outputs", lambda: str(paths.outputs()), replace=True)
 
 
 def _place(cls: type) -> str:

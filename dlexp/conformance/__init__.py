@@ -26,12 +26,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlexp import kinds, registry
 from dlexp.conformance import every
+from dlexp.core import kinds, registry
+from dlexp.core.registry import Plugin
+from dlexp.core.surface import Surface
 from dlexp.errors import PluginError, nearest
-from dlexp.plugins import discover
-from dlexp.registry import Plugin
-from dlexp.surface import Surface
+from dlexp.plugins.discovery import discover
 
 if TYPE_CHECKING:
     import pytest

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlexp.arrays import Context
 from dlexp.conformance.layer import Rig
-from dlexp.kinds import Activation
+from dlexp.core.arrays import Context
+from dlexp.core.kinds import Activation
 
 
 def check_is_elementwise(p: Activation) -> None:

@@ -11,9 +11,9 @@ from unittest import SkipTest
 import numpy as np
 
 from dlexp.conformance import toy
-from dlexp.dataset import Split
+from dlexp.core.dataset import Split
+from dlexp.core.kinds import Data
 from dlexp.errors import UserError
-from dlexp.kinds import Data
 
 Splits = tuple[Split, Split, Split]
 

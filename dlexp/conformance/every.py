@@ -12,12 +12,12 @@ from unittest import SkipTest
 
 import numpy as np
 
-from dlexp import registry
 from dlexp.conformance import toy
 from dlexp.conformance.numerical import trials
+from dlexp.core import registry
+from dlexp.core.kinds import Data, Observer
+from dlexp.core.registry import Plugin
 from dlexp.errors import FieldError
-from dlexp.kinds import Data, Observer
-from dlexp.registry import Plugin
 
 
 def check_can_be_built_from_its_defaults(p: Plugin | type[Plugin]) -> None:

@@ -8,9 +8,9 @@ from unittest import SkipTest
 
 import numpy as np
 
-from dlexp.arrays import Array
 from dlexp.conformance import reference
-from dlexp.kinds import Initializer
+from dlexp.core.arrays import Array
+from dlexp.core.kinds import Initializer
 
 SHAPES = ((400, 300), (100, 1000), (1000, 60))  # fan_in, fan_out: from 60,000 to 120,000 numbers each
 

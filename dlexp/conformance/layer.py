@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from dlexp.arrays import Array, Backward, Context, Rebound
 from dlexp.conformance.numerical import numerical_gradient
-from dlexp.kinds import Layer
-from dlexp.params import Parameters
+from dlexp.core.arrays import Array, Backward, Context, Rebound
+from dlexp.core.kinds import Layer
+from dlexp.core.params import Parameters
 
 
 class Rig:

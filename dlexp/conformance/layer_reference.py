@@ -7,10 +7,10 @@ from typing import cast
 
 import numpy as np
 
-from dlexp.arrays import Context
 from dlexp.conformance import reference
-from dlexp.kinds import Layer
-from dlexp.params import Parameters
+from dlexp.core.arrays import Context
+from dlexp.core.kinds import Layer
+from dlexp.core.params import Parameters
 
 
 def check_follows_reference(layer: Layer, references: Path | None) -> None:

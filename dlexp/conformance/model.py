@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dlexp.arrays import Context
 from dlexp.conformance import toy
 from dlexp.conformance.numerical import slope, variants
-from dlexp.kinds import Layer, Model
-from dlexp.loss import softmax_cross_entropy
-from dlexp.network import Network
+from dlexp.core.arrays import Context
+from dlexp.core.kinds import Layer, Model
+from dlexp.core.loss import softmax_cross_entropy
+from dlexp.core.network import Network
 
 FEATURES = 6
 

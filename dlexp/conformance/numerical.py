@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from dlexp.arrays import Array
-from dlexp.fields import Range
-from dlexp.registry import Plugin
+from dlexp.core.arrays import Array
+from dlexp.core.fields import Range
+from dlexp.core.registry import Plugin
 
 P = TypeVar("P", bound=Plugin)
 

@@ -8,13 +8,13 @@ from unittest import SkipTest
 
 import numpy as np
 
-from dlexp.arrays import Context
 from dlexp.conformance import toy
 from dlexp.conformance.numerical import slope
+from dlexp.core.arrays import Context
+from dlexp.core.experiment import streams
+from dlexp.core.kinds import Objective
+from dlexp.core.problem import Problem
 from dlexp.errors import UserError
-from dlexp.experiment import streams
-from dlexp.kinds import Objective
-from dlexp.problem import Problem
 
 TRAINING = 60  # samples in the training split of toy.Clouds
 

@@ -9,11 +9,11 @@ from itertools import zip_longest
 from pathlib import Path
 from types import SimpleNamespace
 
-from dlexp import checkpoint
 from dlexp.conformance import toy
-from dlexp.experiment import Experiment, Run
-from dlexp.kinds import Observer
-from dlexp.trainer import Diverged, Record
+from dlexp.core.experiment import Experiment, Run
+from dlexp.core.kinds import Observer
+from dlexp.core.trainer import Diverged, Record
+from dlexp.storage import checkpoint
 
 CUT = 5  # the step after which a run is cut short, in mid-epoch
 

@@ -9,13 +9,13 @@ from typing import Any, cast
 
 import numpy as np
 
-from dlexp import params as params_module, registry
-from dlexp.arrays import Array, Param, Rebound, Slots
 from dlexp.conformance import reference
 from dlexp.conformance.numerical import Float32Only
-from dlexp.kinds import Optimizer
-from dlexp.params import Parameters
-from dlexp.pieces import pieces
+from dlexp.core import params as params_module, registry
+from dlexp.core.arrays import Array, Param, Rebound, Slots
+from dlexp.core.kinds import Optimizer
+from dlexp.core.params import Parameters
+from dlexp.core.pieces import pieces
 
 Running = dict[str, Array]
 

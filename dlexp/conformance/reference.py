@@ -24,9 +24,9 @@ from unittest import SkipTest
 
 import numpy as np
 
-from dlexp import registry
-from dlexp.arrays import Array
-from dlexp.registry import Plugin
+from dlexp.core import registry
+from dlexp.core.arrays import Array
+from dlexp.core.registry import Plugin
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from unittest import SkipTest
 
 import numpy as np
 
-from dlexp.arrays import Array, Context
 from dlexp.conformance import reference
 from dlexp.conformance.layer import Rig
 from dlexp.conformance.numerical import Float32Only, numerical_gradient
-from dlexp.kinds import Layer, Regularizer
+from dlexp.core.arrays import Array, Context
+from dlexp.core.kinds import Layer, Regularizer
 
 KNOBS = ("strength", "ratio")  # fields whose zero means "off"
 DRAWS = 20_000

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from dlexp.arrays import Array
 from dlexp.conformance.numerical import slope
-from dlexp.surface import Surface
+from dlexp.core.arrays import Array
+from dlexp.core.surface import Surface
 
 
 def points(p: Surface) -> Array:

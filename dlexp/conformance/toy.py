@@ -13,13 +13,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dlexp.arrays import Array, Rng
-from dlexp.dataset import Split, three_way
-from dlexp.experiment import Experiment, Run
-from dlexp.kinds import MANY, Data
-from dlexp.plugins import discover
-from dlexp.registry import Plugin, from_dict
-from dlexp.trainer import Diverged
+from dlexp.core.arrays import Array, Rng
+from dlexp.core.dataset import Split, three_way
+from dlexp.core.experiment import Experiment, Run
+from dlexp.core.kinds import MANY, Data
+from dlexp.core.registry import Plugin, from_dict
+from dlexp.core.trainer import Diverged
+from dlexp.plugins.discovery import discover
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,11 @@ from dataclasses import fields
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from dlexp.trainer import Diverged
+from dlexp.core.trainer import Diverged
 
 if TYPE_CHECKING:
-    from dlexp.experiment import Experiment, Run
-    from dlexp.registry import Plugin
+    from dlexp.core.experiment import Experiment, Run
+    from dlexp.core.registry import Plugin
 
 
 def number(value: float) -> str:

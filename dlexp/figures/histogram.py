@@ -12,7 +12,7 @@ from dlexp.figures.style import GREY, NORMAL, SMALL
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from dlexp.arrays import Array
+    from dlexp.core.arrays import Array
 
 WIDE = 0.86  # a histogram's share of its column
 LINE = 0.125  # a line of text's share of the height of a row

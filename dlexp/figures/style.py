@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dlexp.figures.captions import number
-from dlexp.files import staged
+from dlexp.storage.atomic import staged
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

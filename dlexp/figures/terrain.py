@@ -12,7 +12,7 @@ from dlexp.figures.style import BLUE
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from dlexp.arrays import Array
+    from dlexp.core.arrays import Array
 
 LEVELS = 14  # bands at most
 

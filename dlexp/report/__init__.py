@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlexp import journal, places
+from dlexp import paths
 from dlexp.errors import UserError
+from dlexp.storage import journal
 
 METRIC = "test/accuracy"
 
@@ -58,7 +59,7 @@ def make(
         raise UserError("no run has ended yet, so there is nothing to report", key=", ".join(s.id for s in read))
     folder = out or _home([s.folder for s in read], [s.id for s in read], tuned)
     with _writing(folder):
-        places.made(folder / "figures")
+        paths.made(folder / "figures")
     before = _drawn_before(folder)
     repeat = _command([s.label for s in read], metric, tuned, target, margin, better)
     html = folder / "report.html"
@@ -147,7 +148,7 @@ def _home(folders: Sequence[Path], ids: Sequence[str], tuned: bool) -> Path:
     name = "report-tuned" if tuned else "report"
     if len(folders) == 1:
         return folders[0] / name
-    return places.outputs() / f"{name}s" / slug("-".join(ids))[:100]
+    return paths.outputs() / f"{name}s" / slug("-".join(ids))[:100]
 
 
 def _command(names: Sequence[str], *options: object) -> str:

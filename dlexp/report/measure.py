@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlexp import directions
+from dlexp.core import directions
 from dlexp.errors import UserError, nearest
 from dlexp.figures import HUGE
 from dlexp.report.measured import Curve

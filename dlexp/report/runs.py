@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlexp import journal, places, shell
+from dlexp import paths, shell
 from dlexp.errors import UserError, nearest
 from dlexp.report import measured
 from dlexp.report.measured import Curve
+from dlexp.storage import journal
 
 OBSERVED = ("FINISHED", "DIVERGED")  # outcomes; whatever else a run may be, its result is missing
 NAMED = 8  # names listed in an error message
@@ -83,7 +84,7 @@ def find(word: str, key: str = "report") -> Path:
     """The folder of a sweep: a path, an id, a name, or `last`. Raises `UserError` where there is none, for `key`."""
     if (Path(word) / "sweep.json").is_file():
         return Path(word)
-    home = places.outputs() / "sweeps"
+    home = paths.outputs() / "sweeps"
     known = {folder: _told(folder) for folder in sorted(home.glob("*")) if (folder / "sweep.json").is_file()}
     if not known:
         way = shell.command("-m", "optimizer=sgd,adam", "seed=0,1,2")
@@ -108,7 +109,7 @@ def find(word: str, key: str = "report") -> Path:
 
 def names() -> list[str]:
     """What the sweeps under outputs/ are called."""
-    folders = (path.parent for path in (places.outputs() / "sweeps").glob("*/sweep.json"))
+    folders = (path.parent for path in (paths.outputs() / "sweeps").glob("*/sweep.json"))
     return sorted({str(_told(folder).get("name") or folder.name) for folder in folders})
 
 

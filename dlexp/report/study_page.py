@@ -12,14 +12,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dlexp import journal, shell
-from dlexp.report import chinese, claims, files, markdown, page, sections, table, tables, terminal, words
+from dlexp import shell
+from dlexp.report import (
+    chinese,
+    claims,
+    files,
+    markdown,
+    page,
+    sections,
+    table,
+    tables,
+    terminal,
+    words,
+)
 from dlexp.report.blocks import Block, Code, Facts, Grid, Heading, Shown, Words
-from dlexp.report.claims import written
-from dlexp.report.claims.said import ended
+from dlexp.report.claims import rendering
+from dlexp.report.claims.messages import ended
 from dlexp.report.method import definitions_of_claims
 from dlexp.report.plots import Picture
 from dlexp.report.study import Part, Study, said
+from dlexp.storage import journal
 
 DECIDED = "what is claimed was tested, and stands above"
 LONG = 12  # groups: a longer table is closed until it is asked for
@@ -127,7 +139,7 @@ def blocks(s: Study, lang: str) -> Iterator[Block]:
     yield Words(answer(s, lang), "answer")
     if shows := said(s.told.get("shows"), lang):
         yield Words(shows)
-    first = 1 + len(written.cautioned(s.verdicts, lang)) if s.verdicts else 0
+    first = 1 + len(rendering.cautioned(s.verdicts, lang)) if s.verdicts else 0
     overview, details = claims.blocks(s.verdicts, lang)[:first], claims.blocks(s.verdicts, lang)[first:]
     if overview:
         yield Heading(told["claims"], "claims")
@@ -179,7 +191,7 @@ def terminal_text(s: Study, html: str) -> str:
     for v in s.verdicts:
         told += [
             Words(""),
-            Words(f"{written.mark(v.status, preview=v.preview)}  {v.claim.says['en']}"),
+            Words(f"{rendering.mark(v.status, preview=v.preview)}  {v.claim.says['en']}"),
             Words(f"{v.claim.id}: {_found(v)}"),
             *(Words(ended(note["en"], "en"), "warning") for note in v.cautions),
         ]
@@ -191,7 +203,7 @@ def terminal_text(s: Study, html: str) -> str:
 
 def _found(v: claims.Verdict) -> str:
     """A verdict's numbers, and its reason where they do not speak for themselves."""
-    numbers = f"{written.effect(v)}, margin {v.claim.margin:g}, n = {v.n}, p = {words.probability(v.p_holm)}"
+    numbers = f"{rendering.effect(v)}, margin {v.claim.margin:g}, n = {v.n}, p = {words.probability(v.p_holm)}"
     if v.effect is None or v.status == claims.INCONCLUSIVE:
         return v.because["en"] if v.effect is None else f"{numbers}; {v.because['en']}"
     return numbers
@@ -201,4 +213,4 @@ def short(s: Study) -> list[Block]:
     """The answer and the table of claims."""
     found: list[Block] = [Words(preview(s), "warning")] if s.quick else []
     grids = [b for b in claims.blocks(s.verdicts) if isinstance(b, Grid)]
-    return [*found, Words(answer(s)), *grids, *written.cautioned(s.verdicts)]
+    return [*found, Words(answer(s)), *grids, *rendering.cautioned(s.verdicts)]

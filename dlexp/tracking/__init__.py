@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlexp import places
+from dlexp import paths
 from dlexp.errors import told
-from dlexp.places import native
+from dlexp.paths import native
 from dlexp.redaction import redacted
 from dlexp.shell import quoted
 from dlexp.tracking import address, state
@@ -114,7 +114,7 @@ def finish_sweep(folder: Path, sender: Sender | None, timeout: float | None = No
 def _start(words: Sequence[str], folders: Sequence[Path]) -> Sender:
     command = [sys.executable, "-P", "-m", "dlexp.tracking", *words]
     try:
-        places.check_inside(Path(folders[0]) / LOG)
+        paths.check_inside(Path(folders[0]) / LOG)
         with (Path(folders[0]) / LOG).open("ab") as log:
             process = subprocess.Popen(
                 command, env=environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -128,7 +128,7 @@ def environment() -> dict[str, str]:
     """Ours, in UTF-8, with MLflow's telemetry off, its patience bounded, and dlexp importable from wherever it was."""
     home = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(dict.fromkeys(filter(None, [home, *os.environ.get("PYTHONPATH", "").split(os.pathsep)])))
-    return {**PATIENCE, **os.environ, **places.substitutes(), **SILENCE, **UTF8, "PYTHONPATH": path}
+    return {**PATIENCE, **os.environ, **paths.substitutes(), **SILENCE, **UTF8, "PYTHONPATH": path}
 
 
 def outcome(folders: Sequence[Path], why: str = "") -> Outcome:

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dlexp import places
+from dlexp import paths
 from dlexp.errors import UserError
-from dlexp.places import native
+from dlexp.paths import native
 
 STORE, ARTIFACTS = "mlflow.db", "mlartifacts"  # under an outputs folder
 BESIDE = "sqlite:///{outputs}/"  # begins a recorded address that is relative to the outputs folder
@@ -52,7 +52,7 @@ def store_file(uri: str) -> Path | None:
 
 def outputs_of(folder: Path) -> Path:
     """The outputs folder of a run or sweep; the current one for a folder that stands in none."""
-    return places.home(folder) or places.outputs()
+    return paths.home(folder) or paths.outputs()
 
 
 def to_record(uri: str, outputs: Path) -> str:

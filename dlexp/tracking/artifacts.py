@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 from filelock import Timeout
 
-from dlexp import files, journal
+from dlexp.storage import atomic, journal
 from dlexp.tracking import page, state as states
 from dlexp.tracking.address import ARTIFACTS, store_file
 from dlexp.tracking.state import State
@@ -62,7 +62,7 @@ def settle_if_possible(store: Path) -> None:
     """The same, for whoever is about to read a store and can do without; takes the lock of the store itself."""
     with suppress(sqlite3.Error, OSError, Timeout):
         if store.is_file() and settle(store, dry=True):
-            with files.lock(store.with_name(f"{store.name}.lock"), timeout=BUSY):
+            with atomic.lock(store.with_name(f"{store.name}.lock"), timeout=BUSY):
                 settle(store)
 
 

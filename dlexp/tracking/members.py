@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlexp import journal
+from dlexp.storage import journal
 from dlexp.tracking import artifacts, redacted, state as states, translate, view
 from dlexp.tracking.mirror import METRICS, PARAMS, batches, send_files
 from dlexp.tracking.state import State

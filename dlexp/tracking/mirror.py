@@ -12,8 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dlexp import journal
 from dlexp.errors import UserError
+from dlexp.storage import journal
 from dlexp.tracking import artifacts, model, redacted, state as states, translate
 from dlexp.tracking.artifacts import FIGURES, FILES, NETWORK
 from dlexp.tracking.state import Refused, State

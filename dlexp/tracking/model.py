@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlexp import predictor, serving
+from dlexp.storage import network_file, predictor
 from dlexp.tracking import artifacts, redacted, store_file
 from dlexp.tracking.store import Store
 from dlexp.tracking.translate import Point
@@ -46,7 +46,7 @@ def log_network(
     """
     from mlflow.entities import LoggedModelOutput, Metric
 
-    told = serving.describe(network) | {"table": serving.load_preparation(network)}
+    told = network_file.describe(network) | {"table": network_file.load_preparation(network)}
     digest = hashlib.sha256(network.read_bytes()).hexdigest()
     found = _existing(store, run_id, digest)
     place = artifacts.local(found.artifact_location) if found is not None and store_file(store.uri) else None
@@ -118,7 +118,7 @@ def _write(folder: Path, network: Path, told: Mapping[str, Any], entry: LoggedMo
     )
     pyfunc.add_to_model(
         model,
-        loader_module="dlexp.serving",
+        loader_module="dlexp.storage.network_file",
         data="data/network.npz",
         conda_env="conda.yaml",
         python_env="python_env.yaml",

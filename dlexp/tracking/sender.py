@@ -12,9 +12,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from dlexp import journal, places
+from dlexp import paths
 from dlexp.errors import is_of_the_machine
 from dlexp.redaction import clean
+from dlexp.storage import journal
 from dlexp.tracking import address, redacted, state as states, translate
 from dlexp.tracking.mirror import Mirror
 from dlexp.tracking.state import Refused
@@ -107,7 +108,7 @@ class Follower:
         """Whether no other sender is at this run. Where one is, wait: it may be about to end, and the run resumed."""
         if self._lock.is_locked:
             return True
-        places.check_inside(self.folder / "mlflow.lock")
+        paths.check_inside(self.folder / "mlflow.lock")
         try:
             self._lock.acquire(timeout=0)
             return True

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from dlexp import places
+from dlexp import paths
+from dlexp.core.fields import check_fields, non_negative
 from dlexp.errors import FieldError
-from dlexp.fields import check_fields, non_negative
 from dlexp.tracking import address, redacted, store_file, store_uri
 
 
@@ -85,7 +85,7 @@ def of_environment(*names: str) -> dict[str, str]:
 
 def usual_uri() -> str:
     """The store of new runs that are told no other. Raises `UserError` as `of_environment` does."""
-    return of_environment("uri").get("uri") or store_uri(places.outputs())
+    return of_environment("uri").get("uri") or store_uri(paths.outputs())
 
 
 def told(settings: object, before: object = None) -> dict[str, Any] | None:
@@ -114,7 +114,7 @@ def told(settings: object, before: object = None) -> dict[str, Any] | None:
 
 def _recorded(uri: str) -> str:
     """An address as `run.json` keeps it: our own store, and one named relative to the project, wherever they lie."""
-    file, outputs = store_file(uri), places.outputs()
+    file, outputs = store_file(uri), paths.outputs()
     if file is None or uri.startswith(address.BESIDE):
         return uri
     if file == outputs / address.STORE:

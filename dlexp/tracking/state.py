@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from dlexp import journal
 from dlexp.errors import UserError
 from dlexp.redaction import redacted
+from dlexp.storage import journal
 from dlexp.tracking import address
 
 STATE = "mlflow.json"

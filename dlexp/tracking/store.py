@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlexp import files, places, shell
+from dlexp import paths, shell
 from dlexp.errors import is_of_memory, is_of_the_machine, told
 from dlexp.redaction import clean
+from dlexp.storage import atomic
 from dlexp.tracking import SYNC, artifacts, page, redacted, store_file
 from dlexp.tracking.address import ARTIFACTS
 from dlexp.tracking.state import Refused
@@ -50,9 +51,9 @@ def open_store(uri: str, experiment: str) -> Store:
     file = store_file(uri)
     if file is not None:
         file = file.absolute()
-        places.made(file.parent)
+        paths.made(file.parent)
         for place in (file, file.parent / ARTIFACTS):
-            places.check_inside(place)
+            paths.check_inside(place)
     from mlflow.tracking import MlflowClient  # it takes seconds
 
     if file is not None and not file.parent.is_dir():  # moved meanwhile: it must not come back
@@ -68,7 +69,7 @@ def open_store(uri: str, experiment: str) -> Store:
 
 
 def _alone(file: Path | None) -> AbstractContextManager[Any]:
-    return files.lock(file.with_name(f"{file.name}.lock")) if file is not None else nullcontext()
+    return atomic.lock(file.with_name(f"{file.name}.lock")) if file is not None else nullcontext()
 
 
 def _ready(file: Path) -> None:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlexp import journal
-from dlexp.lines import LONGEST
-from dlexp.silent_keys import is_silent
+from dlexp.core.silent_keys import is_silent
+from dlexp.storage import journal
+from dlexp.storage.lines import LONGEST
 from dlexp.tracking import state as states, translate
 from dlexp.tracking.state import Refused
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dlexp import shell
-from dlexp.silent_keys import is_silent
+from dlexp.core.silent_keys import is_silent
 from dlexp.tracking import translate
 from dlexp.tracking.sweep_folder import Entry
 

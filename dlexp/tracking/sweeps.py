@@ -10,8 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dlexp import journal
-from dlexp.tracking import artifacts, experiment_link, redacted, sender, state as states, sweep_page as page, view
+from dlexp.storage import journal
+from dlexp.tracking import (
+    artifacts,
+    experiment_link,
+    redacted,
+    sender,
+    state as states,
+    sweep_page as page,
+    view,
+)
 from dlexp.tracking.members import Members
 from dlexp.tracking.mirror import PARAMS, find
 from dlexp.tracking.state import Refused, State

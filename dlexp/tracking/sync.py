@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from dlexp import journal, places
+from dlexp import paths
 from dlexp.errors import UserError
+from dlexp.storage import journal
 from dlexp.tracking import start
 from dlexp.tracking.state import SWEEP, is_sweep
 
@@ -35,12 +36,12 @@ def main(words: Sequence[str]) -> int:
         if not ((folder / journal.EVENTS).is_file() or is_sweep(folder)):
             raise UserError(f"there is no run in {folder}", key="sync", where="command line")
     named = dict.fromkeys(f.parents[1] if _in_sweep(f) else f for f in asked)
-    tracked = [f for f in named or [*runs(places.outputs()), *sweeps(places.outputs())] if is_tracked(f)]
+    tracked = [f for f in named or [*runs(paths.outputs()), *sweeps(paths.outputs())] if is_tracked(f)]
     folders = [f for f in tracked if not journal.is_alive(f)]
     if live := [f for f in tracked if f not in folders]:
         print(f"{_counted(live)} under way: left to the sender beside it")
     if not folders:
-        print("nothing to send" if tracked else f"nothing to send: no runs for MLflow under {places.outputs()}")
+        print("nothing to send" if tracked else f"nothing to send: no runs for MLflow under {paths.outputs()}")
         return 0
     print(f"sending {_counted(folders)} …", flush=True)
     outcome = start(folders).wait()

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlexp import journal, redaction, shell
+from dlexp import redaction, shell
+from dlexp.storage import journal
 
 KEY, PARAM, TAG, NAME = 250, 6000, 8000, 250  # MLflow's limits, in characters
 ENDED = {"FINISHED": "FINISHED", "DIVERGED": "FAILED", "FAILED": "FAILED", "INTERRUPTED": "KILLED", "KILLED": "KILLED"}

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
-from dlexp import places, tracking
+from dlexp import paths, tracking
 from dlexp.errors import UserError
 from dlexp.tracking import (
     artifacts,
@@ -62,7 +62,7 @@ def main(words: Sequence[str]) -> int:
     said = of_environment(*(name for name in VARIABLES if getattr(asked, name) is None))
     for name, value in said.items():
         print(f"chosen    by the environment: {VARIABLES[name]}={value}", flush=True)
-    uri = asked.uri or said.get("uri") or store_uri(places.outputs())
+    uri = asked.uri or said.get("uri") or store_uri(paths.outputs())
     experiment = asked.experiment or said.get("experiment") or "dlexp"
     return serve(uri, port=asked.port, experiment=experiment, show=asked.open)
 
@@ -74,7 +74,7 @@ def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool =
     are made by the first run; raises `UserError` where there has been none.
     """
     if uri.startswith(("http://", "https://")):
-        _print([("MLflow", redacted(uri)), *_last_sweep(places.outputs(), uri, redacted(uri), ask=False)], show)
+        _print([("MLflow", redacted(uri)), *_last_sweep(paths.outputs(), uri, redacted(uri), ask=False)], show)
         return 0
     file = store_file(uri)
     if file is not None and not file.is_file():
@@ -92,7 +92,7 @@ def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool =
     hidden = {"MLFLOW_BACKEND_STORE_URI": tracking.native(uri)}  # not for `ps`: it may hold a password
     settings = {**environment(), **FRUGAL, **hidden}
     print("MLflow is starting …", flush=True)
-    places.check_inside(log)
+    paths.check_inside(log)
     try:
         with _terminable(), log.open("wb") as out, _running(command, settings, out.fileno()) as server:
             if _answers(base, server):

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dlexp import directions
+from dlexp.core import directions
 from dlexp.tracking.sweep_folder import Survey
 
 PREFIX = "mlflow.sharedViewState."

@@ -6,7 +6,7 @@
 from dataclasses import dataclass
 
 from dlexp import Optimizer, plugin, positive
-from dlexp.registry import Plugin, unregister
+from dlexp.core.registry import Plugin, unregister
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dlexp import Dense, Layer, Model, each_positive
-from dlexp.registry import find
+from dlexp.core.registry import find
 from faults import MEMORY, wrong
 
 # Models.

@@ -69,16 +69,18 @@ class LocalLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Conduct the jobs; each return value holds the run's latest metrics by name."""
-        from dlexp.sweep import validate
-        from dlexp.sweep.session import current
-        from dlexp.sweep.study import Study
+        from dlexp.sweeps import validate
+        from dlexp.sweeps.session import current
+        from dlexp.sweeps.study import Study
 
         plan = validate.plan_of(self.config)
         session = current()
         session.study = Study.of(self.config)
         jobs = validate.jobs(self.hydra_context.config_loader, self.config, job_overrides)
         if session.study is not None and session.study.words is not None:
-            from dlexp.sweep import expected  # most sweeps have no claims: a quarter second for nothing
+            from dlexp.sweeps import (
+                expected,  # most sweeps have no claims: a quarter second for nothing
+            )
 
             expected.check(session.study, jobs, session.parts, list(self.config.hydra.overrides.task))
         entries = session.conduct(jobs, plan, n_jobs=self.n_jobs)
@@ -112,8 +114,8 @@ class GridSweeper(Sweeper):
 
     def sweep(self, arguments: List[str]) -> Any:  # noqa: UP006
         """Launch all combinations at once."""
-        from dlexp.sweep import validate
-        from dlexp.sweep.session import current
+        from dlexp.sweeps import validate
+        from dlexp.sweeps.session import current
 
         assert self.config is not None
         assert self.launcher is not None
@@ -140,8 +142,8 @@ class RandomSweeper(GridSweeper):
     def sweep(self, arguments: List[str]) -> None:  # noqa: UP006
         """Launch as many trials as the strategy knows of, until all are done."""
         from dlexp.errors import UserError
-        from dlexp.sweep import search
-        from dlexp.sweep.session import current
+        from dlexp.sweeps import search
+        from dlexp.sweeps.session import current
 
         assert self.config is not None
         if not isinstance(self.launcher, LocalLauncher):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dlexp.report.claims.guards import Guarded, bounds
-from dlexp.report.claims.said import Said, say
+from dlexp.report.claims.messages import Said, say
 from dlexp.report.claims.sides import described
 from dlexp.report.claims.spec import Claim
 from dlexp.report.statistics import Floats

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dlexp.report import words
-from dlexp.report.claims.said import Said, Undecided, say
+from dlexp.report.claims.messages import Said, Undecided, say
 from dlexp.report.claims.sides import Sides, described
 from dlexp.report.claims.spec import Claim
 from dlexp.report.claims.values import beyond, value

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from dlexp.errors import nearest
 from dlexp.report import words
-from dlexp.report.claims.said import Said, Undecided, hint, say
+from dlexp.report.claims.messages import Said, Undecided, hint, say
 from dlexp.report.claims.spec import Claim
 from dlexp.report.runs import Run, Sweep
 from dlexp.report.table import Tokens, token

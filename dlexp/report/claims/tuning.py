@@ -11,7 +11,7 @@ import numpy as np
 
 from dlexp.errors import UserError
 from dlexp.report import statistics, words
-from dlexp.report.claims.said import Said, Undecided, say
+from dlexp.report.claims.messages import Said, Undecided, say
 from dlexp.report.claims.sides import Place, Sides, described
 from dlexp.report.claims.spec import Claim
 from dlexp.report.measure import Measure, measure_of

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dlexp.report.claims.expression import Expression
-from dlexp.report.claims.said import Undecided
+from dlexp.report.claims.messages import Undecided
 from dlexp.report.claims.sides import Place, Sides, described
 from dlexp.report.claims.spec import Claim
 from dlexp.report.runs import Run

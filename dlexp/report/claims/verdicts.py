@@ -17,7 +17,7 @@ from dlexp.errors import nearest
 from dlexp.report import paired, statistics, words
 from dlexp.report.claims import cautions, guards, spec, tuning
 from dlexp.report.claims.guards import Guarded
-from dlexp.report.claims.said import Said, Undecided, hint, say
+from dlexp.report.claims.messages import Said, Undecided, hint, say
 from dlexp.report.claims.sides import Sides, described, split
 from dlexp.report.claims.spec import Claim
 from dlexp.report.claims.tuning import Chosen

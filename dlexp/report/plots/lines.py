@@ -13,7 +13,18 @@ from dlexp import figures
 from dlexp.report import statistics, words
 from dlexp.report.compare import SEARCH, Comparison
 from dlexp.report.measure import Measure
-from dlexp.report.plots.common import Means, Picture, counted, legend, look, marginal, over, plain, room, tick
+from dlexp.report.plots.common import (
+    Means,
+    Picture,
+    counted,
+    legend,
+    look,
+    marginal,
+    over,
+    plain,
+    room,
+    tick,
+)
 from dlexp.report.table import Axis, Table
 
 LINES, TICKS = 12, 12  # lines of a panel; levels with a tick each

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dlexp import figures
-from dlexp.arrays import Array
+from dlexp.core.arrays import Array
 from dlexp.report import words
 from dlexp.report.plots.common import Picture
 from dlexp.report.plots.study.scene import CannotDraw, Scene

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dlexp import figures
-from dlexp.arrays import Array
+from dlexp.core.arrays import Array
 from dlexp.report.plots.common import Picture
 from dlexp.report.plots.study.paths import equal, in_window, mark, read_walks
 from dlexp.report.plots.study.scene import CannotDraw, Scene

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlexp.archives import read_arrays
-from dlexp.arrays import Array
+from dlexp.core.arrays import Array
 from dlexp.errors import DataError, UserError, nearest
 from dlexp.report import measure as measures, words
 from dlexp.report.measure import Measure
 from dlexp.report.runs import Run
 from dlexp.report.table import Axis, Table, Tokens
+from dlexp.storage.archives import read_arrays
 
 
 class CannotDraw(Exception):  # no error, but an answer

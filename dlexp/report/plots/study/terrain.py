@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dlexp import figures
-from dlexp.arrays import Array
+from dlexp.core.arrays import Array
 
 ARROWS = 21  # along the longer side
 SHAPES = {
