@@ -7,7 +7,7 @@ Pages are written by hand but for what stands between marks:
     <!-- number weight_decay gap_shrinks effect -->+0.027<!-- end -->        a number of one claim, see `number`
 
 and `<!-- written for weight_decay: gap_shrinks=SUPPORTED, … -->`, which changes nothing: it says for which verdicts the
-words below it were written, so that tests/test_tutorial.py can tell when they no longer fit.
+words below it were written, so that tests/project/test_tutorial.py can tell when they no longer fit.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def iqm_interval(x: ArrayLike, resamples: int = RESAMPLES) -> Range | None:
     Seeds are drawn n at a time with replacement, `resamples` times, with a fixed generator; the ends are the
     2.5 % and 97.5 % order statistics of their interquartile means. Source: Efron & Tibshirani, An Introduction to the
     Bootstrap (1993), ch. 13, https://doi.org/10.1201/9780429246593. With few seeds it is too narrow: of 10 normal
-    values it holds the true mean 94 times in 100, of 6 91 times, of 4 87 times (tests/test_statistics.py measures it).
+    values it holds the true mean 94 times in 100, of 6 91 times, of 4 87 times (tests/report/test_statistics.py measures it).
     """
     return _percentile(x, _middle, resamples)
 

@@ -4,18 +4,23 @@ import ast
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/promises.md").read_text(encoding="utf-8")
 NAMED = re.findall(r"`(test_\w+\.py)::(test_\w+)`", TEXT)
 
 
+def tree_of(file):
+    (path,) = (ROOT / "tests").rglob(file)  # no two test files share a name
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def functions_of(file):
-    tree = ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8"))
+    tree = tree_of(file)
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
 def slow_of(file):
-    tree = ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8"))
+    tree = tree_of(file)
     marked = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)
               and any(ast.unparse(d) == "pytest.mark.slow" for d in n.decorator_list)]  # fmt: skip
     return {node.name for node in marked}

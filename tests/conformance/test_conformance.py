@@ -15,7 +15,7 @@ from dlexp.conformance import SUITES, checks_for
 from dlexp.core import registry
 from dlexp.core.kinds import KINDS
 
-REFERENCES = Path(__file__).parent / "references"
+REFERENCES = Path(__file__).parents[1] / "references"
 
 for _name in ("every", "optimizers", "layers", "regularizers", "formulas", "problems", "datasets", "observers"):
     importlib.import_module(f"faults.{_name}")

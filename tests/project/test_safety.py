@@ -1,7 +1,7 @@
 """What dlexp never does, whatever it is given: run code from a file, believe a size, leave its folder, keep a password.
 
-tests/test_report_page.py has more than forty hostile names in the report's page, tests/test_tracking.py has them in
-MLflow, tests/test_datafiles.py and test_data_npz.py have the sizes that data files claim.
+tests/report/test_report_page.py has more than forty hostile names in the report's page, tests/tracking/test_tracking.py has them in
+MLflow, tests/data/test_datafiles.py and test_data_npz.py have the sizes that data files claim.
 """
 
 import ast
@@ -29,7 +29,7 @@ from dlexp.paths import CONF
 from dlexp.storage import archives, atomic, checkpoint, network_file
 from dlexp.tracking import environment, guard, redacted, ui
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ROOMS = ("dlexp", "plugins", "scripts", "examples", "benchmarks")
 CODE = [p for room in ROOMS for p in sorted((ROOT / room).rglob("*.py"))]
 MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "telnetlib", "xmlrpc"}

@@ -146,7 +146,7 @@ def test_the_tests_themselves_are_not_disturbed():
     code = (
         "import os, conftest; print([n for n in ('MLFLOW_TRACKING_URI', 'MLFLOW_EXPERIMENT_NAME') if n in os.environ])"
     )
-    env = os.environ | {URI: SERVER, EXPERIMENT: NAME, "PYTHONPATH": str(Path(__file__).parent)}
+    env = os.environ | {URI: SERVER, EXPERIMENT: NAME, "PYTHONPATH": str(Path(__file__).parents[1])}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
     assert settings.of_environment(*settings.VARIABLES) == {}

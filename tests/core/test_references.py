@@ -13,7 +13,7 @@ from dlexp.conformance import optimizer, reference
 from dlexp.core import registry
 from dlexp.core.experiment import streams
 
-FOLDER = Path(__file__).parent / "references"
+FOLDER = Path(__file__).parents[1] / "references"
 TRAININGS = sorted((FOLDER / "training").glob("*.npz"))
 STEPS = 200
 

@@ -1,6 +1,6 @@
 """Plugins that misbehave: said with file and line, left out or put right; the others go on working.
 
-tests/test_plugin_folders.py has those that raise, exit, are garbled, clash, are empty or misnamed.
+tests/plugins/test_plugin_folders.py has those that raise, exit, are garbled, clash, are empty or misnamed.
 """
 
 import json

@@ -14,7 +14,7 @@ GRID = {"optimizer": ["sgd", "adam"], "optimizer.lr": RATES}
 
 @pytest.fixture(autouse=True)
 def no_figures(monkeypatch):
-    """They take most of the time, and tests/test_report_page.py looks at them."""
+    """They take most of the time, and tests/report/test_report_page.py looks at them."""
     monkeypatch.setattr(plots, "draw_tuned", lambda *_: [])
 
 

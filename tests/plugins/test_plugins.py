@@ -8,7 +8,7 @@ from dlexp.core.kinds import KINDS
 from dlexp.plugins import discovery
 
 
-@parametrize_with_checks(references=Path(__file__).parent / "references")
+@parametrize_with_checks(references=Path(__file__).parents[1] / "references")
 def test_plugin(plugin, check):
     check(plugin)
 

@@ -19,7 +19,7 @@ from dlexp.paths import CONF
 from dlexp.sweeps.plan import Plan
 from dlexp.sweeps.studies import named
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 TUTORIAL = ROOT / "docs" / "tutorial"
 COMMAND = re.compile(r"^ *(python -m dlexp .*?)(?:  +#.*)?$", re.MULTILINE)
 

@@ -1,6 +1,6 @@
 """Files that are damaged, hostile or something else, given to the command: one line, exit status 2, nothing created.
 
-What each loader refuses stands in tests/test_data_npz.py, test_data_csv.py, test_datafiles.py, test_arrays.py and
+What each loader refuses stands in tests/data/test_data_npz.py, test_data_csv.py, test_datafiles.py, test_arrays.py and
 test_serving.py; here they come by the command line, and whole run and sweep folders with them.
 """
 

@@ -12,7 +12,7 @@ from dlexp.report.claims.terms import FUNCTIONS, MOMENTS
 from dlexp.report.plots.study import KINDS
 from dlexp.sweeps.study import WORDS
 
-PAGE = Path(__file__).parents[1] / "docs" / "studies.md"
+PAGE = Path(__file__).parents[2] / "docs" / "studies.md"
 
 
 @pytest.fixture(scope="module")

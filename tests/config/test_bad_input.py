@@ -1,6 +1,6 @@
 """What is typed, and the YAML files behind it: whatever is wrong is one line, exit status 2, and nothing is created.
 
-tests/test_errors.py has the everyday mistakes (names, keys, types, ranges), tests/test_sweep.py and test_search.py have
+tests/config/test_errors.py has the everyday mistakes (names, keys, types, ranges), tests/sweeps/test_sweep.py and test_search.py have
 those of sweeps. Here stand those that are rarer or meant ill.
 """
 

@@ -16,7 +16,7 @@ OPTIMIZERS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
 
 def kill(folder, kills, *overrides, seed=0):
     """What `killing.py` found."""
-    script = Path(__file__).with_name("killing.py")
+    script = Path(__file__).parents[1] / "killing.py"
     env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     words = [sys.executable, str(script), str(seed), str(kills), *SMALL, *overrides]
     done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=False)
