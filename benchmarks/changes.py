@@ -145,7 +145,9 @@ def normalization_in_formulas() -> None:
 
 
 def layers_into_kept_arrays() -> None:
-    """Outputs and gradients of dense layers and ReLU are written into arrays that are there already."""
+    """Outputs and gradients of dense layers and ReLU are written into arrays that are there
+    already.
+    """
     kept: dict[Any, Any] = {}
 
     def array(*key: Any) -> Any:
@@ -160,7 +162,9 @@ def layers_into_kept_arrays() -> None:
         def backward(dy: Any) -> Any:
             np.matmul(x.T, dy, out=p.dW)
             layers.batch_sum(dy, out=p.db)
-            return dy if ctx.input_is_data else np.matmul(dy, p.W.T, out=array("dx", id(p), x.shape))
+            return (
+                dy if ctx.input_is_data else np.matmul(dy, p.W.T, out=array("dx", id(p), x.shape))
+            )
 
         return y, backward
 

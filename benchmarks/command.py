@@ -1,10 +1,11 @@
-"""The whole command: where the main job's wall time goes, and how soon it trains, helps and refuses.
+"""The whole command: where the main job's wall time goes, and how soon it trains, helps and
+refuses.
 
     python benchmarks/command.py [--rounds 5] [--page]
 
-`python -m dlexp optimizer=adam init=he regularizer=dropout` in a fresh process and a store that exists already, with
-clocks at its parts; each part is counted without the parts inside it. MLflow's process works beside it: only what the
-command waits for it at the end is its wall time.
+`python -m dlexp optimizer=adam init=he regularizer=dropout` in a fresh process and a store that
+exists already, with clocks at its parts; each part is counted without the parts inside it. MLflow's
+process works beside it: only what the command waits for it at the end is its wall time.
 """
 
 from __future__ import annotations
@@ -25,12 +26,32 @@ from main_job import JOB
 from measuring import Spread, environment, table
 from page import asked_for, tell
 
-START, CONFIGURATION, DATA, FOLDER = "start-up", "configuration", "data and network", "folder, journal and sender begun"
+START, CONFIGURATION, DATA, FOLDER = (
+    "start-up",
+    "configuration",
+    "data and network",
+    "folder, journal and sender begun",
+)
 STEPS, EVALUATION = "training steps", "evaluation of each epoch"
 JOURNAL, BETWEEN, PROGRESS = "journal", "interruptions and checkpoints", "observer progress"
 SAVED, WAITING, END = "network saved", "waiting for MLflow", "last words, exit"
-PARTS = (START, CONFIGURATION, DATA, FOLDER, STEPS, EVALUATION, JOURNAL, BETWEEN, PROGRESS, "observer curves",
-         "observer histograms", "observer path", SAVED, WAITING, END)  # fmt: skip
+PARTS = (
+    START,
+    CONFIGURATION,
+    DATA,
+    FOLDER,
+    STEPS,
+    EVALUATION,
+    JOURNAL,
+    BETWEEN,
+    PROGRESS,
+    "observer curves",
+    "observer histograms",
+    "observer path",
+    SAVED,
+    WAITING,
+    END,
+)
 
 
 class Clocks:
@@ -72,7 +93,9 @@ def inside(told: str, began: float, words: list[str]) -> int:
     hang(clocks, first)
     status = main.main(words)
     clocks.switch()
-    Path(told).write_text(json.dumps({"parts": clocks.spent, "cpu": first[0], "ended": time.time()}), "utf-8")
+    Path(told).write_text(
+        json.dumps({"parts": clocks.spent, "cpu": first[0], "ended": time.time()}), "utf-8"
+    )
     return status
 
 
@@ -137,7 +160,9 @@ def _succeed(command: list[str], folder: Path, status: int = 0) -> None:
 
 
 def report(runs: list[dict[str, float]], answers: dict[str, list[float]]) -> str:
-    """Two tables: the parts of the main job; how soon it trains, what watching costs, how soon it answers."""
+    """Two tables: the parts of the main job; how soon it trains, what watching costs, how soon it
+    answers.
+    """
     whole = statistics.median(r["all"] for r in runs)
     rows = []
     for part in (*PARTS, "all"):
@@ -146,7 +171,10 @@ def report(runs: list[dict[str, float]], answers: dict[str, list[float]]) -> str
     watched = Spread.of(watching(runs))
     more = [
         ["from start to the first training step, CPU s", str(Spread.of([r["cpu"] for r in runs]))],
-        ["journal, progress, interruptions and checkpoints: % of training and evaluation", str(watched)],
+        [
+            "journal, progress, interruptions and checkpoints: % of training and evaluation",
+            str(watched),
+        ],
         *([f"`{words}`, wall s", str(Spread.of(v))] for words, v in answers.items()),
     ]
     head = f"The main job, wall time by part: median (smallest–largest), n = {len(runs)}:"
@@ -154,14 +182,21 @@ def report(runs: list[dict[str, float]], answers: dict[str, list[float]]) -> str
 
 
 def watching(runs: list[dict[str, float]]) -> list[float]:
-    """Percent of training and evaluation that go to journal, progress, interruptions and checkpoints."""
-    return [100 * (r[JOURNAL] + r[BETWEEN] + r[PROGRESS]) / (r[STEPS] + r[EVALUATION]) for r in runs]
+    """Percent of training and evaluation that go to journal, progress, interruptions and
+    checkpoints.
+    """
+    return [
+        100 * (r[JOURNAL] + r[BETWEEN] + r[PROGRESS]) / (r[STEPS] + r[EVALUATION]) for r in runs
+    ]
 
 
 def main() -> None:
     """Measure, print, and write the page if asked to."""
     asked = asked_for(__doc__ or "", rounds=5).parse_args()
-    answers: dict[str, list[float]] = {"python -m dlexp --help": [], "python -m dlexp optimizer=adm": []}
+    answers: dict[str, list[float]] = {
+        "python -m dlexp --help": [],
+        "python -m dlexp optimizer=adm": [],
+    }
     runs = []
     with TemporaryDirectory(prefix="dlexp-bench-") as name:
         folder = Path(name)
@@ -174,7 +209,9 @@ def main() -> None:
     goals.tell(kept(runs, *answers.values()), write=asked.page)
 
 
-def kept(runs: list[dict[str, float]], helped: list[float], refused: list[float]) -> dict[str, list[float]]:
+def kept(
+    runs: list[dict[str, float]], helped: list[float], refused: list[float]
+) -> dict[str, list[float]]:
     """The goals' values."""
     return {
         "from start to the first step, CPU s": [r["cpu"] for r in runs],

@@ -1,11 +1,13 @@
-"""Does a step cost more late in a training? Step 3,000 against step 100, once 60,000; and without dlexp's flush.
+"""Does a step cost more late in a training? Step 3,000 against step 100, once 60,000; and without
+dlexp's flush.
 
     python benchmarks/late.py [W1 W2 W3 W4] [--rounds 9] [--page]
 
-Gradients that vanish leave an optimizer's running averages as denormal numbers, with which processors are many times
-slower; the trainer sets them to zero. Two states of one training are saved, early and late; in every round the trainer
-goes back to each and trains the same steps from there. "Step 3,000" is the nearest at the same place in an epoch. The
-share of the optimizer's numbers that are denormal then says whether there was anything to flush.
+Gradients that vanish leave an optimizer's running averages as denormal numbers, with which
+processors are many times slower; the trainer sets them to zero. Two states of one training are
+saved, early and late; in every round the trainer goes back to each and trains the same steps from
+there. "Step 3,000" is the nearest at the same place in an epoch. The share of the optimizer's
+numbers that are denormal then says whether there was anything to flush.
 """
 
 from __future__ import annotations
@@ -38,9 +40,11 @@ def train(trainer: Any, n: int) -> float:
 
 
 def late(workload: Workload, step: int, rounds: int, *, flush: bool) -> tuple[list[float], float]:
-    """The time of the steps around `step` over that of the steps around EARLY, round by round; and the late denormals.
+    """The time of the steps around `step` over that of the steps around EARLY, round by round; and
+    the late denormals.
 
-    Both begin at the same place in an epoch, so that as many permutations are drawn: `step` is moved there.
+    Both begin at the same place in an epoch, so that as many permutations are drawn: `step` is
+    moved there.
     """
     from peers.with_dlexp import trainer as assembled
 
@@ -77,17 +81,27 @@ def denormals(slots: Iterable[Any]) -> float:
 def main() -> None:
     """Measure, print, and write the page if asked to."""
     parser = asked_for(__doc__ or "", rounds=9)
-    parser.add_argument("workloads", nargs="*", metavar="W", help=f"of {', '.join(WORKLOADS)}; all by default")
+    parser.add_argument(
+        "workloads", nargs="*", metavar="W", help=f"of {', '.join(WORKLOADS)}; all by default"
+    )
     asked = parser.parse_args()
     rows, kept = [], {}
-    for name, step in [*((name, LATE) for name in asked.workloads or WORKLOADS), *([] if asked.workloads else [LONG])]:
+    for name, step in [
+        *((name, LATE) for name in asked.workloads or WORKLOADS),
+        *([] if asked.workloads else [LONG]),
+    ]:
         found = [late(WORKLOADS[name], step, asked.rounds, flush=flush) for flush in (True, False)]
         if step == LATE:
             kept[f"step {LATE:,} ÷ step {EARLY}, {name}"] = found[0][0]
-        cells = [cell for ratios, share in found for cell in (str(Spread.of(ratios)), f"{share:.2%}")]
+        cells = [
+            cell for ratios, share in found for cell in (str(Spread.of(ratios)), f"{share:.2%}")
+        ]
         rows.append([f"{name} {WORKLOADS[name].title}", f"{step:,}", *cells])
         print(rows[-1], flush=True)
-    title = f"CPU time of a late step divided by that of step {EARLY}: median (smallest–largest), n = {asked.rounds}:"
+    title = (
+        f"CPU time of a late step divided by that of step {EARLY}: median (smallest–largest), n ="
+        f" {asked.rounds}:"
+    )
     tell("late", f"{title}\n\n{table(HEAD, rows)}", write=asked.page)
     goals.tell(kept, write=asked.page)
 

@@ -1,4 +1,6 @@
-"""What `startup.py` times: this process says how much CPU time it has used whenever a part of its work ends."""
+"""What `startup.py` times: this process says how much CPU time it has used whenever a part of its
+work ends.
+"""
 
 import sys
 import time

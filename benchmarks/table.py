@@ -2,8 +2,9 @@
 
     python benchmarks/table.py [--rounds 5] [--samples 1000000] [--page]
 
-The file has 50 columns, the last the label. Each reading is a process of its own, in turn; what is imported is not
-counted. "read" is dlexp's reading of the columns, "data set" also the splits, standardized, as they are trained on.
+The file has 50 columns, the last the label. Each reading is a process of its own, in turn; what is
+imported is not counted. "read" is dlexp's reading of the columns, "data set" also the splits,
+standardized, as they are trained on.
 """
 
 from __future__ import annotations
@@ -30,8 +31,13 @@ def write(path: Path, samples: int) -> None:
         file.write(",".join([*(f"c{i}" for i in range(COLUMNS - 1)), "label"]) + "\n")
         for start in range(0, samples, 10_000):
             n = min(10_000, samples - start)
-            rows, labels = rng.standard_normal((n, COLUMNS - 1)).round(4).tolist(), rng.integers(0, 3, n).tolist()
-            file.writelines(f"{','.join(map(repr, x))},{label}\n" for x, label in zip(rows, labels, strict=True))
+            rows, labels = (
+                rng.standard_normal((n, COLUMNS - 1)).round(4).tolist(),
+                rng.integers(0, 3, n).tolist(),
+            )
+            file.writelines(
+                f"{','.join(map(repr, x))},{label}\n" for x, label in zip(rows, labels, strict=True)
+            )
 
 
 def read(way: str, path: str) -> None:
@@ -60,7 +66,9 @@ def read(way: str, path: str) -> None:
 def measured(way: str, path: Path) -> list[float]:
     """What one process tells of its reading."""
     command = [sys.executable, str(HERE / "table.py"), "--read", way, str(path)]
-    done = subprocess.run(command, env=environment(), cwd=HERE, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        command, env=environment(), cwd=HERE, check=True, stdout=subprocess.PIPE, text=True
+    )
     return [float(word) for word in done.stdout.split()]
 
 
@@ -70,7 +78,12 @@ def report(found: dict[str, list[list[float]]], samples: int) -> str:
     for i, measure in enumerate(MEASURES):
         values = {way: [run[i] for run in runs] for way, runs in found.items()}
         rows.append([measure, *(str(Spread.of(v)) for v in values.values())])
-        rows.append([f"{measure} ÷ pandas", *(str(Spread.of(over(values, way, "pandas"))) for way in values)])
+        rows.append(
+            [
+                f"{measure} ÷ pandas",
+                *(str(Spread.of(over(values, way, "pandas"))) for way in values),
+            ]
+        )
     n = len(found["pandas"])
     head = f"{samples:,} samples of {COLUMNS} columns: median (smallest–largest), n = {n}:"
     return f"{head}\n\n{table(['', *found], rows)}"
@@ -80,7 +93,9 @@ def main() -> None:
     """Measure, print, and write the page if asked to."""
     parser = asked_for(__doc__ or "", rounds=5)
     parser.add_argument("--samples", type=int, default=1_000_000)
-    parser.add_argument("--read", nargs=2, metavar=("WAY", "FILE"), help="what the processes are told")
+    parser.add_argument(
+        "--read", nargs=2, metavar=("WAY", "FILE"), help="what the processes are told"
+    )
     asked = parser.parse_args()
     if asked.read:
         read(*asked.read)

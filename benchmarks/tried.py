@@ -2,8 +2,9 @@
 
     python benchmarks/tried.py [W1 W2 W3 W4] [--rounds 40] [--page]
 
-The differences are small, so they are measured closely: in one process that trains one network, a few steps as dlexp
-is, a few otherwise, a few as it is again; CPU time, on one core and one thread. Above 1: slower than dlexp is.
+The differences are small, so they are measured closely: in one process that trains one network, a
+few steps as dlexp is, a few otherwise, a few as it is again; CPU time, on one core and one thread.
+Above 1: slower than dlexp is.
 """
 
 from __future__ import annotations
@@ -48,9 +49,12 @@ def compared(workload: Workload, rounds: int) -> dict[str, Spread]:
         begun = [trained.state_dict() for trained in both]
         for i in range(rounds):
             for trained, state in zip(both, begun, strict=True):
-                trained.load_state_dict(state)  # a network that learned everything multiplies other numbers
-            train, train_elsewhere = map(steps, both)  # at an epoch's beginning: no batch is left out
-            train(i)  # so that what happens every so many steps does not always happen to the same row
+                # a network that learned everything multiplies other numbers
+                trained.load_state_dict(state)
+            # at an epoch's beginning: no batch is left out
+            train, train_elsewhere = map(steps, both)
+            # so that what happens every so many steps does not always happen to the same row
+            train(i)
             gc.collect()
             for name in found:
                 before = train(n)
@@ -84,7 +88,9 @@ def steps(running: Trainer) -> Callable[[int], float]:
 
 @contextmanager
 def between_lines() -> Iterator[None]:
-    """Trainers that are made inside have parameters, gradients and slots that begin 16 bytes after a cache line."""
+    """Trainers that are made inside have parameters, gradients and slots that begin 16 bytes after
+    a cache line.
+    """
     kept = params.aligned_zeros
 
     def moved(n: int, dtype: Any) -> Any:
@@ -101,9 +107,14 @@ def between_lines() -> Iterator[None]:
 @contextmanager
 def otherwise(change: Callable[[], None], running: Trainer) -> Iterator[None]:
     """Inside, a trainer trains with this change."""
-    places = [(find("activation", "relu"), "forward"), (find("optimizer", "adam"), "update"),
-              (find("normalization", "batch_norm"), "forward"), (layers.Dense, "forward"), (layers, "batch_sum"),
-              (params, "BLOCK")]  # fmt: skip
+    places = [
+        (find("activation", "relu"), "forward"),
+        (find("optimizer", "adam"), "update"),
+        (find("normalization", "batch_norm"), "forward"),
+        (layers.Dense, "forward"),
+        (layers, "batch_sum"),
+        (params, "BLOCK"),
+    ]
     kept = [getattr(owner, what) for owner, what in places]
     try:
         change()
@@ -116,7 +127,9 @@ def otherwise(change: Callable[[], None], running: Trainer) -> Iterator[None]:
 
 
 def applies(name: str, running: Trainer) -> bool:
-    """Whether this trainer does anything otherwise then: it may have no such layer, or be in one block anyhow."""
+    """Whether this trainer does anything otherwise then: it may have no such layer, or be in one
+    block anyhow.
+    """
 
     def cuts() -> list[int]:
         return [len(piece[0]) for piece in running._pieces]
@@ -130,20 +143,30 @@ def applies(name: str, running: Trainer) -> bool:
 
 def _cut(running: Trainer) -> None:
     """Into blocks, anew."""
-    running._pieces = list(trainers.pieces(running.optimizer, running.problem.params, running.state))
+    running._pieces = list(
+        trainers.pieces(running.optimizer, running.problem.params, running.state)
+    )
 
 
 def report(found: dict[str, dict[str, Spread]], rounds: int) -> str:
     """A row for each thing done otherwise, a column for each workload."""
-    rows = [[name, *(str(found[w].get(name, "the same")) for w in found)] for name in (*CHANGES, ELSEWHERE)]
-    head = f"CPU time of a step with one thing done otherwise, divided by dlexp's: median (quartiles), n = {rounds}:"
+    rows = [
+        [name, *(str(found[w].get(name, "the same")) for w in found)]
+        for name in (*CHANGES, ELSEWHERE)
+    ]
+    head = (
+        "CPU time of a step with one thing done otherwise, divided by dlexp's: median (quartiles),"
+        f" n = {rounds}:"
+    )
     return f"{head}\n\n{table(['done otherwise', *found], rows)}"
 
 
 def main() -> None:
     """Measure, print, and write the page if asked to."""
     parser = asked_for(__doc__ or "", rounds=40)
-    parser.add_argument("workloads", nargs="*", metavar="W", help=f"of {', '.join(WORKLOADS)}; all by default")
+    parser.add_argument(
+        "workloads", nargs="*", metavar="W", help=f"of {', '.join(WORKLOADS)}; all by default"
+    )
     asked = parser.parse_args()
     for unknown in set(asked.workloads) - set(WORKLOADS):
         parser.error(f"there is no workload {unknown}; there are {', '.join(WORKLOADS)}")

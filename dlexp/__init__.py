@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from dlexp.errors import one_line
 
-if sys.argv[:1] == ["-m"]:  # `python -m dlexp`, which loads this file first: memory may not do for NumPy
+# `python -m dlexp`, which loads this file first: memory may not do for NumPy
+if sys.argv[:1] == ["-m"]:
     sys.excepthook = one_line
 
 from dlexp.core.arrays import (
@@ -25,7 +26,7 @@ from dlexp.core.arrays import (
     constant,
 )
 from dlexp.core.dataset import Dataset, Split, proportional, stratified, three_way
-from dlexp.core.experiment import Experiment, Run
+from dlexp.core.experiment import Experiment
 from dlexp.core.fields import (
     at_least,
     between,
@@ -65,6 +66,7 @@ from dlexp.errors import DataError, FieldError, PluginError, UserError
 
 if TYPE_CHECKING:
     from dlexp import figures
+    from dlexp.runs.run import Run
 
     __version__: str
 else:
@@ -73,6 +75,8 @@ else:
         """What takes its time to import, when somebody asks for it."""
         if name == "figures":
             return importlib.import_module("dlexp.figures")
+        if name == "Run":
+            return importlib.import_module("dlexp.runs.run").Run
         if name == "__version__":
             from importlib.metadata import PackageNotFoundError, version
 
@@ -84,11 +88,12 @@ else:
 
 
 def run(*overrides: str, keep: bool = True) -> Run:
-    """Do what `python -m dlexp <overrides>` does and return the run: its config, records, metrics, network, folder.
+    """Do what `python -m dlexp <overrides>` does and return the run: its config, records, metrics,
+    network, folder.
 
-    `dlexp.run("optimizer=adam", "seed=3").metrics["test/accuracy"]`. With `keep=False` nothing is written: no run
-    folder, no figures, no MLflow. A diverged run is returned, its `status` says so. Raises `UserError` for what the
-    command line would refuse, and whatever the training raises.
+    `dlexp.run("optimizer=adam", "seed=3").metrics["test/accuracy"]`. With `keep=False` nothing is
+    written: no run folder, no figures, no MLflow. A diverged run is returned, its `status` says so.
+    Raises `UserError` for what the command line would refuse, and whatever the training raises.
     """
     from dlexp.runs.lifecycle import log, run_overrides
 
@@ -153,4 +158,4 @@ __all__ = [
     "softmax_cross_entropy",
     "stratified",
     "three_way",
-]  # fmt: skip
+]

@@ -23,7 +23,8 @@ PLUGINS = _shipped("plugins")
 
 
 def native(text: str) -> str:
-    """A name of a file, which is UTF-8 in all that dlexp reads and writes, as this process says it to the system.
+    """A name of a file, which is UTF-8 in all that dlexp reads and writes, as this process says it
+    to the system.
 
     That is another one only where the locale has few letters (`LC_ALL=C`).
 
@@ -51,22 +52,27 @@ def expanded(path: str) -> Path:
 
 
 def outputs() -> Path:
-    """Where runs are kept: the environment variable `DLEXP_OUTPUTS`, or `outputs` in the working folder.
+    """Where runs are kept: the environment variable `DLEXP_OUTPUTS`, or `outputs` in the working
+    folder.
 
     Raises `UserError` for a name that begins with the home folder of somebody who has none.
     """
     named = os.environ.get("DLEXP_OUTPUTS") or "outputs"
     folder = expanded(named)
     if named.startswith("~") and str(folder).startswith("~"):
-        wrong = "there is no such home folder: give the whole path, or ./~ for a folder of that name"
+        wrong = (
+            "there is no such home folder: give the whole path, or ./~ for a folder of that name"
+        )
         raise UserError(wrong, key="DLEXP_OUTPUTS", value=named, where="environment")
     return folder.absolute()
 
 
 def cache() -> Path:
-    """Where fetched files are kept: the environment variable `DLEXP_CACHE`, or the user's cache folder of the system.
+    """Where fetched files are kept: the environment variable `DLEXP_CACHE`, or the user's cache
+    folder of the system.
 
-    A user who has none and cannot make one (a container's uid without a home folder) has it under the outputs folder.
+    A user who has none and cannot make one (a container's uid without a home folder) has it under
+    the outputs folder.
     """
     if own := os.environ.get("DLEXP_CACHE"):
         return expanded(own)
@@ -85,10 +91,12 @@ def _can_be_made(folder: Path) -> bool:
 
 
 def substitutes() -> dict[str, str]:
-    """What the environment lacks where the user has no home folder: places for the libraries' own files.
+    """What the environment lacks where the user has no home folder: places for the libraries' own
+    files.
 
-    MLflow asks for a home folder when it is imported: it is told `/`, as in a container. matplotlib and fontconfig
-    keep what they know of the fonts, for otherwise each process looks at all of them again.
+    MLflow asks for a home folder when it is imported: it is told `/`, as in a container. matplotlib
+    and fontconfig keep what they know of the fonts, for otherwise each process looks at all of them
+    again.
     """
     try:
         if os.access(Path.home(), os.W_OK):
@@ -112,14 +120,20 @@ def outputs_at(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        os.environ.pop("DLEXP_OUTPUTS", None) if before is None else os.environ.update(DLEXP_OUTPUTS=before)
+        (
+            os.environ.pop("DLEXP_OUTPUTS", None)
+            if before is None
+            else os.environ.update(DLEXP_OUTPUTS=before)
+        )
 
 
 RUNS, SWEEPS = "runs", "sweeps"  # the folders of an outputs folder
 
 
 def home(path: Path) -> Path | None:
-    """The outputs folder that a path lies in, told by the path's words alone; None for one that lies in none."""
+    """The outputs folder that a path lies in, told by the path's words alone; None for one that
+    lies in none.
+    """
     whole, ours = _without_dots(path), outputs()
     if ours in whole.parents and whole.relative_to(ours).parts[0] in (RUNS, SWEEPS):
         return ours
@@ -132,7 +146,9 @@ def home(path: Path) -> Path | None:
 
 
 def _without_dots(path: Path) -> Path:
-    """The path from the root on; what stands before a `..` has its links followed, and nothing behind it."""
+    """The path from the root on; what stands before a `..` has its links followed, and nothing
+    behind it.
+    """
     whole = path.absolute()
     if ".." not in whole.parts:
         return whole
@@ -141,7 +157,8 @@ def _without_dots(path: Path) -> Path:
 
 
 def leads_out(path: Path) -> str:
-    """Where a path under an outputs folder really lies, if a symbolic link leads out of that; else an empty string.
+    """Where a path under an outputs folder really lies, if a symbolic link leads out of that; else
+    an empty string.
 
     The outputs folder may be a link itself, and links inside it may lead to other places inside it.
     """
@@ -153,14 +170,21 @@ def leads_out(path: Path) -> str:
 
 
 def check_inside(path: Path) -> None:
-    """Call it before a file or folder is written. Raises `OSError` where a link leads out of the outputs folder."""
+    """Call it before a file or folder is written. Raises `OSError` where a link leads out of the
+    outputs folder.
+    """
     if out := leads_out(path):
-        wrong = f"a link leads out of the outputs folder, to {out}, and nothing is written there: replace it by a copy"
+        wrong = (
+            f"a link leads out of the outputs folder, to {out}, and nothing is written there:"
+            " replace it by a copy"
+        )
         raise OSError(errno.ELOOP, wrong, str(path))
 
 
 def made(folder: Path) -> Path:
-    """The folder, made where there is none. Raises `OSError` where that cannot be, or a link leads out of outputs."""
+    """The folder, made where there is none. Raises `OSError` where that cannot be, or a link leads
+    out of outputs.
+    """
     check_inside(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -11,14 +11,16 @@ from dlexp import paths
 
 
 def quoted(word: str, *, encoding: str | None = None) -> str:
-    """A word for a shell, on one line; its bytes where `encoding` (the terminal's) lacks one of its letters.
+    """A word for a shell, on one line; its bytes where `encoding` (the terminal's) lacks one of its
+    letters.
 
     >>> quoted("seed=range(0,3)"), quoted("it's"), quoted("a\\nb")
     ("'seed=range(0,3)'", '\\'it\\'"\\'"\\'s\\'', '"$(printf \\'a\\\\012b\\')"')
     """
     try:
         word.encode(encoding or sys.stdout.encoding or "utf-8")
-        if word.isprintable() and "  " not in word:  # messages and MLflow's notes keep no other white space
+        # messages and MLflow's notes keep no other white space
+        if word.isprintable() and "  " not in word:
             return shlex.quote(word)
     except UnicodeEncodeError:
         pass

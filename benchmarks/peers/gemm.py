@@ -1,4 +1,6 @@
-"""The lower bound: a step's matrix products and nothing else, in NumPy, into buffers that are there already."""
+"""The lower bound: a step's matrix products and nothing else, in NumPy, into buffers that are there
+already.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,15 @@ if TYPE_CHECKING:
 
 
 def build(workload: Workload, task: Task) -> Training:
-    """Forward x·W, backward xᵀ·dy and dy·Wᵀ of every layer; the first needs no gradient of its input."""
+    """Forward x·W, backward xᵀ·dy and dy·Wᵀ of every layer; the first needs no gradient of its
+    input.
+    """
     rng = np.random.default_rng(0)
     weights = [_aligned(w) for w in task.weights]
-    batch = [_aligned(rng.standard_normal((workload.batch, n)).astype(np.float32)) for n in workload.sizes]
+    batch = [
+        _aligned(rng.standard_normal((workload.batch, n)).astype(np.float32))
+        for n in workload.sizes
+    ]
     forward, backward = [], []
     for i, (w, (x, y)) in enumerate(zip(weights, pairwise(batch), strict=True)):
         forward.append(partial(np.matmul, x, w, out=_aligned(y)))

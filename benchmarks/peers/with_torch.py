@@ -59,7 +59,10 @@ def optimizer(name: str, parameters: Any, lr: float, **kernel: bool) -> torch.op
 
 
 def _training(
-    workload: Workload, task: Task, compiler: Callable[[Any], Any] = lambda loss: loss, **kernel: bool
+    workload: Workload,
+    task: Task,
+    compiler: Callable[[Any], Any] = lambda loss: loss,
+    **kernel: bool,
 ) -> Training:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)  # to PyTorch's good, as dlexp's flush is to dlexp's

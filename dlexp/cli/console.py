@@ -12,7 +12,9 @@ log = logging.getLogger("dlexp")
 
 
 class Terminal(logging.Handler):
-    """`dlexp: warning: …` on whatever stderr is now; a traceback follows only where the defect is ours."""
+    """`dlexp: warning: …` on whatever stderr is now; a traceback follows only where the defect is
+    ours.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         """One line, and a traceback if there is one."""

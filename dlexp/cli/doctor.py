@@ -1,7 +1,9 @@
-"""`python -m dlexp doctor`: what was left half done is ended, what is damaged is named, and nothing measured is lost.
+"""`python -m dlexp doctor`: what was left half done is ended, what is damaged is named, and nothing
+measured is lost.
 
-Whatever a process is at work on is left alone: it holds the lock of its run or sweep. Lock files stay where they are:
-one that nobody holds locks nothing, and taking it away while somebody opens it would make two locks of one.
+Whatever a process is at work on is left alone: it holds the lock of its run or sweep. Lock files
+stay where they are: one that nobody holds locks nothing, and taking it away while somebody opens it
+would make two locks of one.
 """
 
 from __future__ import annotations
@@ -37,16 +39,29 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(words: Sequence[str]) -> int:
-    """Look through the folders named, or outputs/, and mend; 0 if all is well then, 1 if something is left to do.
+    """Look through the folders named, or outputs/, and mend; 0 if all is well then, 1 if something
+    is left to do.
 
     Raises `UserError` for a folder that holds no run, no sweep and no outputs.
     """
-    parser = _Parser(prog="python -m dlexp doctor", description="End what was left half done, name what is damaged.")
-    parser.add_argument("folder", nargs="*", type=Path, help="outputs, a run's or a sweep's folder (default: outputs/)")
-    parser.add_argument("--dry-run", action="store_true", help="say what would be mended, and change nothing")
+    parser = _Parser(
+        prog="python -m dlexp doctor",
+        description="End what was left half done, name what is damaged.",
+    )
+    parser.add_argument(
+        "folder",
+        nargs="*",
+        type=Path,
+        help="outputs, a run's or a sweep's folder (default: outputs/)",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be mended, and change nothing"
+    )
     asked = parser.parse_args(list(words))
     doctor = Doctor(dry=asked.dry_run)
-    for look in [_meant(folder, doctor) for folder in asked.folder] or [lambda: doctor.outputs(paths.outputs())]:
+    for look in [_meant(folder, doctor) for folder in asked.folder] or [
+        lambda: doctor.outputs(paths.outputs())
+    ]:
         look()
     doctor.send()
     return doctor.conclude()
@@ -56,19 +71,25 @@ def _meant(folder: Path, doctor: Doctor) -> Callable[[], None]:
     """How to look at a folder."""
     if (folder / journal.EVENTS).is_file():
         sweep = folder.absolute().parents[1]
-        return (lambda: doctor.sweep(sweep)) if state.is_sweep(sweep) else lambda: doctor.run(folder)
+        return (
+            (lambda: doctor.sweep(sweep)) if state.is_sweep(sweep) else lambda: doctor.run(folder)
+        )
     if state.is_sweep(folder) or (folder / LEDGER).is_file():
         return lambda: doctor.sweep(folder)
     if any((folder / name).exists() for name in ("runs", "sweeps", "mlflow.db")):
         return lambda: doctor.outputs(folder)
-    raise UserError("holds no run, no sweep and no outputs", key="doctor", value=folder, where="command line")
+    raise UserError(
+        "holds no run, no sweep and no outputs", key="doctor", value=folder, where="command line"
+    )
 
 
 @dataclass
 class Doctor:
-    """What was found so far. `dry` changes nothing; `live` folders are left alone; what MLflow lacks of `unsent`.
+    """What was found so far. `dry` changes nothing; `live` folders are left alone; what MLflow
+    lacks of `unsent`.
 
-    Findings are `mended`, `to do` (by a person) or `open` (a sweep can go on, if somebody wants that).
+    Findings are `mended`, `to do` (by a person) or `open` (a sweep can go on, if somebody wants
+    that).
     """
 
     dry: bool
@@ -101,9 +122,13 @@ class Doctor:
         self._plugins()
 
     def run(self, folder: Path, sweep: Path | None = None, probed: Path | None = None) -> None:
-        """A run's folder: ended if it is dead, and read through; that of a sweep's, or of one that `probed` another."""
+        """A run's folder: ended if it is dead, and read through; that of a sweep's, or of one that
+        `probed` another.
+        """
         try:
-            if self._leads_out(folder, *repair.links(folder)) or self._is_live(folder, "probe" if probed else "run"):
+            if self._leads_out(folder, *repair.links(folder)) or self._is_live(
+                folder, "probe" if probed else "run"
+            ):
                 return
             measured = self._journal(folder, repair.way(folder, sweep, probed))
             whole = measured is not None and self._described(folder, missing=not measured)
@@ -120,10 +145,14 @@ class Doctor:
             self.run(file.parent, sweep, probed=folder)
 
     def _leads_out(self, *places: Path) -> bool:
-        """Whether a link leads out of the outputs folder at one of these, of which nothing is mended then."""
+        """Whether a link leads out of the outputs folder at one of these, of which nothing is
+        mended then.
+        """
         found = {path: out for path in places if (out := paths.leads_out(path))}
         for path, out in found.items():
-            self.say("to do", path, f"leads out of the outputs folder, to {out}: replace it by a copy")
+            self.say(
+                "to do", path, f"leads out of the outputs folder, to {out}: replace it by a copy"
+            )
         return bool(found)
 
     def _is_live(self, folder: Path, what: str) -> bool:
@@ -134,7 +163,8 @@ class Doctor:
         return False
 
     def _journal(self, folder: Path, way: str) -> bool | None:
-        """End what has no end, and say the `way` on. Whether anything was measured; None for a journal that is damaged.
+        """End what has no end, and say the `way` on. Whether anything was measured; None for a
+        journal that is damaged.
 
         Raises `BlockingIOError` for a run that is being trained.
         """
@@ -145,13 +175,19 @@ class Doctor:
             self.say("to do", folder / journal.EVENTS, f"{e.wrong}: {BACK}")
             return None
         if found.half:
-            self.say("mended", folder / journal.EVENTS, f"its last line is half written: {found.half} bytes cut off")
+            self.say(
+                "mended",
+                folder / journal.EVENTS,
+                f"its last line is half written: {found.half} bytes cut off",
+            )
         if found.dead:
             self.say("mended", folder, f"killed; {way}")
         return found.measured
 
     def _described(self, folder: Path, *, missing: bool) -> bool:
-        """Whether run.json and config.yaml are there; they may be `missing` where a run was killed at its birth."""
+        """Whether run.json and config.yaml are there; they may be `missing` where a run was killed
+        at its birth.
+        """
         wrong = dict(repair.undescribed(folder))
         for name, what in wrong.items():
             if not (missing and what == repair.MISSING):
@@ -200,26 +236,39 @@ class Doctor:
             if told.get("tracking"):
                 self._look_for_unsent(folder)
         except (OSError, ValueError, AttributeError, RecursionError) as e:
-            self.say("to do", path, f"cannot be read ({e}): say the sweep's command again, or {BACK}")
+            self.say(
+                "to do", path, f"cannot be read ({e}): say the sweep's command again, or {BACK}"
+            )
 
     def _look_for_unsent(self, folder: Path) -> None:
-        """Whether MLflow lacks something of a run or sweep: what was never sent, or artifacts that were deleted."""
+        """Whether MLflow lacks something of a run or sweep: what was never sent, or artifacts that
+        were deleted.
+        """
         lost = artifacts.lost(folder)
         for run in folder.glob("runs/*") if state.is_sweep(folder) else ():
             lost += artifacts.lost(run)
         if not state.is_complete(folder):
             self.unsent[folder] = "MLflow did not know all of it"
         elif lost:
-            self.unsent[folder] = f"{len(lost)} of its artifacts {'is' if len(lost) == 1 else 'are'} not there any more"
+            self.unsent[folder] = (
+                f"{len(lost)} of its artifacts {'is' if len(lost) == 1 else 'are'} not there any"
+                " more"
+            )
 
     def _plugins(self) -> None:
         """Plugin files that cannot be loaded."""
-        discovery.log.disabled, before = True, discovery.log.disabled  # it would warn of what is said here
+        # it would warn of what is said here
+        discovery.log.disabled, before = True, discovery.log.disabled
         try:
             discovery.discover()
         finally:
             discovery.log.disabled = before
-        for file in (f for folder in discovery.folders() for k in kinds.KINDS for f in sorted((folder / k).glob("*.py"))):
+        for file in (
+            f
+            for folder in discovery.folders()
+            for k in kinds.KINDS
+            for f in sorted((folder / k).glob("*.py"))
+        ):
             if (wrong := discovery.left_out(file)) is not None:
                 self.say("to do", file, wrong.wrong)
 
@@ -237,7 +286,11 @@ class Doctor:
     def conclude(self) -> int:
         """The last line, and the exit status."""
         n = self.counts
-        seen = [f"{n[what]} {what}{'s' * (n[what] != 1)}" for what in ("run", "probe", "sweep") if n[what]]
+        seen = [
+            f"{n[what]} {what}{'s' * (n[what] != 1)}"
+            for what in ("run", "probe", "sweep")
+            if n[what]
+        ]
         seen += [f"{len(self.live)} under way and left alone"] if self.live else []
         looked = f" ({', '.join(seen) or 'there is no run'})"
         mended = f"{n['mended']} {'to mend' if self.dry else 'mended'}, " if n["mended"] else ""

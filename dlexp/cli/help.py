@@ -20,7 +20,9 @@ GROUPS = {
     "optimizer": "how weights move",
     "initializer": "how weights begin (init= is the same)",
     "normalization": "what re-scales activations",
-    "regularizer": "what restrains over-fitting; one or several: regularizer=[dropout,weight_decay]",
+    "regularizer": (
+        "what restrains over-fitting; one or several: regularizer=[dropout,weight_decay]"
+    ),
     "activation": "what bends",
     "schedule": "how the learning rate changes during a run",
     "model": "how the network is laid out",
@@ -54,7 +56,9 @@ dlexp: a laboratory for the techniques that make neural networks train
 
 
 def overview() -> str:
-    """Every group and its options, each with the first line of its documentation; `*` marks the default."""
+    """Every group and its options, each with the first line of its documentation; `*` marks the
+    default.
+    """
     discovery.discover()
     usual = _defaults(CONF / "config.yaml")
     lines = [USAGE]
@@ -68,7 +72,10 @@ def overview() -> str:
             lines.append(_hanging(f"  {mark} {name:{width}}  ", text))
         lines.append("")
     lines += [*_studies(), ""]
-    lines.append("tracking: where runs are shown: mlflow (a server: tracking.uri=…, or MLFLOW_TRACKING_URI), or none\n")
+    lines.append(
+        "tracking: where runs are shown: mlflow (a server: tracking.uri=…, or MLFLOW_TRACKING_URI),"
+        " or none\n"
+    )
     lines.append(_hanging("values: ", ", ".join(usual["values"])))
     lines.append("`python -m dlexp help seed` says what one of them is.")
     return "\n".join(lines)
@@ -81,14 +88,21 @@ def _hanging(head: str, text: str) -> str:
 
 
 def details(name: str) -> str:
-    """All of one option, of every option of a group, or of a study. Raises `UserError` for a name nobody has.
+    """All of one option, of every option of a group, or of a study. Raises `UserError` for a name
+    nobody has.
 
     A technique and the study of it may have the same name: both are shown.
     """
     discovery.discover()
-    found = [_details(cls) for cls in registry.every() if name in (cls.name, cls.kind, f"{cls.kind}={cls.name}")]
+    found = [
+        _details(cls)
+        for cls in registry.every()
+        if name in (cls.name, cls.kind, f"{cls.kind}={cls.name}")
+    ]
     found += [_study(path) for path in _files() if name in (path.stem, f"experiment={path.stem}")]
-    presets = [p for p in sorted(CONF.glob("*/*.yaml")) if p.stem == name and p.parent.name != "experiment"]
+    presets = [
+        p for p in sorted(CONF.glob("*/*.yaml")) if p.stem == name and p.parent.name != "experiment"
+    ]
     if presets:
         return f"{presets[0].parent.name}={name}\n\n{presets[0].read_text('utf-8')}"
     if name == "experiment":
@@ -96,9 +110,15 @@ def details(name: str) -> str:
     if lines := _menu(name):
         return lines
     if not found:
-        known = [*GROUPS, *(cls.name for cls in registry.every()), *(path.stem for path in _files())]
+        known = [
+            *GROUPS,
+            *(cls.name for cls in registry.every()),
+            *(path.stem for path in _files()),
+        ]
         wrong = f"there is no group, option or study called {name}"
-        raise UserError(wrong, hint=nearest(name, known), allowed=", ".join([*GROUPS, "experiment"]))
+        raise UserError(
+            wrong, hint=nearest(name, known), allowed=", ".join([*GROUPS, "experiment"])
+        )
     return "\n\n".join(found)
 
 
@@ -111,7 +131,10 @@ def _studies() -> list[str]:
     titles = {path.stem: in_english(words_of(path).get("title")) for path in _files()}
     width = max(map(len, titles), default=0)
     listed = [_hanging(f"    {name:{width}}  ", title) for name, title in titles.items()]
-    return ["experiment: named studies, with figures and claims; `help weight_decay` tells all of one", *listed]
+    return [
+        "experiment: named studies, with figures and claims; `help weight_decay` tells all of one",
+        *listed,
+    ]
 
 
 def _study(path: Path) -> str:
@@ -122,7 +145,11 @@ def _study(path: Path) -> str:
     lines += [_hanging("", in_english(said.get("shows"))), ""]
     parts = {name: in_english(told.get("title")) for name, told in titles.items()}
     width = max(map(len, parts), default=0)
-    lines += ["parts", *(f"  {name:{width}}  {title}".rstrip() for name, title in parts.items()), ""] if parts else []
+    lines += (
+        ["parts", *(f"  {name:{width}}  {title}".rstrip() for name, title in parts.items()), ""]
+        if parts
+        else []
+    )
     width = max((len(str(claim["id"])) for claim in claims), default=0)
     shown = [_hanging(f"  {claim['id']:{width}}  ", in_english(claim["says"])) for claim in claims]
     lines += ["claims", *shown, ""] if shown else []
@@ -130,18 +157,32 @@ def _study(path: Path) -> str:
 
 
 def _menu(name: str) -> str:
-    """The lines of the menu that set a plain value, or a group that has no plugins: they say what it is."""
+    """The lines of the menu that set a plain value, or a group that has no plugins: they say what
+    it is.
+    """
     lines = (CONF / "config.yaml").read_text("utf-8").splitlines()
-    keys = (f"{name}:", f"  {name.partition('.')[2]}:", f"  - {name}:") if name not in kinds.KINDS else ()
-    return "\n".join(line.strip("- ") for line in lines if line.startswith(tuple(k for k in keys if k.strip(" -:"))))
+    keys = (
+        (f"{name}:", f"  {name.partition('.')[2]}:", f"  - {name}:")
+        if name not in kinds.KINDS
+        else ()
+    )
+    return "\n".join(
+        line.strip("- ")
+        for line in lines
+        if line.startswith(tuple(k for k in keys if k.strip(" -:")))
+    )
 
 
 def _details(cls: type[Plugin]) -> str:
     key = f"{cls.kind}.{cls.name}" if cls.kind in kinds.MANY else cls.kind
     lines = [f"{cls.kind}={cls.name}", "", inspect.getdoc(cls) or ""]
-    values = [(f"  {key}.{f.name}={_typed(f.default)}", _range(f)) for f in fields(cast("Any", cls))]
+    values = [
+        (f"  {key}.{f.name}={_typed(f.default)}", _range(f)) for f in fields(cast("Any", cls))
+    ]
     width = max((len(text) for text, _ in values), default=0)
-    lines += ["", *(f"{text:{width}}  {allowed}".rstrip() for text, allowed in values)] if values else []
+    lines += (
+        ["", *(f"{text:{width}}  {allowed}".rstrip() for text, allowed in values)] if values else []
+    )
     return "\n".join([*lines, "", f"  {inspect.getsourcefile(cls)}"])
 
 
@@ -153,7 +194,9 @@ def _typed(value: Any) -> str:
     """A value as it is written on the command line."""
     if isinstance(value, tuple):
         return f"[{','.join(map(_typed, value))}]"
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return (
+        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    )
 
 
 def _first_line(cls: type[Plugin]) -> str:
@@ -170,7 +213,9 @@ def _defaults(path: Path) -> dict[str, list[str]]:
     import yaml
 
     menu = yaml.safe_load(path.read_text(encoding="utf-8"))
-    pairs = [pair for item in menu.pop("defaults") if isinstance(item, dict) for pair in item.items()]
+    pairs = [
+        pair for item in menu.pop("defaults") if isinstance(item, dict) for pair in item.items()
+    ]
     chosen = {group: v if isinstance(v, list) else [v] for group, v in pairs}
     del menu["hydra"]
     values = []

@@ -20,32 +20,39 @@ from dlexp.runs import signals
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from dlexp.core.experiment import Run
+    from dlexp.runs.run import Run
     from dlexp.sweeps.session import Session
 
 
 @signals.heard()
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do what the command line asks and return the exit status: 2 for the user's mistake, said in one line."""
+    """Do what the command line asks and return the exit status: 2 for the user's mistake, said in
+    one line.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
     console.speak()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # σ on a terminal that has no σ is no reason to fail
+            # σ on a terminal that has no σ is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     try:
         os.environ.update(paths.substitutes())
         if words and words[0] in VERBS:
             return VERBS[words[0]](words[1:])
         if words and "=" not in words[0] and not words[0].startswith(("-", "~", "+")):
             wrong, hint = "is neither a command nor key=value", nearest(words[0], VERBS)
-            raise UserError(wrong, key=words[0], where="command line", allowed=", ".join(VERBS), hint=hint)
+            raise UserError(
+                wrong, key=words[0], where="command line", allowed=", ".join(VERBS), hint=hint
+            )
         return train(words)
     except (UserError, Stopped) as e:
         return _refused(e, 2 if isinstance(e, UserError) else 1)
     except KeyboardInterrupt as e:
         return signals.exit_status(e)
     except Exception as e:
-        if isinstance(e, BrokenPipeError) or (isinstance(e, OSError) and e.errno == errno.EIO and e.filename is None):
+        if isinstance(e, BrokenPipeError) or (
+            isinstance(e, OSError) and e.errno == errno.EIO and e.filename is None
+        ):
             return _unheard(e)
         if isinstance(e, OSError) and e.errno == errno.ENAMETOOLONG:
             return _refused(of_long_name(e, words))
@@ -60,7 +67,9 @@ def _refused(wrong: object, status: int = 2) -> int:
 
 
 def _unheard(e: OSError) -> int:
-    """Whoever read our output has gone, `| head` or a closed terminal: the status a shell gives that."""
+    """Whoever read our output has gone, `| head` or a closed terminal: the status a shell gives
+    that.
+    """
     for stream in (sys.stdout, sys.stderr):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     return 128 + (signal.SIGPIPE if isinstance(e, BrokenPipeError) else signal.SIGHUP)
@@ -115,11 +124,14 @@ def train(words: list[str]) -> int:
     try:
         with sweeps.enter(session):
             application.run(asked, lambda cfg: train_one(cfg, session, runs, mistakes))
-            compared = summary.comparison(session)  # while the sweep is still held, so that it is sent to MLflow too
+            # while the sweep is still held, so that it is sent to MLflow too
+            compared = summary.comparison(session)
     except KeyboardInterrupt:
         if session.folder is not None:
             done = f"interrupted: {session.trained} runs trained"
-            print(f"{done}; the rest: {shell.command('resume', session.folder.name)}", file=sys.stderr)
+            print(
+                f"{done}; the rest: {shell.command('resume', session.folder.name)}", file=sys.stderr
+            )
         raise
     except Exception as e:
         if said := config.explain(e, asked.overrides):
@@ -130,8 +142,12 @@ def train(words: list[str]) -> int:
     return summary.of_sweep(session, compared) if session.folder else summary.of_runs(runs)
 
 
-def train_one(cfg: DictConfig, session: Session, runs: list[Run], mistakes: list[Exception]) -> None:
-    """One job of Hydra's. What goes wrong is kept: Hydra would add words of its own to it, with passwords in clear."""
+def train_one(
+    cfg: DictConfig, session: Session, runs: list[Run], mistakes: list[Exception]
+) -> None:
+    """One job of Hydra's. What goes wrong is kept: Hydra would add words of its own to it, with
+    passwords in clear.
+    """
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
@@ -143,7 +159,8 @@ def train_one(cfg: DictConfig, session: Session, runs: list[Run], mistakes: list
     hydra = HydraConfig.get()
     try:
         study.refuse_single(cfg, hydra)
-        typed: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)  # an override may itself say ${…}
+        # an override may itself say ${…}
+        typed: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
         setup = config.build(cfg, typed, config.files_in_use(hydra))
         if session.dry_run:
             print(summary.planned(setup))
@@ -156,14 +173,19 @@ def train_one(cfg: DictConfig, session: Session, runs: list[Run], mistakes: list
 
 
 def resume(words: list[str]) -> int:
-    """`resume <run or sweep>`: go on with a run; of a sweep, its own commands again, which train what is missing."""
+    """`resume <run or sweep>`: go on with a run; of a sweep, its own commands again, which train
+    what is missing.
+    """
     names = [word for word in words if not word.startswith("-")]
     flags = [word for word in words if word.startswith("-")]
     if {*flags} & {"--help", "-h"}:
-        print("python -m dlexp resume <run>: go on with a run that was cut short, to the bit the same.\n"
-              "python -m dlexp resume <run> --anyway: also where code or arithmetic are others now; that is recorded.\n"
-              "python -m dlexp resume <sweep> [--retry-failed] [--dry-run]: train what a sweep still misses.\n"
-              "<run> and <sweep> are a name, an id, a folder, or last.")  # fmt: skip
+        print(
+            "python -m dlexp resume <run>: go on with a run that was cut short, to the bit the"
+            " same.\npython -m dlexp resume <run> --anyway: also where code or arithmetic are"
+            " others now; that is recorded.\npython -m dlexp resume <sweep> [--retry-failed]"
+            " [--dry-run]: train what a sweep still misses.\n<run> and <sweep> are a name, an id, a"
+            " folder, or last."
+        )
         return 0
     if len(names) != 1:
         wrong = "say which run or sweep: its name, its id, its folder, or last"

@@ -33,11 +33,15 @@ def rebuild(path: Path, overrides: Sequence[str] = ()) -> Setup:
             raise ValueError("not the configuration of a run")
         cfg = store.opened(store.schema())
         for key, value in held.items():
-            OmegaConf.update(cfg, str(key), _node(str(key), value), force_add=True, merge=key in PLAIN_GROUPS)
+            OmegaConf.update(
+                cfg, str(key), _node(str(key), value), force_add=True, merge=key in PLAIN_GROUPS
+            )
         for kind in kinds.MANY:
             if kind not in held:
                 OmegaConf.update(cfg, kind, {})
-        return replace(build(cfg, (), (("", path),), again=True), overrides=tuple(overrides), rebuilt=True)
+        return replace(
+            build(cfg, (), (("", path),), again=True), overrides=tuple(overrides), rebuilt=True
+        )
     except (ValueError, LookupError, AttributeError, TypeError, OmegaConfBaseException) as e:
         if isinstance(e, UserError) and (e.key or e.where):
             e.where = e.where or str(path)
@@ -59,7 +63,9 @@ def _part(kind: str, name: str, values: Mapping[str, Any]) -> Any:
     if kind == "tracking":
         cls: Any = TRACKING.get(name)
         if cls is None:
-            raise UserError("there is no such tracking", key=kind, value=name, allowed=", ".join(TRACKING))
+            raise UserError(
+                "there is no such tracking", key=kind, value=name, allowed=", ".join(TRACKING)
+            )
     else:
         if (reason := discovery.broken(kind, name)) is not None:
             raise reason

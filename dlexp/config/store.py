@@ -1,4 +1,6 @@
-"""Every plugin as a config group option: its dataclass is its own schema, so there is no YAML per plugin."""
+"""Every plugin as a config group option: its dataclass is its own schema, so there is no YAML per
+plugin.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ def _place(cls: type) -> str:
 
 
 def _store(group: str, name: str, cls: type, package: str) -> None:
-    ConfigStore.instance().store(group=group, name=name, node=opened(cls), package=package, provider="dlexp")
+    ConfigStore.instance().store(
+        group=group, name=name, node=opened(cls), package=package, provider="dlexp"
+    )
 
 
 def opened(cls: type) -> Any:
@@ -64,7 +68,9 @@ def opened(cls: type) -> Any:
 
 
 def schema() -> type:
-    """The root of the configuration: an experiment's plain fields with their types, and a place for each kind."""
+    """The root of the configuration: an experiment's plain fields with their types, and a place for
+    each kind.
+    """
     spec: list[Any] = []
     for f in dataclasses.fields(Experiment):
         if f.name in kinds.MANY:

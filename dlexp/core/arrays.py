@@ -15,15 +15,17 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Rng = np.random.Generator
 Backward = Callable[[Array], Array]
 CACHE_LINE = 64  # bytes
-NEGLIGIBLE = 1e-30  # smaller numbers no longer move a weight, and become denormal ones: many times slower in float32
+# smaller numbers no longer move a weight, and become denormal ones: many times slower in float32
+NEGLIGIBLE = 1e-30
 
 
 @dataclass(frozen=True)
 class Param:
     """One array a layer owns.
 
-    `start=None` says: a weight, drawn by the run's initializer and subject to weight decay; a number fills a bias, a
-    scale or a buffer. What is not `trainable` (running averages) has no gradient and is left alone by the optimizer.
+    `start=None` says: a weight, drawn by the run's initializer and subject to weight decay; a
+    number fills a bias, a scale or a buffer. What is not `trainable` (running averages) has no
+    gradient and is left alone by the optimizer.
     """
 
     shape: tuple[int, ...]
@@ -32,7 +34,9 @@ class Param:
 
 
 class Rebound(AttributeError):
-    """A declared array was bound to a new one, which no checkpoint, no saved network and no optimizer would see."""
+    """A declared array was bound to a new one, which no checkpoint, no saved network and no
+    optimizer would see.
+    """
 
     def __init__(self, owner: str, name: str) -> None:
         wrong = f"{owner}.{name} is a declared array and cannot be bound to another one"
@@ -42,8 +46,8 @@ class Rebound(AttributeError):
 class Views(SimpleNamespace):
     """Arrays by short name: `p.W` and its gradient `p.dW` for a layer.
 
-    What it is made of are the declared arrays, views of a flat vector: `p.mean[...] = x` and `p.mean += x` write them,
-    `p.mean = x` raises `Rebound`. Other attributes are free.
+    What it is made of are the declared arrays, views of a flat vector: `p.mean[...] = x` and
+    `p.mean += x` write them, `p.mean = x` raises `Rebound`. Other attributes are free.
     """
 
     __slots__ = ("_declared",)  # not in `vars`, which are the arrays
@@ -54,7 +58,9 @@ class Views(SimpleNamespace):
         object.__setattr__(self, "_declared", frozenset(arrays))
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"there is no array {name!r} here; there are {', '.join(vars(self)) or 'none'}")
+        raise AttributeError(
+            f"there is no array {name!r} here; there are {', '.join(vars(self)) or 'none'}"
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         held = self.__dict__
@@ -70,7 +76,8 @@ class Views(SimpleNamespace):
             raise Rebound(self.owner, name)
         super().__delattr__(name)
 
-    def __reduce__(self) -> tuple[Any, ...]:  # a copy holds copies of the arrays, which belong to no network
+    # a copy holds copies of the arrays, which belong to no network
+    def __reduce__(self) -> tuple[Any, ...]:
         return SimpleNamespace, (), vars(self)
 
 
@@ -90,7 +97,8 @@ class Slots(Views):
 class Context:
     """What a layer may know of the moment it runs in; `rng` is the run's noise stream.
 
-    `input_is_data` marks the first layer: nobody asks for the gradient of the data, its backward may return anything.
+    `input_is_data` marks the first layer: nobody asks for the gradient of the data, its backward
+    may return anything.
     """
 
     training: bool
@@ -99,7 +107,9 @@ class Context:
 
 
 def aligned_zeros(n: int, dtype: Any) -> Array:
-    """A vector of n zeros that begins with a line of the cache, as vector instructions like it best."""
+    """A vector of n zeros that begins with a line of the cache, as vector instructions like it
+    best.
+    """
     more = CACHE_LINE // np.dtype(dtype).itemsize
     vector: Array = np.zeros(n + more, dtype)
     first = -vector.__array_interface__["data"][0] % CACHE_LINE // vector.itemsize
@@ -108,10 +118,11 @@ def aligned_zeros(n: int, dtype: Any) -> Array:
 
 @lru_cache(maxsize=32)  # a step asks for the same few again and again
 def constant(value: float, shape: int | tuple[int, ...], dtype: Any) -> Array:
-    """An array of one value, made once and shared: not to be written. The last 32 that were asked for are kept.
+    """An array of one value, made once and shared: not to be written. The last 32 that were asked
+    for are kept.
 
-    NumPy takes two arrays up to three times as fast as an array and a number, where its loops are vectorized for the
-    former only: `np.maximum(x, constant(0, x.shape, x.dtype))`.
+    NumPy takes two arrays up to three times as fast as an array and a number, where its loops are
+    vectorized for the former only: `np.maximum(x, constant(0, x.shape, x.dtype))`.
     """
     array: Array = np.full(shape, value, dtype)
     array.flags.writeable = False
@@ -119,10 +130,11 @@ def constant(value: float, shape: int | tuple[int, ...], dtype: Any) -> Array:
 
 
 def batch_sum(a: Array, out: Array | None = None) -> Array:
-    """Σ over the batch: (batch, n) → (n,), into `out` if given, which must be contiguous and of a's type.
+    """Σ over the batch: (batch, n) → (n,), into `out` if given, which must be contiguous and of a's
+    type.
 
-    For numbers with a fraction (a sum of truth values is another thing). A product with ones takes a third of the time
-    of a sum. Raises `ValueError` for another `out`.
+    For numbers with a fraction (a sum of truth values is another thing). A product with ones takes
+    a third of the time of a sum. Raises `ValueError` for another `out`.
 
     >>> batch_sum(np.array([[1.0, 2.0], [3.0, 4.0]]))
     array([4., 6.])
@@ -132,7 +144,9 @@ def batch_sum(a: Array, out: Array | None = None) -> Array:
 
 
 def coin_tosses(rng: Rng, shape: tuple[int, ...], p: float) -> Array:
-    """Truth values, each true with probability p, independently; p to within 2⁻¹⁷, as 16 random bits say it."""
+    """Truth values, each true with probability p, independently; p to within 2⁻¹⁷, as 16 random
+    bits say it.
+    """
     n = math.prod(shape)
     bits = rng.bit_generator.random_raw(-(-n // 4)).view(np.uint16)[:n]
     return (bits < round(p * 2**16)).reshape(shape)

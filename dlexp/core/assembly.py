@@ -1,4 +1,6 @@
-"""Whose fault it is that a run cannot be assembled: a plugin's own exceptions in one line, ours as they are."""
+"""Whose fault it is that a run cannot be assembled: a plugin's own exceptions in one line, ours as
+they are.
+"""
 
 from __future__ import annotations
 
@@ -18,27 +20,35 @@ if TYPE_CHECKING:
     from dlexp.core.registry import Plugin
 
 HOME = "dlexp.plugins."
-ASKED = "dlexp.core.arrays"  # raises only where a plugin asks its arrays for what they do not give, as in `p.mean = x`
+# raises only where a plugin asks its arrays for what they do not give, as in `p.mean = x`
+ASKED = "dlexp.core.arrays"
 SAMPLES = 2  # shown to a network before its first step
 
 
 @contextmanager
 def blamed(experiment: Experiment) -> Iterator[None]:
-    """Inside, an ordinary exception out of a plugin's code becomes a `PluginError` that names the plugin.
+    """Inside, an ordinary exception out of a plugin's code becomes a `PluginError` that names the
+    plugin.
 
-    Whose code it is, the innermost frame says that is a plugin's or dlexp's: what dlexp itself raises keeps its
-    traceback, and so do a lack of memory and what is of the machine.
+    Whose code it is, the innermost frame says that is a plugin's or dlexp's: what dlexp itself
+    raises keeps its traceback, and so do a lack of memory and what is of the machine.
     """
     try:
         yield
     except UserError:
         raise
     except Exception as e:
-        at_fault = None if isinstance(e, MemoryError) or is_of_the_machine(e) else _at_fault(e, experiment)
+        at_fault = (
+            None if isinstance(e, MemoryError) or is_of_the_machine(e) else _at_fault(e, experiment)
+        )
         if at_fault is None:
             raise
         kind, name, place = at_fault
-        data = "" if "data" in experiment.objective.ignores or kind == "data" else f" for data={experiment.data.name}"
+        data = (
+            ""
+            if "data" in experiment.objective.ignores or kind == "data"
+            else f" for data={experiment.data.name}"
+        )
         notes = "".join(f": {note}" for note in getattr(e, "__notes__", ()))
         wrong = f"cannot be built{data}{notes}: {type(e).__name__}: {told(e)} ({place})"
         raise PluginError(" ".join(wrong.split()), key=kind, value=name) from e
@@ -62,7 +72,8 @@ def _at_fault(error: Exception, experiment: Experiment) -> tuple[str, str, str] 
 
 
 def try_out(problem: object) -> None:
-    """Show a problem's network two samples, in evaluation mode: its layers must take them, and keep their widths.
+    """Show a problem's network two samples, in evaluation mode: its layers must take them, and keep
+    their widths.
 
     Raises `PluginError` for a layer that does not, and what the layers raise.
     """
@@ -75,5 +86,8 @@ def try_out(problem: object) -> None:
     with np.errstate(all="ignore"):
         for (_, y), (name, layer, width) in zip(outputs, shapes, strict=True):
             if np.shape(y) != (SAMPLES, width):
-                wrong = f"{name} gives {np.shape(y)} for {SAMPLES} samples, its width() promises {width} features"
+                wrong = (
+                    f"{name} gives {np.shape(y)} for {SAMPLES} samples, its width() promises"
+                    f" {width} features"
+                )
                 raise PluginError(wrong, key=layer.kind, value=layer.name)

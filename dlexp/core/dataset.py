@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dlexp.core.arrays import Array
-from dlexp.data.tables import preparation
-from dlexp.errors import DataError
+from dlexp.errors import DataError, shown
+
+if TYPE_CHECKING:
+    from dlexp.data.tables.preparation import Preparation
+
+NAMED = 20  # names in a message
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,8 @@ class Split:
 class Dataset:
     """The three splits of a task. Raises `DataError` where a split cannot be trained or tested on.
 
-    Of a table, `preparation` is how its columns became features, and `notes` say what was done to them.
+    Of a table, `preparation` is how its columns became features, and `notes` say what was done to
+    them.
     """
 
     train: Split
@@ -42,14 +47,17 @@ class Dataset:
     test: Split
     name: str = "data"
     source: str = ""
-    preparation: preparation.Preparation | None = None
+    preparation: Preparation | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, split in self.splits.items():
             _check(name, split, self.train.x.shape[-1])
-        if self.train.labels.min() == self.train.labels.max():  # np.unique would import numpy.ma, 12 ms
-            raise DataError("the training labels are all of one class; at least two are needed", key="data")
+        # np.unique would import numpy.ma, 12 ms
+        if self.train.labels.min() == self.train.labels.max():
+            raise DataError(
+                "the training labels are all of one class; at least two are needed", key="data"
+            )
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -91,7 +99,7 @@ class Dataset:
 
     def messages(self) -> list[str]:
         """What there is to say of a table, a line each."""
-        return preparation.messages(self.describe()) if self.notes else []
+        return messages(self.describe()) if self.notes else []
 
 
 def _check(name: str, split: Split, features: int) -> None:
@@ -115,7 +123,8 @@ def _check(name: str, split: Split, features: int) -> None:
 def proportional(labels: Array, n: int, rng: np.random.Generator, *, least: int = 0) -> Array:
     """Indices of n samples, the classes in proportion (largest remainders first), in random order.
 
-    Every class gets at least `least`, or all it has. Raises `DataError` if there are fewer than n samples.
+    Every class gets at least `least`, or all it has. Raises `DataError` if there are fewer than n
+    samples.
 
     >>> labels = np.array([0] * 30 + [1] * 10)
     >>> np.bincount(labels[proportional(labels, 8, np.random.default_rng(0))]).tolist()
@@ -125,7 +134,10 @@ def proportional(labels: Array, n: int, rng: np.random.Generator, *, least: int 
         raise DataError(f"there are only {len(labels)} samples, {n} are asked for", key="data")
     classes, counts = np.unique(labels, return_counts=True)
     quota = _quota(counts, n, np.minimum(counts, least))
-    drawn = [rng.permutation(np.flatnonzero(labels == c))[:k] for c, k in zip(classes, quota, strict=True)]
+    drawn = [
+        rng.permutation(np.flatnonzero(labels == c))[:k]
+        for c, k in zip(classes, quota, strict=True)
+    ]
     return rng.permutation(np.concatenate(drawn))
 
 
@@ -147,14 +159,18 @@ def stratified(split: Split, n: int, rng: np.random.Generator) -> Split:
     """
     classes = len(np.unique(split.labels))
     if n > len(split):
-        raise DataError(f"there are only {len(split)} training samples", key="data.n_train", value=n)
+        raise DataError(
+            f"there are only {len(split)} training samples", key="data.n_train", value=n
+        )
     if n < classes:
         wrong = f"there are {classes} classes, and each needs a training sample"
         raise DataError(wrong, key="data.n_train", value=n)
     return split.take(proportional(split.labels, n, rng, least=1))
 
 
-def three_way(samples: Split, validation: int, test: int, rng: np.random.Generator) -> tuple[Split, Split, Split]:
+def three_way(
+    samples: Split, validation: int, test: int, rng: np.random.Generator
+) -> tuple[Split, Split, Split]:
     """Cut samples into training, validation and test splits, every class in proportion in each."""
     rest = np.arange(len(samples))
     parts = []
@@ -168,12 +184,16 @@ def three_way(samples: Split, validation: int, test: int, rng: np.random.Generat
 def standardized(train: Split, validation: Split, test: Split) -> tuple[Split, Split, Split]:
     """x ← (x − mean) / std, column by column, both taken from the training split alone; in float32.
 
-    Computed in float64. A column that is constant in the training split tells nothing and becomes 0 in all three.
-    Source: LeCun, Bottou, Orr & Müller (1998), section 4.3, https://doi.org/10.1007/3-540-49430-8_2
+    Computed in float64. A column that is constant in the training split tells nothing and becomes 0
+    in all three. Source: LeCun, Bottou, Orr & Müller (1998), section 4.3,
+    https://doi.org/10.1007/3-540-49430-8_2
     """
     shift, scale = shift_and_scale(train.x)
     with np.errstate(over="ignore"):  # an infinite result is found and named by `Dataset`
-        done = [Split(((s.x - shift) * scale).astype(np.float32), s.labels) for s in (train, validation, test)]
+        done = [
+            Split(((s.x - shift) * scale).astype(np.float32), s.labels)
+            for s in (train, validation, test)
+        ]
     return done[0], done[1], done[2]
 
 
@@ -183,3 +203,31 @@ def shift_and_scale(x: Array) -> tuple[Array, Array]:
     std = x.std(axis=0)
     varies = (x.min(axis=0) < x.max(axis=0)) & (std > np.finfo(np.float64).tiny)
     return x.mean(axis=0), np.divide(1.0, std, out=np.zeros_like(std), where=varies)
+
+
+def messages(dataset: Mapping[str, Any] | None) -> list[str]:
+    """What a run says of its table, a line each: of the `dataset` in its run.json."""
+    if not dataset or "label" not in dataset:
+        return []
+    classes = [str(name) for name in dataset.get("class_names") or ()]
+    parts = [f"label {shown(str(dataset['label']))} ({len(classes)} classes: {_listed(classes)})"]
+    parts.append(f"{dataset.get('features')} features")
+    if encoded := dataset.get("encoded"):
+        parts.append(f"one-hot: {_listed([*encoded])}")
+    if dropped := dataset.get("dropped"):
+        parts.append(f"left out: {_listed([f'{name} ({why})' for name, why in dropped.items()])}")
+    if n := dataset.get("dropped_samples"):
+        parts.append(f"{n} samples with missing values left out")
+    if filled := dataset.get("filled"):
+        parts.append(
+            f"filled with means: {_listed([f'{name} ({n})' for name, n in filled.items()])}"
+        )
+    return [
+        f"table     {'; '.join(parts)}",
+        *(f"warning   {line}" for line in dataset.get("warnings") or ()),
+    ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f", … ({len(names)} in all)" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

@@ -1,6 +1,7 @@
 """Hyper-parameters carry their range: `lr: float = positive(1e-3)`.
 
-A range is checked whenever a plugin is built, whether from the command line, a file, a notebook or a test.
+A range is checked whenever a plugin is built, whether from the command line, a file, a notebook or
+a test.
 """
 
 from __future__ import annotations
@@ -75,10 +76,12 @@ def _hints(cls: type) -> dict[str, Any]:
 
 
 def check_fields(obj: Any) -> None:
-    """Check every field of a dataclass against its type and range; lists become tuples, whole numbers floats.
+    """Check every field of a dataclass against its type and range; lists become tuples, whole
+    numbers floats.
 
-    Raises `FieldError` with the field's name, its value and what is allowed. Only plain types are checked (numbers,
-    words, truth values, tuples of them, and None); a field of any other type is left to its class.
+    Raises `FieldError` with the field's name, its value and what is allowed. Only plain types are
+    checked (numbers, words, truth values, tuples of them, and None); a field of any other type is
+    left to its class.
     """
     types_of = _hints(type(obj))
     for f in dataclasses.fields(obj):
@@ -91,7 +94,9 @@ def check_fields(obj: Any) -> None:
 
 
 def defaults_of(obj: Any) -> dict[str, Any]:
-    """The fields of a dataclass that have a default, each with it, as `check_fields` would leave it."""
+    """The fields of a dataclass that have a default, each with it, as `check_fields` would leave
+    it.
+    """
     found: dict[str, Any] = {}
     for f in dataclasses.fields(obj):
         if f.default is not dataclasses.MISSING:
@@ -117,7 +122,9 @@ def _converted(name: str, value: Any, wanted: Any) -> Any:
     if wanted is int and (isinstance(value, bool) or not isinstance(value, int)):
         raise FieldError("must be a whole number", key=name, value=value)
     if wanted in (bool, str) and not isinstance(value, wanted):
-        raise FieldError("must be true or false" if wanted is bool else "must be text", key=name, value=value)
+        raise FieldError(
+            "must be true or false" if wanted is bool else "must be text", key=name, value=value
+        )
     return value
 
 

@@ -1,6 +1,7 @@
 """The kinds of plugin: what each one must answer, and nothing else.
 
-Shapes: activations are (batch, features), weights (in, out), biases and scales (n,), as in the textbook.
+Shapes: activations are (batch, features), weights (in, out), biases and scales (n,), as in the
+textbook.
 """
 
 from __future__ import annotations
@@ -20,19 +21,21 @@ from dlexp.core.registry import Plugin
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from dlexp.core.experiment import Experiment, Run
+    from dlexp.core.experiment import Experiment
     from dlexp.core.problem import Problem
     from dlexp.core.trainer import Record
+    from dlexp.runs.run import Run
 
 
 class Optimizer(Plugin):
     """Moves parameters one step downhill, in place.
 
-    `update` sees a contiguous block `w` of the flat parameter vector, its gradient `g`, the same block of each running
-    array named in `slots` as `s.<slot>`, the scheduled learning rate `lr` and the step number t = 1, 2, … Slots are
-    zero at first; once they hold a nan or an infinity, the run has diverged. An optimizer that needs whole arrays
-    (norms, matrix roots) sets `per_tensor` and sees one named array at a time, in its own shape. Write `x**0.5`, not
-    `np.sqrt(x)`, for hyper-parameters: a NumPy float64 scalar turns float32 arrays into float64.
+    `update` sees a contiguous block `w` of the flat parameter vector, its gradient `g`, the same
+    block of each running array named in `slots` as `s.<slot>`, the scheduled learning rate `lr` and
+    the step number t = 1, 2, … Slots are zero at first; once they hold a nan or an infinity, the
+    run has diverged. An optimizer that needs whole arrays (norms, matrix roots) sets `per_tensor`
+    and sees one named array at a time, in its own shape. Write `x**0.5`, not `np.sqrt(x)`, for
+    hyper-parameters: a NumPy float64 scalar turns float32 arrays into float64.
     """
 
     kind = "optimizer"
@@ -42,7 +45,11 @@ class Optimizer(Plugin):
 
     @classmethod
     def misdeclared(cls) -> str:
-        return "" if "lr" in {f.name for f in fields(cast("Any", cls))} else "has no field lr: write lr: float = 0.1"
+        return (
+            ""
+            if "lr" in {f.name for f in fields(cast("Any", cls))}
+            else "has no field lr: write lr: float = 0.1"
+        )
 
     @abstractmethod
     def update(self, w: Array, g: Array, s: Views, lr: float, t: int) -> None:
@@ -74,10 +81,12 @@ class Schedule(Plugin):
 
 
 class Layer(Plugin):
-    """A differentiable step: `forward` returns the output and the function that pulls gradients back.
+    """A differentiable step: `forward` returns the output and the function that pulls gradients
+    back.
 
-    `p.W` is the array declared as "W", `p.dW` its gradient, to be written (never accumulated) by `backward`. Arrays are
-    written in place, `p.mean[...] = x` or `p.mean += x`; `p.mean = x` raises an error.
+    `p.W` is the array declared as "W", `p.dW` its gradient, to be written (never accumulated) by
+    `backward`. Arrays are written in place, `p.mean[...] = x` or `p.mean += x`; `p.mean = x` raises
+    an error.
 
     `min_batch` is the smallest batch it can be trained on.
     """
@@ -95,7 +104,9 @@ class Layer(Plugin):
 
     @abstractmethod
     def forward(self, x: Array, p: Views, ctx: Context) -> tuple[Array, Backward]:
-        """Output (batch, width) of input (batch, n), and backward: ∂L/∂output ↦ ∂L/∂input, writing ∂L/∂array."""
+        """Output (batch, width) of input (batch, n), and backward: ∂L/∂output ↦ ∂L/∂input, writing
+        ∂L/∂array.
+        """
 
 
 class Identity(Layer):
@@ -118,7 +129,8 @@ class Normalization(Layer):
 
 
 class Regularizer(Plugin):
-    """Trades training fit for generalisation. Override the moment it acts at; the others do nothing.
+    """Trades training fit for generalisation. Override the moment it acts at; the others do
+    nothing.
 
     A field called `strength` or `ratio` is the knob whose zero means "off".
     """
@@ -130,11 +142,15 @@ class Regularizer(Plugin):
         return None
 
     def penalty(self, w: Array, g: Array) -> float:
-        """On the loss: add the penalty's gradient to `g` in place and return its value; `w` holds all weights."""
+        """On the loss: add the penalty's gradient to `g` in place and return its value; `w` holds
+        all weights.
+        """
         return 0.0
 
     def shrink(self, w: Array, lr: float) -> None:
-        """On the weights: change them in place, just before the optimizer's update (decoupled decay, max-norm)."""
+        """On the weights: change them in place, just before the optimizer's update (decoupled
+        decay, max-norm).
+        """
 
 
 class Model(Plugin):
@@ -144,7 +160,11 @@ class Model(Plugin):
 
     @abstractmethod
     def layers(
-        self, n_out: int, activation: Activation, normalization: Normalization, noise: Sequence[Layer]
+        self,
+        n_out: int,
+        activation: Activation,
+        normalization: Normalization,
+        noise: Sequence[Layer],
     ) -> Iterator[Layer]:
         """The layers from data to logits, in order; `noise` are the regularizers' layers."""
 
@@ -153,7 +173,8 @@ class Model(Plugin):
 class Data(Plugin):
     """Loads a classification task as training, validation and test splits.
 
-    `n_train` keeps that many training samples, drawn anew for every seed with the classes in proportion.
+    `n_train` keeps that many training samples, drawn anew for every seed with the classes in
+    proportion.
     """
 
     kind: ClassVar[str] = "data"
@@ -161,7 +182,9 @@ class Data(Plugin):
 
     @abstractmethod
     def load(self, rng: Rng) -> tuple[Split, Split, Split]:
-        """Training, validation and test split; whatever is drawn is drawn from `rng`, the seed's split stream."""
+        """Training, validation and test split; whatever is drawn is drawn from `rng`, the seed's
+        split stream.
+        """
 
     def source(self) -> str:
         """Where the data come from: a link, a path, or the formula's name."""
@@ -189,10 +212,11 @@ OUTPUTS = ("softmax", "sigmoid", "identity")  # what an objective may say of its
 class Objective(Plugin):
     """What is minimised: a classification task, or a surface f(x, y).
 
-    `ignores` names the kinds and settings that mean nothing to it: asking for one explicitly is an error. `output` says
-    what the network's outputs z mean to whoever asks the saved network: "softmax" (zₖ ↦ exp zₖ / Σⱼ exp zⱼ), "sigmoid"
-    (each zₖ by itself ↦ 1 / (1 + exp −zₖ)) or "identity" (z as it is, as in regression). `better` says which way its
-    metrics are better, {"*/r2": "high"}; a name that ends in loss is better when low, in accuracy when high, and any
+    `ignores` names the kinds and settings that mean nothing to it: asking for one explicitly is an
+    error. `output` says what the network's outputs z mean to whoever asks the saved network:
+    "softmax" (zₖ ↦ exp zₖ / Σⱼ exp zⱼ), "sigmoid" (each zₖ by itself ↦ 1 / (1 + exp −zₖ)) or
+    "identity" (z as it is, as in regression). `better` says which way its metrics are better,
+    {"*/r2": "high"}; a name that ends in loss is better when low, in accuracy when high, and any
     other that is not declared is refused where it matters, as in early stopping.
     """
 
@@ -212,14 +236,17 @@ class Objective(Plugin):
         """The problem, ready to train; `rngs` are the seed's streams: split, init, order, noise."""
 
 
-NEEDS = {"network": "a network", "dataset": "a data set", "softmax": "a softmax as its output"}  # in words
+# in words
+NEEDS = {"network": "a network", "dataset": "a data set", "softmax": "a softmax as its output"}
 
 
 class Observer(Plugin):
-    """Watches a run: looks, never changes a number and never stops a run; if it raises, it is logged and heard no more.
+    """Watches a run: looks, never changes a number and never stops a run; if it raises, it is
+    logged and heard no more.
 
-    Like an optimizer it keeps its state in `s`, a namespace of its own for each run. `needs` names what a run must
-    have: asking for the observer where that is missing is an error, and it does not look at such a run.
+    Like an optimizer it keeps its state in `s`, a namespace of its own for each run. `needs` names
+    what a run must have: asking for the observer where that is missing is an error, and it does not
+    look at such a run.
     """
 
     kind = "observer"
@@ -228,7 +255,11 @@ class Observer(Plugin):
     @classmethod
     def misdeclared(cls) -> str:
         unknown = [need for need in cls.needs if need not in NEEDS]
-        return f"needs {', '.join(map(repr, unknown))}; there are {', '.join(NEEDS)}" if unknown else ""
+        return (
+            f"needs {', '.join(map(repr, unknown))}; there are {', '.join(NEEDS)}"
+            if unknown
+            else ""
+        )
 
     def start(self, run: Run, s: SimpleNamespace) -> None:
         """Before the first step; the network is untrained."""
@@ -243,7 +274,17 @@ class Observer(Plugin):
 KINDS: dict[str, type[Plugin]] = {
     cls.kind: cls
     for cls in (
-        Objective, Data, Model, Initializer, Activation, Normalization, Regularizer, Optimizer, Schedule, Observer
+        Objective,
+        Data,
+        Model,
+        Initializer,
+        Activation,
+        Normalization,
+        Regularizer,
+        Optimizer,
+        Schedule,
+        Observer,
     )
-}  # fmt: skip
-MANY = ("regularizer", "observer")  # kinds of which a run may select several: regularizer=[dropout,weight_decay]
+}
+# kinds of which a run may select several: regularizer=[dropout,weight_decay]
+MANY = ("regularizer", "observer")

@@ -8,8 +8,11 @@ from dlexp.core.arrays import NEGLIGIBLE, Array
 
 
 def log_softmax(logits: Array) -> Array:
-    """log(exp(zₖ) / Σⱼ exp(zⱼ)) of logits z (batch, classes); the row's maximum is taken off, so nothing overflows."""
-    z = np.ascontiguousarray(logits.T)  # (classes, batch): NumPy goes faster down long columns than along short rows
+    """log(exp(zₖ) / Σⱼ exp(zⱼ)) of logits z (batch, classes); the row's maximum is taken off, so
+    nothing overflows.
+    """
+    # (classes, batch): NumPy goes faster down long columns than along short rows
+    z = np.ascontiguousarray(logits.T)
     z = z - z.max(axis=0)
     z -= np.log(np.exp(z).sum(axis=0))
     log_p: Array = z.T
@@ -17,10 +20,11 @@ def log_softmax(logits: Array) -> Array:
 
 
 def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[float, Array]:
-    """−log softmax(logits)[label], in nats, averaged over the batch; and its gradient with respect to the logits.
+    """−log softmax(logits)[label], in nats, averaged over the batch; and its gradient with respect
+    to the logits.
 
-    Shapes: logits (batch, classes), labels (batch,), gradient (batch, classes) = (softmax(logits) − one_hot) / batch,
-    where a probability below 10⁻³⁰ counts as 0.
+    Shapes: logits (batch, classes), labels (batch,), gradient (batch, classes) = (softmax(logits) −
+    one_hot) / batch, where a probability below 10⁻³⁰ counts as 0.
     """
     n = len(labels)
     one_hot = np.zeros(logits.shape[::-1], logits.dtype)  # (classes, batch), as in `log_softmax`

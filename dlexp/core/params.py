@@ -25,8 +25,8 @@ class Parameters:
     >>> p.values[-2:]
     array([7., 7.], dtype=float32)
 
-    Raises `UserError` for more than there could be memory for, and `Rebound` where one of its two vectors is replaced:
-    every view would keep the old one.
+    Raises `UserError` for more than there could be memory for, and `Rebound` where one of its two
+    vectors is replaced: every view would keep the old one.
     """
 
     storage: Array
@@ -37,9 +37,13 @@ class Parameters:
         ranks = [_rank(spec) for spec in self.specs.values()]
         sizes = [math.prod(spec.shape) for spec in self.specs.values()]
         if (n := sum(sizes)) > MOST:
-            raise UserError(f"its network would have {n:,} numbers; {MOST:,} is the most", key="model")
+            raise UserError(
+                f"its network would have {n:,} numbers; {MOST:,} is the most", key="model"
+            )
         ends = np.cumsum(sizes).tolist()
-        self.slices = {name: slice(end - n, end) for name, n, end in zip(self.specs, sizes, ends, strict=True)}
+        self.slices = {
+            name: slice(end - n, end) for name, n, end in zip(self.specs, sizes, ends, strict=True)
+        }
         self.n_weights = sum(n for n, rank in zip(sizes, ranks, strict=True) if rank == 0)
         self.n_trainable = sum(n for n, rank in zip(sizes, ranks, strict=True) if rank <= 1)
         self.storage = aligned_zeros(sum(sizes), dtype)
@@ -106,19 +110,33 @@ class Parameters:
     def non_finite_value(self, flat: Array | None = None) -> str:
         """The first array that holds a nan or an infinity; an empty string where all are finite.
 
-        `flat` is another vector with a number for each of the trainable ones: an optimizer's running array.
+        `flat` is another vector with a number for each of the trainable ones: an optimizer's
+        running array.
         """
-        names, flat = (self.specs, self.storage) if flat is None or flat is self.storage else (self.trainable, flat)
+        names, flat = (
+            (self.specs, self.storage)
+            if flat is None or flat is self.storage
+            else (self.trainable, flat)
+        )
         return next((name for name in names if not np.isfinite(self.view(flat, name)).all()), "")
 
     def overflowing_norm(self) -> str:
-        """The first gradient whose Euclidean norm is not finite, though its numbers may be; else all of them."""
+        """The first gradient whose Euclidean norm is not finite, though its numbers may be; else
+        all of them.
+        """
         norms = ((name, np.linalg.norm(self.gradient(name))) for name in self.trainable)
-        return next((f"the norm of ∂L/∂{name}" for name, norm in norms if not np.isfinite(norm)), "the gradient's norm")
+        return next(
+            (f"the norm of ∂L/∂{name}" for name, norm in norms if not np.isfinite(norm)),
+            "the gradient's norm",
+        )
 
     def non_finite(self) -> str:
-        """The first array, or else gradient, that holds a nan or an infinity; an empty string where all are finite."""
-        gradients = (f"∂L/∂{name}" for name in self.trainable if not np.isfinite(self.gradient(name)).all())
+        """The first array, or else gradient, that holds a nan or an infinity; an empty string where
+        all are finite.
+        """
+        gradients = (
+            f"∂L/∂{name}" for name in self.trainable if not np.isfinite(self.gradient(name)).all()
+        )
         return self.non_finite_value() or next(gradients, "")
 
 

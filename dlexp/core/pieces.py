@@ -1,4 +1,6 @@
-"""What a step works on: the pieces of the parameters that an optimizer is handed, and the clipped gradient."""
+"""What a step works on: the pieces of the parameters that an optimizer is handed, and the clipped
+gradient.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ Piece = tuple[Array, Array, Views]  # a part of the parameters, its gradient and
 
 
 def pieces(optimizer: Optimizer, params: Parameters, state: Mapping[str, Array]) -> Iterator[Piece]:
-    """What an optimizer's `update` is called with: cache-sized blocks, or whole arrays if it asks for them."""
+    """What an optimizer's `update` is called with: cache-sized blocks, or whole arrays if it asks
+    for them.
+    """
     flats = (params.values, params.grads, *state.values())
     cuts = (
         ([params.view(flat, name) for flat in flats] for name in params.trainable)
@@ -27,9 +31,11 @@ def pieces(optimizer: Optimizer, params: Parameters, state: Mapping[str, Array])
 
 
 def clip(gradient: Array, limit: float) -> float:
-    """g ← g · limit/‖g‖ where ‖g‖ > limit (Pascanu et al. 2013, https://arxiv.org/abs/1211.5063). Returns ‖g‖.
+    """g ← g · limit/‖g‖ where ‖g‖ > limit (Pascanu et al. 2013, https://arxiv.org/abs/1211.5063).
+    Returns ‖g‖.
 
-    A norm that is not finite leaves the gradient as it is: scaled by limit/∞ = 0 it would look like a gradient of zero.
+    A norm that is not finite leaves the gradient as it is: scaled by limit/∞ = 0 it would look like
+    a gradient of zero.
     """
     norm = float(np.linalg.norm(gradient))
     if limit < norm < math.inf:

@@ -18,9 +18,9 @@ _registry: dict[str, dict[str, type[Plugin]]] = {}
 class Plugin(ABC):
     """Root of every kind. Subclass a kind from `dlexp.core.kinds`, not this.
 
-    `kind` is the folder and the config group, `name` the file and the option. `known_failures` names the conformance
-    checks that this plugin is known to fail, each with the reason: they are expected to fail, and it is an error if
-    they pass.
+    `kind` is the folder and the config group, `name` the file and the option. `known_failures`
+    names the conformance checks that this plugin is known to fail, each with the reason: they are
+    expected to fail, and it is an error if they pass.
     """
 
     kind: ClassVar[str]
@@ -32,7 +32,9 @@ class Plugin(ABC):
 
     @classmethod
     def misdeclared(cls) -> str:
-        """What its kind asks for and the class does not declare, or declares wrongly; empty where nothing is wrong."""
+        """What its kind asks for and the class does not declare, or declares wrongly; empty where
+        nothing is wrong.
+        """
         return ""
 
 
@@ -71,17 +73,22 @@ def plugin(name: str) -> Callable[[type[P]], type[P]]:
         _check_declared(cls, name)
         doc = cls.__doc__
         made = cast("type[P]", dataclasses.dataclass(frozen=True, kw_only=True)(cls))
-        made.__doc__ = doc  # dataclass writes a signature where there is no docstring: that is no documentation
+        # dataclass writes a signature where there is no docstring: that is no documentation
+        made.__doc__ = doc
         made.name = name
         _check_bases(made)
         if missing := sorted(getattr(made, "__abstractmethods__", ())):
-            raise PluginError(f"{made.__qualname__} lacks {', '.join(missing)}", key=made.kind, value=name)
+            raise PluginError(
+                f"{made.__qualname__} lacks {', '.join(missing)}", key=made.kind, value=name
+            )
         if wrong := made.misdeclared():
             raise PluginError(f"{made.__qualname__}: {wrong}", key=made.kind, value=name)
         taken = _registry.setdefault(made.kind, {}).setdefault(name, made)
         if taken is not made:
             raise PluginError(
-                f"is already registered by {taken.__module__}.{taken.__qualname__}", key=made.kind, value=name
+                f"is already registered by {taken.__module__}.{taken.__qualname__}",
+                key=made.kind,
+                value=name,
             )
         return made
 
@@ -92,9 +99,15 @@ def _check_declared(cls: object, name: object) -> None:
     """What can be known to be wrong before there is a plugin. Raises `PluginError`."""
     if not isinstance(name, str) or not re.fullmatch(r"\w[\w-]{0,79}", name):
         raise PluginError(f"a plugin's name is letters, digits and underscores, not {name!r}")
-    if not isinstance(cls, type) or not issubclass(cls, Plugin) or not isinstance(getattr(cls, "kind", None), str):
+    if (
+        not isinstance(cls, type)
+        or not issubclass(cls, Plugin)
+        or not isinstance(getattr(cls, "kind", None), str)
+    ):
         who = getattr(cls, "__qualname__", repr(cls))
-        raise PluginError(f"{who} is of no kind: derive it from Optimizer, Layer, Data, …", value=name)
+        raise PluginError(
+            f"{who} is of no kind: derive it from Optimizer, Layer, Data, …", value=name
+        )
 
 
 def _check_bases(cls: type[Plugin]) -> None:
@@ -103,7 +116,10 @@ def _check_bases(cls: type[Plugin]) -> None:
         for name, value in vars(base).items():
             if isinstance(value, dataclasses.Field):
                 who = base.__name__
-                wrong = f"{who}.{name} is no field: decorate {who} as @dataclass(frozen=True, kw_only=True)"
+                wrong = (
+                    f"{who}.{name} is no field: decorate {who} as @dataclass(frozen=True,"
+                    " kw_only=True)"
+                )
                 raise PluginError(wrong, key=cls.kind, value=cls.name)
 
 

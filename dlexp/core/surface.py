@@ -24,9 +24,10 @@ FARTHEST = 1e9  # float32 tells neighbouring points there no longer apart
 class Surface(Objective):
     """A function of x and y to minimise from a start; its run records every step.
 
-    A subclass writes `f` and `gradient`, which take numbers or arrays, and says which window shows them, where the
-    minimum is, and (as fields, so that they can be overridden) where to start and how far from there: each seed starts
-    at `start` + `spread`·u with u uniform in (−1, 1)². Without spread all seeds walk the same way.
+    A subclass writes `f` and `gradient`, which take numbers or arrays, and says which window shows
+    them, where the minimum is, and (as fields, so that they can be overridden) where to start and
+    how far from there: each seed starts at `start` + `spread`·u with u uniform in (−1, 1)². Without
+    spread all seeds walk the same way.
     """
 
     ignores = ("data", "model", "initializer", "activation", "normalization", "batch_size")
@@ -45,7 +46,9 @@ class Surface(Objective):
 
     def build(self, parts: Experiment, rngs: Mapping[str, Rng]) -> Problem:
         if max(map(abs, self.start)) + self.spread > FARTHEST:
-            raise FieldError(f"must be within ±{FARTHEST:g}", key="objective.start", value=list(self.start))
+            raise FieldError(
+                f"must be within ±{FARTHEST:g}", key="objective.start", value=list(self.start)
+            )
         start = np.array(self.start)
         if self.spread:
             start = start + self.spread * rngs["init"].uniform(-1, 1, 2)

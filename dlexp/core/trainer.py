@@ -33,7 +33,9 @@ class Record:
 
 
 class Diverged(ArithmeticError):
-    """A number stopped being finite: at which step, and in which tensor of which layer it was found first."""
+    """A number stopped being finite: at which step, and in which tensor of which layer it was found
+    first.
+    """
 
     def __init__(self, step: int, tensor: str) -> None:
         self.step, self.tensor = step, tensor
@@ -44,9 +46,9 @@ class Diverged(ArithmeticError):
 class Trainer:
     """Minibatch gradient descent on a problem, assembled from plugins.
 
-    `total` is the number of steps to train, `eval_every` the number of epochs between records, `clip_norm` the largest
-    Euclidean norm the whole gradient may have (None: no limit), `better` which way metrics are better as far as names
-    do not say, `rngs` the streams "order" and "noise".
+    `total` is the number of steps to train, `eval_every` the number of epochs between records,
+    `clip_norm` the largest Euclidean norm the whole gradient may have (None: no limit), `better`
+    which way metrics are better as far as names do not say, `rngs` the streams "order" and "noise".
     """
 
     problem: Problem
@@ -66,7 +68,10 @@ class Trainer:
     def __post_init__(self) -> None:
         keep_freed()
         params = self.problem.params
-        self.state = {slot: aligned_zeros(params.n_trainable, params.grads.dtype) for slot in self.optimizer.slots}
+        self.state = {
+            slot: aligned_zeros(params.n_trainable, params.grads.dtype)
+            for slot in self.optimizer.slots
+        }
         self._pieces = list(pieces(self.optimizer, params, self.state))
         self._context = Context(training=True, rng=self.rngs["noise"])
         self._epoch_start = self.rngs["order"].bit_generator.state
@@ -85,11 +90,13 @@ class Trainer:
         return patience is not None and self.best.waited >= patience
 
     def run(self, between: Callable[[], None] = lambda: None) -> Iterator[Record]:
-        """Train; yield a record of the untrained network, of every `eval_every`-th epoch and of the last step.
+        """Train; yield a record of the untrained network, of every `eval_every`-th epoch and of the
+        last step.
 
-        The caller may look, save, or stop iterating; `between` is called between two steps, and may do the same, or
-        raise. The very last record holds the test metrics. Raises `Diverged` within a step of the first number that is
-        not finite. A trainer that was given a saved state goes on from there.
+        The caller may look, save, or stop iterating; `between` is called between two steps, and may
+        do the same, or raise. The very last record holds the test metrics. Raises `Diverged` within
+        a step of the first number that is not finite. A trainer that was given a saved state goes
+        on from there.
         """
         while True:
             if self._is_due():
@@ -110,7 +117,9 @@ class Trainer:
         return self.t != self._recorded and (ended or self.t == self.total)
 
     def rest_of_epoch(self) -> Iterator[Any]:
-        """The batches from here to the end of the epoch; resumed in mid-epoch, it draws that epoch's order anew."""
+        """The batches from here to the end of the epoch; resumed in mid-epoch, it draws that
+        epoch's order anew.
+        """
         done = self.t % self.problem.steps_per_epoch
         order = self.rngs["order"]
         if done == 0:
@@ -120,7 +129,9 @@ class Trainer:
         return islice(self.problem.batches(order), done, None)
 
     def step(self, batch: Any) -> float:
-        """One minibatch: loss, gradient, regularization, update. Returns the loss with its penalties."""
+        """One minibatch: loss, gradient, regularization, update. Returns the loss with its
+        penalties.
+        """
         params = self.problem.params
         lr = self.optimizer.lr * self.schedule(min(self.t, self.total - 1), self.total)
         self.t += 1
@@ -137,8 +148,10 @@ class Trainer:
             products = 0.0
             for w, g, s in self._pieces:
                 self.optimizer.update(w, g, s, lr, self.t)
-                products += np.vdot(w, g)  # not finite if one number of either is not; the block is in the cache
-            if not math.isfinite(products) and (tensor := params.non_finite()):  # only then is each of them looked at
+                # not finite if one number of either is not; the block is in the cache
+                products += np.vdot(w, g)
+            # only then is each of them looked at
+            if not math.isfinite(products) and (tensor := params.non_finite()):
                 raise Diverged(self.t, tensor)
             if self.t % FLUSH_EVERY == 0:
                 self.flush_denormals()
@@ -154,17 +167,22 @@ class Trainer:
                 slot[np.abs(slot) < NEGLIGIBLE] = 0
 
     def _check_memory(self) -> None:
-        """Look at what can overflow while weights and loss stay finite: buffers, and the optimizer's slots.
+        """Look at what can overflow while weights and loss stay finite: buffers, and the
+        optimizer's slots.
 
         An infinite running square keeps every weight where it is. Raises `Diverged`.
         """
         params = self.problem.params
         for name, vector in {"": params.storage, **self.state}.items():
-            if not math.isfinite(np.vdot(vector, vector)) and (tensor := params.non_finite_value(vector)):
+            if not math.isfinite(np.vdot(vector, vector)) and (
+                tensor := params.non_finite_value(vector)
+            ):
                 raise Diverged(self.t, f"{name} of {tensor}" if name else tensor)
 
     def evaluate(self) -> Record:
-        """The metrics as they stand; the best weights are remembered. Raises `Diverged` if one is not finite."""
+        """The metrics as they stand; the best weights are remembered. Raises `Diverged` if one is
+        not finite.
+        """
         with np.errstate(all="ignore"):
             metrics = self.problem.evaluate()
             self._check_memory()
@@ -202,17 +220,19 @@ class Trainer:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on from here as if nothing had happened."""
-        return copy.deepcopy({
-            "t": self.t,
-            "storage": self.problem.params.storage,
-            "grads": self.problem.params.grads,
-            "slots": self.state,
-            "rngs": {name: rng.bit_generator.state for name, rng in self.rngs.items()},
-            "epoch_start": self._epoch_start,
-            "objective": (self._objective, self._objective_steps),
-            "recorded": self._recorded,
-            "best": vars(self.best),
-        })  # fmt: skip
+        return copy.deepcopy(
+            {
+                "t": self.t,
+                "storage": self.problem.params.storage,
+                "grads": self.problem.params.grads,
+                "slots": self.state,
+                "rngs": {name: rng.bit_generator.state for name, rng in self.rngs.items()},
+                "epoch_start": self._epoch_start,
+                "objective": (self._objective, self._objective_steps),
+                "recorded": self._recorded,
+                "best": vars(self.best),
+            }
+        )
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
         """Inverse of `state_dict`; arrays are copied into place, so every view stays valid."""
@@ -231,7 +251,9 @@ class Trainer:
 
     @contextmanager
     def rehearsal(self) -> Iterator[None]:
-        """Steps taken inside are undone at the end, to the last bit: how an observer sees what comes next."""
+        """Steps taken inside are undone at the end, to the last bit: how an observer sees what
+        comes next.
+        """
         saved = self.state_dict()
         try:
             yield
@@ -242,5 +264,8 @@ class Trainer:
 def _fill(array: Array, saved: Array) -> None:
     """Copy into place what has the same shape and type, and nothing else."""
     if (saved.shape, saved.dtype) != (array.shape, array.dtype):
-        raise ValueError(f"{saved.dtype} of shape {saved.shape} where {array.dtype} of shape {array.shape} belong")
+        raise ValueError(
+            f"{saved.dtype} of shape {saved.shape} where {array.dtype} of shape {array.shape}"
+            " belong"
+        )
     array[...] = saved

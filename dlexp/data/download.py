@@ -28,19 +28,21 @@ IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E
 MOST_DIMENSIONS = 8
 LIMIT = 2**31  # bytes: the largest array read and the largest file fetched
 GZIP_RATIO = 1032  # deflate cannot do better, so a header that promises more is a lie
-SLOWEST = 1000  # bytes a second on the average, beside the patience with a silent server: less is no download
+# bytes a second on the average, beside the patience with a silent server: less is no download
+SLOWEST = 1000
 TRIES = 5  # how often a mirror that cuts the connection midway is asked for the rest
 
 
 def read_idx(path: Path) -> Array:
     """The array of an IDX file, gzipped or not, in native byte order.
 
-    An IDX file is two zero bytes, a type, the number of dimensions, each dimension as a big-endian 32-bit number, and
-    the values. Nothing is allocated before what the header declares was compared with the file's length (for a gzipped
-    file: with the most that its bytes can unfold to); 2 GiB is the limit.
+    An IDX file is two zero bytes, a type, the number of dimensions, each dimension as a big-endian
+    32-bit number, and the values. Nothing is allocated before what the header declares was compared
+    with the file's length (for a gzipped file: with the most that its bytes can unfold to); 2 GiB
+    is the limit.
 
-    Raises `DataError` for a file that is missing, empty, truncated, too long, damaged, or no IDX file.
-    Source: LeCun, Cortes & Burges, http://yann.lecun.com/exdb/mnist/
+    Raises `DataError` for a file that is missing, empty, truncated, too long, damaged, or no IDX
+    file. Source: LeCun, Cortes & Burges, http://yann.lecun.com/exdb/mnist/
     """
     try:
         with path.open("rb") as file:
@@ -67,9 +69,18 @@ def _parse_idx(path: Path, stream: IO[bytes], size: int, most: int) -> Array:
     if not start:
         raise DataError(f"{path} is empty", key="data")
     if start.lstrip()[:1] == b"<":
-        raise DataError(f"{path} is a web page, not an IDX file: was the download redirected?", key="data")
-    if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in IDX_TYPES or not 1 <= start[3] <= MOST_DIMENSIONS:
-        raise DataError(f"{path} is not an IDX file: it begins with the bytes {start.hex(' ')}", key="data")
+        raise DataError(
+            f"{path} is a web page, not an IDX file: was the download redirected?", key="data"
+        )
+    if (
+        len(start) < 4
+        or start[:2] != b"\0\0"
+        or start[2] not in IDX_TYPES
+        or not 1 <= start[3] <= MOST_DIMENSIONS
+    ):
+        raise DataError(
+            f"{path} is not an IDX file: it begins with the bytes {start.hex(' ')}", key="data"
+        )
     dtype, dimensions = np.dtype(IDX_TYPES[start[2]]), start[3]
     header = stream.read(4 * dimensions)
     if len(header) < 4 * dimensions:
@@ -80,10 +91,16 @@ def _parse_idx(path: Path, stream: IO[bytes], size: int, most: int) -> Array:
     if declared == 0:
         raise DataError(f"{path} holds no values: {promise}", key="data")
     if declared > LIMIT:
-        raise DataError(f"{path} is too large or damaged: {promise}; the limit is {LIMIT:,}", key="data")
+        raise DataError(
+            f"{path} is too large or damaged: {promise}; the limit is {LIMIT:,}", key="data"
+        )
     if declared + 4 + len(header) > most:
-        raise DataError(f"{path} is truncated or damaged: {promise}, but the file has {size:,} bytes", key="data")
-    values = stream.read(declared + 1)  # one more than there should be; and a gzip checksum is tested at its end
+        raise DataError(
+            f"{path} is truncated or damaged: {promise}, but the file has {size:,} bytes",
+            key="data",
+        )
+    # one more than there should be; and a gzip checksum is tested at its end
+    values = stream.read(declared + 1)
     if len(values) != declared:
         wrong = "has bytes after its end" if len(values) > declared else "is truncated"
         raise DataError(f"{path} {wrong}: {promise}", key="data")
@@ -100,18 +117,24 @@ def write_idx(path: Path, array: Array) -> None:
 
 
 def cache_folder(name: str) -> Path:
-    """Where fetched files of that name are kept: $DLEXP_CACHE/name, or in the user's cache folder of the system."""
+    """Where fetched files of that name are kept: $DLEXP_CACHE/name, or in the user's cache folder
+    of the system.
+    """
     return paths.cache() / name
 
 
-def fetch(urls: str | Sequence[str], sha256: str, folder: Path, *, advice: str = "", timeout: float = 20.0) -> Path:
-    """The file at one of `urls`, fetched into `folder` unless it is there, with its SHA-256 checked; its path.
+def fetch(
+    urls: str | Sequence[str], sha256: str, folder: Path, *, advice: str = "", timeout: float = 20.0
+) -> Path:
+    """The file at one of `urls`, fetched into `folder` unless it is there, with its SHA-256
+    checked; its path.
 
-    The URLs are mirrors of one file and are tried in turn. What arrives is kept as `<name>.part` and taken up again
-    after an interruption, now or in a later call; a server that does not know how starts anew. A file with a wrong
-    SHA-256 is thrown away. The finished file appears at once (renamed), and processes that fetch it together wait for
-    one another. `timeout` is the patience with a silent server in seconds, and the time until it begins to send; one
-    that then sends less than 1000 bytes a second is given up. `advice` ends the error message.
+    The URLs are mirrors of one file and are tried in turn. What arrives is kept as `<name>.part`
+    and taken up again after an interruption, now or in a later call; a server that does not know
+    how starts anew. A file with a wrong SHA-256 is thrown away. The finished file appears at once
+    (renamed), and processes that fetch it together wait for one another. `timeout` is the patience
+    with a silent server in seconds, and the time until it begins to send; one that then sends less
+    than 1000 bytes a second is given up. `advice` ends the error message.
 
     Raises `DataError` that names the file, every URL and what was wrong with it.
     """
@@ -126,7 +149,8 @@ def fetch(urls: str | Sequence[str], sha256: str, folder: Path, *, advice: str =
             return target
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f"{name}.lock"):
-            if (found := _sha256(target)) == sha256:  # fetched by another process while this one waited
+            # fetched by another process while this one waited
+            if (found := _sha256(target)) == sha256:
                 return target
             if found:
                 log.warning("%s is damaged (its SHA-256 is %s) and is fetched again", target, found)
@@ -171,7 +195,9 @@ def _from_mirror(url: str, part: Path, sha256: str, timeout: float) -> str:
         part.unlink()
         problem = f"what came has the SHA-256 {found}, expected is {sha256}"
         if not before:
-            break  # and with a beginning from an earlier call, perhaps that was wrong: once more, all of it
+            # and with a beginning from an earlier call, perhaps that was wrong: once more, all of
+            # it
+            break
     return problem
 
 
@@ -180,7 +206,8 @@ class TooSlow(OSError):
 
 
 def _within(seconds: float, call: Callable[[], Any]) -> Any:
-    """What a call returns. Raises `TooSlow` where it takes longer; the thread it is made in is left to itself then.
+    """What a call returns. Raises `TooSlow` where it takes longer; the thread it is made in is left
+    to itself then.
 
     A socket's own patience begins anew with each byte that comes.
     """
@@ -203,25 +230,37 @@ def _within(seconds: float, call: Callable[[], Any]) -> Any:
 
 
 def _download(url: str, part: Path, have: int, timeout: float) -> None:
-    """Append to `part`, of which there are `have` bytes; start anew where the server sends it from the beginning."""
+    """Append to `part`, of which there are `have` bytes; start anew where the server sends it from
+    the beginning.
+    """
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
     if not url.startswith(("http://", "https://")):
         raise ValueError("only http and https are fetched")
-    headers = {"User-Agent": "dlexp", "Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    headers = {"User-Agent": "dlexp", "Accept-Encoding": "identity"} | (
+        {"Range": f"bytes={have}-"} if have else {}
+    )
     try:
-        # a silent server is told by the socket first; by ourselves, one that is slow with its headers
-        response = _within(timeout * 1.5, lambda: urlopen(Request(url, headers=headers), timeout=timeout))
+        # a silent server is told by the socket first; by ourselves, one that is slow with its
+        # headers
+        response = _within(
+            timeout * 1.5, lambda: urlopen(Request(url, headers=headers), timeout=timeout)
+        )
     except HTTPError as e:
         e.close()
-        if e.code == 416 and have:  # nothing after what there is: its SHA-256 will tell whether it is the file
+        # nothing after what there is: its SHA-256 will tell whether it is the file
+        if e.code == 416 and have:
             return
         raise OSError(f"HTTP status {e.code} {e.reason}") from None
     with response:
-        resumed = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+        resumed = response.status == 206 and response.headers.get("Content-Range", "").startswith(
+            f"bytes {have}-"
+        )
         if response.status == 206 and not resumed:
-            raise OSError(f"it answers another range than asked for, {response.headers.get('Content-Range')}")
+            raise OSError(
+                f"it answers another range than asked for, {response.headers.get('Content-Range')}"
+            )
         _save(response, part, have if resumed else 0, timeout)
 
 
@@ -232,7 +271,16 @@ def _save(response: Any, part: Path, have: int, timeout: float) -> None:
     total = have + int(length) if length else None
     if total is not None and total > LIMIT:
         raise OSError(f"it sends {total:,} bytes; the limit is {LIMIT:,}")
-    bar = tqdm(total=total, initial=have, desc=part.stem, unit="B", unit_scale=True, delay=1, disable=None, leave=False)
+    bar = tqdm(
+        total=total,
+        initial=have,
+        desc=part.stem,
+        unit="B",
+        unit_scale=True,
+        delay=1,
+        disable=None,
+        leave=False,
+    )
     began, before = time.monotonic(), have
     with part.open("ab" if have else "wb") as file, bar:
         while block := response.read1(1 << 16):

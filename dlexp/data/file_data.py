@@ -21,17 +21,19 @@ from dlexp.errors import DataError, nearest
 SHOWN = 20  # names in an error message
 MOST_EXACT = 2**53  # the largest whole number up to which float64 knows every one
 Raw = tuple[Array, Array]  # features (n, …) and labels (n,), as they stand in the file
-LARGEST = np.float64(np.finfo(np.float32).max)  # a NumPy number: a plain one would become float16 beside float16
+# a NumPy number: a plain one would become float16 beside float16
+LARGEST = np.float64(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileData(Data):
     """Labelled samples from the file `path`; a subclass reads its format.
 
-    Labels, whole numbers or words, become 0 … K − 1 in sorted order. Images (n, height, width) are flattened. Samples
-    that the file does not split are split here, stratified by the seed: shares `validation` and `test` of them, the
-    rest for training. With `standardize` each column becomes (x − mean) / std, both taken from the whole training split
-    (before `n_train`); a column that is constant there becomes 0. Features are float32 in the end.
+    Labels, whole numbers or words, become 0 … K − 1 in sorted order. Images (n, height, width) are
+    flattened. Samples that the file does not split are split here, stratified by the seed: shares
+    `validation` and `test` of them, the rest for training. With `standardize` each column becomes
+    (x − mean) / std, both taken from the whole training split (before `n_train`); a column that is
+    constant there becomes 0. Features are float32 in the end.
 
     Raises `DataError` with the path and what is wrong.
     """
@@ -52,9 +54,15 @@ class FileData(Data):
     def files(self) -> list[Path]:
         return [self._file()]
 
-    def refused(self, wrong: str, *, key: str = "path", asked: str = "", known: Sequence[str] = ()) -> DataError:
-        """The error to raise for this file; `known` are the names among which `asked` was looked for in vain."""
-        names = ", ".join(known[:SHOWN]) + (f", … ({len(known)} in all)" if len(known) > SHOWN else "")
+    def refused(
+        self, wrong: str, *, key: str = "path", asked: str = "", known: Sequence[str] = ()
+    ) -> DataError:
+        """The error to raise for this file; `known` are the names among which `asked` was looked
+        for in vain.
+        """
+        names = ", ".join(known[:SHOWN]) + (
+            f", … ({len(known)} in all)" if len(known) > SHOWN else ""
+        )
         spelled = {name.lower(): name for name in known}
         hint = spelled.get(nearest(asked.lower(), spelled), "")
         wrong = f"{wrong}; there are {names}" if known else wrong
@@ -63,7 +71,9 @@ class FileData(Data):
     def load(self, rng: Rng) -> tuple[Split, Split, Split]:
         raw = self.read(self._file())
         numbers = self._classes({name: labels for name, (_, labels) in raw.items()})
-        parts = {name: Split(self._features(name, x), numbers[name]) for name, (x, _) in raw.items()}
+        parts = {
+            name: Split(self._features(name, x), numbers[name]) for name, (x, _) in raw.items()
+        }
         self._check_widths(parts)
         if "all" in parts:
             train, validation, test = self._cut(parts["all"], self.validation, self.test, rng)
@@ -74,7 +84,9 @@ class FileData(Data):
             test = parts["test"]
         if self.standardize:
             return standardized(train, validation, test)
-        train, validation, test = (Split(s.x.astype(np.float32), s.labels) for s in (train, validation, test))
+        train, validation, test = (
+            Split(s.x.astype(np.float32), s.labels) for s in (train, validation, test)
+        )
         return train, validation, test
 
     def _file(self) -> Path:
@@ -102,42 +114,62 @@ class FileData(Data):
             row, column = np.argwhere(bad)[0]
             where = "" if name == "all" else f" of the {name} split"
             value = f"{x[row, column]}, not a finite number of float32's range"
-            raise self.refused(f"sample {row}{where}, feature {column} (both counted from 0) is {value}")
+            raise self.refused(
+                f"sample {row}{where}, feature {column} (both counted from 0) is {value}"
+            )
         return x
 
     def _check_widths(self, parts: Mapping[str, Split]) -> None:
         for name, split in parts.items():
             if split.x.shape[1] != (wanted := parts.get("train", split).x.shape[1]):
-                raise self.refused(f"the {name} split has {split.x.shape[1]} features, the training split {wanted}")
+                raise self.refused(
+                    f"the {name} split has {split.x.shape[1]} features, the training split {wanted}"
+                )
 
     def _classes(self, raw: Mapping[str, Array]) -> dict[str, Array]:
         """Labels of every split as 0 … K − 1, by the sorted labels of the training split."""
         labels = {name: self._whole(name, array) for name, array in raw.items()}
         known = np.unique(labels["train" if "train" in labels else "all"])
         if len(known) < 2:
-            raise self.refused(f"all labels are {known.tolist()[0]!r}; at least two classes are needed")
+            raise self.refused(
+                f"all labels are {known.tolist()[0]!r}; at least two classes are needed"
+            )
         for name, array in labels.items():
             if array.dtype.kind != known.dtype.kind:
-                raise self.refused(f"the {name} labels and the training labels are not both numbers or both words")
+                raise self.refused(
+                    f"the {name} labels and the training labels are not both numbers or both words"
+                )
             if strange := np.setdiff1d(array, known).tolist():
-                raise self.refused(f"the {name} label {strange[0]!r} does not occur among the training labels")
-        return {name: np.searchsorted(known, array).astype(np.int64) for name, array in labels.items()}
+                raise self.refused(
+                    f"the {name} label {strange[0]!r} does not occur among the training labels"
+                )
+        return {
+            name: np.searchsorted(known, array).astype(np.int64) for name, array in labels.items()
+        }
 
     def _whole(self, name: str, labels: Array) -> Array:
         """Labels as int64 or as text."""
         if labels.dtype.kind == "U":
             return labels
         numbers = labels.astype(np.float64)
-        if (bad := np.flatnonzero((numbers != np.floor(numbers)) | (np.abs(numbers) > MOST_EXACT))).size:
+        if (
+            bad := np.flatnonzero((numbers != np.floor(numbers)) | (np.abs(numbers) > MOST_EXACT))
+        ).size:
             where = "" if name == "all" else f"{name} "
             wrong = f"{where}label {bad[0]} (counted from 0) is {labels[bad[0]]}"
             raise self.refused(f"{wrong}; labels must be whole numbers (up to 2**53) or words")
         return labels.astype(np.int64)
 
-    def _cut(self, samples: Split, validation: float, test: float, rng: Rng) -> tuple[Split, Split, Split]:
+    def _cut(
+        self, samples: Split, validation: float, test: float, rng: Rng
+    ) -> tuple[Split, Split, Split]:
         n, counts = len(samples), np.bincount(samples.labels)
-        n_validation, n_test = (max(1, round(share * n)) if share else 0 for share in (validation, test))
-        splits = three_way(samples, n_validation, n_test, rng) if n_validation + n_test < n else None
+        n_validation, n_test = (
+            max(1, round(share * n)) if share else 0 for share in (validation, test)
+        )
+        splits = (
+            three_way(samples, n_validation, n_test, rng) if n_validation + n_test < n else None
+        )
         if splits is None or len(np.unique(splits[0].labels)) < len(counts):
             few = f"{n} samples, {counts.min()} of the rarest of {len(counts)} classes"
             raise self.refused(f"{few}, are too few to split: every class needs a training sample")

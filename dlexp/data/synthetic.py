@@ -14,7 +14,8 @@ from dlexp.errors import FieldError
 
 @dataclass(frozen=True, kw_only=True)
 class Synthetic(Data):
-    """`n` samples of `classes` classes, drawn anew for every seed and cut 70 % / 10 % / 20 %, stratified.
+    """`n` samples of `classes` classes, drawn anew for every seed and cut 70 % / 10 % / 20 %,
+    stratified.
 
     There must be at least ten samples a class, else a split lacks some class: `FieldError`.
     """
@@ -25,11 +26,15 @@ class Synthetic(Data):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.n < 10 * self.classes:
-            raise FieldError(f"must be at least 10 for each of the {self.classes} classes", key="n", value=self.n)
+            raise FieldError(
+                f"must be at least 10 for each of the {self.classes} classes", key="n", value=self.n
+            )
 
     @abstractmethod
     def draw(self, rng: Rng) -> Split:
         """All samples: features (n, features) in float32 and labels (n,) in int64."""
 
     def load(self, rng: Rng) -> tuple[Split, Split, Split]:
-        return three_way(self.draw(rng), validation=round(0.1 * self.n), test=round(0.2 * self.n), rng=rng)
+        return three_way(
+            self.draw(rng), validation=round(0.1 * self.n), test=round(0.2 * self.n), rng=rng
+        )

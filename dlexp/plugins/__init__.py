@@ -1,7 +1,7 @@
-"""The import home of every plugin, `dlexp.plugins.<kind>.<name>`, and what finds the plugin files."""
+"""The import home of every plugin, `dlexp.plugins.<kind>.<name>`, and what finds their files."""
 
 from __future__ import annotations
 
 from dlexp.paths import PLUGINS
 
-__path__: list[str] = [*__path__, str(PLUGINS)]
+__path__.append(str(PLUGINS))

@@ -1,8 +1,9 @@
-"""Finds plugin files and imports each as `dlexp.plugins.<kind>.<name>`, whichever folder it lies in.
+"""Finds plugin files and imports each as `dlexp.plugins.<kind>.<name>`, whichever folder it lies
+in.
 
-Folders, in this order: the shipped catalogue, `./plugins` of the working folder, and those in the environment variable
-`DLEXP_PLUGINS` (separated like PATH). Packages on the system can register theirs under the entry point group
-`dlexp.plugins`.
+Folders, in this order: the shipped catalogue, `./plugins` of the working folder, and those in the
+environment variable `DLEXP_PLUGINS` (separated like PATH). Packages on the system can register
+theirs under the entry point group `dlexp.plugins`.
 """
 
 from __future__ import annotations
@@ -48,10 +49,12 @@ def folders() -> list[Path]:
 
 
 def discover() -> None:
-    """Import every `<folder>/<kind>/<name>.py`, which registers it; called again, it imports what has come since.
+    """Import every `<folder>/<kind>/<name>.py`, which registers it; called again, it imports what
+    has come since.
 
-    Only folders named after a kind are looked into. A file that cannot be imported, or that claims a name already
-    taken, is reported and left out: the others go on working, and selecting it fails with the reason.
+    Only folders named after a kind are looked into. A file that cannot be imported, or that claims
+    a name already taken, is reported and left out: the others go on working, and selecting it fails
+    with the reason.
     """
     home = sys.modules[HOME]
     home.__path__ = list(dict.fromkeys([*home.__path__, *map(str, folders())]))
@@ -60,7 +63,12 @@ def discover() -> None:
         package.__path__ = [str(Path(folder, kind)) for folder in home.__path__]
         setattr(home, kind, package)
     importlib.invalidate_caches()
-    files = [(kind, f) for folder in folders() for kind in KINDS for f in sorted((folder / kind).glob("[!_]*.py"))]
+    files = [
+        (kind, f)
+        for folder in folders()
+        for kind in KINDS
+        for f in sorted((folder / kind).glob("[!_]*.py"))
+    ]
     new = [(kind, file) for kind, file in files if file not in _loaded]
     installed = _installed()
     if not new and not installed:
@@ -80,12 +88,15 @@ def discover() -> None:
 
 def _is_shipped(cls: type[Plugin]) -> bool:
     file = source_code.file_of(cls)
-    return file is not None and file.is_relative_to(PLUGINS)  # those import no modules of the user's
+    # those import no modules of the user's
+    return file is not None and file.is_relative_to(PLUGINS)
 
 
 @cache
 def _installed() -> list[EntryPoint]:
-    """Plugins of installed packages that are still to be loaded: looking through all packages takes its time."""
+    """Plugins of installed packages that are still to be loaded: looking through all packages takes
+    its time.
+    """
     from importlib.metadata import entry_points
 
     return list(entry_points(group="dlexp.plugins"))
@@ -97,7 +108,9 @@ def _load_installed(point: EntryPoint, quarantine: Quarantine) -> None:
     except BaseException as e:
         if quarantine.interrupted:
             raise
-        log.warning("plugin %s left out: %s: %s", point.value, type(e).__name__, " ".join(str(e).split()))
+        log.warning(
+            "plugin %s left out: %s: %s", point.value, type(e).__name__, " ".join(str(e).split())
+        )
 
 
 @contextmanager
@@ -135,11 +148,16 @@ def _load(kind: str, file: Path, quarantine: Quarantine) -> None:
             which = "it" if _comes_along(kind, file.stem) else "one of them"
             raise PluginError(f"{file} has the same name as {other}; rename {which}")
         if not file.stem.isidentifier():
-            raise PluginError("the name of a plugin's file is letters, digits and underscores, and begins with none")
+            raise PluginError(
+                "the name of a plugin's file is letters, digits and underscores, and begins with"
+                " none"
+            )
         said = partial(_say_of, f"{kind}/{file.stem}", str(file))
         quarantine.admit(str(file), partial(importlib.import_module, module), said)
         if file.stem not in (cls.name for cls in every(kind)):
-            raise PluginError(f"it registers no {kind} called {file.stem}: file and option share a name")
+            raise PluginError(
+                f"it registers no {kind} called {file.stem}: file and option share a name"
+            )
         for cls in set(every()) - before:
             typing.get_type_hints(cls)  # a field's type that cannot be found out is found out now
     except BaseException as e:  # SystemExit, and whatever else there is
@@ -155,7 +173,9 @@ def _load(kind: str, file: Path, quarantine: Quarantine) -> None:
 
 
 def _comes_along(kind: str, name: str) -> bool:
-    """Whether dlexp's own plugin of that name is in use, whatever is wrong with another file of that name."""
+    """Whether dlexp's own plugin of that name is in use, whatever is wrong with another file of
+    that name.
+    """
     ours = (PLUGINS / kind / f"{name}.py").resolve()
     return ours in _loaded and ours not in _left_out
 

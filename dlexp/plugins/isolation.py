@@ -26,7 +26,7 @@ def _set_environment(before: dict[str, str]) -> None:
 
 def _working_folder() -> str:
     try:
-        return os.getcwd()  # noqa: PTH109 its name is all that is asked for
+        return os.getcwd()  # noqa: PTH109
     except OSError:  # it is gone
         return ""
 
@@ -65,8 +65,22 @@ def _set_handlers(before: list[Any]) -> None:
             signal.signal(number, handler)
 
 
-SIGNALS = [s for s in signal.Signals if s.name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGPIPE", "SIGALRM",
-                                                    "SIGCHLD", "SIGUSR1", "SIGUSR2")]  # fmt: skip
+SIGNALS = [
+    s
+    for s in signal.Signals
+    if s.name
+    in (
+        "SIGINT",
+        "SIGTERM",
+        "SIGHUP",
+        "SIGQUIT",
+        "SIGPIPE",
+        "SIGALRM",
+        "SIGCHLD",
+        "SIGUSR1",
+        "SIGUSR2",
+    )
+]
 # What all share: how to ask for it, and how to put it back.
 SHARED: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "the working folder": (_working_folder, _set_working_folder),
@@ -79,12 +93,17 @@ SHARED: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "how deep calls may go": (sys.getrecursionlimit, sys.setrecursionlimit),
     "where errors are written": (lambda: sys.stderr, lambda stream: setattr(sys, "stderr", stream)),
 }
-INTERRUPTIONS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-PATHS = ("path", "meta_path", "path_hooks")  # of sys: how modules are found; more may be added, nothing taken away
+INTERRUPTIONS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+# of sys: how modules are found; more may be added, nothing taken away
+PATHS = ("path", "meta_path", "path_hooks")
 
 
 class Quarantine:
-    """Inside, nobody ends the process, nor keeps it from ending: a thread that is started is not waited for."""
+    """Inside, nobody ends the process, nor keeps it from ending: a thread that is started is not
+    waited for.
+    """
 
     def __init__(self) -> None:
         self.interrupted = False  # by the user, not by somebody who raises KeyboardInterrupt
@@ -101,7 +120,9 @@ class Quarantine:
         threading.Thread.start = lambda thread: self._start_unawaited(thread)  # type: ignore
         if threading.current_thread() is threading.main_thread():
             heard = {number: signal.getsignal(number) for number in INTERRUPTIONS}
-            self._handlers = {number: handler for number, handler in heard.items() if callable(handler)}
+            self._handlers = {
+                number: handler for number, handler in heard.items() if callable(handler)
+            }
             for number in self._handlers:
                 signal.signal(number, self._interrupt)
             self._before["the handlers of signals"] = _handlers()
@@ -127,9 +148,15 @@ class Quarantine:
             said = ["it changes Python's builtins, which are put back"] if changed else []
             said += self._put_back()
             if text := " ".join(heard.getvalue().split()):
-                said.append(f"line {heard.line} prints {text[:60]!r}" if heard.line else f"it prints {text[:60]!r}")
+                said.append(
+                    f"line {heard.line} prints {text[:60]!r}"
+                    if heard.line
+                    else f"it prints {text[:60]!r}"
+                )
             if started := set(threading.enumerate()) - threads:
-                said.append(f"it starts a thread, {next(iter(started)).name}, which nobody waits for")
+                said.append(
+                    f"it starts a thread, {next(iter(started)).name}, which nobody waits for"
+                )
             for what in said:
                 say(what)
 
@@ -147,7 +174,9 @@ class Quarantine:
                 yield f"it changes {what}, which is put back"
 
     def _refuse_exit(self, status: int) -> None:
-        """What a plugin finds as `os._exit`; of a child process, and whoever keeps it, the true one."""
+        """What a plugin finds as `os._exit`; of a child process, and whoever keeps it, the true
+        one.
+        """
         if not self._active or os.getpid() != self._process:
             self._exit(status)
         raise SystemExit(f"os._exit({status})")

@@ -1,7 +1,7 @@
 """The source code that this process runs: the SHA-256 of each file as it was when it was imported.
 
-A file can be edited while its process runs. What is recorded of a run must be the code that trained it, so no file is
-looked at a second time.
+A file can be edited while its process runs. What is recorded of a run must be the code that trained
+it, so no file is looked at a second time.
 """
 
 from __future__ import annotations
@@ -20,16 +20,20 @@ from types import CodeType, ModuleType
 
 CLEARLY = 2_000_000_000  # nanoseconds: Python compares whole seconds
 
-INSTALLED = tuple(Path(sysconfig.get_path(of)) for of in ("stdlib", "platstdlib", "purelib", "platlib"))
+INSTALLED = tuple(
+    Path(sysconfig.get_path(of)) for of in ("stdlib", "platstdlib", "purelib", "platlib")
+)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 _digests: dict[Path, str] = {}
 
 
 def digest(path: Path) -> str:
-    """The SHA-256 of a source file as this process imported it. Raises `OSError` for one that is not there.
+    """The SHA-256 of a source file as this process imported it. Raises `OSError` for one that is
+    not there.
 
-    A file that was imported without `Finder` is read when it is first asked for: `remember` it in time.
+    A file that was imported without `Finder` is read when it is first asked for: `remember` it in
+    time.
     """
     if path not in _digests:
         _digests[path] = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -37,7 +41,9 @@ def digest(path: Path) -> str:
 
 
 def remember(names: Iterable[str]) -> None:
-    """Read the files of modules that have just been imported; a module that is not imported is passed over."""
+    """Read the files of modules that have just been imported; a module that is not imported is
+    passed over.
+    """
     for name in dict.fromkeys(names):
         file = getattr(sys.modules.get(name), "__file__", None)
         if file is not None and Path(file).is_file():
@@ -60,9 +66,11 @@ def file_of(cls: type) -> Path | None:
 
 @cache
 def companions(cls: type) -> frozenset[Path]:
-    """The files of the user's own modules that a class's file imports when it is imported, and that those import.
+    """The files of the user's own modules that a class's file imports when it is imported, and that
+    those import.
 
-    Not what is installed, nor dlexp: their versions are recorded. What a function imports is not seen.
+    Not what is installed, nor dlexp: their versions are recorded. What a function imports is not
+    seen.
     """
     found: set[Path] = set()
     todo = [cls.__module__]
@@ -77,7 +85,9 @@ def companions(cls: type) -> frozenset[Path]:
 
 
 def _is_own(file: Path) -> bool:
-    return not any(file.is_relative_to(folder) for folder in (*INSTALLED, Path(__file__).parents[1]))
+    return not any(
+        file.is_relative_to(folder) for folder in (*INSTALLED, Path(__file__).parents[1])
+    )
 
 
 def _imports(file: Path, package: str) -> list[str]:
@@ -85,7 +95,11 @@ def _imports(file: Path, package: str) -> list[str]:
     found: list[str] = []
     try:
         todo: list[ast.AST] = [ast.parse(file.read_bytes())]
-    except (OSError, SyntaxError, ValueError):  # it was edited at this moment; its own digest will tell
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+    ):  # it was edited at this moment; its own digest will tell
         return found
     while todo:
         node = todo.pop()
@@ -102,8 +116,9 @@ def _imports(file: Path, package: str) -> list[str]:
 class _Loader(SourceFileLoader):
     """Imports the very bytes it takes the digest of.
 
-    Python takes a cached `.pyc` for current if the source has its size and the second of its time. After a quick edit
-    that is wrong, so a cached file that is not clearly younger than its source is not used.
+    Python takes a cached `.pyc` for current if the source has its size and the second of its time.
+    After a quick edit that is wrong, so a cached file that is not clearly younger than its source
+    is not used.
     """
 
     def get_code(self, fullname: str) -> CodeType | None:
@@ -127,7 +142,9 @@ class _Loader(SourceFileLoader):
 
 
 class Finder:
-    """Finds the modules of one package, such as all plugins, and remembers what was imported of each."""
+    """Finds the modules of one package, such as all plugins, and remembers what was imported of
+    each.
+    """
 
     def __init__(self, package: str) -> None:
         self.package = package
@@ -146,5 +163,7 @@ class Finder:
 
 def watch(package: str) -> None:
     """From now on, remember each module of this package as it is imported."""
-    if not any(isinstance(finder, Finder) and finder.package == package for finder in sys.meta_path):
+    if not any(
+        isinstance(finder, Finder) and finder.package == package for finder in sys.meta_path
+    ):
         sys.meta_path.insert(0, Finder(package))

@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from dlexp import paths
-from dlexp.core.experiment import Run
 from dlexp.errors import DataError
+from dlexp.runs.run import Run
 from dlexp.runs.signals import Interruption
 from dlexp.storage import checkpoint, network_file
 from dlexp.storage.atomic import STAGED, is_left
@@ -24,7 +24,9 @@ class CheckpointError(DataError):
 class Keeper:
     """What a run does between two of its steps: save what is due, and end if that was asked for."""
 
-    def __init__(self, run: Run, book: Journal, settings: Checkpointing, interruption: Interruption) -> None:
+    def __init__(
+        self, run: Run, book: Journal, settings: Checkpointing, interruption: Interruption
+    ) -> None:
         assert run.folder is not None
         self.run, self.book, self.settings, self.interruption = run, book, settings, interruption
         self.folder = run.folder / FOLDER
@@ -46,21 +48,32 @@ class Keeper:
         """Write last.npz, and best.npz where there is a better one."""
         paths.made(self.folder)
         self.book.sync()  # the state counts on what was measured before it
-        checkpoint.save(self.folder / LAST, self.run.state_dict() | {"measured": self.book.measured})
+        checkpoint.save(
+            self.folder / LAST, self.run.state_dict() | {"measured": self.book.measured}
+        )
         self.save_best()
         self._saved = time.monotonic()
 
     def save_best(self) -> None:
-        """Write the network at its best validation so far, if a state was ever saved and that one is new."""
+        """Write the network at its best validation so far, if a state was ever saved and that one
+        is new.
+        """
         best, network = self.run.trainer.best, self.run.network
-        if network is None or best.storage is None or best.step == self._best or not self.folder.is_dir():
+        if (
+            network is None
+            or best.storage is None
+            or best.step == self._best
+            or not self.folder.is_dir()
+        ):
             return
         storage = network.params.storage
         now = storage.copy()
         try:
             storage[...] = best.storage
             output = self.run.experiment.objective.output
-            network_file.save_network(self.folder / BEST, network, output=output, dataset=self.run.dataset)
+            network_file.save_network(
+                self.folder / BEST, network, output=output, dataset=self.run.dataset
+            )
         finally:
             storage[...] = now
         self._best = best.step
@@ -70,8 +83,8 @@ class Keeper:
 
         The `changes` since it began are written down.
 
-        Raises `CheckpointError` for a checkpoint that is damaged, or of another network than this, and `DataError` for
-        a journal that has lost measurements.
+        Raises `CheckpointError` for a checkpoint that is damaged, or of another network than this,
+        and `DataError` for a journal that has lost measurements.
         """
         for left in leftovers(self.folder.parent):  # of figures and arrays too
             with suppress(OSError):
@@ -98,7 +111,9 @@ class Keeper:
 
 def leftovers(folder: Path) -> list[Path]:
     """What processes that are no more left half written of a run; its probes are others' business."""
-    found = (path for path in folder.rglob(f"*{STAGED}") if PROBES not in path.relative_to(folder).parts)
+    found = (
+        path for path in folder.rglob(f"*{STAGED}") if PROBES not in path.relative_to(folder).parts
+    )
     return sorted(filter(is_left, found))
 
 

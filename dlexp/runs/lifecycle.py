@@ -1,7 +1,7 @@
 """A run's life: compose → validate everything → create the run folder → train → finish.
 
-A bad value is refused before any folder exists. Training writes the journal and nothing else; a sender, a process of
-its own, mirrors it to MLflow meanwhile.
+A bad value is refused before any folder exists. Training writes the journal and nothing else; a
+sender, a process of its own, mirrors it to MLflow meanwhile.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlexp import paths, tracking
-from dlexp.core.experiment import Experiment, Run
+from dlexp.core.experiment import Experiment
 from dlexp.core.trainer import Diverged, Record
 from dlexp.errors import Busy, UserError, is_of_the_machine, told as said
 from dlexp.runs import provenance, records, signals
 from dlexp.runs.checkpointing import CheckpointError, Keeper
+from dlexp.runs.run import Run
 from dlexp.runs.run_log import in_the_way, logged_to
 from dlexp.runs.signals import Interruption, awaited
 from dlexp.storage import atomic, journal, network_file
@@ -31,15 +32,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("dlexp")
 
-_ONE_AT_A_TIME = threading.RLock()  # Hydra and the number of BLAS threads belong to the whole process
+# Hydra and the number of BLAS threads belong to the whole process
+_ONE_AT_A_TIME = threading.RLock()
 
 EXIT = {"FINISHED": 0, "DIVERGED": 1, "FAILED": 1}
 
 
 def run_overrides(overrides: tuple[str, ...], *, keep: bool = True) -> Run:
-    """Train what `python -m dlexp <overrides>` would. Raises `UserError`, and whatever the training raises.
+    """Train what `python -m dlexp <overrides>` would. Raises `UserError`, and whatever the training
+    raises.
 
-    A diverged run is returned, with that status. `keep=False` writes nothing: no folder, no figures, no MLflow.
+    A diverged run is returned, with that status. `keep=False` writes nothing: no folder, no
+    figures, no MLflow.
     """
     from dlexp.config import compose
 
@@ -52,13 +56,16 @@ def run_overrides(overrides: tuple[str, ...], *, keep: bool = True) -> Run:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run is kept. One that is not `alone` belongs to a sweep, which sends it to MLflow and needs no model."""
+    """Where a run is kept. One that is not `alone` belongs to a sweep, which sends it to MLflow and
+    needs no model.
+    """
 
     folder: Path
     identity: str
     tags: Mapping[str, str] = field(default_factory=dict)
     alone: bool = True
-    tracking: Mapping[str, Any] | None = None  # what its sweep says: a worker's environment may say something else
+    # what its sweep says: a worker's environment may say something else
+    tracking: Mapping[str, Any] | None = None
 
     @staticmethod
     def new(experiment: Experiment) -> Place:
@@ -69,12 +76,16 @@ class Place:
 
 
 def perform(
-    setup: Setup, *, keep: bool = True, place: Place | None = None, loaded: Callable[[], None] = lambda: None
+    setup: Setup,
+    *,
+    keep: bool = True,
+    place: Place | None = None,
+    loaded: Callable[[], None] = lambda: None,
 ) -> Run:
     """Train one setup and return its run, whatever became of it; `run.status` says which.
 
-    `loaded` is called when the data are loaded and nothing is created yet, and may raise. Raises `UserError` for what
-    cannot be trained (the data, the sizes), before anything is created.
+    `loaded` is called when the data are loaded and nothing is created yet, and may raise. Raises
+    `UserError` for what cannot be trained (the data, the sizes), before anything is created.
     """
     with _at_work() as interruption:
         run = assembled(setup)
@@ -86,7 +97,11 @@ def perform(
         place = place or Place.new(setup.experiment)
         run.folder = place.folder
         name = provenance.run_name(run.experiment)
-        book = journal.begun(run.folder, _describe(setup, run, place, name), {"config.yaml": setup.yaml, "run.log": ""})
+        book = journal.begun(
+            run.folder,
+            _describe(setup, run, place, name),
+            {"config.yaml": setup.yaml, "run.log": ""},
+        )
         with logged_to(run.folder / "run.log"):
             log.info("%s: %s", name, run.folder)
             log.info("asked for: %s", " ".join(setup.overrides) or "the defaults")
@@ -98,10 +113,12 @@ def perform(
 
 
 def resume(folder: Path, *, anyway: bool = False) -> Run:
-    """Go on with a run that was cut short, from its last checkpoint or from the start; to the bit the same run.
+    """Go on with a run that was cut short, from its last checkpoint or from the start; to the bit
+    the same run.
 
-    With `anyway`, also under other code or arithmetic: the run is then a mixture, and says so wherever it is shown.
-    Raises `UserError` for a run that is being trained, that has its result, or that would be another run now.
+    With `anyway`, also under other code or arithmetic: the run is then a mixture, and says so
+    wherever it is shown. Raises `UserError` for a run that is being trained, that has its result,
+    or that would be another run now.
     """
     try:
         return go_on(folder, anyway=anyway)
@@ -113,8 +130,9 @@ def resume(folder: Path, *, anyway: bool = False) -> Run:
 def go_on(folder: Path, *, anyway: bool = False) -> Run:
     """The same, without advice in the messages of its errors.
 
-    Raises `Busy` while another process trains the run, `OtherRun` where it would be another run, `CheckpointError` for
-    a checkpoint that cannot be used, and other `UserError` for what cannot be read or has its result.
+    Raises `Busy` while another process trains the run, `OtherRun` where it would be another run,
+    `CheckpointError` for a checkpoint that cannot be used, and other `UserError` for what cannot be
+    read or has its result.
     """
     past = records.read(folder)
     past.check_resumable()
@@ -136,7 +154,9 @@ def go_on(folder: Path, *, anyway: bool = False) -> Run:
         except UserError:
             book.close()
             raise
-        _train_and_keep(run, past.setup, keeper, alone="dlexp.sweep" not in past.description.get("tags", {}))
+        _train_and_keep(
+            run, past.setup, keeper, alone="dlexp.sweep" not in past.description.get("tags", {})
+        )
     return run
 
 
@@ -148,7 +168,9 @@ def _at_work() -> Iterator[Interruption]:
 
 
 def assembled(setup: Setup) -> Run:
-    """The run of a setup, before its first step. Raises `UserError` for what cannot be trained, with its place."""
+    """The run of a setup, before its first step. Raises `UserError` for what cannot be trained,
+    with its place.
+    """
     try:
         run = Run(setup.experiment, setup.experiment.trainer())
     except UserError as e:
@@ -186,7 +208,9 @@ def _train_and_keep(run: Run, setup: Setup, keeper: Keeper, *, alone: bool) -> N
         keeper.save_best()
         if alone and run.network is not None:
             output = run.experiment.objective.output
-            network_file.save_network(folder / "network.npz", run.network, output=output, dataset=run.dataset)
+            network_file.save_network(
+                folder / "network.npz", run.network, output=output, dataset=run.dataset
+            )
 
     assert run.folder is not None
     folder = run.folder
@@ -198,13 +222,16 @@ def _train_and_keep(run: Run, setup: Setup, keeper: Keeper, *, alone: bool) -> N
         _train(run, keeper, ended)
     log.info("%s after %d steps in %.2f s", run.status, run.trainer.t, time.monotonic() - began)
     try:
-        keeper.book.finish(run.status, said(run.error) if run.error else None, weights=provenance.weights(run))
+        keeper.book.finish(
+            run.status, said(run.error) if run.error else None, weights=provenance.weights(run)
+        )
     except OSError as e:
         log.error("how the run ended cannot be written down: %s", said(e))
     if sender is not None and isinstance(setup.tracking, MLflow):
         try:
             run.tracked = sender.wait(setup.tracking.wait)
-        except KeyboardInterrupt as e:  # the run has its result, and says so; the command was cut short
+        except KeyboardInterrupt as e:
+            # the run has its result, and says so; the command was cut short
             run.tracked = sender.left("interrupted while sending")
             run.error = run.error or e
 
@@ -228,7 +255,11 @@ def _describe(setup: Setup, run: Run, place: Place, name: str) -> dict[str, Any]
 
 def exit_status(run: Run) -> int:
     """0 finished, 1 diverged or failed, 130 Ctrl-C, 143 SIGTERM, 129 a closed terminal."""
-    return signals.exit_status(run.error) if isinstance(run.error, KeyboardInterrupt) else EXIT[run.status]
+    return (
+        signals.exit_status(run.error)
+        if isinstance(run.error, KeyboardInterrupt)
+        else EXIT[run.status]
+    )
 
 
 __all__ = ["Experiment", "Record", "exit_status", "perform", "run_overrides"]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from dlexp.core import kinds
 from dlexp.errors import is_of_the_machine
+from dlexp.storage import checkpoint
 
 if TYPE_CHECKING:
-    from dlexp.core.experiment import Run
+    from dlexp.runs.run import Run
 
 log = logging.getLogger("dlexp")
 
@@ -24,7 +25,9 @@ class Watch:
         self.broken = self.resumed = False
 
     def start(self) -> None:
-        """Tell it of the beginning; one that goes on with the state it was saved with has begun long ago."""
+        """Tell it of the beginning; one that goes on with the state it was saved with has begun
+        long ago.
+        """
         if not self.resumed:
             self.tell("start")
 
@@ -43,13 +46,17 @@ class Watch:
                 log.exception(said, self.observer.name, moment)
 
     def state_dict(self) -> dict[str, Any] | None:
-        """Its state, if that is plain data; None where it is not: such an observer starts anew in a resumed run."""
-        from dlexp.storage import checkpoint
-
+        """Its state, if that is plain data; None where it is not: such an observer starts anew in a
+        resumed run.
+        """
         held = vars(self.state)
         return {"state": held, "broken": self.broken} if checkpoint.is_data(held) else None
 
     def load_state_dict(self, saved: Mapping[str, Any] | None) -> None:
         """Go on with what `state_dict` gave."""
         if saved is not None:
-            self.state, self.broken, self.resumed = SimpleNamespace(**saved["state"]), saved["broken"], True
+            self.state, self.broken, self.resumed = (
+                SimpleNamespace(**saved["state"]),
+                saved["broken"],
+                True,
+            )

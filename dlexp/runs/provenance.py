@@ -1,4 +1,6 @@
-"""What can change a run's bits without being in its configuration: versions, source, the machine's arithmetic."""
+"""What can change a run's bits without being in its configuration: versions, source, the machine's
+arithmetic.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from dlexp.core.experiment import Experiment, Run
+from dlexp.core.experiment import Experiment
 from dlexp.core.registry import Plugin
 from dlexp.plugins import source_code
 from dlexp.redaction import clean
+from dlexp.runs.run import Run
 
 NUMERIC_MODULES = (
     "core.arrays",
@@ -46,18 +49,33 @@ NUMERIC_MODULES = (
 )
 source_code.remember(f"dlexp.{name}" for name in NUMERIC_MODULES)
 PLUGINS = "dlexp.plugins."
-PACKAGES = ("dlexp", "numpy", "hydra-core", "omegaconf", "mlflow", "scikit-learn", "pandas", "pyarrow")
+PACKAGES = (
+    "dlexp",
+    "numpy",
+    "hydra-core",
+    "omegaconf",
+    "mlflow",
+    "scikit-learn",
+    "pandas",
+    "pyarrow",
+)
 
 
 def one_blas_thread() -> AbstractContextManager[Any]:
-    """Inside, matrix products run on one thread: their bits depend on it, and processes use cores better."""
-    limits: AbstractContextManager[Any] = _libraries(len(sys.modules)).limit(limits=1, user_api="blas")
+    """Inside, matrix products run on one thread: their bits depend on it, and processes use cores
+    better.
+    """
+    limits: AbstractContextManager[Any] = _libraries(len(sys.modules)).limit(
+        limits=1, user_api="blas"
+    )
     return limits
 
 
 @lru_cache(maxsize=1)
 def _libraries(modules: int) -> Any:
-    """The BLAS libraries that are loaded; looked for again when more modules are, which may have brought another."""
+    """The BLAS libraries that are loaded; looked for again when more modules are, which may have
+    brought another.
+    """
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
@@ -78,7 +96,8 @@ def versions() -> dict[str, str]:
 
 
 def numerics() -> dict[str, str]:
-    """The numerics fingerprint: what decides the bits of arithmetic. Ask for it inside `one_blas_thread`.
+    """The numerics fingerprint: what decides the bits of arithmetic. Ask for it inside
+    `one_blas_thread`.
 
     Equal fingerprints mean equal bits; `digest` is a short name for the whole.
     """
@@ -100,7 +119,11 @@ def _blas() -> dict[str, Any]:
     """NumPy's BLAS among those that are loaded: SciPy brings another, in no particular order."""
     found = [lib for lib in _libraries(len(sys.modules)).info() if lib["user_api"] == "blas"]
     home = Path(np.__file__).parent
-    own = [lib for lib in found if Path(lib["filepath"]).parent in (home.with_name("numpy.libs"), home / ".dylibs")]
+    own = [
+        lib
+        for lib in found
+        if Path(lib["filepath"]).parent in (home.with_name("numpy.libs"), home / ".dylibs")
+    ]
     return next(iter([*own, *found]), {})
 
 
@@ -112,12 +135,20 @@ def source_files(e: Experiment) -> dict[str, Path]:
     chosen = (p for kind, several in e.plugins() if kind != "observer" for p in several)
     classes = {cls for p in chosen for cls in source_code.lineage(type(p))}
     files = {path for cls in classes if (path := source_code.file_of(cls))}
-    files = files.union(*(source_code.companions(cls) for cls in classes if cls.__module__.startswith(PLUGINS)))
-    return core | {f"{path.parent.name}/{path.name}": path for path in sorted(files) if path not in core.values()}
+    files = files.union(
+        *(source_code.companions(cls) for cls in classes if cls.__module__.startswith(PLUGINS))
+    )
+    return core | {
+        f"{path.parent.name}/{path.name}": path
+        for path in sorted(files)
+        if path not in core.values()
+    }
 
 
 def sources(e: Experiment) -> dict[str, str]:
-    """The code that decides a run's numbers, as it was imported: each file with the beginning of its SHA-256."""
+    """The code that decides a run's numbers, as it was imported: each file with the beginning of
+    its SHA-256.
+    """
     found = {}
     for name, path in source_files(e).items():
         with suppress(OSError):  # it was typed into a notebook's cell
@@ -126,17 +157,20 @@ def sources(e: Experiment) -> dict[str, str]:
 
 
 def weights(run: Run) -> str:
-    """The SHA-256 of all of a run's numbers as they are now: two runs with the same are the same to the bit."""
+    """The SHA-256 of all of a run's numbers as they are now: two runs with the same are the same to
+    the bit.
+    """
     return hashlib.sha256(run.trainer.problem.params.storage.tobytes()).hexdigest()
 
 
 @cache
 def git(folder: Path, *, of: str = "") -> dict[str, str]:
-    """Commit and dirty flag of the checkout a folder belongs to; empty where there is none, or no git.
+    """Commit and dirty flag of the checkout a folder belongs to; empty where there is none, or no
+    git.
 
-    Dirty means that a file was changed, or one that git neither knows nor ignores was added (runs under `outputs`
-    aside). With `of`, the checkout counts only if that file is part of it: a package installed inside somebody's
-    repository has no commit of its own.
+    Dirty means that a file was changed, or one that git neither knows nor ignores was added (runs
+    under `outputs` aside). With `of`, the checkout counts only if that file is part of it: a
+    package installed inside somebody's repository has no commit of its own.
     """
     try:
         if of:
@@ -160,7 +194,9 @@ def _ask_git(folder: Path, *question: str) -> str:
 
     command = ["git", "-C", str(folder), *question]
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=10, check=True
+        ).stdout.strip()
     except subprocess.SubprocessError as e:
         raise OSError(str(e)) from None
 
@@ -199,7 +235,8 @@ USUAL = {
 def run_name(e: Experiment) -> str:
     """The choices that matter, short enough for a table: `adam lr=0.01 he dropout s3`.
 
-    Optimizer and initializer always; what else was chosen; each value that is not its class's default; the seed.
+    Optimizer and initializer always; what else was chosen; each value that is not its class's
+    default; the seed.
     """
     chosen = dict(e.plugins())
     words: list[str] = []

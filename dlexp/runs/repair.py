@@ -28,7 +28,9 @@ STATUSES = ("FINISHED", "DIVERGED", "FAILED", "INTERRUPTED", "KILLED")
 
 @dataclass(frozen=True)
 class Found:
-    """A journal's state: bytes of a half-written last line, whether it had no end, whether it has measurements."""
+    """A journal's state: bytes of a half-written last line, whether it had no end, whether it has
+    measurements.
+    """
 
     half: int
     dead: bool
@@ -53,9 +55,11 @@ def check_journal(folder: Path) -> None:
 
 
 def bury(folder: Path, *, dry: bool) -> Found:
-    """Cut the half-written last line of a dead run's journal, and end what has no end as KILLED, when it was last seen.
+    """Cut the half-written last line of a dead run's journal, and end what has no end as KILLED,
+    when it was last seen.
 
-    Raises `BlockingIOError` for a run that is being trained, `DataError` for a damaged journal, which stays as it is.
+    Raises `BlockingIOError` for a run that is being trained, `DataError` for a damaged journal,
+    which stays as it is.
     """
     events, end = journal.events(folder)
     half = (folder / journal.EVENTS).stat().st_size - end
@@ -77,10 +81,13 @@ def bury(folder: Path, *, dry: bool) -> Found:
 
 
 def _lost(folder: Path, measured: int) -> str:
-    """What shows that a journal without an end has lost more than that; an empty string where nothing does."""
+    """What shows that a journal without an end has lost more than that; an empty string where
+    nothing does.
+    """
     if not measured and (folder / "network.npz").exists():
         return "it holds no measurement, and a trained network stands beside it"
-    with suppress(OSError, DataError, LookupError, TypeError, ValueError):  # what is wrong with it is another finding
+    # what is wrong with it is another finding
+    with suppress(OSError, DataError, LookupError, TypeError, ValueError):
         counted = int(checkpoint.load(folder / checkpoint.FOLDER / checkpoint.LAST)["measured"])
         if counted > measured:
             return f"it has {measured} measurements, and the checkpoint counts {counted}"
@@ -88,7 +95,9 @@ def _lost(folder: Path, measured: int) -> str:
 
 
 def links(folder: Path) -> list[Path]:
-    """The links in the folder of a run or sweep; those in a folder of one of its runs or probes are another matter."""
+    """The links in the folder of a run or sweep; those in a folder of one of its runs or probes are
+    another matter.
+    """
     found: list[Path] = []
     for at, folders, names in os.walk(folder):
         found += [path for name in (*folders, *names) if (path := Path(at, name)).is_symlink()]
@@ -97,8 +106,13 @@ def links(folder: Path) -> list[Path]:
 
 
 def damaged_checkpoints(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Every checkpoint is read through: those that cannot be read, each with what is wrong and what to do."""
-    for name, read in ((checkpoint.LAST, checkpoint.load), (checkpoint.BEST, network_file.load_network)):
+    """Every checkpoint is read through: those that cannot be read, each with what is wrong and what
+    to do.
+    """
+    for name, read in (
+        (checkpoint.LAST, checkpoint.load),
+        (checkpoint.BEST, network_file.load_network),
+    ):
         path = folder / checkpoint.FOLDER / name
         try:
             if path.exists():
@@ -129,8 +143,8 @@ def _configuration(folder: Path) -> Any:
 def mend_ledger(sweep: Path, *, dry: bool) -> Iterator[str]:
     """Take what cannot be read out of a ledger, and keep it beside; says what.
 
-    A run whose line is lost is found by its journal when the sweep is resumed. Raises `BlockingIOError` for a sweep
-    that a command is at work on.
+    A run whose line is lost is found by its journal when the sweep is resumed. Raises
+    `BlockingIOError` for a sweep that a command is at work on.
     """
     path = sweep / LEDGER
     if not path.exists():
@@ -147,7 +161,11 @@ def mend_ledger(sweep: Path, *, dry: bool) -> Iterator[str]:
                 whole.writelines(line for i, line in enumerate(lines) if i not in bad)
     for i in bad:
         half = i == len(lines) - 1 and not lines[i].endswith(b"\n")
-        what = f"its last line is half written: {len(lines[i])} bytes cut off" if half else f"line {i + 1} is damaged"
+        what = (
+            f"its last line is half written: {len(lines[i])} bytes cut off"
+            if half
+            else f"line {i + 1} is damaged"
+        )
         yield f"{what}, kept in {DAMAGED}; its run is taken up again by resume"
 
 
@@ -166,7 +184,11 @@ def _entry(line: bytes) -> dict[str, Any] | None:
         return None
     try:
         told: dict[str, Any] = json.loads(line)
-        sound = isinstance(told["key"], str) and isinstance(told["status"], str) and isinstance(told["folder"], str)
+        sound = (
+            isinstance(told["key"], str)
+            and isinstance(told["status"], str)
+            and isinstance(told["folder"], str)
+        )
         return told if sound and line.endswith(b"\n") else None
     except (ValueError, TypeError, LookupError, RecursionError):
         return None
@@ -190,8 +212,12 @@ def way(folder: Path, sweep: Path | None, probed: Path | None) -> str:
 
 
 def _asked(probe: Path) -> list[str]:
-    """The observers that a probe was asked for with; where it does not say, one that every run may have."""
+    """The observers that a probe was asked for with; where it does not say, one that every run may
+    have.
+    """
     try:
-        return str(json.loads((probe / journal.DESCRIPTION).read_text("utf-8"))["tags"]["dlexp.overrides"]).split(" ")
+        return str(
+            json.loads((probe / journal.DESCRIPTION).read_text("utf-8"))["tags"]["dlexp.overrides"]
+        ).split(" ")
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return ["observer=curves"]

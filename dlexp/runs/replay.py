@@ -1,7 +1,7 @@
 """A recorded run, trained again: is it the same to the bit, and what else is there to see in it?
 
-`python -m dlexp replay <run>` asks for the same numbers, `python -m dlexp probe <run> observer=[diagnostics]` for the
-same numbers under more eyes.
+`python -m dlexp replay <run>` asks for the same numbers, `python -m dlexp probe <run>
+observer=[diagnostics]` for the same numbers under more eyes.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 from dlexp.config import Setup, compose
-from dlexp.core.experiment import Run
 from dlexp.errors import UserError
 from dlexp.runs import lifecycle, provenance, records
 from dlexp.runs.records import Change, Recorded
+from dlexp.runs.run import Run
 from dlexp.storage import atomic, journal
 from dlexp.tracking.settings import NoTracking
 
@@ -76,18 +76,30 @@ class Comparison:
         if not self.differences and not self.ending and self.weights is not False:
             same = f"same      {extent}{' and the weights' if self.weights else ''}, to the bit"
             return "\n".join([same, *changed]), 0
-        first = self.differences[0] if self.differences else self.ending or "the weights at the end are others"
+        first = (
+            self.differences[0]
+            if self.differences
+            else self.ending or "the weights at the end are others"
+        )
         lines = [f"differs   {first}", *changed]
         if self.same_machine:
             if not self.changes:
-                lines.append("changed   nothing that was recorded: the same code, data and arithmetic should repeat it")
+                lines.append(
+                    "changed   nothing that was recorded: the same code, data and arithmetic should"
+                    " repeat it"
+                )
             return "\n".join(lines), 1
         worst: dict[str, Difference] = {}
         for d in self.differences:
             if d.metric not in worst or d.relative > worst[d.metric].relative:
                 worst[d.metric] = d
-        lines.append(f"The arithmetic is another one, so bits may differ; largest relative differences in {extent}:")
-        lines += [f"  {name:24} {d.relative:.2g}  (step {d.step})" for name, d in sorted(worst.items())]
+        lines.append(
+            "The arithmetic is another one, so bits may differ; largest relative differences in"
+            f" {extent}:"
+        )
+        lines += [
+            f"  {name:24} {d.relative:.2g}  (step {d.step})" for name, d in sorted(worst.items())
+        ]
         off = max((d.relative for d in worst.values()), default=0.0)
         within = off <= tolerance and not self.ending
         lines.append(f"{'within' if within else 'outside'} the tolerance of {tolerance:g}")
@@ -99,40 +111,69 @@ class Comparison:
 
 def replay(words: Sequence[str]) -> int:
     """`replay <run>`: train it again from what it recorded, and compare."""
-    parser = _Parser(prog="python -m dlexp replay", description="Train a recorded run again and compare its numbers.")
+    parser = _Parser(
+        prog="python -m dlexp replay",
+        description="Train a recorded run again and compare its numbers.",
+    )
     parser.add_argument("run", help="its folder, its name, its id, MLflow's run id, or last")
-    parser.add_argument("--tolerance", type=_tolerance, default=TOLERANCE, metavar="r",
-                        help="relative difference allowed on another machine (default 0.001)")  # fmt: skip
-    parser.add_argument("--uri", help="the MLflow store that has the run, if it is not the one under outputs/")
+    parser.add_argument(
+        "--tolerance",
+        type=_tolerance,
+        default=TOLERANCE,
+        metavar="r",
+        help="relative difference allowed on another machine (default 0.001)",
+    )
+    parser.add_argument(
+        "--uri", help="the MLflow store that has the run, if it is not the one under outputs/"
+    )
     asked = _parsed(parser, words)
     if asked is None:
         return 0
     with TemporaryDirectory(prefix="dlexp-replay-") as spare:
         past = _measured(_folder(asked.run, asked.uri, Path(spare)), "replay")
         silent = replace(past.setup.experiment, observer=tuple(_progress(past)))
-        run = lifecycle.perform(replace(past.setup, experiment=silent, tracking=NoTracking()), keep=False)
+        run = lifecycle.perform(
+            replace(past.setup, experiment=silent, tracking=NoTracking()), keep=False
+        )
     return _conclude(past, run, asked.tolerance)
 
 
 def probe(words: Sequence[str]) -> int:
-    """`probe <run> observer=[diagnostics]`: replay it under other observers, and prove that nothing changed."""
-    parser = _Parser(prog="python -m dlexp probe", description="Train a recorded run again under other observers.")
+    """`probe <run> observer=[diagnostics]`: replay it under other observers, and prove that nothing
+    changed.
+    """
+    parser = _Parser(
+        prog="python -m dlexp probe",
+        description="Train a recorded run again under other observers.",
+    )
     parser.add_argument("run", help="its folder, its name, its id, MLflow's run id, or last")
-    parser.add_argument("overrides", nargs="+", help="observer=[diagnostics,histograms], observer.….…=…")
+    parser.add_argument(
+        "overrides", nargs="+", help="observer=[diagnostics,histograms], observer.….…=…"
+    )
     asked = _parsed(parser, words)
     if asked is None:
         return 0
     for override in asked.overrides:
         if not override.lstrip("+").startswith(("observer=", "observer.")):
-            wrong = "only observers can be added to a run that was trained: what else changes, changes its numbers"
+            wrong = (
+                "only observers can be added to a run that was trained: what else changes, changes"
+                " its numbers"
+            )
             raise UserError(wrong, key=override.partition("=")[0], where="command line")
     folder = records.must_find(asked.run, "probe")
     past = _measured(folder, "probe")
     looking = replace(past.setup.experiment, observer=compose(*asked.overrides).experiment.observer)
-    setup: Setup = replace(past.setup, experiment=looking, tracking=NoTracking(), overrides=tuple(asked.overrides),
-                           rebuilt=False)  # fmt: skip
+    setup: Setup = replace(
+        past.setup,
+        experiment=looking,
+        tracking=NoTracking(),
+        overrides=tuple(asked.overrides),
+        rebuilt=False,
+    )
     identity = atomic.new_id()
-    place = lifecycle.Place(folder / journal.PROBES / identity, identity, {"dlexp.probe_of": folder.name}, alone=False)
+    place = lifecycle.Place(
+        folder / journal.PROBES / identity, identity, {"dlexp.probe_of": folder.name}, alone=False
+    )
     run = lifecycle.perform(setup, place=place)
     print(f"probed    {past.name}\nfolder    {run.folder}")
     return _conclude(past, run, TOLERANCE)
@@ -167,7 +208,11 @@ def _measured(folder: Path, key: str) -> Recorded:
     """The run in a folder. Raises `UserError` for one that has nothing to be compared with."""
     past = records.read(folder)
     if not past.records:
-        raise UserError("its journal holds no measurement: there is nothing to compare", key=key, value=folder.name)
+        raise UserError(
+            "its journal holds no measurement: there is nothing to compare",
+            key=key,
+            value=folder.name,
+        )
     return past
 
 
@@ -181,7 +226,9 @@ def _conclude(past: Recorded, run: Run, tolerance: float) -> int:
 
 def compare(past: Recorded, run: Run) -> Comparison:
     """Hold a run against what was recorded of it; of one that was cut short, against what there is."""
-    now = run.records if past.status in ("FINISHED", "DIVERGED") else run.records[: len(past.records)]
+    now = (
+        run.records if past.status in ("FINISHED", "DIVERGED") else run.records[: len(past.records)]
+    )
     differences = tuple(_differences(past, now))
     ending, weights = "", None
     if past.status in ("FINISHED", "DIVERGED") and run.status != past.status:
@@ -190,7 +237,10 @@ def compare(past: Recorded, run: Run) -> Comparison:
         weights = provenance.weights(run) == past.weights
     with provenance.one_blas_thread():
         here = provenance.numerics()["digest"]
-        changes = [*past.changes(run), *(Change("mixture", f"since it was resumed: {said}") for said in past.mixed)]
+        changes = [
+            *past.changes(run),
+            *(Change("mixture", f"since it was resumed: {said}") for said in past.mixed),
+        ]
     return Comparison(
         records=len(past.records),
         metrics=len({name for r in past.records for name in r.metrics}),
@@ -218,5 +268,7 @@ def _differences(past: Recorded, now: Sequence[Any]) -> Iterator[Difference]:
             yield Difference(step, "the step itself", before.step, after.step)
         for name in {**a, **b}:
             was, found = a.get(name), b.get(name)
-            if was != found and not (was is not None and found is not None and math.isnan(was) and math.isnan(found)):
+            if was != found and not (
+                was is not None and found is not None and math.isnan(was) and math.isnan(found)
+            ):
                 yield Difference(step, name, was, found)

@@ -15,15 +15,23 @@ log = logging.getLogger("dlexp")
 
 
 class _Log(logging.FileHandler):
-    """A log that ends where it can be written no more; the run does not, and says what matters elsewhere."""
+    """A log that ends where it can be written no more; the run does not, and says what matters
+    elsewhere.
+    """
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
         """Without the traceback that logging prints of its own failures."""
 
 
 def in_the_way(e: OSError, path: str | Path) -> OSError | UserError:
-    """What to raise where a run's file cannot be written: what is of the machine as it is, or what to move away."""
-    return e if is_of_the_machine(e) else UserError(f"cannot be written: {e.strerror or e}", key=str(path))
+    """What to raise where a run's file cannot be written: what is of the machine as it is, or what
+    to move away.
+    """
+    return (
+        e
+        if is_of_the_machine(e)
+        else UserError(f"cannot be written: {e.strerror or e}", key=str(path))
+    )
 
 
 @contextmanager

@@ -1,4 +1,6 @@
-"""Ctrl-C, SIGTERM and a closed terminal: the first waits for the end of the step under way, the second does not."""
+"""Ctrl-C, SIGTERM and a closed terminal: the first waits for the end of the step under way, the
+second does not.
+"""
 
 from __future__ import annotations
 
@@ -33,15 +35,22 @@ def _terminate(number: int, frame: object) -> None:
 
 @contextmanager
 def heard() -> Iterator[None]:
-    """Inside, SIGTERM and SIGHUP are raised as `Terminated`, as Ctrl-C is raised as `KeyboardInterrupt`.
+    """Inside, SIGTERM and SIGHUP are raised as `Terminated`, as Ctrl-C is raised as
+    `KeyboardInterrupt`.
 
-    A signal that this process ignores (`nohup`) or handles in its own way stays as it is, and so does every other
-    thread than the main one.
+    A signal that this process ignores (`nohup`) or handles in its own way stays as it is, and so
+    does every other thread than the main one.
     """
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        ours = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None)) is not None]
-        before = {n: signal.signal(n, _terminate) for n in ours if signal.getsignal(n) is signal.SIG_DFL}
+        ours = [
+            number
+            for name in ("SIGTERM", "SIGHUP")
+            if (number := getattr(signal, name, None)) is not None
+        ]
+        before = {
+            n: signal.signal(n, _terminate) for n in ours if signal.getsignal(n) is signal.SIG_DFL
+        }
     try:
         yield
     finally:
@@ -50,7 +59,9 @@ def heard() -> Iterator[None]:
 
 
 class Interruption:
-    """What was asked for by signals, and not yet done. Where there is no patience, it is done at once."""
+    """What was asked for by signals, and not yet done. Where there is no patience, it is done at
+    once.
+    """
 
     def __init__(self) -> None:
         self.asked: KeyboardInterrupt | None = None
@@ -82,7 +93,8 @@ class Interruption:
 def awaited() -> Iterator[Interruption]:
     """Inside, an interruption may be waited with (where signals can be caught: in the main thread).
 
-    A process that ignores Ctrl-C or the end of its terminal (`nohup`), or has its own way with them, goes on to.
+    A process that ignores Ctrl-C or the end of its terminal (`nohup`), or has its own way with
+    them, goes on to.
     """
     interruption = Interruption()
     if threading.current_thread() is not threading.main_thread():
@@ -91,7 +103,11 @@ def awaited() -> Iterator[Interruption]:
     numbers = [signal.SIGTERM]
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         numbers.append(signal.SIGINT)
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) in (signal.SIG_DFL, _terminate):  # not on Windows
+    # not on Windows
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) in (
+        signal.SIG_DFL,
+        _terminate,
+    ):
         numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, interruption) for number in numbers}
     try:

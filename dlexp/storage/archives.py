@@ -33,22 +33,27 @@ DAMAGE = (  # what reading a damaged archive of arrays may raise
     zlib.error,
     lzma.LZMAError,
 )
-LARGEST = 2**28  # bytes of arrays that a file may hold: a small one can claim to unpack to gigabytes
+# bytes of arrays that a file may hold: a small one can claim to unpack to gigabytes
+LARGEST = 2**28
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Arrays by name as an `.npz` file, old or new, never half; the same arrays give the same bytes.
+    """Arrays by name as an `.npz` file, old or new, never half; the same arrays give the same
+    bytes.
 
     Raises `OSError` where it cannot be written, `ValueError` for arrays of Python objects.
     """
     with staged(path) as file, zipfile.ZipFile(file, "w") as archive:
-        for name, array in arrays.items():  # ZipInfo of its own: the time of day would change the bytes
+        # ZipInfo of its own: the time of day would change the bytes
+        for name, array in arrays.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
                 npy.write_array(entry, np.asanyarray(array), allow_pickle=False)
 
 
 def read_arrays(path: Path) -> dict[str, Array]:
-    """The arrays of an `.npz` file by name. Raises `FileNotFoundError`, and `DataError` for what is none."""
+    """The arrays of an `.npz` file by name. Raises `FileNotFoundError`, and `DataError` for what is
+    none.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             check_archive(archive, LARGEST)
@@ -61,9 +66,11 @@ def read_arrays(path: Path) -> dict[str, Array]:
 
 
 def check_archive(archive: zipfile.ZipFile, most: int) -> None:
-    """Raises `ValueError` for one that claims to unfold to more than `most` bytes, or whose claim cannot be relied on.
+    """Raises `ValueError` for one that claims to unfold to more than `most` bytes, or whose claim
+    cannot be relied on.
 
-    Python reads no more of an entry than it claims, but unpacks bzip2 and LZMA without a limit before it counts.
+    Python reads no more of an entry than it claims, but unpacks bzip2 and LZMA without a limit
+    before it counts.
     """
     claimed, names = 0, archive.namelist()
     if len(set(names)) < len(names):
@@ -77,7 +84,8 @@ def check_archive(archive: zipfile.ZipFile, most: int) -> None:
 
 
 def unpacked(data: bytes, name: str) -> Array:
-    """The array of an `.npy` file's bytes; their number is held against the header before it is made.
+    """The array of an `.npy` file's bytes; their number is held against the header before it is
+    made.
 
     Raises `ValueError`, among others (`DAMAGE`), for what is none, and for Python objects.
     """

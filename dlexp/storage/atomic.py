@@ -25,7 +25,9 @@ AGE = 3600.0  # seconds after which a half-written file is nobody's, where nobod
 
 @contextmanager
 def named(path: Path) -> Iterator[None]:
-    """Inside, `path` is written; the system does not say of which file it was that its disk is full."""
+    """Inside, `path` is written; the system does not say of which file it was that its disk is
+    full.
+    """
     try:
         yield
     except OSError as e:
@@ -36,7 +38,8 @@ def named(path: Path) -> Iterator[None]:
 
 @contextmanager
 def staged(path: Path, *, sync: bool = False) -> Iterator[BinaryIO]:
-    """A new file that takes the place of `path` at the end, if nothing was raised; `sync` sees it on the disk first.
+    """A new file that takes the place of `path` at the end, if nothing was raised; `sync` sees it
+    on the disk first.
 
     Raises `OSError` where it cannot be written; what stood at `path` then stands there still.
     """
@@ -59,7 +62,8 @@ def staged(path: Path, *, sync: bool = False) -> Iterator[BinaryIO]:
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[None]:
-    """Make a folder that is filled inside; where that raises `OSError`, what was made is removed again.
+    """Make a folder that is filled inside; where that raises `OSError`, what was made is removed
+    again.
 
     A folder that was there before stays. Raises `OSError` where it cannot be made.
     """
@@ -78,7 +82,9 @@ def missing(path: Path) -> list[Path]:
 
 
 def take_back(fresh: Sequence[Path]) -> None:
-    """Remove folders that were just made: the first with all it holds, the others where they are empty."""
+    """Remove folders that were just made: the first with all it holds, the others where they are
+    empty.
+    """
     for folder in fresh[:1]:
         shutil.rmtree(folder, ignore_errors=True)
     for folder in fresh[1:]:
@@ -95,7 +101,9 @@ def remove(folder: Path) -> None:
 
 
 def lock(path: Path, timeout: float = -1) -> FileLock:
-    """The lock of this name, not taken yet. Raises `OSError` where a link leads out of the outputs folder."""
+    """The lock of this name, not taken yet. Raises `OSError` where a link leads out of the outputs
+    folder.
+    """
     paths.check_inside(path)
     return FileLock(path, timeout=timeout)
 
@@ -103,8 +111,8 @@ def lock(path: Path, timeout: float = -1) -> FileLock:
 def is_held(path: Path) -> bool:
     """Whether a process holds the lock of this name, found out without writing anything.
 
-    Where the system cannot say that of a file that is only read, the lock is taken for an instant; where that cannot be
-    written, nobody holds it.
+    Where the system cannot say that of a file that is only read, the lock is taken for an instant;
+    where that cannot be written, nobody holds it.
     """
     paths.check_inside(path)
     if not path.is_file():
@@ -136,7 +144,9 @@ def _is_held(path: Path) -> bool:
 
 
 def is_left(path: Path) -> bool:
-    """Whether `staged` began this file in a process that is no more. Files of other names are somebody else's."""
+    """Whether `staged` began this file in a process that is no more. Files of other names are
+    somebody else's.
+    """
     name, _, number = path.name.removesuffix(STAGED).rpartition(".")
     if not (path.name.endswith(STAGED) and name and number.isdecimal() and path.is_file()):
         return False
@@ -178,4 +188,5 @@ def slug(words: str) -> str:
     'adam-lr=0.1-s0-..-x'
     """
     short = re.sub(r"[^\w.=+-]+", "-", words)[:80]
-    return short.encode("utf-8", "ignore")[:160].decode("utf-8", "ignore")  # systems count bytes, up to 255
+    # systems count bytes, up to 255
+    return short.encode("utf-8", "ignore")[:160].decode("utf-8", "ignore")

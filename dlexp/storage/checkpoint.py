@@ -1,4 +1,5 @@
-"""A run's state as a file: old or new, never half; checksummed, without pickle, its sizes known before it is read.
+"""A run's state as a file: old or new, never half; checksummed, without pickle, its sizes known
+before it is read.
 
 checkpoints/last.npz    where training goes on: one `.npy` per array, and beside them
     state.json          the tree they hang in, with the SHA-256 of each
@@ -47,10 +48,11 @@ class Checkpointing:
 
 
 def save(path: Path, tree: Mapping[str, Any]) -> None:
-    """Write a tree of dicts, lists, tuples, namespaces, plain values and arrays, and see it on the disk.
+    """Write a tree of dicts, lists, tuples, namespaces, plain values and arrays, and see it on the
+    disk.
 
-    The same tree gives the same bytes. Raises `TypeError` for anything else in it, naming where, and `OSError` where
-    it cannot be written; what stood there before then stands there still.
+    The same tree gives the same bytes. Raises `TypeError` for anything else in it, naming where,
+    and `OSError` where it cannot be written; what stood there before then stands there still.
     """
     arrays: dict[str, Array] = {}
     told = _told(tree, "", arrays)
@@ -66,7 +68,9 @@ def save(path: Path, tree: Mapping[str, Any]) -> None:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """The tree saved at `path`, to the bit. Raises `FileNotFoundError`, and `DataError` for what is damaged or none."""
+    """The tree saved at `path`, to the bit. Raises `FileNotFoundError`, and `DataError` for what is
+    damaged or none.
+    """
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             size = os.fstat(file.fileno()).st_size
@@ -77,7 +81,9 @@ def load(path: Path) -> dict[str, Any]:
             told = json.loads(text)
             if told["format"] != FORMAT:
                 raise ValueError(f"format {told['format']}, and this dlexp reads {FORMAT}")
-            arrays = {name: _array(archive, name, digest) for name, digest in told["sha256"].items()}
+            arrays = {
+                name: _array(archive, name, digest) for name, digest in told["sha256"].items()
+            }
         tree: dict[str, Any] = _made(told["tree"], arrays)
         return tree
     except FileNotFoundError:
@@ -114,7 +120,9 @@ def _array(archive: zipfile.ZipFile, name: str, digest: str) -> Array:
 
 
 def _told(value: Any, where: str, arrays: dict[str, Array]) -> Any:
-    """A value as JSON can say it: plain ones as they are, others as an object with one key that says what they are."""
+    """A value as JSON can say it: plain ones as they are, others as an object with one key that
+    says what they are.
+    """
     if value is None or type(value) in (bool, int, float, str):
         return value
     if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
@@ -129,7 +137,10 @@ def _told(value: Any, where: str, arrays: dict[str, Array]) -> Any:
         return {"namespace": _pairs(vars(value), where, arrays)}
     if type(value) is dict:
         return {"dict": _pairs(value, where, arrays)}
-    raise TypeError(f"{where.strip('.') or 'it'} is {type(value).__name__}: no plain value, array, list, tuple or dict")
+    raise TypeError(
+        f"{where.strip('.') or 'it'} is {type(value).__name__}: no plain value, array, list, tuple"
+        " or dict"
+    )
 
 
 def _pairs(held: Mapping[Any, Any], where: str, arrays: dict[str, Array]) -> list[list[Any]]:

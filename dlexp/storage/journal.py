@@ -1,15 +1,14 @@
-"""The run folder: what was asked, what was measured, how it ended; the truth of a run, of which MLflow is a mirror.
+"""The run folder: what was asked, what was measured, how it ended; the truth of a run, of which
+MLflow is a mirror.
 
-    run.json        what was asked, and where it was run (written once, before the first step)
-    journal.jsonl   one JSON object a line: start, then record | note …, then finish; if it was taken up again, resume …
-    config.yaml     the complete configuration, as composed
-    run.log         what was said
-    figures/        pictures
-    arrays/         what observers left for the figures of several runs (.npz, without pickle)
-    checkpoints/    where a run that is cut short goes on (last.npz), and its network at its best (best.npz)
-    network.npz     the trained network
-    probes/         the run again under other observers, each in a run folder of its own
-    lock            held by the process that writes, as long as it lives
+run.json        what was asked, and where it was run (written once, before the first step)
+journal.jsonl   one JSON object a line: start, then record | note …, then finish; if it was taken up
+again, resume … config.yaml     the complete configuration, as composed run.log         what was
+said figures/        pictures arrays/         what observers left for the figures of several runs
+(.npz, without pickle) checkpoints/    where a run that is cut short goes on (last.npz), and its
+network at its best (best.npz) network.npz     the trained network probes/         the run again
+under other observers, each in a run folder of its own lock            held by the process that
+writes, as long as it lives
 
 A number that is not finite stands in the journal as null: JSON has no word for it.
 """
@@ -35,35 +34,51 @@ from dlexp.storage.atomic import is_held, lock, named, new_folder, staged
 from dlexp.storage.lines import LONGEST, MEASURED, TooLong, event_of, line_of
 
 DESCRIPTION, EVENTS, LOCK, PROBES = "run.json", "journal.jsonl", "lock", "probes"
-PATIENCE = 0.3  # seconds to wait for a lock: a process that asks whether a run is alive holds it for an instant
+# seconds to wait for a lock: a process that asks whether a run is alive holds it for an instant
+PATIENCE = 0.3
 TEXT, MAPPING, MAYBE = (str,), (dict,), (dict, type(None))
 SHAPES = {  # of what run.json says
-    "id": TEXT, "name": TEXT, "params": MAPPING, "defaults": MAPPING, "tags": MAPPING, "sources": MAPPING,
+    "id": TEXT,
+    "name": TEXT,
+    "params": MAPPING,
+    "defaults": MAPPING,
+    "tags": MAPPING,
+    "sources": MAPPING,
     "better": MAPPING,
-    "dataset": MAYBE, "tracking": MAYBE,
-}  # fmt: skip
+    "dataset": MAYBE,
+    "tracking": MAYBE,
+}
 
 
 class Differs(ArithmeticError):
-    """A resumed run does not measure again what it had measured: its code, data or machine are not what they were."""
+    """A resumed run does not measure again what it had measured: its code, data or machine are not
+    what they were.
+    """
 
     def __init__(self, step: int, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-        name = next((n for n in {**before, **now} if before.get(n) != now.get(n)), "the order of events")
+        name = next(
+            (n for n in {**before, **now} if before.get(n) != now.get(n)), "the order of events"
+        )
         super().__init__(
-            f"resumed, it is another run: at step {step}, {name} was {before.get(name)}, is {now.get(name)}"
+            f"resumed, it is another run: at step {step}, {name} was {before.get(name)}, is"
+            f" {now.get(name)}"
         )
 
 
 class Journal:
-    """The one writer of a run folder. Every line is handed over at once, so a killed run keeps what it measured.
+    """The one writer of a run folder. Every line is handed over at once, so a killed run keeps what
+    it measured.
 
-    Raises `FileExistsError` if the folder has a journal already, `OSError` where it cannot be written.
+    Raises `FileExistsError` if the folder has a journal already, `OSError` where it cannot be
+    written.
     """
 
     def __init__(self, folder: Path, description: Mapping[str, Any]) -> None:
         self._open(paths.made(folder), "x")
         try:
-            write_atomically(folder / DESCRIPTION, json.dumps(description, indent=2, ensure_ascii=False) + "\n")
+            write_atomically(
+                folder / DESCRIPTION, json.dumps(description, indent=2, ensure_ascii=False) + "\n"
+            )
             self._write("start", pid=os.getpid())
         except OSError:
             self.close()
@@ -77,7 +92,9 @@ class Journal:
             self._lock.acquire(timeout=PATIENCE)
         except Timeout:
             raise BlockingIOError(f"{folder} is being written") from None
-        self._file = (folder / EVENTS).open(mode, encoding="utf-8", errors="surrogateescape", buffering=1)
+        self._file = (folder / EVENTS).open(
+            mode, encoding="utf-8", errors="surrogateescape", buffering=1
+        )
         self._began = time.monotonic()
         self._ahead: deque[dict[str, Any]] = deque()
         self._mixed = False
@@ -96,15 +113,18 @@ class Journal:
         return book
 
     def go_on(self, measured: int, step: int, changes: Sequence[str] = ()) -> list[Record]:
-        """Take up a run that had measured so much when it was saved; returns the records among that.
+        """Take up a run that had measured so much when it was saved; returns the records among
+        that.
 
-        What was measured since stays: it is measured again, and must come out the same, unless there are `changes`.
-        Raises `DataError` for a journal that has lost measurements.
+        What was measured since stays: it is measured again, and must come out the same, unless
+        there are `changes`. Raises `DataError` for a journal that has lost measurements.
         """
         known = [e for e in events(self.folder)[0] if e["event"] in MEASURED]
         if len(known) < measured:
-            raise DataError(f"has {len(known)} measurements, and the checkpoint counts {measured}",
-                            key=str(self.folder / EVENTS))  # fmt: skip
+            raise DataError(
+                f"has {len(known)} measurements, and the checkpoint counts {measured}",
+                key=str(self.folder / EVENTS),
+            )
         self.measured = measured
         self._ahead.extend(known[measured:])
         self._mixed = bool(changes)
@@ -114,9 +134,12 @@ class Journal:
     def record(self, record: Record, event: str = "record") -> None:
         """One evaluation (`record`), or an observer's own measurements (`note`).
 
-        Raises `Differs` where a resumed run measures something else than it had, `TooLong` for too much.
+        Raises `Differs` where a resumed run measures something else than it had, `TooLong` for too
+        much.
         """
-        finite = {name: value if math.isfinite(value) else None for name, value in record.metrics.items()}
+        finite = {
+            name: value if math.isfinite(value) else None for name, value in record.metrics.items()
+        }
         self.measured += 1
         if self._ahead:
             known = self._ahead.popleft()
@@ -132,7 +155,9 @@ class Journal:
             os.fsync(self._file.fileno())
 
     def finish(self, status: str, error: str | None = None, **more: Any) -> None:
-        """How it ended: the last line. Nothing is written afterwards, and the lock is free, whatever is raised."""
+        """How it ended: the last line. Nothing is written afterwards, and the lock is free,
+        whatever is raised.
+        """
         try:
             self._write("finish", status=status, error=error, **more)
             self.sync()
@@ -153,7 +178,8 @@ class Journal:
 
 
 def begun(folder: Path, description: Mapping[str, Any], texts: Mapping[str, str]) -> Journal:
-    """A new run folder with its journal and these files, or none at all where they cannot be written.
+    """A new run folder with its journal and these files, or none at all where they cannot be
+    written.
 
     Raises `OSError` for what is the machine's state, such as a full disk, and else `UserError`.
     """
@@ -178,7 +204,9 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def _record(event: Mapping[str, Any]) -> Record:
-    metrics = {name: math.nan if value is None else value for name, value in event["metrics"].items()}
+    metrics = {
+        name: math.nan if value is None else value for name, value in event["metrics"].items()
+    }
     return Record(event["epoch"], event["step"], metrics)
 
 
@@ -188,18 +216,28 @@ def records(folder: Path) -> list[Record]:
 
 
 def changes(events: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What was not as in the beginning when the run was taken up again: nothing, for a run of one piece."""
-    return list(dict.fromkeys(str(said) for e in events if e["event"] == "resume" for said in e.get("changes", ())))
+    """What was not as in the beginning when the run was taken up again: nothing, for a run of one
+    piece.
+    """
+    return list(
+        dict.fromkeys(
+            str(said) for e in events if e["event"] == "resume" for said in e.get("changes", ())
+        )
+    )
 
 
 def description(folder: Path) -> dict[str, Any]:
-    """What `run.json` says. Raises `OSError` or `json.JSONDecodeError` where there is no run, or `DataError`.
+    """What `run.json` says. Raises `OSError` or `json.JSONDecodeError` where there is no run, or
+    `DataError`.
 
-    That names the first key whose value is of another kind than ever; that one is missing is the reader's business.
+    That names the first key whose value is of another kind than ever; that one is missing is the
+    reader's business.
     """
     try:
         whole = (folder / DESCRIPTION).stat().st_size <= LONGEST
-        found: Any = whole and json.loads((folder / DESCRIPTION).read_text("utf-8", "surrogateescape"))
+        found: Any = whole and json.loads(
+            (folder / DESCRIPTION).read_text("utf-8", "surrogateescape")
+        )
     except RecursionError:
         found = None
     if not isinstance(found, dict):
@@ -207,7 +245,9 @@ def description(folder: Path) -> dict[str, Any]:
     for key, shape in SHAPES.items():
         if key in found and not isinstance(found[key], shape):
             wanted = "a text" if shape is TEXT else "a mapping"
-            raise DataError(f"{key} must be {wanted}, not {found[key]!r:.60}", key=str(folder / DESCRIPTION))
+            raise DataError(
+                f"{key} must be {wanted}, not {found[key]!r:.60}", key=str(folder / DESCRIPTION)
+            )
     return found
 
 
@@ -224,7 +264,14 @@ def events(folder: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
     for line in complete.splitlines():
         try:
             found.append(event_of(line))
-        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError) as e:
+        except (
+            ValueError,
+            TypeError,
+            LookupError,
+            AttributeError,
+            ArithmeticError,
+            RecursionError,
+        ) as e:
             number = len((folder / EVENTS).read_bytes()[:offset].splitlines()) + len(found) + 1
             wrong = str(e) if isinstance(e, TooLong) else f"is damaged: {line[:30]!r}"
             raise DataError(f"line {number} {wrong}", key=str(folder / EVENTS)) from None
@@ -232,7 +279,8 @@ def events(folder: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
 
 
 def is_alive(folder: Path) -> bool:
-    """Whether a process is writing this run now: it holds the lock, which the system frees when it dies.
+    """Whether a process is writing this run now: it holds the lock, which the system frees when it
+    dies.
 
     Nothing is written to find that out.
     """

@@ -5,8 +5,9 @@
     runs/<name>/   the run folders
     lock           held by the command that is at work on the sweep
 
-Only the holder of the lock writes. A run whose end is not in the ledger (the command was killed in that moment,
-or the run was resumed by itself) is found by its journal and written down later; a run without an end goes on.
+Only the holder of the lock writes. A run whose end is not in the ledger (the command was killed in
+that moment, or the run was resumed by itself) is found by its journal and written down later; a run
+without an end goes on.
 """
 
 from __future__ import annotations
@@ -51,12 +52,16 @@ class Entry:
 
 
 def commands_of(folder: Path) -> list[list[str]]:
-    """The words behind `python -m dlexp` that a sweep was asked for with, command by command. Raises `UserError`."""
+    """The words behind `python -m dlexp` that a sweep was asked for with, command by command.
+    Raises `UserError`.
+    """
     try:
         told = json.loads((folder / DESCRIPTION).read_text("utf-8"))
         return [shlex.split(command)[3:] for command in told.get("commands") or [told["command"]]]
     except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as e:
-        raise UserError(f"cannot be read: {e or type(e).__name__}", key=str(folder / DESCRIPTION)) from None
+        raise UserError(
+            f"cannot be read: {e or type(e).__name__}", key=str(folder / DESCRIPTION)
+        ) from None
 
 
 class Ledger:
@@ -68,11 +73,14 @@ class Ledger:
 
     @contextmanager
     def held(self) -> Iterator[Ledger]:
-        """Hold the sweep: create its folder and read what it has. Raises `UserError` while another command holds it."""
+        """Hold the sweep: create its folder and read what it has. Raises `UserError` while another
+        command holds it.
+        """
         fresh = atomic.missing(self.folder)
         try:
             lock = atomic.lock(paths.made(self.folder) / "lock")
-            lock.acquire(timeout=0.3)  # whoever asks whether the sweep is alive holds it for an instant
+            # whoever asks whether the sweep is alive holds it for an instant
+            lock.acquire(timeout=0.3)
         except Timeout:
             raise UserError(f"another command is at work on this sweep: {self.folder}") from None
         except OSError as e:
@@ -98,7 +106,9 @@ class Ledger:
                 entry = Entry(**json.loads(line[: LONGEST + 1]))
                 self.entries[entry.key] = entry
             except (ValueError, TypeError, RecursionError):
-                log.warning("%s: line %d is damaged and left out: python -m dlexp doctor", path, number)
+                log.warning(
+                    "%s: line %d is damaged and left out: python -m dlexp doctor", path, number
+                )
 
     def _cut(self) -> None:
         """Cut a half-written last line off, before the next is written."""
@@ -111,14 +121,17 @@ class Ledger:
     def write(self, entry: Entry) -> None:
         """Append how a run ended; it is on its way to the disk when this returns."""
         said = json.dumps(asdict(entry), ensure_ascii=False)
-        if said != said.encode("utf-8", "replace").decode():  # half a character, typed in another encoding
+        # half a character, typed in another encoding
+        if said != said.encode("utf-8", "replace").decode():
             said = json.dumps(asdict(entry))
         with (self.folder / LEDGER).open("a", encoding="utf-8") as file:
             file.write(said + "\n")
         self.entries[entry.key] = entry
 
     def describe(self, description: Mapping[str, Any]) -> None:
-        """Write `sweep.json`; what was asked before (axes, parts, commands) stays and gains what is new."""
+        """Write `sweep.json`; what was asked before (axes, parts, commands) stays and gains what is
+        new.
+        """
         path = self.folder / DESCRIPTION
         if before := self.description():
             axes = before["axes"] | {
@@ -127,8 +140,11 @@ class Ledger:
             }
             asked = [*(before.get("commands") or [before["command"]]), *description["commands"]]
             description = {
-                **description, "axes": axes, "created_ms": before["created_ms"], "commands": list(dict.fromkeys(asked)),
-            }  # fmt: skip
+                **description,
+                "axes": axes,
+                "created_ms": before["created_ms"],
+                "commands": list(dict.fromkeys(asked)),
+            }
             if "parts" in description:
                 known = before.get("parts", {})
                 description["parts"] = {
@@ -146,12 +162,18 @@ class Ledger:
         return found if isinstance(found, dict) else {}
 
     def is_done(self, key: str, *, retry_failed: bool) -> bool:
-        """Whether a run need not be trained: it has a result, or has failed and is not to be tried again."""
+        """Whether a run need not be trained: it has a result, or has failed and is not to be tried
+        again.
+        """
         entry = self.entries.get(key)
-        return entry is not None and (entry.status in RESULTS or (entry.status == "FAILED" and not retry_failed))
+        return entry is not None and (
+            entry.status in RESULTS or (entry.status == "FAILED" and not retry_failed)
+        )
 
     def adopt(self, key: str, name: str, overrides: Sequence[str]) -> None:
-        """Write down a run whose result is not in the ledger yet. One that a process is at work on is left alone."""
+        """Write down a run whose result is not in the ledger yet. One that a process is at work on
+        is left alone.
+        """
         place = self.folder / "runs" / name
         if key in self.entries and self.entries[key].status in RESULTS:
             return
@@ -164,4 +186,13 @@ class Ledger:
             return
         end = events[-1] if events else {}
         if end.get("event") == "finish" and end["status"] in RESULTS:
-            self.write(Entry(key, end["status"], f"runs/{name}", tuple(overrides), end["elapsed"], error=end["error"]))
+            self.write(
+                Entry(
+                    key,
+                    end["status"],
+                    f"runs/{name}",
+                    tuple(overrides),
+                    end["elapsed"],
+                    error=end["error"],
+                )
+            )

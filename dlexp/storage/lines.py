@@ -1,4 +1,6 @@
-"""A line of a journal: one JSON object, of limited length, since a damaged file may claim to hold anything."""
+"""A line of a journal: one JSON object, of limited length, since a damaged file may claim to hold
+anything.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,10 @@ class TooLong(ValueError):
 def line_of(event: Mapping[str, Any]) -> str:
     """The line that says so. Raises `TooLong`, and `ValueError` for a number that is not finite."""
     line = json.dumps(event, ensure_ascii=False, allow_nan=False) + "\n"
-    if len(line) > LONGEST // 4 and (size := len(line.encode("utf-8", "surrogateescape"))) > LONGEST:
+    if (
+        len(line) > LONGEST // 4
+        and (size := len(line.encode("utf-8", "surrogateescape"))) > LONGEST
+    ):
         wrong = f"{len(event.get('metrics', ())):,} numbers at once, {size:,} bytes of the journal"
         raise TooLong(f"{wrong}: a line of it holds at most {LONGEST:,}")
     return line
@@ -31,7 +36,11 @@ def event_of(line: bytes) -> dict[str, Any]:
     told: dict[str, Any] = json.loads(line.decode("utf-8", "surrogateescape"))
     event, numbers = told["event"], [told["time_ms"], told["elapsed"]]
     if event in MEASURED:
-        numbers += [told["epoch"], told["step"], *(v for v in told["metrics"].values() if v is not None)]
+        numbers += [
+            told["epoch"],
+            told["step"],
+            *(v for v in told["metrics"].values() if v is not None),
+        ]
     if event == "finish" and not isinstance(told["status"], str):
         raise ValueError("it does not say how the run ended")
     if not isinstance(told.get("changes", []), list):

@@ -1,11 +1,11 @@
 """A trained network as a file, without pickle: saved, loaded, and served through MLflow.
 
-    network.npz     a plain .npz: one array for each of the network's (`dense1.W`, …), and beside them
-    network.json    in the same archive: what the layers are, so that the network can be built again
-    table.json      of a network trained on a table: how the table's columns become inputs
+network.npz     a plain .npz: one array for each of the network's (`dense1.W`, …), and beside them
+network.json    in the same archive: what the layers are, so that the network can be built again
+table.json      of a network trained on a table: how the table's columns become inputs
 
-Plugins are named, never code: whoever loads a network needs dlexp and the plugins it was made of (`DLEXP_PLUGINS`
-says where one's own are). Imports no MLflow.
+Plugins are named, never code: whoever loads a network needs dlexp and the plugins it was made of
+(`DLEXP_PLUGINS` says where one's own are). Imports no MLflow.
 """
 
 from __future__ import annotations
@@ -48,14 +48,15 @@ def save_network(
 ) -> None:
     """Write a network to `path`, old or new, never half. The same network gives the same bytes.
 
-    `classes` are the names of the outputs, where they have names; `output` says what they mean, as the objective
-    declares it. Of a `dataset` that was a table, the file keeps how its columns became inputs, and its classes. Raises
-    `PluginError` for a layer that is no registered plugin, since a file cannot name it, and `OSError` where the file
-    cannot be written.
+    `classes` are the names of the outputs, where they have names; `output` says what they mean, as
+    the objective declares it. Of a `dataset` that was a table, the file keeps how its columns
+    became inputs, and its classes. Raises `PluginError` for a layer that is no registered plugin,
+    since a file cannot name it, and `OSError` where the file cannot be written.
     """
     preparation = dataset.preparation if dataset is not None else None
     if classes is None and preparation is not None and len(preparation.classes) == network.n_out:
-        classes = preparation.classes  # else its outputs are not the classes: one for two of them, or a regression's
+        # else its outputs are not the classes: one for two of them, or a regression's
+        classes = preparation.classes
     if classes is not None and len(classes) != network.n_out:
         raise ValueError(f"{len(classes)} names for {network.n_out} outputs")
     told = {
@@ -68,7 +69,8 @@ def save_network(
         "layers": [_told(layer) for layer in network.layers],
     }
     with staged(path, sync=True) as file, zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(zipfile.ZipInfo(DESCRIPTION), json.dumps(told, indent=1))  # ZipInfo: without the time of day
+        # ZipInfo: without the time of day
+        archive.writestr(zipfile.ZipInfo(DESCRIPTION), json.dumps(told, indent=1))
         if preparation is not None:
             preparation.write(archive)
         for name in network.params.specs:
@@ -79,7 +81,8 @@ def save_network(
 def load_network(path: Path) -> Network:
     """The network saved at `path`; sizes are checked against the file before anything is allocated.
 
-    Raises `DataError` for a file that is missing, damaged or no network, `PluginError` for an unknown plugin.
+    Raises `DataError` for a file that is missing, damaged or no network, `PluginError` for an
+    unknown plugin.
     """
     discovery.discover()
     with _said_of(path), zipfile.ZipFile(path) as archive:
@@ -89,7 +92,9 @@ def load_network(path: Path) -> Network:
         dtype = np.dtype(told["dtype"])
         needed = _size(layers, told["n_in"]) * dtype.itemsize
         if needed > path.stat().st_size:
-            raise DataError(f"it promises {needed} bytes of numbers and has {path.stat().st_size} in all")
+            raise DataError(
+                f"it promises {needed} bytes of numbers and has {path.stat().st_size} in all"
+            )
         network = Network(layers, told["n_in"], dtype)
         if network.n_out != told["n_out"]:
             raise DataError(f"its layers have {network.n_out} outputs, not {told['n_out']}")
@@ -99,7 +104,8 @@ def load_network(path: Path) -> Network:
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """What the file says of its network, without building it: `n_in`, `n_out`, `dtype`, `classes`, `output`, `layers`.
+    """What the file says of its network, without building it: `n_in`, `n_out`, `dtype`, `classes`,
+    `output`, `layers`.
 
     Raises `DataError` as `load_network` does.
     """
@@ -109,7 +115,8 @@ def describe(path: Path) -> dict[str, Any]:
 
 
 def load_preparation(path: Path) -> Preparation | None:
-    """What is done to a table before it is the network's input; None for a network that was trained on no table.
+    """What is done to a table before it is the network's input; None for a network that was trained
+    on no table.
 
     Raises `DataError` as `load_network` does.
     """
@@ -128,7 +135,10 @@ def _load_pyfunc(data_path: str) -> Predictor:
 def _told(layer: Layer) -> dict[str, Any]:
     """A layer as plain data. Dense is no choice, hence no plugin: it is known by its name alone."""
     if type(layer) is not Dense and type(layer) not in registry.every(layer.kind):
-        wrong = f"{type(layer).__qualname__} is no registered plugin, so a file cannot name it: write @plugin above it"
+        wrong = (
+            f"{type(layer).__qualname__} is no registered plugin, so a file cannot name it: write"
+            " @plugin above it"
+        )
         raise PluginError(wrong)
     fields = registry.as_dict(layer)
     return {"kind": layer.kind, "name": fields.pop("name"), "fields": fields}
@@ -160,7 +170,9 @@ def _said_of(path: Path) -> Iterator[None]:
     except (DataError, FieldError) as e:
         raise DataError(f"{path} cannot be used as a network: {e}") from None
     except DAMAGE as e:
-        raise DataError(f"{path} is damaged or no network saved by dlexp: {type(e).__name__}: {e}") from None
+        raise DataError(
+            f"{path} is damaged or no network saved by dlexp: {type(e).__name__}: {e}"
+        ) from None
 
 
 def _description(archive: zipfile.ZipFile) -> dict[str, Any]:
@@ -170,10 +182,13 @@ def _description(archive: zipfile.ZipFile) -> dict[str, Any]:
         raise DataError(f"its description is longer than {LONGEST} bytes")
     told: dict[str, Any] = json.loads(text)
     if told["format"] != FORMAT:
-        raise DataError(f"it is of format {told['format']}; this version of dlexp reads format {FORMAT}")
+        raise DataError(
+            f"it is of format {told['format']}; this version of dlexp reads format {FORMAT}"
+        )
     if told["dtype"] not in ("float32", "float64"):
         raise DataError(f"its numbers are of type {told['dtype']}, not float32 or float64")
-    told.setdefault("output", OUTPUTS[0])  # of a file that was written before objectives declared it
+    # of a file that was written before objectives declared it
+    told.setdefault("output", OUTPUTS[0])
     if told["output"] not in OUTPUTS:
         raise DataError(f"its output is {told['output']!r:.60}, not {' or '.join(OUTPUTS)}")
     for size in ("n_in", "n_out"):
@@ -193,11 +208,21 @@ def _size(layers: Sequence[Layer], n: int) -> int:
     return total
 
 
-def _array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """One array, read no further than its announced size; the archive's checksum is compared at its end."""
+def _array(
+    archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> Array:
+    """One array, read no further than its announced size; the archive's checksum is compared at its
+    end.
+    """
     with archive.open(f"{name}.npy") as entry:
-        if npy.read_magic(entry) != (1, 0) or npy.read_array_header_1_0(entry) != (shape, False, dtype):
-            raise DataError(f"{name} is not the {dtype.name} array of shape {shape} that the layers need")
+        if npy.read_magic(entry) != (1, 0) or npy.read_array_header_1_0(entry) != (
+            shape,
+            False,
+            dtype,
+        ):
+            raise DataError(
+                f"{name} is not the {dtype.name} array of shape {shape} that the layers need"
+            )
         size = math.prod(shape) * dtype.itemsize
         numbers = entry.read(size)
         if len(numbers) != size or entry.read(1):

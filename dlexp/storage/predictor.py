@@ -25,8 +25,9 @@ ANSWERS = {  # what a network may be asked for, by its output; the first is what
 class Predictor:
     """A network as MLflow knows models: `predict(data)`.
 
-    Data are (n, features) numbers, as an array, a DataFrame or lists; they are rounded to the network's own type. A
-    network that was trained on a table also takes the raw table: a DataFrame with its columns, in any order.
+    Data are (n, features) numbers, as an array, a DataFrame or lists; they are rounded to the
+    network's own type. A network that was trained on a table also takes the raw table: a DataFrame
+    with its columns, in any order.
     """
 
     def __init__(
@@ -40,17 +41,21 @@ class Predictor:
         self.output, self.preparation = output, preparation
 
     def predict(self, data: Any, params: Mapping[str, Any] | None = None) -> Array:
-        """The network's answer for each sample, (n, outputs), or with `params={"output": "labels"}` the labels.
+        """The network's answer for each sample, (n, outputs), or with `params={"output": "labels"}`
+        the labels.
 
-        By the network's output: softmax gives the probability of each class, and as label (n,) the likeliest class by
-        its name, or by its number where it has no name; sigmoid gives each output's own probability, and as labels
-        (n, outputs) 1 where it is at least one half, else 0; identity gives values and has no labels.
-        Raises `DataError` for data of another shape or that are no numbers.
+        By the network's output: softmax gives the probability of each class, and as label (n,) the
+        likeliest class by its name, or by its number where it has no name; sigmoid gives each
+        output's own probability, and as labels (n, outputs) 1 where it is at least one half, else
+        0; identity gives values and has no labels. Raises `DataError` for data of another shape or
+        that are no numbers.
         """
         known = ANSWERS[self.output]
         wanted = (params or {}).get("output", known[0])
         if wanted not in known:
-            raise DataError("there is no such output", key="output", value=wanted, allowed=", ".join(known))
+            raise DataError(
+                "there is no such output", key="output", value=wanted, allowed=", ".join(known)
+            )
         z = self._outputs(data)
         if self.output == "identity":
             return z
@@ -74,5 +79,7 @@ class Predictor:
         if x.ndim != 2 or x.shape[1] != n_in:
             raise DataError(f"the data have the shape {x.shape}, the network takes (n, {n_in})")
         context = Context(training=False, rng=np.random.default_rng(0))
-        parts = (self.network.forward(x[i : i + CHUNK], context)[0] for i in range(0, len(x), CHUNK))
+        parts = (
+            self.network.forward(x[i : i + CHUNK], context)[0] for i in range(0, len(x), CHUNK)
+        )
         return np.concatenate([np.empty((0, self.network.n_out), dtype), *parts])

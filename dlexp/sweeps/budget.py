@@ -1,4 +1,6 @@
-"""The smaller budget of a study, `quick=true`; and what a command trains otherwise than the study's file says."""
+"""The smaller budget of a study, `quick=true`; and what a command trains otherwise than the study's
+file says.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,11 @@ Swept = Mapping[str, Any]  # keys with their values, as a file says them
 UNTOLD = (*SILENT, "quick", "study", "experiment")  # a change of these changes no number
 
 
-def smaller(words: Swept, params: Swept, parts: Mapping[str, Swept]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What `quick` says; without a word about seeds as few as can decide the claims, and never more than the study has.
+def smaller(
+    words: Swept, params: Swept, parts: Mapping[str, Swept]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `quick` says; without a word about seeds as few as can decide the claims, and never more
+    than the study has.
 
     `words` are those of a study that were checked.
     """
@@ -54,8 +59,11 @@ def _count(seeds: Any) -> int:
     return len(plan({"seed": seeds}, "grid").swept.get("seed", ("",)))
 
 
-def changes(own: Mapping[str, Plan], now: Mapping[str, Plan], file: Any) -> dict[str, list[dict[str, str]]]:
-    """Part by part how what is trained `now` differs from the study's `own` plans and `file`, in both languages.
+def changes(
+    own: Mapping[str, Plan], now: Mapping[str, Plan], file: Any
+) -> dict[str, list[dict[str, str]]]:
+    """Part by part how what is trained `now` differs from the study's `own` plans and `file`, in
+    both languages.
 
     More seeds are no difference: they extend the study.
     """
@@ -67,8 +75,16 @@ def changes(own: Mapping[str, Plan], now: Mapping[str, Plan], file: Any) -> dict
             if root(key) in UNTOLD:
                 continue
             was = before.get(key)
-            if was is None and (held := OmegaConf.select(file, key)) is not None and not OmegaConf.is_dict(held):
-                was = (_shown(typed(OmegaConf.to_container(held) if OmegaConf.is_config(held) else held)),)
+            if (
+                was is None
+                and (held := OmegaConf.select(file, key)) is not None
+                and not OmegaConf.is_dict(held)
+            ):
+                was = (
+                    _shown(
+                        typed(OmegaConf.to_container(held) if OmegaConf.is_config(held) else held)
+                    ),
+                )
             if was != values and (one := _difference(key, was, values)):
                 told.append(one)
         if told:
@@ -90,19 +106,27 @@ def _shown(value: str) -> str:
         return "".join(value.split())
 
 
-def _difference(key: str, was: tuple[str, ...] | None, now: tuple[str, ...]) -> dict[str, str] | None:
+def _difference(
+    key: str, was: tuple[str, ...] | None, now: tuple[str, ...]
+) -> dict[str, str] | None:
     if key == "seed":
         a, b = len(was or ("0",)), len(now)
         return {"en": f"{b} of {a} seeds", "zh": f"{a} 个种子中的 {b} 个"} if b < a else None
     if was is not None and len(was) > 1 and {*now} < {*was}:
-        return {"en": f"{len(now)} of {len(was)} values of {key}", "zh": f"{key} 的 {len(was)} 个值中的 {len(now)} 个"}
+        return {
+            "en": f"{len(now)} of {len(was)} values of {key}",
+            "zh": f"{key} 的 {len(was)} 个值中的 {len(now)} 个",
+        }
     values = ",".join(now)
     if was is None:
         return {"en": f"{key}={values}", "zh": f"{key}={values}"}
     if key in ("epochs", "steps") and len(was) == len(now) == 1 and _less(now[0], was[0]):
         return {"en": f"{now[0]} of {was[0]} {key}", "zh": f"{key}：{was[0]} 中的 {now[0]}"}
     before = ",".join(was)
-    return {"en": f"{key}={values} (the study: {before})", "zh": f"{key}={values}（研究：{before}）"}
+    return {
+        "en": f"{key}={values} (the study: {before})",
+        "zh": f"{key}={values}（研究：{before}）",
+    }
 
 
 def _less(a: str, b: str) -> bool:

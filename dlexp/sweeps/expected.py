@@ -1,6 +1,8 @@
-"""A study's claims and figures against the jobs it has: what could never be answered is refused before training.
+"""A study's claims and figures against the jobs it has: what could never be answered is refused
+before training.
 
-What the command line changed is the user's to try: a claim that it takes away is INCONCLUSIVE then, and not refused.
+What the command line changed is the user's to try: a claim that it takes away is INCONCLUSIVE then,
+and not refused.
 """
 
 from __future__ import annotations
@@ -24,9 +26,14 @@ from dlexp.runs.provenance import one_blas_thread
 from dlexp.sweeps.job import unobserved
 from dlexp.sweeps.study import Study
 
-NETWORK = (*(f"{split}/{what}" for split in ("train", "val", "test") for what in ("loss", "accuracy")),
-           "gap/loss", "gap/accuracy", "train/objective")  # fmt: skip
-QUIET = ("curves", "histograms", "none", "path", "progress")  # observers that measure nothing of their own
+NETWORK = (
+    *(f"{split}/{what}" for split in ("train", "val", "test") for what in ("loss", "accuracy")),
+    "gap/loss",
+    "gap/accuracy",
+    "train/objective",
+)
+# observers that measure nothing of their own
+QUIET = ("curves", "histograms", "none", "path", "progress")
 
 
 @dataclass(frozen=True)
@@ -44,9 +51,15 @@ class Part:
         return any(key.partition(".")[0] in roots for key in self.typed)
 
 
-def check(study: Study, jobs: Sequence[tuple[Sequence[str], Setup]], sizes: Mapping[str, int],
-          typed: Sequence[str]) -> None:  # fmt: skip
-    """Raises the `UserError` of a claim or figure that the jobs, part by part, cannot answer or show."""
+def check(
+    study: Study,
+    jobs: Sequence[tuple[Sequence[str], Setup]],
+    sizes: Mapping[str, int],
+    typed: Sequence[str],
+) -> None:
+    """Raises the `UserError` of a claim or figure that the jobs, part by part, cannot answer or
+    show.
+    """
     said = {word.lstrip("+").partition("=")[0] for word in typed}
     quick = any(word.lstrip("+").lower() == "quick=true" for word in typed)
     at, parts = 0, {}
@@ -62,7 +75,9 @@ def check(study: Study, jobs: Sequence[tuple[Sequence[str], Setup]], sizes: Mapp
         for name, said_of in (told.get("parts") or {}).items():
             _check_metrics(parts[name], [said_of.get("metric")], f"study.parts.{name}.metric")
         for i, figure in enumerate(told.get("figures") or ()):
-            _check_figure(parts[figure.get("part") or next(iter(parts))], figure, f"study.figures[{i}]")
+            _check_figure(
+                parts[figure.get("part") or next(iter(parts))], figure, f"study.figures[{i}]"
+            )
     except UserError as e:
         e.where = e.where or study.name
         raise
@@ -88,10 +103,17 @@ def _check_claim(part: Part, claim: Claim, key: str) -> None:
 def _sweep(part: Part) -> Sweep:
     """What the part's runs will be, as far as that is known: their parameters."""
     made = [
-        Run("", str(i), "", "FINISHED", setup.experiment.seed, setup.experiment.params(),
-            better=setup.experiment.objective.better)
+        Run(
+            "",
+            str(i),
+            "",
+            "FINISHED",
+            setup.experiment.seed,
+            setup.experiment.params(),
+            better=setup.experiment.objective.better,
+        )
         for i, setup in enumerate(part.setups)
-    ]  # fmt: skip
+    ]
     keys = {part.name: tuple(run.key for run in made)}
     return Sweep(Path(), "", "", 0, (), {}, "", tuple(made), parts=keys)
 
@@ -100,7 +122,9 @@ def _check_key(part: Part, name: str, key: str) -> None:
     """A parameter of some run."""
     known = sorted({name for params in _params(part) for name in params})
     if name not in known:
-        raise UserError("no run has such a parameter", key=key, value=name, hint=nearest(name, known))
+        raise UserError(
+            "no run has such a parameter", key=key, value=name, hint=nearest(name, known)
+        )
 
 
 def _params(part: Part) -> list[dict[str, Any]]:
@@ -126,13 +150,24 @@ def _check_metrics(part: Part, names: Sequence[str | None], key: str) -> None:
         root = name.partition("/")[0]
         if name in known or root in observers or fnmatch.filter(known, name):
             continue
-        if observers - {"diagnostics"} and root not in ("train", "val", "test", "gap", "diagnostics"):
+        if observers - {"diagnostics"} and root not in (
+            "train",
+            "val",
+            "test",
+            "gap",
+            "diagnostics",
+        ):
             continue  # by an observer of the user's, perhaps
         if root == "diagnostics":
-            wrong = "is measured by the observer diagnostics only: say - override /observer: [diagnostics] in defaults"
+            wrong = (
+                "is measured by the observer diagnostics only: say - override /observer:"
+                " [diagnostics] in defaults"
+            )
             raise UserError(wrong, key=key, value=name)
         allowed = ", ".join(known) + ", diagnostics/…" * ("diagnostics" in observers)
-        raise UserError("will not be measured", key=key, value=name, allowed=allowed, hint=nearest(name, known))
+        raise UserError(
+            "will not be measured", key=key, value=name, allowed=allowed, hint=nearest(name, known)
+        )
 
 
 def _measured(part: Part) -> tuple[list[str], set[str]]:
@@ -165,7 +200,15 @@ def _check_figure(part: Part, figure: Mapping[str, Any], key: str) -> None:
         if name is None or part.quick or part.changed(name):
             continue
         params = _params(part)
-        varying = sorted({k for p in params for k in p if len({words.token(q.get(k)) for q in params}) > 1})
+        varying = sorted(
+            {k for p in params for k in p if len({words.token(q.get(k)) for q in params}) > 1}
+        )
         if name not in varying:
             allowed, hint = ", ".join(varying), nearest(name, varying)
-            raise UserError("does not vary in this part", key=f"{key}.{option}", value=name, allowed=allowed, hint=hint)
+            raise UserError(
+                "does not vary in this part",
+                key=f"{key}.{option}",
+                value=name,
+                allowed=allowed,
+                hint=hint,
+            )

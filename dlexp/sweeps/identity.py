@@ -1,7 +1,8 @@
 """What makes two runs the same run, and two commands the same sweep.
 
-A run's key covers all that can change its numbers: its parameters, the source of its plugins and of dlexp's numeric
-rooms, the files its data are read from. Observers, tracking, paths of outputs and the number of workers do not count.
+A run's key covers all that can change its numbers: its parameters, the source of its plugins and of
+dlexp's numeric rooms, the files its data are read from. Observers, tracking, paths of outputs and
+the number of workers do not count.
 """
 
 from __future__ import annotations
@@ -28,13 +29,17 @@ class Ingredients:
 
     @staticmethod
     def of(e: Experiment) -> Ingredients:
-        """Code as this process imported it, data as they are now. Raises `OSError` where a file cannot be read."""
+        """Code as this process imported it, data as they are now. Raises `OSError` where a file
+        cannot be read.
+        """
         code = {str(path): source_code.digest(path) for path in provenance.source_files(e).values()}
         files = [] if "data" in e.objective.ignores else e.data.files()
         return Ingredients(code, {str(path): _digest_of(path) for path in files})
 
     def check(self) -> None:
-        """Raises `Changed` where this process imported other code, or where the data files are other ones now."""
+        """Raises `Changed` where this process imported other code, or where the data files are
+        other ones now.
+        """
         _check(self.code, source_code.digest, "was changed")
         self.check_data()
 
@@ -54,11 +59,14 @@ def _check(planned: Mapping[str, str], digest: Callable[[Path], str], wrong: str
         except OSError as e:
             raise Changed(f"{path} cannot be read any more: {e.strerror or e}") from None
         if now != was:
-            raise Changed(f"{path} {wrong}: SHA-256 {was[:12]}… when the sweep began, {now[:12]}… now")
+            raise Changed(
+                f"{path} {wrong}: SHA-256 {was[:12]}… when the sweep began, {now[:12]}… now"
+            )
 
 
 def run_key(e: Experiment, held: Ingredients | None = None) -> str:
-    """A run's identity: sixteen hexadecimal digits; `held` are its ingredients, where they are known.
+    """A run's identity: sixteen hexadecimal digits; `held` are its ingredients, where they are
+    known.
 
     Raises `OSError` where a file cannot be read.
     """
@@ -68,10 +76,11 @@ def run_key(e: Experiment, held: Ingredients | None = None) -> str:
 
 
 def sweep_id(fixed: Iterable[str], swept: Iterable[str], by: str = "grid", study: str = "") -> str:
-    """A sweep without a name is known by what is fixed, by which keys are swept, and how: more values extend it.
+    """A sweep without a name is known by what is fixed, by which keys are swept, and how: more
+    values extend it.
 
-    `study` is the digest of the named study's file, if there is one: an edited study is another sweep. `zip` changes
-    no number of a run, but which runs there are.
+    `study` is the digest of the named study's file, if there is one: an edited study is another
+    sweep. `zip` changes no number of a run, but which runs there are.
     """
     fixed = sorted(o for o in fixed if not is_silent(o) or root(o) == "zip")
     rest = [*([by] if by != "grid" else []), *([study] if study else [])]

@@ -33,9 +33,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Result:
-    """How a job ended, what it cost (the run's seconds; this worker's CPU seconds, its peak memory in MB), its metrics.
+    """How a job ended, what it cost (the run's seconds; this worker's CPU seconds, its peak memory
+    in MB), its metrics.
 
-    `continued` is the step of the checkpoint it went on from, `anew` says why it did not go on from what there was.
+    `continued` is the step of the checkpoint it went on from, `anew` says why it did not go on from
+    what there was.
     """
 
     status: str
@@ -57,20 +59,30 @@ def do(job: Job) -> Result | Refused | Elsewhere:
     """Train it. Whatever goes wrong is in the result."""
     began, cpu = time.monotonic(), time.process_time()
     try:
-        place = lifecycle.Place(job.folder, job.key, {"dlexp.sweep": job.sweep}, alone=False, tracking=job.tracking)
+        place = lifecycle.Place(
+            job.folder, job.key, {"dlexp.sweep": job.sweep}, alone=False, tracking=job.tracking
+        )
         trained = member.train(job.setup, place, job.held)
     except Changed as e:
         return Refused(str(e))
     except Busy:
         return Elsewhere()
     except Exception as e:
-        return Result("FAILED", time.monotonic() - began, time.process_time() - cpu, _peak_mb(), _line(e), {})
+        return Result(
+            "FAILED", time.monotonic() - began, time.process_time() - cpu, _peak_mb(), _line(e), {}
+        )
     run = trained.run
     finite = {name: value for name, value in run.metrics.items() if math.isfinite(value)}
     return Result(
-        run.status, trained.seconds, time.process_time() - cpu, _peak_mb(), _line(run.error), finite,
-        trained.step, trained.anew,
-    )  # fmt: skip
+        run.status,
+        trained.seconds,
+        time.process_time() - cpu,
+        _peak_mb(),
+        _line(run.error),
+        finite,
+        trained.step,
+        trained.anew,
+    )
 
 
 def _line(error: BaseException | None) -> str | None:

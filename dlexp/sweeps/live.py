@@ -10,13 +10,21 @@ from dlexp.storage.ledger import RESULTS
 
 
 class LiveLine:
-    """One line on stderr, drawn when a run starts or ends, and on a terminal every second. Use it in a `with` block."""
+    """One line on stderr, drawn when a run starts or ends, and on a terminal every second. Use it
+    in a `with` block.
+    """
 
     def __init__(self, total: int, already: int) -> None:
         from tqdm import tqdm
 
         self._bar = tqdm(
-            total=total, initial=already, unit="run", file=sys.stderr, dynamic_ncols=True, leave=False, mininterval=0
+            total=total,
+            initial=already,
+            unit="run",
+            file=sys.stderr,
+            dynamic_ncols=True,
+            leave=False,
+            mininterval=0,
         )
         self._counts: Counter[str] = Counter()
         self._running: set[int] = set()
@@ -25,7 +33,9 @@ class LiveLine:
     def __enter__(self) -> LiveLine:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, e: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, e: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bar.close()
 
     def started(self, number: int) -> None:

@@ -1,4 +1,6 @@
-"""A run of a sweep: it goes on from its checkpoint where it can, and is trained from the start where it cannot."""
+"""A run of a sweep: it goes on from its checkpoint where it can, and is trained from the start
+where it cannot.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,11 @@ from pathlib import Path
 from filelock import Timeout
 
 from dlexp.config import Setup
-from dlexp.core.experiment import Run
 from dlexp.errors import Busy, UserError
 from dlexp.runs import lifecycle
 from dlexp.runs.lifecycle import Place
 from dlexp.runs.records import OtherRun
+from dlexp.runs.run import Run
 from dlexp.storage import atomic, journal
 from dlexp.storage.journal import Differs
 from dlexp.storage.lines import MEASURED
@@ -26,7 +28,8 @@ from dlexp.sweeps.identity import Ingredients
 class Trained:
     """A run that has ended, and the seconds it took in all its parts.
 
-    `step` is where it went on, 0 for a run of one piece; `anew` says why what there was of it could not be used.
+    `step` is where it went on, 0 for a run of one piece; `anew` says why what there was of it could
+    not be used.
     """
 
     run: Run
@@ -36,11 +39,12 @@ class Trained:
 
 
 def train(setup: Setup, place: Place, held: Ingredients) -> Trained:
-    """Go on with the run in the folder; or train it from the start, if there is none or it cannot go on.
+    """Go on with the run in the folder; or train it from the start, if there is none or it cannot
+    go on.
 
-    A run goes on as its own configuration says, bit for bit as if it had not been cut short. Raises `Changed` where the
-    code or the data are not those it was planned with, `Busy` while another process trains it, and `UserError` for
-    what cannot be trained.
+    A run goes on as its own configuration says, bit for bit as if it had not been cut short. Raises
+    `Changed` where the code or the data are not those it was planned with, `Busy` while another
+    process trains it, and `UserError` for what cannot be trained.
     """
     held.check()
     anew = ""

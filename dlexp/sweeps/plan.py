@@ -18,7 +18,8 @@ MOST = 1_000_000  # values of one range
 
 @dataclass(frozen=True)
 class Plan:
-    """What is the same in every job, and what is swept: each key with its values, as they are typed.
+    """What is the same in every job, and what is swept: each key with its values, as they are
+    typed.
 
     `intervals` are the swept keys that have no list of values; `by` is the sweeper.
     """
@@ -30,7 +31,9 @@ class Plan:
 
     @staticmethod
     def of(overrides: Iterable[Override], by: str = "grid") -> Plan:
-        """Split overrides into fixed and swept; an interval stands for itself. The last of a key counts."""
+        """Split overrides into fixed and swept; an interval stands for itself. The last of a key
+        counts.
+        """
         fixed: dict[str, str] = {}
         swept: dict[str, tuple[str, ...]] = {}
         intervals: dict[str, IntervalSweep] = {}
@@ -42,7 +45,9 @@ class Plan:
             if o.is_sweep_override():
                 _check_range(key, value)
                 discrete = o.is_discrete_sweep()
-                swept[key] = tuple(o.sweep_string_iterator()) if discrete else (o.get_value_string(),)
+                swept[key] = (
+                    tuple(o.sweep_string_iterator()) if discrete else (o.get_value_string(),)
+                )
                 fixed.pop(key, None)
             else:
                 fixed[key] = f"{key}={o.get_value_element_as_str()}"
@@ -51,7 +56,9 @@ class Plan:
 
     @staticmethod
     def union(plans: Sequence[Plan]) -> Plan:
-        """Of the parts of one sweep: fixed is what all fix alike, swept what any sweeps, with the values of all."""
+        """Of the parts of one sweep: fixed is what all fix alike, swept what any sweeps, with the
+        values of all.
+        """
         swept: dict[str, tuple[str, ...]] = {}
         for plan in plans:
             for key, values in plan.swept.items():
@@ -98,13 +105,20 @@ class Plan:
 def pairs_of(value: Any) -> list[list[str]]:
     """`zip=[a,b]` is one pair, `zip=[[a,b],[c,d]]` are two. Raises `UserError` for anything else."""
     value = value or []
-    pairs = [value] if isinstance(value, list) and value and all(isinstance(v, str) for v in value) else value
+    pairs = (
+        [value]
+        if isinstance(value, list) and value and all(isinstance(v, str) for v in value)
+        else value
+    )
     ok = isinstance(pairs, list) and all(
         isinstance(p, list) and len(p) > 1 and all(isinstance(k, str) for k in p) for p in pairs
     )
     keys = [k for p in pairs for k in p] if ok else []
     if not ok or len(keys) != len(set(keys)):
-        raise _refused("must be a list of keys that go together, each once: zip=[optimizer,optimizer.lr]", value)
+        raise _refused(
+            "must be a list of keys that go together, each once: zip=[optimizer,optimizer.lr]",
+            value,
+        )
     return pairs
 
 
@@ -115,13 +129,17 @@ def length(r: RangeSweep) -> int:
 
 
 def _check_range(key: str, value: Any) -> None:
-    """Refuse a range that stands for nothing, or for more than anybody can train, before it is written out."""
+    """Refuse a range that stands for nothing, or for more than anybody can train, before it is
+    written out.
+    """
     if isinstance(value, RangeSweep):
         if not (n := length(value)):
             shown = f"range({value.start or 0:g},{value.stop or 0:g},{value.step:g})"
             raise UserError("is a range without a value", key=key, value=shown)
         if n > MOST:
-            raise UserError(f"{key} has {n:,} values; more than {MOST:,} are no sweep", key="max_jobs")
+            raise UserError(
+                f"{key} has {n:,} values; more than {MOST:,} are no sweep", key="max_jobs"
+            )
 
 
 def _refused(wrong: str, value: Any, hint: str = "") -> UserError:

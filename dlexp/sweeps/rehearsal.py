@@ -1,4 +1,6 @@
-"""What the command of a study would refuse before it trains, found out without one: in half a second."""
+"""What the command of a study would refuse before it trains, found out without one: in half a
+second.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +36,14 @@ def rehearse(name: str, overrides: Sequence[str], home: Path | None = None) -> N
     words = words_.spelled_out([f"experiment={name}", *overrides])
     words_.check(words)
     try:
-        with looked_through(), initialize_config_dir(str(CONF), version_base="1.3", job_name="dlexp"):
+        with (
+            looked_through(),
+            initialize_config_dir(str(CONF), version_base="1.3", job_name="dlexp"),
+        ):
             loader = _loader(home)
-            master = Bases(lambda said: loader.load_configuration("config", said, RunMode.MULTIRUN)).of(words)
+            master = Bases(
+                lambda said: loader.load_configuration("config", said, RunMode.MULTIRUN)
+            ).of(words)
             Study.of(master)
             first = next(iter(validate.grid(master).values()))[0]
             validate.composed(loader, master, first)

@@ -1,7 +1,8 @@
 """Search beyond the grid: trials drawn at random, or where the results so far promise most (TPE).
 
-A search keeps no book of its own. It is repeatable: the same seed draws the same trials, and the sweep's ledger knows
-which of them are trained. So the same command again continues, and a larger n_trials goes on behind the last.
+A search keeps no book of its own. It is repeatable: the same seed draws the same trials, and the
+sweep's ledger knows which of them are trained. So the same command again continues, and a larger
+n_trials goes on behind the last.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ WORST = math.inf
 
 @dataclass(frozen=True)
 class Options:
-    """`hydra.sweeper.…`: how many trials, what they are drawn with, and what they are judged by (None: PREFERRED)."""
+    """`hydra.sweeper.…`: how many trials, what they are drawn with, and what they are judged by
+    (None: PREFERRED).
+    """
 
     n_trials: int
     seed: int
@@ -54,7 +57,9 @@ class Options:
 
 @dataclass
 class Search:
-    """One search: what is drawn, what is best, and what became of the trials. Costs are small where trials are good."""
+    """One search: what is drawn, what is best, and what became of the trials. Costs are small where
+    trials are good.
+    """
 
     config: DictConfig
     loader: Any
@@ -69,24 +74,35 @@ class Search:
     trials: list[tuple[Point, float, list[Entry]]] = field(default_factory=list)
 
     @staticmethod
-    def of(config: DictConfig, loader: Any, session: Session, options: Options, n_jobs: int | None) -> Search:
+    def of(
+        config: DictConfig, loader: Any, session: Session, options: Options, n_jobs: int | None
+    ) -> Search:
         """Read and check all there is to check before the first job. Raises `UserError`."""
         plan = validate.plan_of(config)
-        pairs = pairs_of(OmegaConf.to_container(config.zip) if OmegaConf.is_config(config.zip) else config.zip)
+        pairs = pairs_of(
+            OmegaConf.to_container(config.zip) if OmegaConf.is_config(config.zip) else config.zip
+        )
         try:
             space = Space.of(plan, pairs, lambda key: is_whole(key, config, plan))
         except UserError as e:
             e.where = e.where or where(e.key, config.hydra.overrides.task)
             raise
         if (size := options.n_trials * space.repeats) > config.max_jobs:
-            raise UserError(f"the sweep has {size:,} jobs; max_jobs={config.max_jobs} is the limit", key="max_jobs")
+            raise UserError(
+                f"the sweep has {size:,} jobs; max_jobs={config.max_jobs} is the limit",
+                key="max_jobs",
+            )
         metric, sign = _metric(options.metric, _corners(loader, config, plan, space))
-        return Search(config, loader, session, options, n_jobs or cores(), plan, space, metric, sign)
+        return Search(
+            config, loader, session, options, n_jobs or cores(), plan, space, metric, sign
+        )
 
     def train(self, points: Sequence[Point]) -> list[float]:
-        """Validate and conduct these trials, and return the cost of each; a job that was there before is not repeated.
+        """Validate and conduct these trials, and return the cost of each; a job that was there
+        before is not repeated.
 
-        A trial that failed or diverged costs more than any other. A dry run lists the jobs, and returns nothing.
+        A trial that failed or diverged costs more than any other. A dry run lists the jobs, and
+        returns nothing.
         """
         jobs = [self.space.jobs(point) for point in points]
         made = validate.jobs(self.loader, self.config, [job for trial in jobs for job in trial])
@@ -109,7 +125,9 @@ class Search:
             return WORST
         found = measured(self.session.folder / entry.folder)
         if self.metric not in found:
-            log.warning("%s: no %s in its journal; it counts as the worst", entry.folder, self.metric)
+            log.warning(
+                "%s: no %s in its journal; it counts as the worst", entry.folder, self.metric
+            )
             return WORST
         return -self.sign * found[self.metric]
 
@@ -128,7 +146,9 @@ class Search:
 
 
 def random(search: Search) -> None:
-    """Draw all trials at once, each another (Bergstra & Bengio 2012, https://jmlr.org/papers/v13/bergstra12a.html)."""
+    """Draw all trials at once, each another (Bergstra & Bengio 2012,
+    https://jmlr.org/papers/v13/bergstra12a.html).
+    """
     search.train(search.space.draws(search.options.n_trials, search.options.seed))
 
 
@@ -136,9 +156,16 @@ STRATEGIES: dict[str, Callable[[Search], None]] = {"random": random, "tpe": tpe}
 
 
 def conduct(
-    strategy: str, config: DictConfig, loader: Any, session: Session, options: Options, n_jobs: int | None
+    strategy: str,
+    config: DictConfig,
+    loader: Any,
+    session: Session,
+    options: Options,
+    n_jobs: int | None,
 ) -> None:
-    """Search with a strategy of STRATEGIES, and note the best trial in the session. Raises `UserError`."""
+    """Search with a strategy of STRATEGIES, and note the best trial in the session. Raises
+    `UserError`.
+    """
     if strategy == "tpe":
         optuna()
     search = Search.of(config, loader, session, options, n_jobs)
@@ -147,14 +174,19 @@ def conduct(
         session.notes.append(search.best())
     made = min(options.n_trials, search.space.size) if session.dry_run else len(search.trials)
     if made < options.n_trials:
-        said = f"space     only {made} different trials are possible; {options.n_trials} were asked for"
+        said = (
+            f"space     only {made} different trials are possible; {options.n_trials} were"
+            " asked for"
+        )
         session.notes.append(said)
         if session.dry_run:
             print(said)
 
 
 def measured(folder: Path) -> dict[str, float]:
-    """A run's metrics by its journal: the latest, or where early stopping chose weights those of its choice."""
+    """A run's metrics by its journal: the latest, or where early stopping chose weights those of
+    its choice.
+    """
     try:
         events, _ = journal.events(folder)
     except (OSError, ValueError):
@@ -162,14 +194,23 @@ def measured(folder: Path) -> dict[str, float]:
     records = [event for event in events if event["event"] == "record"]
     latest = {name: value for record in records for name, value in record["metrics"].items()}
     best = latest.get("early_stopping/best_step")
-    chosen: dict[str, Any] = next((record["metrics"] for record in records if record["step"] == best), {})
+    chosen: dict[str, Any] = next(
+        (record["metrics"] for record in records if record["step"] == best), {}
+    )
     return {name: value for name, value in (latest | chosen).items() if value is not None}
 
 
 def _corners(loader: Any, config: DictConfig, plan: Plan, space: Space) -> list[Setup]:
-    """Setups at the ends of all axes. Raises the `UserError` of the first that is not allowed, with the interval."""
+    """Setups at the ends of all axes. Raises the `UserError` of the first that is not allowed, with
+    the interval.
+    """
     try:
-        return [s for _, s in validate.jobs(loader, config, [space.jobs(point)[0] for point in space.corners()])]
+        return [
+            s
+            for _, s in validate.jobs(
+                loader, config, [space.jobs(point)[0] for point in space.corners()]
+            )
+        ]
     except UserError as e:
         if e.key in plan.intervals:
             e.wrong, e.value = f"at its end {e.value}: {e.wrong}", plan.swept[e.key][0]
@@ -189,7 +230,10 @@ def _metric(asked: str | None, setups: Sequence[Setup]) -> tuple[str, int]:
     if asked is None:
         asked = next((name for name in PREFERRED if name in known), None)
     if asked in known:
-        signs = {directions.sign(asked, e.better, key="hydra.sweeper.metric", where="command line") for e in one_each}
+        signs = {
+            directions.sign(asked, e.better, key="hydra.sweeper.metric", where="command line")
+            for e in one_each
+        }
         if len(signs) == 1:
             return asked, signs.pop()
         raise _refused("metric", asked, "more of it is better by one objective, less by another")
@@ -198,8 +242,12 @@ def _metric(asked: str | None, setups: Sequence[Setup]) -> tuple[str, int]:
         wrong = f"must be given: the trials have none of {', '.join(PREFERRED)} in common"
     elif asked.startswith("test/"):
         wrong = "a search never sees the test data, or its result would be no test"
-    raise _refused("metric", asked, wrong, allowed=", ".join(known), hint=nearest(asked or "", known))
+    raise _refused(
+        "metric", asked, wrong, allowed=", ".join(known), hint=nearest(asked or "", known)
+    )
 
 
 def _refused(option: str, value: Any, wrong: str, **more: str) -> UserError:
-    return UserError(wrong, key=f"hydra.sweeper.{option}", value=value, where="command line", **more)
+    return UserError(
+        wrong, key=f"hydra.sweeper.{option}", value=value, where="command line", **more
+    )

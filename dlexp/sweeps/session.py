@@ -37,10 +37,11 @@ Jobs = Sequence[tuple[Sequence[str], Setup]]
 class Session:
     """What a command asks of its sweep, and what has become of it. Use it in a `with` block.
 
-    `entries` are the ends of the jobs asked for, in their order; `folder` is the sweep's, None before there is one;
-    `expected` is how many jobs there will be, where they come in batches; `parts` says of which parts the jobs are, in
-    their order, and how many of each; `study` is the named study they belong to; `notes` are printed at the end;
-    `tracked` is what MLflow has of the sweep, known when the `with` block has ended.
+    `entries` are the ends of the jobs asked for, in their order; `folder` is the sweep's, None
+    before there is one; `expected` is how many jobs there will be, where they come in batches;
+    `parts` says of which parts the jobs are, in their order, and how many of each; `study` is the
+    named study they belong to; `notes` are printed at the end; `tracked` is what MLflow has of the
+    sweep, known when the `with` block has ended.
     """
 
     command: str = "python -m dlexp -m"
@@ -77,13 +78,16 @@ class Session:
             self.tracked = tracking.finish_sweep(self.folder, sender, shown["wait"])
 
     def conduct(self, jobs: Jobs, plan: Plan, *, n_jobs: int | None) -> list[Entry]:
-        """Train what is missing of these validated jobs; the entry of each, in order. May be called again with more.
+        """Train what is missing of these validated jobs; the entry of each, in order. May be called
+        again with more.
 
         Raises `UserError` where another command is at work on the same sweep.
         """
         if n_jobs is not None and n_jobs < 1:
             raise UserError(
-                "must be at least 1, or null for one per processor", key="hydra.launcher.n_jobs", value=n_jobs
+                "must be at least 1, or null for one per processor",
+                key="hydra.launcher.n_jobs",
+                value=n_jobs,
             )
         asked = planned(jobs)
         members = self._members([job.key for job in asked])
@@ -102,10 +106,14 @@ class Session:
         if missing and self._sender is None and self._told["tracking"]:
             self._sender = tracking.start_sweep(self.folder)
         while missing:
-            elsewhere = self._train(missing, ledger, already=len(unique) - len(missing), n_jobs=n_jobs or cores())
+            elsewhere = self._train(
+                missing, ledger, already=len(unique) - len(missing), n_jobs=n_jobs or cores()
+            )
             missing = self._missing([job for job in unique if job.key in elsewhere], ledger)
             if held := next((_place(job) for job in missing if not _is_free(job.folder)), ""):
-                raise Stopped(f"{held} is being trained by another process. When it has ended: {self.command}")
+                raise Stopped(
+                    f"{held} is being trained by another process. When it has ended: {self.command}"
+                )
         entries = [ledger.entries[job.key] for job in unique]
         self.entries += entries
         return entries
@@ -123,7 +131,9 @@ class Session:
         return missing
 
     def _members(self, keys: Sequence[str]) -> dict[str, list[str]]:
-        """The keys of each part. Parts may share runs; a job that repeats another of its own part is warned of."""
+        """The keys of each part. Parts may share runs; a job that repeats another of its own part
+        is warned of.
+        """
         members: dict[str, list[str]] = {}
         at = repeated = 0
         for name, n in (self.parts or {"": len(keys)}).items():
@@ -138,10 +148,16 @@ class Session:
         """The name of the folder of a sweep that was given none."""
         if self.study is None:
             return sweep_id(plan.fixed, plan.swept, plan.by)
-        return f"{self.study.name}-{sweep_id(plan.fixed, plan.swept, plan.by, self.study.digest)[:8]}"
+        return (
+            f"{self.study.name}-{sweep_id(plan.fixed, plan.swept, plan.by, self.study.digest)[:8]}"
+        )
 
     def _hold(
-        self, plan: Plan, first: Setup, members: Mapping[str, list[str]], shown: Mapping[str, Any] | None
+        self,
+        plan: Plan,
+        first: Setup,
+        members: Mapping[str, list[str]],
+        shown: Mapping[str, Any] | None,
     ) -> Ledger:
         assert self.folder is not None
         if self._ledger is None:
@@ -160,8 +176,11 @@ class Session:
         }
         before = self._ledger.description().get("fixed")
         if before is not None and first.sweep and _numeric(before) != _numeric(plan.fixed):
-            log.warning("sweep %s was also asked for with %s: its runs are compared with these", first.sweep,
-                        " ".join(sorted(_numeric(before))) or "nothing fixed")  # fmt: skip
+            log.warning(
+                "sweep %s was also asked for with %s: its runs are compared with these",
+                first.sweep,
+                " ".join(sorted(_numeric(before))) or "nothing fixed",
+            )
         if self.study is not None and self.study.words is not None:
             self._told |= {"study": {"name": self.study.name, **self.study.words}, "parts": members}
         self._ledger.describe(self._told)
@@ -188,7 +207,9 @@ class Session:
                     self.trained, left = self.trained + 1, left - 1
                     line.ended(number, entry.status)
         if reason:
-            stopped = f"the sweep was stopped: {reason}; {left} of {len(jobs)} runs were not trained"
+            stopped = (
+                f"the sweep was stopped: {reason}; {left} of {len(jobs)} runs were not trained"
+            )
             raise Stopped(f"{stopped}. To train with what is there now: {self.command}")
         return elsewhere
 
@@ -238,7 +259,9 @@ _current: list[Session] = []
 
 
 def current() -> Session:
-    """The session under way: Hydra makes its launcher itself, which finds here what the command asked for."""
+    """The session under way: Hydra makes its launcher itself, which finds here what the command
+    asked for.
+    """
     return _current[-1]
 
 

@@ -26,7 +26,9 @@ DIGITS = 6  # significant digits of a drawn number: what is typed again to repea
 
 @dataclass(frozen=True)
 class Interval:
-    """The numbers from `low` to `high`, uniform or log-uniform; only the whole ones where the field is an int."""
+    """The numbers from `low` to `high`, uniform or log-uniform; only the whole ones where the field
+    is an int.
+    """
 
     key: str
     low: float
@@ -72,20 +74,31 @@ class Interval:
 
     def at(self, u: float) -> float:
         """The value at a share u of the probability, 0 ≤ u < 1."""
-        half = 0.5 if self.whole else 0.0  # every whole number has the stretch that is rounded to it
+        # every whole number has the stretch that is rounded to it
+        half = 0.5 if self.whole else 0.0
         low, high = self.low - half, self.high + half
-        value = math.exp(math.log(low) + u * math.log(high / low)) if self.log else low + u * (high - low)
+        value = (
+            math.exp(math.log(low) + u * math.log(high / low))
+            if self.log
+            else low + u * (high - low)
+        )
         return min(max(math.floor(value + 0.5) if self.whole else value, self.low), self.high)
 
     def words(self, value: float) -> list[str]:
         """The override that says a value."""
-        said = int(value) if self.whole else min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
+        said = (
+            int(value)
+            if self.whole
+            else min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
+        )
         return [f"{self.key}={said}"]
 
 
 @dataclass(frozen=True)
 class Listed:
-    """Alternatives, each the overrides that go together. A value is its place; `ordered` if neighbours are alike."""
+    """Alternatives, each the overrides that go together. A value is its place; `ordered` if
+    neighbours are alike.
+    """
 
     name: str
     alternatives: tuple[tuple[str, ...], ...]
@@ -93,8 +106,12 @@ class Listed:
 
     @staticmethod
     def of(plan: Plan, keys: Sequence[str]) -> Listed:
-        """The listed values of a key, or of several that are paired; sorted, so that the order typed is no matter."""
-        jobs = Plan((), {k: plan.swept[k] for k in keys if k in plan.swept}).jobs([keys] if len(keys) > 1 else ())
+        """The listed values of a key, or of several that are paired; sorted, so that the order
+        typed is no matter.
+        """
+        jobs = Plan((), {k: plan.swept[k] for k in keys if k in plan.swept}).jobs(
+            [keys] if len(keys) > 1 else ()
+        )
         alternatives = list(dict.fromkeys(map(tuple, jobs)))
         numbers = {words: _number(words[0].partition("=")[2]) for words in alternatives}
         ordered = len(keys) == 1 and all(math.isfinite(n) for n in numbers.values())
@@ -132,7 +149,9 @@ Point = Sequence[float]  # a value for every axis
 
 @dataclass(frozen=True)
 class Space:
-    """What is fixed, what is drawn (in the order of the names), and the seeds every trial is trained with."""
+    """What is fixed, what is drawn (in the order of the names), and the seeds every trial is
+    trained with.
+    """
 
     fixed: tuple[str, ...]
     axes: tuple[Axis, ...]
@@ -140,12 +159,17 @@ class Space:
 
     @staticmethod
     def of(plan: Plan, pairs: Sequence[Sequence[str]], whole: Callable[[str], bool]) -> Space:
-        """`whole` says whether a key takes whole numbers only. Raises `UserError` for what cannot be drawn."""
+        """`whole` says whether a key takes whole numbers only. Raises `UserError` for what cannot
+        be drawn.
+        """
         for key in [k for pair in pairs for k in pair]:
             if key == "seed" or key in plan.intervals:
                 raise UserError("a search pairs keys with listed values only", key="zip", value=key)
         if "seed" in plan.intervals:
-            wrong = "a search does not choose a seed: list those every trial is trained with, as in seed=0,1,2"
+            wrong = (
+                "a search does not choose a seed: list those every trial is trained with, as in"
+                " seed=0,1,2"
+            )
             raise UserError(wrong, key="seed", value=plan.swept["seed"][0])
         axes: dict[tuple[str, ...], Axis] = {}
         paired = {key: tuple(pair) for pair in pairs for key in pair}
@@ -159,7 +183,10 @@ class Space:
             elif key != "seed":
                 axes[paired.get(key, (key,))] = Listed.of(plan, paired.get(key, (key,)))
         if not axes:
-            raise UserError("there is nothing to search: say optimizer.lr=interval(1e-4,1) or optimizer=sgd,adam")
+            raise UserError(
+                "there is nothing to search: say optimizer.lr=interval(1e-4,1) or"
+                " optimizer=sgd,adam"
+            )
         seeds = tuple(dict.fromkeys(f"seed={value}" for value in plan.swept.get("seed", ())))
         return Space(plan.fixed, tuple(sorted(axes.values(), key=lambda axis: axis.name)), seeds)
 
@@ -170,11 +197,15 @@ class Space:
 
     def words(self, point: Point) -> list[str]:
         """The overrides of a point."""
-        return [word for axis, value in zip(self.axes, point, strict=True) for word in axis.words(value)]
+        return [
+            word for axis, value in zip(self.axes, point, strict=True) for word in axis.words(value)
+        ]
 
     def jobs(self, point: Point) -> Jobs:
         """The jobs of a point: one, or one per seed."""
-        return [[*self.fixed, *self.words(point), *seed] for seed in ([[s] for s in self.seeds] or [[]])]
+        return [
+            [*self.fixed, *self.words(point), *seed] for seed in [[s] for s in self.seeds] or [[]]
+        ]
 
     @property
     def size(self) -> float:
@@ -182,14 +213,21 @@ class Space:
         return math.prod(axis.size for axis in self.axes)
 
     def draws(self, n: int, seed: int) -> list[Point]:
-        """Different points at random, fewer than n where there are no more; more of them begin with the same."""
+        """Different points at random, fewer than n where there are no more; more of them begin with
+        the same.
+        """
         return list(itertools.islice(self.distinct(seed), n))
 
     def distinct(self, seed: int, seen: Collection[tuple[str, ...]] = ()) -> Iterator[Point]:
-        """Different points at random, none of whose words are among those `seen`, until there are no more."""
+        """Different points at random, none of whose words are among those `seen`, until there are
+        no more.
+        """
         rng, known, repeats = np.random.default_rng(seed), set(seen), 0
         while repeats < REPEATS and len(known) < self.size:
-            point = [axis.at(u) for axis, u in zip(self.axes, rng.random(len(self.axes)).tolist(), strict=True)]
+            point = [
+                axis.at(u)
+                for axis, u in zip(self.axes, rng.random(len(self.axes)).tolist(), strict=True)
+            ]
             repeats += 1
             if (words := tuple(self.words(point))) not in known:
                 known.add(words)
@@ -202,7 +240,9 @@ class Space:
                     yield rest
 
     def corners(self) -> list[Point]:
-        """Points at the ends of all axes: their product, or where that is large every end at least once."""
+        """Points at the ends of all axes: their product, or where that is large every end at least
+        once.
+        """
         ends = [axis.ends for axis in self.axes]
         if math.prod(map(len, ends)) <= CORNERS:
             return list(itertools.product(*ends))
@@ -210,7 +250,9 @@ class Space:
 
 
 def is_whole(key: str, config: DictConfig, plan: Plan) -> bool:
-    """Whether a key's field is an int, in the configuration or in one of the options that are swept."""
+    """Whether a key's field is an int, in the configuration or in one of the options that are
+    swept.
+    """
     parent, _, name = key.rpartition(".")
     kind = parent.partition(".")[0]
     if not parent:

@@ -1,4 +1,6 @@
-"""A named study at the head of a sweep: what it is called, what it says and claims, which jobs belong to which part."""
+"""A named study at the head of a sweep: what it is called, what it says and claims, which jobs
+belong to which part.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ OF_PART = ("title", "metric", "better", "tuned")
 
 @dataclass(frozen=True)
 class Study:
-    """`conf/experiment/<name>.yaml`: `words` is what stands under its key `study`, `digest` is of all the rest.
+    """`conf/experiment/<name>.yaml`: `words` is what stands under its key `study`, `digest` is of
+    all the rest.
 
     Among the words stands, under `changes`, what is trained otherwise than the file says.
     """
@@ -30,7 +33,9 @@ class Study:
 
     @staticmethod
     def of(config: DictConfig) -> Study | None:
-        """The study that was asked for, or None. Raises the `UserError` of a word, figure or claim that is wrong."""
+        """The study that was asked for, or None. Raises the `UserError` of a word, figure or claim
+        that is wrong.
+        """
         name = config.hydra.runtime.choices.get("experiment")
         if not name:
             return None
@@ -38,7 +43,9 @@ class Study:
         if words is not None:
             from dlexp.sweeps import budget, validate
 
-            changed = budget.changes(validate.own_plans_of(config), validate.plans_of(config), _file(config, str(name)))
+            changed = budget.changes(
+                validate.own_plans_of(config), validate.plans_of(config), _file(config, str(name))
+            )
             words = {**words, "changes": changed} if changed else words
         return Study(str(name), _digest(config, str(name)), words)
 
@@ -67,7 +74,9 @@ def words_of(config: DictConfig) -> dict[str, Any] | None:
 
 
 def refuse_single(config: Any, hydra: Any) -> None:
-    """Raises `UserError` where one run would be trained of a file that sweeps, or that claims something."""
+    """Raises `UserError` where one run would be trained of a file that sweeps, or that claims
+    something.
+    """
     name, sweeper = hydra.runtime.choices.get("experiment"), hydra.sweeper
     if name and (config.get("study") is not None or sweeper.get("params") or sweeper.get("parts")):
         wrong = "is a study, and this would train one run of it and drop its claims"
@@ -82,7 +91,9 @@ def _check(words: Any, parts: Collection[str]) -> None:
     for key in ("title", "shows"):
         _text(words.get(key), f"study.{key}")
     cost = words.get("cost")
-    if cost is not None and (isinstance(cost, bool) or not isinstance(cost, (int, float)) or not 0 < cost < 1e9):
+    if cost is not None and (
+        isinstance(cost, bool) or not isinstance(cost, (int, float)) or not 0 < cost < 1e9
+    ):
         raise UserError("must be a number > 0", key="study.cost", value=cost)
     for part, told in _parts(words.get("parts"), "study.parts", parts).items():
         told = _mapping(told, f"study.parts.{part}", OF_PART)
@@ -103,11 +114,15 @@ def _mapping(value: Any, key: str, known: Collection[str] = ()) -> Mapping[str, 
     """A mapping with no other words than these."""
     allowed = ", ".join(known)
     if not isinstance(value, Mapping):
-        raise UserError(f"must be keys with values{', of these: ' * bool(known)}{allowed}", key=key, value=value)
+        raise UserError(
+            f"must be keys with values{', of these: ' * bool(known)}{allowed}", key=key, value=value
+        )
     for word in value if known else ():
         if word not in known:
             hint = nearest(str(word), known)
-            raise UserError("there is no such word", key=f"{key}.{word}", allowed=allowed, hint=hint)
+            raise UserError(
+                "there is no such word", key=f"{key}.{word}", allowed=allowed, hint=hint
+            )
     return value
 
 
@@ -116,7 +131,9 @@ def _parts(value: Any, key: str, parts: Collection[str]) -> Mapping[str, Any]:
     for part in told:
         if part not in parts:
             allowed, hint = ", ".join(parts), nearest(str(part), parts)
-            raise UserError("there is no such part", key=key, value=part, allowed=allowed, hint=hint)
+            raise UserError(
+                "there is no such part", key=key, value=part, allowed=allowed, hint=hint
+            )
     return told
 
 
@@ -153,7 +170,9 @@ def _file(config: DictConfig, name: str) -> DictConfig:
 
 
 def _digest(config: DictConfig, name: str) -> str:
-    """Of the study's file without its words: comments, titles and claims may change, what is trained may not."""
+    """Of the study's file without its words: comments, titles and claims may change, what is
+    trained may not.
+    """
     said = []
     for _, path in files_in_use(config.hydra):
         if (path.parent.name, path.stem) == ("experiment", name):

@@ -16,16 +16,21 @@ AGAIN = 20  # times that a draw may repeat a trial before another is drawn at ra
 
 
 def tpe(search: Search) -> None:
-    """Draw as many trials as there are workers, learn from them, draw again: tree-structured Parzen estimators.
+    """Draw as many trials as there are workers, learn from them, draw again: tree-structured Parzen
+    estimators.
 
-    The trials depend on the seed, the number of workers and the results. The first ten are random. Source: Bergstra et
-    al. (2011), https://papers.nips.cc/paper/4443-algorithms-for-hyper-parameter-optimization; Optuna's sampler.
+    The trials depend on the seed, the number of workers and the results. The first ten are random.
+    Source: Bergstra et al. (2011),
+    https://papers.nips.cc/paper/4443-algorithms-for-hyper-parameter-optimization; Optuna's sampler.
     """
     package = optuna()
     n, batch = search.options.n_trials, -(-search.n_jobs // search.space.repeats)
     if search.session.dry_run:
         names = ", ".join(axis.name for axis in search.space.axes)
-        print(f"{n} trials, {batch} at a time, over {names}: which ones depends on the results, so none is listed")
+        print(
+            f"{n} trials, {batch} at a time, over {names}: which ones depends on the results, so"
+            " none is listed"
+        )
         return
     package.logging.set_verbosity(package.logging.ERROR)
     search.session.expected = int(min(n, search.space.size)) * search.space.repeats
@@ -40,7 +45,9 @@ def tpe(search: Search) -> None:
 
 
 class _Drawn:
-    """Optuna's trials, each with its point. One that repeats another is drawn again, until there are no others."""
+    """Optuna's trials, each with its point. One that repeats another is drawn again, until there
+    are no others.
+    """
 
     def __init__(self, package: Any, space: Space, seed: int) -> None:
         self.study = package.create_study(sampler=package.samplers.TPESampler(seed=seed))
@@ -62,7 +69,9 @@ class _Drawn:
             rest = next(self._space.distinct(self._seed, self._seen), None)
             if rest is None:
                 raise StopIteration
-            self.study.enqueue_trial({axis.name: x for axis, x in zip(self._space.axes, rest, strict=True)})
+            self.study.enqueue_trial(
+                {axis.name: x for axis, x in zip(self._space.axes, rest, strict=True)}
+            )
             trial, point, words = self._ask()
         self._seen.add(words)
         return trial, point
@@ -86,7 +95,11 @@ def optuna() -> Any:
 def _distribution(package: Any, axis: Axis) -> Any:
     """An axis as Optuna draws from it; of listed numbers, neighbours tell of each other."""
     if isinstance(axis, Interval):
-        kind = package.distributions.IntDistribution if axis.whole else package.distributions.FloatDistribution
+        kind = (
+            package.distributions.IntDistribution
+            if axis.whole
+            else package.distributions.FloatDistribution
+        )
         return kind(axis.low, axis.high, log=axis.log)
     n = len(axis.alternatives)
     if axis.ordered:

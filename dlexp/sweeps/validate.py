@@ -1,4 +1,6 @@
-"""From Hydra's configuration of a multirun to jobs that are known to be right, before the first of them starts."""
+"""From Hydra's configuration of a multirun to jobs that are known to be right, before the first of
+them starts.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dlexp.config import Setup, build, explain, files_in_use
 from dlexp.config.where import COMMAND_LINE, where
-from dlexp.core.experiment import Run
 from dlexp.errors import UserError
 from dlexp.runs.provenance import one_blas_thread
+from dlexp.runs.run import Run
 from dlexp.sweeps import budget
 from dlexp.sweeps.plan import Jobs, Plan, pairs_of
 
@@ -52,19 +54,33 @@ def plan_of(config: DictConfig) -> Plan:
 
 
 def grid(config: DictConfig) -> dict[str, Jobs]:
-    """Every combination, part by part. Raises `UserError` above `max_jobs`, before one of them is made."""
+    """Every combination, part by part. Raises `UserError` above `max_jobs`, before one of them is
+    made.
+    """
     plans = plans_of(config)
     pairs = {}
     for name, plan in plans.items():
         for key in plan.intervals:
-            wrong = "an interval has no list of values for a grid: say hydra/sweeper=random or hydra/sweeper=tpe"
-            raise UserError(wrong, key=key, value=plan.swept[key][0], where=where(key, config.hydra.overrides.task))
+            wrong = (
+                "an interval has no list of values for a grid: say hydra/sweeper=random or"
+                " hydra/sweeper=tpe"
+            )
+            raise UserError(
+                wrong,
+                key=key,
+                value=plan.swept[key][0],
+                where=where(key, config.hydra.overrides.task),
+            )
         pairs[name] = pairs_of(_own_zip(plan, config.zip))
     size = sum(plan.size(pairs[name]) for name, plan in plans.items())
     if size > config.max_jobs:
-        raise UserError(f"the sweep has {size:,} jobs; max_jobs={config.max_jobs} is the limit", key="max_jobs")
+        raise UserError(
+            f"the sweep has {size:,} jobs; max_jobs={config.max_jobs} is the limit", key="max_jobs"
+        )
     if not any(plan.swept for plan in plans.values()):
-        raise UserError("-m sweeps, and nothing is swept: give a key several values, as in seed=0,1,2")
+        raise UserError(
+            "-m sweeps, and nothing is swept: give a key several values, as in seed=0,1,2"
+        )
     return {name: plan.jobs(pairs[name]) for name, plan in plans.items()}
 
 
@@ -82,8 +98,8 @@ def jobs(
 ) -> list[tuple[list[str], Setup]]:
     """Each job's overrides and setup. Raises the `UserError` of the first that is wrong.
 
-    Data are loaded and networks laid out once for every different combination of the parts that can be refused then.
-    Jobs that differ in their seed alone are composed once.
+    Data are loaded and networks laid out once for every different combination of the parts that can
+    be refused then. Jobs that differ in their seed alone are composed once.
     """
     made = []
     tried: set[Any] = set()
@@ -106,11 +122,21 @@ def jobs(
 
 
 def _placed(error: UserError, config: DictConfig) -> UserError:
-    """A job's mistake at its place: a job's overrides hold what the study's file sweeps, which nobody typed."""
+    """A job's mistake at its place: a job's overrides hold what the study's file sweeps, which
+    nobody typed.
+    """
     overrides: Any = OmegaConf.to_container(config.hydra.overrides, resolve=False)
-    typed = [word.replace("hydra.sweeper.params.", "") for word in (*overrides["task"], *overrides["hydra"])]
+    typed = [
+        word.replace("hydra.sweeper.params.", "")
+        for word in (*overrides["task"], *overrides["hydra"])
+    ]
     study = config.hydra.runtime.choices.get("experiment")
-    if study and error.key and error.where == COMMAND_LINE and where(error.key, typed) != COMMAND_LINE:
+    if (
+        study
+        and error.key
+        and error.where == COMMAND_LINE
+        and where(error.key, typed) != COMMAND_LINE
+    ):
         error.where = f"experiment/{study}.yaml"
     return error
 
@@ -128,7 +154,9 @@ def composed(loader: Any, config: DictConfig, overrides: list[str]) -> tuple[Set
         files = files_in_use(cfg.hydra)
         with open_dict(cfg):
             del cfg["hydra"]
-        return build(cfg, overrides, files), not re.search(r"\$\{[^}]*\bseed\b", OmegaConf.to_yaml(cfg))
+        return build(cfg, overrides, files), not re.search(
+            r"\$\{[^}]*\bseed\b", OmegaConf.to_yaml(cfg)
+        )
     except Exception as e:
         if said := explain(e, overrides):
             raise _placed(said, config) from None
@@ -137,8 +165,17 @@ def composed(loader: Any, config: DictConfig, overrides: list[str]) -> tuple[Set
 
 def _try(setup: Setup, tried: set[Any]) -> None:
     e = setup.experiment
-    parts = (e.objective, e.data, e.model, e.normalization, e.regularizer, e.batch_size, e.early_stopping, e.dtype,
-             e.observer)  # fmt: skip
+    parts = (
+        e.objective,
+        e.data,
+        e.model,
+        e.normalization,
+        e.regularizer,
+        e.batch_size,
+        e.early_stopping,
+        e.dtype,
+        e.observer,
+    )
     if parts not in tried:
         tried.add(parts)
         try:

@@ -1,7 +1,7 @@
 """Long-lived worker processes: a job that kills its worker costs that job and no other.
 
-Workers come from a server process that has imported NumPy and dlexp already (where the platform has that, else they
-start afresh), never import mlflow, and end with their parent, even if it is killed.
+Workers come from a server process that has imported NumPy and dlexp already (where the platform has
+that, else they start afresh), never import mlflow, and end with their parent, even if it is killed.
 """
 
 from __future__ import annotations
@@ -38,13 +38,17 @@ class Lost:
     def __str__(self) -> str:
         code = self.exit_code or 0
         return (
-            f"the worker was killed by {signal.Signals(-code).name}" if code < 0 else f"the worker exited with {code}"
+            f"the worker was killed by {signal.Signals(-code).name}"
+            if code < 0
+            else f"the worker exited with {code}"
         )
 
 
 @dataclass(frozen=True)
 class Refused:
-    """A job that the worker cannot do as it was meant: its code or data are not what they were when it was planned."""
+    """A job that the worker cannot do as it was meant: its code or data are not what they were when
+    it was planned.
+    """
 
     reason: str
 
@@ -57,7 +61,10 @@ class Worker:
         self.process = context.Process(target=serve, args=(theirs, work), daemon=True)
         try:
             self.process.start()
-        except (ConnectionError, EOFError) as e:  # the server process has ended, or could never begin
+        except (
+            ConnectionError,
+            EOFError,
+        ) as e:  # the server process has ended, or could never begin
             raise OSError(errno.EAGAIN, "cannot be started", "a worker process") from e
         theirs.close()
         self.job: int | None = None
@@ -78,7 +85,9 @@ class Pool:
     """`n` workers that do `work`; a dead one is replaced. Use it in a `with` block."""
 
     def __init__(self, n: int, work: Work) -> None:
-        method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+        method = (
+            "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+        )
         self._context = multiprocessing.get_context(method)
         if method == "forkserver":
             self._context.set_forkserver_preload(["dlexp.sweeps.job"])
@@ -94,9 +103,13 @@ class Pool:
         self._workers.clear()
 
     def do(
-        self, jobs: Sequence[Any], started: Callable[[int], None], tick: Callable[[], None] = lambda: None
+        self,
+        jobs: Sequence[Any],
+        started: Callable[[int], None],
+        tick: Callable[[], None] = lambda: None,
     ) -> Iterator[tuple[int, Any]]:
-        """Do all jobs, and yield each one's number and result as it comes: what `work` returned, or `Lost`.
+        """Do all jobs, and yield each one's number and result as it comes: what `work` returned, or
+        `Lost`.
 
         `started` is told each number, `tick` is called about once a second while nothing ends.
         """
@@ -151,7 +164,9 @@ class Pool:
 
 
 def serve(pipe: Connection, work: Work) -> None:
-    """A worker's life: take a job, do it, send the result; until the command that it works for is gone."""
+    """A worker's life: take a job, do it, send the result; until the command that it works for is
+    gone.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     try:
         _serve(pipe, work)

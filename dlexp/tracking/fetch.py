@@ -15,7 +15,9 @@ WANTED = (journal.DESCRIPTION, journal.EVENTS, "config.yaml")
 
 
 def run_folder(run_id: str, uri: str | None, into: Path) -> Path:
-    """Fetch what describes a run into a folder. Raises `UserError` where MLflow has no such run, or not all of it."""
+    """Fetch what describes a run into a folder. Raises `UserError` where MLflow has no such run, or
+    not all of it.
+    """
     for name, value in {**PATIENCE, **SILENCE, **paths.substitutes()}.items():
         os.environ.setdefault(name, value)
     from mlflow.exceptions import MlflowException
@@ -37,5 +39,7 @@ def run_folder(run_id: str, uri: str | None, into: Path) -> Path:
                 client.download_artifacts(run_id, name, str(into))
     except (MlflowException, OSError) as e:
         said = " ".join(str(e).replace(where, redacted(where)).split())
-        raise UserError(f"cannot be fetched from {redacted(where)}: {said}", key="run", value=run_id) from None
+        raise UserError(
+            f"cannot be fetched from {redacted(where)}: {said}", key="run", value=run_id
+        ) from None
     return into

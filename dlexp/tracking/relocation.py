@@ -19,7 +19,9 @@ BUSY = 5.0  # seconds to wait for a store
 
 
 def _unheld(store: Path, *, dry: bool) -> AbstractContextManager[Any]:
-    """A store that nobody makes or changes meanwhile; for a dry run, that nobody does now. Raises `Timeout`."""
+    """A store that nobody makes or changes meanwhile; for a dry run, that nobody does now. Raises
+    `Timeout`.
+    """
     name = store.with_name(f"{store.name}.lock")
     if dry and is_held(name):
         raise Timeout(str(name))
@@ -27,7 +29,9 @@ def _unheld(store: Path, *, dry: bool) -> AbstractContextManager[Any]:
 
 
 def check_store(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
-    """Ask SQLite whether the store is whole; its own rollback ends a write that was cut short. Kinds and findings."""
+    """Ask SQLite whether the store is whole; its own rollback ends a write that was cut short.
+    Kinds and findings.
+    """
     new = file.with_name(f"{file.name}.new")
     if new.exists():
         try:
@@ -63,13 +67,18 @@ def check_store(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
     tried = shell.join(["sqlite3", str(file), ".recover"])
     yield (
         "to do",
-        f"is damaged or no store: {wrong}; copy it and try `{tried}`, or move it away and fill a new one: `{away}`",
+        (
+            f"is damaged or no store: {wrong}; copy it and try `{tried}`, or move it away and fill"
+            f" a new one: `{away}`"
+        ),
     )
 
 
 def _quick_check(file: Path, mode: str) -> str:
     """`ok`, or the first thing that is wrong."""
-    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY)) as store:
+    with closing(
+        sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY)
+    ) as store:
         return str(store.execute("PRAGMA quick_check(1)").fetchone()[0])
 
 
@@ -89,4 +98,7 @@ def _moved(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
         return  # or the next look says what is wrong with it
     for moved in found:
         n = moved.places
-        yield "mended", f"it was in {moved.before}: {n} place{'s' * (n != 1)} of artifacts named that folder"
+        yield (
+            "mended",
+            f"it was in {moved.before}: {n} place{'s' * (n != 1)} of artifacts named that folder",
+        )

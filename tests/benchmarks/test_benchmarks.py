@@ -1,4 +1,6 @@
-"""The benchmarks measure the same work for everybody and compute their tables right. Nothing is timed here."""
+"""The benchmarks measure the same work for everybody and compute their tables right. Nothing is
+timed here.
+"""
 
 import re
 import sys
@@ -24,19 +26,23 @@ from benchmark_modules import (
 
 W1 = workloads.W1
 UNTRAINED = ("GEMM", "JAX products")  # they multiply matrices and nothing else
-TRAINED = [name for name in peers.PEERS if name not in (*UNTRAINED, "torch.compile")]  # the eager one, compiled
+# the eager one, compiled
+TRAINED = [name for name in peers.PEERS if name not in (*UNTRAINED, "torch.compile")]
 NETWORKS = [
     (name, column)
     for name, workload in workloads.WORKLOADS.items()
     for column in TRAINED
-    if (peers.PEERS[column].normalizes or not workload.batch_norm) and (column != "dlexp, no Hydra" or name == "W1")
+    if (peers.PEERS[column].normalizes or not workload.batch_norm)
+    and (column != "dlexp, no Hydra" or name == "W1")
 ]
 ORDERED = [name for name in TRAINED if name != "scikit-learn"]  # they can be told the order
 
 
 @pytest.fixture(autouse=True)
 def denormal_numbers_are_what_they_were():
-    """PyTorch's module lets the processor flush them, for the whole thread: for good reason, but not here."""
+    """PyTorch's module lets the processor flush them, for the whole thread: for good reason, but
+    not here.
+    """
     yield
     if "torch" in sys.modules:
         sys.modules["torch"].set_flush_denormal(False)
@@ -80,10 +86,13 @@ def test_a_peer_that_can_be_told_the_order_takes_dlexps_path(tasks, column, batc
     ours.train(15)  # into the second epoch
     theirs.train(15)
     expected, found = ours.parameters(), theirs.parameters()
-    idle = [f"b{i}" for i in range(1, 6)] if batch_norm else []  # it takes biases off again: their gradient is rounding
+    # it takes biases off again: their gradient is rounding
+    idle = [f"b{i}" for i in range(1, 6)] if batch_norm else []
     for name in workload.shapes.keys() - idle:
         apart = np.abs(found[name] - expected[name]).mean()
-        moved = np.abs(expected[name] - (tasks["W1"][1].weights[int(name[1:]) - 1] if name[0] == "W" else 0)).mean()
+        moved = np.abs(
+            expected[name] - (tasks["W1"][1].weights[int(name[1:]) - 1] if name[0] == "W" else 0)
+        ).mean()
         assert apart < 1e-3 * moved, name
 
 
@@ -196,7 +205,9 @@ def test_late_in_a_training_the_same_steps_are_taken_again():
 def test_late_and_early_steps_stand_at_the_same_place_in_an_epoch(monkeypatch):
     begun = []
     counted = late.train
-    monkeypatch.setattr(late, "train", lambda trainer, n: begun.append(trainer.t) or counted(trainer, n))
+    monkeypatch.setattr(
+        late, "train", lambda trainer, n: begun.append(trainer.t) or counted(trainer, n)
+    )
     late.late(W1, 150, rounds=2, flush=True)  # no clock is looked at
     early, later = begun[2], begun[3]
     assert early == late.EARLY - late.STEPS // 2
@@ -219,7 +230,10 @@ def test_dlexp_gathers_no_batch_twice_however_its_steps_are_cut(tasks, monkeypat
 def test_a_count_is_over_its_budget_beyond_what_repeating_explains():
     allowed = {"instructions": 1000, "peak_bytes": 1000}
     assert budget.over({"instructions": 1020, "peak_bytes": 900}, allowed) == []
-    assert budget.over({"instructions": 1021, "peak_bytes": 1100}, allowed) == ["instructions", "peak_bytes"]
+    assert budget.over({"instructions": 1021, "peak_bytes": 1100}, allowed) == [
+        "instructions",
+        "peak_bytes",
+    ]
     assert budget.over({"instructions": 5}, {}) == []
 
 
@@ -250,10 +264,14 @@ def test_the_memory_of_a_step_is_counted_and_repeats():
 
 def test_a_block_of_the_page_is_replaced_and_nothing_else(tmp_path):
     file = tmp_path / "page.md"
-    file.write_text("a\n<!-- begin x -->\nold\n<!-- end -->\nb\n<!-- begin y -->\nkept\n<!-- end -->\n")
+    file.write_text(
+        "a\n<!-- begin x -->\nold\n<!-- end -->\nb\n<!-- begin y -->\nkept\n<!-- end -->\n"
+    )
     page.put("x", "new \\1 text\n", file)
-    assert file.read_text() == (
-        "a\n<!-- begin x -->\nnew \\1 text\n<!-- end -->\nb\n<!-- begin y -->\nkept\n<!-- end -->\n"
+    assert (
+        file.read_text()
+        == "a\n<!-- begin x -->\nnew \\1 text\n<!-- end -->\nb\n<!-- begin y -->\nkept\n<!-- end"
+        " -->\n"
     )
     with pytest.raises(ValueError, match="0 blocks called z"):
         page.put("z", "text", file)
@@ -263,8 +281,21 @@ def test_the_page_has_every_block_that_a_command_writes_and_no_other():
     blocks = re.findall(r"<!-- begin (.+?) -->", page.PAGE.read_text("utf-8"))
     growths = [f"growth {what}" for what in growth.SIZES]
     freshes = [f"fresh {what}" for what in fresh.COLUMNS]
-    tables = ["step", "parts", "tried", "late", "startup", "command", "sweep_peer", "sweep", "main_job", "table"]
-    assert sorted(blocks) == sorted(["goals", "machine", "ahead", "elsewhere", *tables, *growths, *freshes])
+    tables = [
+        "step",
+        "parts",
+        "tried",
+        "late",
+        "startup",
+        "command",
+        "sweep_peer",
+        "sweep",
+        "main_job",
+        "table",
+    ]
+    assert sorted(blocks) == sorted(
+        ["goals", "machine", "ahead", "elsewhere", *tables, *growths, *freshes]
+    )
 
 
 def test_the_machine_is_described_with_the_versions_that_matter():
@@ -291,7 +322,7 @@ def test_a_part_inside_another_stops_the_others_clock(monkeypatch):
     clocks = command.Clocks(99.0)
     clocks.clock(Job, "outer", "outer")
     clocks.clock(Job, "inner", "inner")
-    with pytest.raises(ValueError):  # noqa: PT011 the test's own
+    with pytest.raises(ValueError):  # noqa: PT011
         Job().outer()
     now[0] += 4
     clocks.switch()
@@ -318,14 +349,20 @@ def test_what_was_tried_trains_the_same_network_in_another_way_and_is_undone(mon
     ours, theirs = trainer(workload, 0), trainer(workload, 0)
 
     def ways():
-        found = [tried.find(*plugin).forward for plugin in (("activation", "relu"), ("normalization", "batch_norm"))]
+        found = [
+            tried.find(*plugin).forward
+            for plugin in (("activation", "relu"), ("normalization", "batch_norm"))
+        ]
         own = tried.layers.Dense.forward, tried.layers.batch_sum, tried.params.BLOCK
         return [type(ours.optimizer).update, *found, *own]
 
     multiply, overlapping = np.matmul, []
 
-    def watched(a, b, out=None):  # a result in an operand's place would be copied: not what is said to be tried
-        overlapping.extend(1 for operand in (a, b) if out is not None and np.shares_memory(operand, out))
+    # a result in an operand's place would be copied: not what is said to be tried
+    def watched(a, b, out=None):
+        overlapping.extend(
+            1 for operand in (a, b) if out is not None and np.shares_memory(operand, out)
+        )
         return multiply(a, b, out=out)
 
     monkeypatch.setattr(np, "matmul", watched)

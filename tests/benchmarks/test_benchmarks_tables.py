@@ -44,11 +44,18 @@ def file(tmp_path, monkeypatch):
 
 
 def rows(path):
-    return {cells[0]: cells[1:] for cells in map(goals.cells_of, path.read_text("utf-8").splitlines()[3:-1])}
+    return {
+        cells[0]: cells[1:]
+        for cells in map(goals.cells_of, path.read_text("utf-8").splitlines()[3:-1])
+    }
 
 
 def test_a_goal_is_met_where_the_median_is_and_its_row_says_in_how_many_rounds(file):
-    goals.tell({"a step ÷ GEMM, W1": [1.7, 1.9, 1.75], "a step ÷ GEMM, W2": [1.7, 1.5, 1.8]}, write=True, page=file)
+    goals.tell(
+        {"a step ÷ GEMM, W1": [1.7, 1.9, 1.75], "a step ÷ GEMM, W2": [1.7, 1.5, 1.8]},
+        write=True,
+        page=file,
+    )
     found = rows(file)
     assert found["a step ÷ GEMM, W1"][:3] == ["≤ 1.8", "1.750 (1.700–1.900)", "yes, 2 of 3"]
     assert found["a step ÷ GEMM, W2"][:3] == ["≤ 1.6", "1.700 (1.500–1.800)", "no, 1 of 3"]
@@ -96,7 +103,12 @@ def test_the_page_has_a_row_for_every_goal_and_its_verdict_follows_from_its_numb
 
 
 def test_fresh_processes_are_compared_as_the_goals_say():
-    times = {"dlexp": [4.0, 4.0], "dlexp, no Hydra": [2.0, 1.0], "JAX scan": [8.0, 8.0], "PyTorch fused": [20.0, 30.0]}
+    times = {
+        "dlexp": [4.0, 4.0],
+        "dlexp, no Hydra": [2.0, 1.0],
+        "JAX scan": [8.0, 8.0],
+        "PyTorch fused": [20.0, 30.0],
+    }
     assert fresh.kept("sweep", times) == {
         "mixed sweep of 32 runs, JAX ÷ dlexp, no Hydra": [4, 8],
         "mixed sweep of 32 runs, PyTorch ÷ dlexp, no Hydra": [10, 30],
@@ -111,9 +123,11 @@ def test_fresh_processes_are_compared_as_the_goals_say():
 
 
 def test_a_step_is_compared_with_its_products_and_the_goals_name_its_workload():
-    found = {"W1": measuring.Measured({"GEMM": [1.0, 2.0], "dlexp": [3.0, 5.0]}, {}),
-             "W2": measuring.Measured({"GEMM": [1.0, 1.0], "dlexp": [2.0, 2.0]}, {}),
-             "W3": measuring.Measured({"dlexp": [2.0, 2.0]}, {"GEMM": "missing"})}  # fmt: skip
+    found = {
+        "W1": measuring.Measured({"GEMM": [1.0, 2.0], "dlexp": [3.0, 5.0]}, {}),
+        "W2": measuring.Measured({"GEMM": [1.0, 1.0], "dlexp": [2.0, 2.0]}, {}),
+        "W3": measuring.Measured({"dlexp": [2.0, 2.0]}, {"GEMM": "missing"}),
+    }
     assert step.kept(found) == {"a step ÷ GEMM, W1": [3, 2.5], "a step ÷ GEMM, W2": [2, 2]}
 
 
@@ -127,8 +141,16 @@ def test_the_pages_table_of_a_step_is_not_replaced_by_a_part_of_it(monkeypatch, 
 def test_main_job_and_sweeps_are_divided_the_way_their_goals_are_named():
     times = {"main job": [3.0, 2.0], "bare script": [4.0, 4.0]}
     assert main_job.kept(times) == {"main job ÷ bare MLflow script, wall time": [0.75, 0.5]}
-    assert goals.cells_of(main_job.report(times).splitlines()[-1]) == ["ratio, pair by pair", "0.62 (0.50–0.75)"]
-    costs = {"ours": [{"wall": 2.0}], "as written": [{"wall": 8.0}], "one": [{"wall": 6.0}], "two": [{"wall": 4.0}]}
+    assert goals.cells_of(main_job.report(times).splitlines()[-1]) == [
+        "ratio, pair by pair",
+        "0.62 (0.50–0.75)",
+    ]
+    costs = {
+        "ours": [{"wall": 2.0}],
+        "as written": [{"wall": 8.0}],
+        "one": [{"wall": 6.0}],
+        "two": [{"wall": 4.0}],
+    }
     found = sweep_peer.kept(costs, list(costs))
     assert list(found.values()) == [[4], [3], [2]]
     assert list(found) == [name for name in goals.GOALS if name.startswith("sweep of 80")]
@@ -136,8 +158,14 @@ def test_main_job_and_sweeps_are_divided_the_way_their_goals_are_named():
 
 
 def test_the_commands_goals_are_what_its_processes_told():
-    run = {command.JOURNAL: 1.0, command.BETWEEN: 2.0, command.PROGRESS: 1.0, command.STEPS: 60, command.EVALUATION: 40,
-           "cpu": 0.5}  # fmt: skip
+    run = {
+        command.JOURNAL: 1.0,
+        command.BETWEEN: 2.0,
+        command.PROGRESS: 1.0,
+        command.STEPS: 60,
+        command.EVALUATION: 40,
+        "cpu": 0.5,
+    }
     assert list(command.kept([run], [0.3], [0.6]).values()) == [[0.5], [4.0], [0.3], [0.6]]
     assert set(command.kept([run], [0.3], [0.6])) <= goals.GOALS.keys()
 
@@ -170,7 +198,11 @@ def test_trainers_made_between_lines_of_the_cache_are_there_and_learn_the_same()
     with tried.between_lines():
         theirs = trainer(W1, 0)
     for running, place in ((ours, 0), (theirs, 16)):
-        arrays = [running.problem.params.storage, running.problem.params.grads, *running.state.values()]
+        arrays = [
+            running.problem.params.storage,
+            running.problem.params.grads,
+            *running.state.values(),
+        ]
         assert {a.__array_interface__["data"][0] % 64 for a in arrays} == {place}
         running.step(next(batches(running)))
     np.testing.assert_array_equal(ours.problem.params.storage, theirs.problem.params.storage)
@@ -179,15 +211,24 @@ def test_trainers_made_between_lines_of_the_cache_are_there_and_learn_the_same()
 def test_a_peer_is_ahead_or_behind_only_where_three_quarters_of_the_rounds_say_so():
     fast, like = [0.7, 0.8, 0.8, 0.8, 0.9, 0.9, 1.1], [0.9, 1.1, 0.9, 1.1, 1.0, 1.0, 1.0]
     times = {"dlexp": [1.0] * 7, "fast": fast, "slow": [2 - t for t in fast], "like": like}
-    assert [step.word(times, c) for c in ("fast", "slow", "like")] == ["ahead", "behind", "no difference"]
-    said = step.ahead({"W1": measuring.Measured(times, {"gone": "not installed"})}, ["fast", "gone"])
+    assert [step.word(times, c) for c in ("fast", "slow", "like")] == [
+        "ahead",
+        "behind",
+        "no difference",
+    ]
+    said = step.ahead(
+        {"W1": measuring.Measured(times, {"gone": "not installed"})}, ["fast", "gone"]
+    )
     assert goals.cells_of(said.splitlines()[-1]) == ["gone", "not installed"]
 
 
 def test_a_page_that_was_written_is_no_change_of_dlexp(monkeypatch, tmp_path):
     def git(*words):
-        subprocess.run(["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b", *words], check=True,
-                       capture_output=True)  # fmt: skip
+        subprocess.run(
+            ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b", *words],
+            check=True,
+            capture_output=True,
+        )
 
     git("init", "-q")
     for name in ("docs/speed.md", "dlexp/core/trainer.py"):
@@ -233,8 +274,9 @@ def test_jaxs_lower_bound_multiplies_what_a_network_without_activations_multipli
         np.testing.assert_allclose(ours, theirs, rtol=1e-4)
     training = peer.build(replace(W1, block=2), workloads.Task(x, np.zeros(W1.batch), weights))
     training.train(4)
-    assert {name: w.shape for name, w in training.parameters().items()} == {f"W{i + 1}": w.shape for i, w in
-                                                                            enumerate(weights)}  # fmt: skip
+    assert {name: w.shape for name, w in training.parameters().items()} == {
+        f"W{i + 1}": w.shape for i, w in enumerate(weights)
+    }
     with pytest.raises(ValueError, match="no whole number of blocks"):
         training.train(3)
     np.random.set_state(state)
@@ -263,15 +305,25 @@ def test_clocks_book_every_part_of_a_step_and_are_taken_off_again():
 
 def test_the_parts_of_a_step_are_what_is_left_of_its_products():
     times = {"GEMM": [2e-4], "dlexp": [5e-4], "JAX scan": [3e-4], "JAX products": [2.5e-4]}
-    spent = {"dense": 2.5e-4, "relu": 5e-5, parts.LOSS: 2e-5, parts.UPDATE: 1e-4, parts.GATHER: 1e-5, parts.REST: 3e-5}
+    spent = {
+        "dense": 2.5e-4,
+        "relu": 5e-5,
+        parts.LOSS: 2e-5,
+        parts.UPDATE: 1e-4,
+        parts.GATHER: 1e-5,
+        parts.REST: 3e-5,
+    }
     said = parts.report({"W1": (measuring.Measured(times, {}), spent)})
     found = dict(map(goals.cells_of, [line for line in said.splitlines() if line.startswith("| ")]))
-    assert (found["products alone (GEMM)"], found["dense layers beyond their products"]) == ("200", "50")
-    assert (found["relu"], found["Adam's update"], found["loop, watch for what is not finite, clocks"]) == (
+    assert (found["products alone (GEMM)"], found["dense layers beyond their products"]) == (
+        "200",
         "50",
-        "100",
-        "30",
     )
+    assert (
+        found["relu"],
+        found["Adam's update"],
+        found["loop, watch for what is not finite, clocks"],
+    ) == ("50", "100", "30")
     assert (found["products alone"], found["all else"]) == ("250", "50")
     assert (found["the parts' sum"], found["a step"]) == ("460", "300")  # the last: JAX's
     said = parts.report({"W1": (measuring.Measured(times, {"JAX products": "failed"}), spent)})
@@ -279,7 +331,11 @@ def test_the_parts_of_a_step_are_what_is_left_of_its_products():
 
 
 def test_what_no_clock_hung_at_is_the_rest_of_a_step():
-    assert parts.shares(Counter({"relu": 2.0, "dense": 3.0}), 8.0, 2) == {"relu": 1.0, "dense": 1.5, parts.REST: 1.5}
+    assert parts.shares(Counter({"relu": 2.0, "dense": 3.0}), 8.0, 2) == {
+        "relu": 1.0,
+        "dense": 1.5,
+        parts.REST: 1.5,
+    }
 
 
 def test_what_a_network_does_not_do_is_not_tried_on_it():
@@ -287,8 +343,16 @@ def test_what_a_network_does_not_do_is_not_tried_on_it():
 
     running = trainer(W1, 0)
     doubtful = {name for name in changes.CHANGES if not tried.applies(name, running)}
-    assert doubtful == {"no blocks", "blocks of 49,152 parameters", "batch norm: an array for each result"}
-    spreads = {name: measuring.Spread(1, 1, 1) for name in (*changes.CHANGES, tried.ELSEWHERE) if name not in doubtful}
+    assert doubtful == {
+        "no blocks",
+        "blocks of 49,152 parameters",
+        "batch norm: an array for each result",
+    }
+    spreads = {
+        name: measuring.Spread(1, 1, 1)
+        for name in (*changes.CHANGES, tried.ELSEWHERE)
+        if name not in doubtful
+    }
     assert tried.report({"W1": spreads}, 3).count("the same") == 3
 
 
@@ -321,7 +385,11 @@ def test_a_sweeps_table_gives_medians_and_ratios_round_by_round():
     found = {"1 worker": [run(40, 48), run(44, 48)], "2 workers": [run(20, 49), run(33, 49)]}
     lines = [goals.cells_of(line) for line in sweep.report(found).splitlines()[2:]]
     assert lines[3] == ["work, s", "42.0", "26.5"]
-    assert lines[-1] == ["work ÷ work of 1 worker, by rounds", "1.00 (1.00–1.00)", "0.62 (0.50–0.75)"]
+    assert lines[-1] == [
+        "work ÷ work of 1 worker, by rounds",
+        "1.00 (1.00–1.00)",
+        "0.62 (0.50–0.75)",
+    ]
 
 
 def test_a_large_table_is_read_by_processes_whose_numbers_stand_beside_those_of_pandas(tmp_path):
@@ -330,5 +398,8 @@ def test_a_large_table_is_read_by_processes_whose_numbers_stand_beside_those_of_
     assert len(lines) == 301
     assert {line.count(",") for line in lines} == {49}
     assert all(value > 0 for value in table.measured("data set", tmp_path / "t.csv"))
-    text = table.report({"pandas": [[2.0, 2.0, 10.0]], "read": [[3.0, 2.0, 5.0]], "data set": [[4.0, 2.0, 10.0]]}, 300)
+    text = table.report(
+        {"pandas": [[2.0, 2.0, 10.0]], "read": [[3.0, 2.0, 5.0]], "data set": [[4.0, 2.0, 10.0]]},
+        300,
+    )
     assert re.search(r"CPU s ÷ pandas +\| 1.00 \(.*\| 1.50 \(.*\| 2.00 \(", text)

@@ -18,9 +18,32 @@ from dlexp.runs import provenance
 from dlexp.tracking import state, store, ui_command
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "observer=none", "tracking=none")
-NASTY = ["seed=range(0,3)", "it's", 'say "no"', "a  b", "模型 表", "~", "$HOME", "`ls`", "a;b", "a&b|c", "*", "!x",
-         "\\n", "new\nline", "tab\there", "100%", "%s", "", "-m", "#x", "x=(1,2)", "ä\u3000b", "a\u00a0b",
-         "\udce9"]  # fmt: skip
+NASTY = [
+    "seed=range(0,3)",
+    "it's",
+    'say "no"',
+    "a  b",
+    "模型 表",
+    "~",
+    "$HOME",
+    "`ls`",
+    "a;b",
+    "a&b|c",
+    "*",
+    "!x",
+    "\\n",
+    "new\nline",
+    "tab\there",
+    "100%",
+    "%s",
+    "",
+    "-m",
+    "#x",
+    "x=(1,2)",
+    "ä\u3000b",
+    "a\u00a0b",
+    "\udce9",
+]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
@@ -28,7 +51,9 @@ def test_a_shell_reads_each_word_as_it_was_meant(encoding):
     line = "printf '%s\\0' " + shell.join(NASTY, encoding=encoding)
     line.encode(encoding, "strict")
     done = subprocess.run(["sh", "-c", line], capture_output=True, check=True)
-    assert done.stdout.split(b"\0")[:-1] == [word.encode("utf-8", "surrogateescape") for word in NASTY]
+    assert done.stdout.split(b"\0")[:-1] == [
+        word.encode("utf-8", "surrogateescape") for word in NASTY
+    ]
     assert " ".join(line.split()) == line  # as messages have it
 
 
@@ -37,7 +62,9 @@ def test_a_runs_command_is_read_back_as_it_was_typed():
     recorded = provenance.tags(words)["dlexp.command"]
     assert shlex.split(recorded) == ["python", "-m", "dlexp", *words]
     assert (
-        shlex.split(shell.one_line(shlex.join(["python", "-m", "dlexp", "-m", "seed=range(0,3)"])))[-1]
+        shlex.split(shell.one_line(shlex.join(["python", "-m", "dlexp", "-m", "seed=range(0,3)"])))[
+            -1
+        ]
         == "seed=range(0,3)"
     )
 
@@ -69,7 +96,8 @@ def test_a_run_that_has_ended_is_replayed_by_the_command_that_is_named(in_tmp, c
     words = advised(capsys.readouterr().err, "to train it again: ")
     assert main(words) == 0
     (run,) = (in_tmp / "outputs" / "runs").iterdir()
-    monkeypatch.setenv("DLEXP_OUTPUTS", str(in_tmp / "it's elsewhere"))  # where no name means this run
+    # where no name means this run
+    monkeypatch.setenv("DLEXP_OUTPUTS", str(in_tmp / "it's elsewhere"))
     assert main(["resume", str(run)]) == 2
     words = advised(capsys.readouterr().err, "to train it again: ")
     assert words == ["replay", str(run)]
@@ -84,7 +112,9 @@ def test_the_sweep_that_is_advised_where_there_is_none_can_be_asked_for(in_tmp, 
 def test_a_study_without_claims_is_trained_by_the_command_that_is_named(in_tmp, capsys):
     home = in_tmp / "it's mine" / "experiment"
     home.mkdir(parents=True)
-    (home / "quiet.yaml").write_text("# @package _global_\nepochs: 1\ntracking: {}\n".replace("tracking: {}\n", ""))
+    (home / "quiet.yaml").write_text(
+        "# @package _global_\nepochs: 1\ntracking: {}\n".replace("tracking: {}\n", "")
+    )
     assert main(["claims", "--config-dir", "it's mine", "quiet"]) == 2
     words = advised(capsys.readouterr().err, "to train it: ")
     assert main([*words, "--dry-run"]) == 0
@@ -108,11 +138,17 @@ def path(tmp_path):
 
 
 def refused_store(outputs, revision):
-    """An outputs folder with a run, and a store whose tables are in another revision; what the sender says of it."""
+    """An outputs folder with a run, and a store whose tables are in another revision; what the
+    sender says of it.
+    """
     uri = with_store(outputs)
     with closing(sqlite3.connect(outputs / "mlflow.db")) as db, db:
         db.execute("update alembic_version set version_num = ?", (revision,))
-    run = run_folder(outputs / "runs" / "a-run", uri, [event("start"), *records(1), event("finish", status="FINISHED")])
+    run = run_folder(
+        outputs / "runs" / "a-run",
+        uri,
+        [event("start"), *records(1), event("finish", status="FINISHED")],
+    )
     assert send(run) == 1
     return run, state.load(run).error
 
@@ -120,12 +156,16 @@ def refused_store(outputs, revision):
 def followed(said, folder, env):
     """What the command in backticks does, in a shell of its own."""
     (line,) = re.findall("`([^`]*)`", said)
-    done = subprocess.run(["sh", "-c", line], cwd=folder, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=folder, env=env, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done
 
 
-def test_a_store_of_a_newer_mlflow_is_moved_away_and_filled_anew_by_the_command_that_is_named(tmp_path, path):
+def test_a_store_of_a_newer_mlflow_is_moved_away_and_filled_anew_by_the_command_that_is_named(
+    tmp_path, path
+):
     home = tmp_path / "it's a 模型"
     run, said = refused_store(home / "outputs", "ffffffffffff")
     assert "made by a newer MLflow (its revision ffffffffffff is unknown to MLflow 3." in said
@@ -141,11 +181,18 @@ def test_a_store_of_a_newer_mlflow_is_moved_away_and_filled_anew_by_the_command_
 
 
 @pytest.mark.slow
-def test_a_store_of_an_older_mlflow_is_copied_and_brought_up_to_date_by_the_command_that_is_named(tmp_path, path):
-    """MLflow 3.17 brings most of its older stores up to date by itself; of others it says what is tried here."""
+def test_a_store_of_an_older_mlflow_is_copied_and_brought_up_to_date_by_the_command_that_is_named(
+    tmp_path, path
+):
+    """MLflow 3.17 brings most of its older stores up to date by itself; of others it says what is
+    tried here.
+    """
     home = tmp_path / "it's a 模型"
     uri = with_store(home / "outputs")
-    error = RuntimeError("Detected out-of-date database schema (found version 75868b020152, but expected dc11669786a5)")
+    error = RuntimeError(
+        "Detected out-of-date database schema (found version 75868b020152, but expected"
+        " dc11669786a5)"
+    )
     said, final = store.explain(error, uri)
     assert final
     assert "made by an older MLflow" in said
@@ -154,7 +201,9 @@ def test_a_store_of_an_older_mlflow_is_copied_and_brought_up_to_date_by_the_comm
 
 
 def test_what_a_server_based_store_needs_is_said_too():
-    error = RuntimeError("Detected out-of-date database schema (found version ffffffffffff, but expected aaaa)")
+    error = RuntimeError(
+        "Detected out-of-date database schema (found version ffffffffffff, but expected aaaa)"
+    )
     said, final = store.explain(error, "postgresql://db/runs")
     assert final
     assert "choose another database with tracking.uri=" in said

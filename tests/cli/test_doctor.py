@@ -1,4 +1,6 @@
-"""The doctor: dead runs are ended, half lines cut, leftovers removed, damage named; what lives is left alone."""
+"""The doctor: dead runs are ended, half lines cut, leftovers removed, damage named; what lives is
+left alone.
+"""
 
 import contextlib
 import json
@@ -46,7 +48,9 @@ def in_process(monkeypatch):
 
 
 def untracked(home, name="a", events=None, **more):
-    return run_folder(home / "runs" / name, "", records(3) if events is None else events, tracking=None, **more)
+    return run_folder(
+        home / "runs" / name, "", records(3) if events is None else events, tracking=None, **more
+    )
 
 
 def seen(capsys, *words, status=0):
@@ -56,7 +60,9 @@ def seen(capsys, *words, status=0):
 
 
 def files(folder):
-    return {p: p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file() and p.name != "lock"}
+    return {
+        p: p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file() and p.name != "lock"
+    }
 
 
 def well(capsys):
@@ -94,7 +100,10 @@ def test_the_half_of_a_last_line_is_cut_and_named(home, capsys):
     before = (folder / "journal.jsonl").read_bytes()
     (folder / "journal.jsonl").write_bytes(before + b'{"event": "rec')
     said = seen(capsys)
-    assert said[0] == "mended    outputs/runs/a/journal.jsonl: its last line is half written: 14 bytes cut off"
+    assert (
+        said[0]
+        == "mended    outputs/runs/a/journal.jsonl: its last line is half written: 14 bytes cut off"
+    )
     assert (folder / "journal.jsonl").read_bytes().startswith(before)
     assert len(journal.events(folder)[0]) == 5
     well(capsys)
@@ -141,8 +150,12 @@ def test_a_journal_that_has_lost_its_lines_is_damage_and_no_dead_run(home, capsy
         before = files(home)
         said = seen(capsys, status=1)
         book = "to do     outputs/runs/{}/journal.jsonl: "
-        assert said[0].startswith(book.format("a") + "it holds no measurement, and a trained network stands beside")
-        assert said[1].startswith(book.format("b") + "it has 3 measurements, and the checkpoint counts 4: ")
+        assert said[0].startswith(
+            book.format("a") + "it holds no measurement, and a trained network stands beside"
+        )
+        assert said[1].startswith(
+            book.format("b") + "it has 3 measurements, and the checkpoint counts 4: "
+        )
         assert files(home) == before
 
 
@@ -160,7 +173,11 @@ def test_a_journal_that_has_lost_its_lines_is_damage_and_no_dead_run(home, capsy
         ("journal.jsonl", WHOLE + RECORD % b'{"a": "much"}', "line 2 is damaged"),
         ("journal.jsonl", WHOLE + RECORD % b'{"a": 1e999}', "line 2 is damaged"),
         ("journal.jsonl", WHOLE + RECORD % (b'{"a": 1%s}' % (b"0" * 400)), "line 2 is damaged"),
-        ("journal.jsonl", WHOLE + b'{"event": "finish", "time_ms": 1, "elapsed": 0}\n', "line 2 is damaged"),
+        (
+            "journal.jsonl",
+            WHOLE + b'{"event": "finish", "time_ms": 1, "elapsed": 0}\n',
+            "line 2 is damaged",
+        ),
         ("run.json", b"{", "is damaged"),
         ("run.json", b"[]", "is damaged"),
         ("run.json", b'{"sources": ["x"]}', "is damaged (sources must be a mapping, not ['x'])"),
@@ -205,7 +222,9 @@ def test_a_run_killed_at_its_birth_is_ended_and_no_more_is_asked(home, capsys):
 
 
 def test_the_doctors_words_are_understood_and_a_killed_run_goes_on(in_tmp, capsys):
-    whole = dlexp.run("epochs=4", "model.hidden=[10]", "data.n_train=200", "observer=none", "tracking=none")
+    whole = dlexp.run(
+        "epochs=4", "model.hidden=[10]", "data.n_train=200", "observer=none", "tracking=none"
+    )
     code = """if True:
         import os, signal, sys
         from dlexp import journal
@@ -236,10 +255,15 @@ def test_a_dead_sweep_is_named_with_its_command_and_its_killed_runs_are_ended(ho
     sweep = fill(sweep_folder(home / "sweeps" / "s1", None, ended=False))
     add(sweep, "dead", ["optimizer=adam", "seed=7"], status=None, ledger=False)
     said = seen(capsys)
-    killed = "mended    outputs/sweeps/s1/runs/dead-x: killed; its sweep goes on with it: python -m dlexp resume s1"
+    killed = (
+        "mended    outputs/sweeps/s1/runs/dead-x: killed; its sweep goes on with it: python -m"
+        " dlexp resume s1"
+    )
     assert said[0] == killed
     assert (
-        said[1] == "open      outputs/sweeps/s1: cut short, 4 of its runs have ended; go on: python -m dlexp resume s1"
+        said[1]
+        == "open      outputs/sweeps/s1: cut short, 4 of its runs have ended; go on: python -m"
+        " dlexp resume s1"
     )
     assert said[2] == "1 mended, all is well (5 runs, 1 sweep)"
     assert seen(capsys)[1] == "all is well (5 runs, 1 sweep)"
@@ -259,7 +283,9 @@ def test_a_sweep_at_work_is_not_touched(home, capsys):
 def test_a_damaged_ledger_loses_no_other_line_and_its_sweep_can_be_used(home, capsys, caplog):
     sweep = fill(sweep_folder(home / "sweeps" / "s1", None))
     whole = (sweep / "ledger.jsonl").read_bytes().splitlines(keepends=True)
-    (sweep / "ledger.jsonl").write_bytes(whole[0] + b"{]\xff\n" + b"".join(whole[1:]) + b'{"key": "x')
+    (sweep / "ledger.jsonl").write_bytes(
+        whole[0] + b"{]\xff\n" + b"".join(whole[1:]) + b'{"key": "x'
+    )
     book = ledger.Ledger(sweep)
     copy = (sweep / "ledger.jsonl").read_bytes()
     book.read()  # cuts the half line, leaves the damaged one out
@@ -308,8 +334,9 @@ def test_a_damaged_store_is_named_and_not_written(home, capsys):
     whole = (home / "mlflow.db").read_bytes()
     (home / "mlflow.db").write_bytes(whole[: len(whole) // 2])
     before = files(home)
-    assert "outputs/mlflow.db: is damaged or no store: database disk image is malformed" in " ".join(
-        seen(capsys, status=1)
+    assert (
+        "outputs/mlflow.db: is damaged or no store: database disk image is malformed"
+        in " ".join(seen(capsys, status=1))
     )
     assert files(home) == before
 
@@ -352,7 +379,9 @@ def test_a_disk_nearly_full_and_a_broken_plugin_are_said(home, capsys, monkeypat
     assert "No module named 'nowhere_at_all'" in said[1]
 
 
-def test_it_looks_where_it_is_told_and_refuses_what_is_none_of_ours(home, in_tmp, capsys, monkeypatch):
+def test_it_looks_where_it_is_told_and_refuses_what_is_none_of_ours(
+    home, in_tmp, capsys, monkeypatch
+):
     untracked(home, finish=None)
     sweep = fill(sweep_folder(home / "sweeps" / "s1", None))
     place = add(sweep, "dead", ["optimizer=adam", "seed=7"], status=None, ledger=False)
@@ -362,7 +391,8 @@ def test_it_looks_where_it_is_told_and_refuses_what_is_none_of_ours(home, in_tmp
     with pytest.raises(UserError, match="--dyr-run"):
         doctor.main(["--dyr-run"])
     monkeypatch.setenv("DLEXP_OUTPUTS", str(in_tmp / "elsewhere"))
-    assert "python -m dlexp resume outputs/runs/a" in seen(capsys, "outputs")[0]  # by name, it would not be found
+    # by name, it would not be found
+    assert "python -m dlexp resume outputs/runs/a" in seen(capsys, "outputs")[0]
 
 
 def test_every_reader_says_a_damaged_journal_in_one_line_and_a_sweep_stays_usable(home, capsys):
@@ -374,7 +404,7 @@ def test_every_reader_says_a_damaged_journal_in_one_line_and_a_sweep_stays_usabl
         assert said == f"dlexp: error: {folder / 'journal.jsonl'}: line 2 is damaged: b'{{]'\n"
     sweep = fill(sweep_folder(home / "sweeps" / "s1", None))
     (sweep / "runs" / "0sgd0-x" / "journal.jsonl").write_bytes(WHOLE + b"{]\n")
-    (run, *others) = runs.read(sweep).runs
+    run, *others = runs.read(sweep).runs
     assert run.status == "MISSING"
     assert run.error.endswith("line 2 is damaged: b'{]'")
     assert [other.status for other in others] == ["FINISHED"] * 3

@@ -1,4 +1,6 @@
-"""The doctor among half-written files and probes: what dead processes left is removed, what is others' stays."""
+"""The doctor among half-written files and probes: what dead processes left is removed, what is
+others' stays.
+"""
 
 import os
 
@@ -18,7 +20,10 @@ def home(in_tmp):
 
 def test_leftovers_are_removed_unless_their_process_lives(home, capsys):
     folder = untracked(home)
-    dead, alive = folder / "checkpoints" / "last.npz.999999999.part", folder / f"run.json.{os.getpid()}.part"
+    dead, alive = (
+        folder / "checkpoints" / "last.npz.999999999.part",
+        folder / f"run.json.{os.getpid()}.part",
+    )
     dead.parent.mkdir()
     for path in (dead, alive, home / "mlflow.db.new"):
         path.write_bytes(b"half")
@@ -46,7 +51,12 @@ def test_files_of_the_users_own_are_not_taken_for_leftovers(home, capsys):
     folder = untracked(home)
     (folder / "probes" / "p").mkdir(parents=True)
     (home / "folder.999999999.part").mkdir()
-    own = [home / "thesis.part", folder / "notes.part", folder / "figures" / "my.own.part", folder / ".999999999.part"]
+    own = [
+        home / "thesis.part",
+        folder / "notes.part",
+        folder / "figures" / "my.own.part",
+        folder / ".999999999.part",
+    ]
     for path in own:
         path.write_text("years of work")
         os.utime(path, (1, 1))
@@ -70,7 +80,10 @@ def test_a_dead_probe_is_ended_and_its_command_named(home, capsys):
     _, probe = probed(home, None)
     (probe / "x.999999999.part").write_text("")
     said = seen(capsys)
-    assert said[0] == "mended    outputs/runs/a/probes/p: killed; again: python -m dlexp probe a observer=curves"
+    assert (
+        said[0] == "mended    outputs/runs/a/probes/p: killed; again: python -m dlexp probe a"
+        " observer=curves"
+    )
     assert "x.999999999.part: left half written" in said[1]
     well(capsys)
 

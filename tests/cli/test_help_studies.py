@@ -1,4 +1,6 @@
-"""Help for named studies: they are listed with their titles, and each tells what it shows, its parts and its claims."""
+"""Help for named studies: they are listed with their titles, and each tells what it shows, its
+parts and its claims.
+"""
 
 import pytest
 

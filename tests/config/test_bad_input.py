@@ -1,7 +1,9 @@
-"""What is typed, and the YAML files behind it: whatever is wrong is one line, exit status 2, and nothing is created.
+"""What is typed, and the YAML files behind it: whatever is wrong is one line, exit status 2, and
+nothing is created.
 
-tests/config/test_errors.py has the everyday mistakes (names, keys, types, ranges), tests/sweeps/test_sweep.py and test_search.py have
-those of sweeps. Here stand those that are rarer or meant ill.
+tests/config/test_errors.py has the everyday mistakes (names, keys, types, ranges),
+tests/sweeps/test_sweep.py and test_search.py have those of sweeps. Here stand those that are rarer
+or meant ill.
 """
 
 import os
@@ -23,7 +25,11 @@ TYPED = [  # what is typed, its key and place, what is said
     ("optimizer=no", "optimizer=no (command line)", "there is no optimizer of that name"),
     ("optimizer=off", "optimizer=off (command line)", "there is no optimizer of that name"),
     ("seed=010", "seed=010 (command line)", "a number does not begin with 0"),
-    ("model.hidden=[10,010]", "model.hidden=[10,010] (command line)", "a number does not begin with 0"),
+    (
+        "model.hidden=[10,010]",
+        "model.hidden=[10,010] (command line)",
+        "a number does not begin with 0",
+    ),
     ("-m seed=01,02", "seed=01,02 (command line)", "a number does not begin with 0"),
     ("seed=1e3", "seed=1e3 (command line)", "must be a whole number"),
     ("seed=0x10", "seed=0x10 (command line)", "must be a whole number"),
@@ -39,7 +45,11 @@ TYPED = [  # what is typed, its key and place, what is said
     ("quick=maybe", "quick=maybe (command line)", "must be true or false"),
     # brackets, quotes, spaces
     ("optimizer.lr=[", "optimizer.lr=[ (command line)", "cannot be read"),
-    ("optimizer.lr=]", "optimizer.lr=] (command line)", "cannot be read: it is neither a value nor a list"),
+    (
+        "optimizer.lr=]",
+        "optimizer.lr=] (command line)",
+        "cannot be read: it is neither a value nor a list",
+    ),
     ("optimizer.lr={", "optimizer.lr={ (command line)", "cannot be read"),
     ("optimizer.lr='", "optimizer.lr=' (command line)", "needs quotes"),
     ('optimizer.lr="', 'optimizer.lr=" (command line)', "needs quotes"),
@@ -48,7 +58,11 @@ TYPED = [  # what is typed, its key and place, what is said
     ("model.hidden=[50,,100]", "model.hidden=[50,,100] (command line)", "cannot be read"),
     (["optimizer.lr = 1"], "optimizer.lr = 1 (command line)", "no key has such characters"),
     ("model.hidden=" + "[" * 3000, "model.hidden=[[[[", "(command line): "),
-    ("model.hidden=" + "[" * 200_000, "model.hidden (command line)", "longer than 100,000 characters"),
+    (
+        "model.hidden=" + "[" * 200_000,
+        "model.hidden (command line)",
+        "longer than 100,000 characters",
+    ),
     ("optimizer..lr=1", "optimizer..lr=1 (command line)", "cannot be read"),
     (".optimizer=1", ".optimizer=1 (command line)", "cannot be read"),
     ("optimizer.lr[0]=1", "optimizer.lr[0]=1 (command line)", "no key has such characters"),
@@ -65,7 +79,11 @@ TYPED = [  # what is typed, its key and place, what is said
     ("optimizer.lr=${optimizer.lr}", "optimizer.lr=${optimizer.lr} (command line)", "recursive"),
     ("seed=${seed}", "seed=${seed} (command line)", "recursive"),
     ("seed=${epochs} epochs=${seed}", "(command line)", "recursive"),
-    ("optimizer.lr=${oc.env:NO_SUCH}", "optimizer.lr=${oc.env:NO_SUCH} (command line)", "names another key"),
+    (
+        "optimizer.lr=${oc.env:NO_SUCH}",
+        "optimizer.lr=${oc.env:NO_SUCH} (command line)",
+        "names another key",
+    ),
     ("optimizer.lr=${nope:1}", "optimizer.lr=${nope:1} (command line)", "names another key"),
     ("optimizer=${seed}", "optimizer=${seed} (command line)", "an option of optimizer is a name"),
     ("seed=???", "seed=??? (command line)", ""),
@@ -81,7 +99,11 @@ TYPED = [  # what is typed, its key and place, what is said
     ("max_jobs=0", "max_jobs=0 (command line)", "must be >= 1"),
     # sweeps
     ("-m seed=1,2 sweep=a,b", "sweep=a,b (command line)", "has one value for the whole sweep"),
-    ("-m seed=1,2 max_jobs=1,2", "max_jobs=1,2 (command line)", "has one value for the whole sweep"),
+    (
+        "-m seed=1,2 max_jobs=1,2",
+        "max_jobs=1,2 (command line)",
+        "has one value for the whole sweep",
+    ),
     ("-m seed=glob(*)", "seed=glob(*) (command line)", "chooses by the names of files"),
     ("-m optimizer=glob(*)", "optimizer=glob(*) (command line)", ""),
     ("-m seed=choice()", "seed=choice() (command line)", "cannot be read"),
@@ -93,9 +115,21 @@ TYPED = [  # what is typed, its key and place, what is said
     ("hydra/sweeper=basic", "hydra/sweeper=basic (command line)", "choose from grid, random, tpe"),
     ("hydra/launcher=../x", "hydra/launcher=../x (command line)", "an option is a name"),
     ("hydra.launcher.n_jobs=0", "hydra.launcher.n_jobs=0 (command line)", "at least 1"),
-    ("hydra.launcher._target_=os.system", "hydra.launcher._target_=os.system (command line)", "not open"),
-    ("++hydra.sweeper._target_=os.system", "hydra.sweeper._target_=os.system (command line)", "not open"),
-    ("hydra.sweeper.params._target_=os.system", "hydra.sweeper.params._target_=os.system (command line)", ""),
+    (
+        "hydra.launcher._target_=os.system",
+        "hydra.launcher._target_=os.system (command line)",
+        "not open",
+    ),
+    (
+        "++hydra.sweeper._target_=os.system",
+        "hydra.sweeper._target_=os.system (command line)",
+        "not open",
+    ),
+    (
+        "hydra.sweeper.params._target_=os.system",
+        "hydra.sweeper.params._target_=os.system (command line)",
+        "",
+    ),
     ("hydra.searchpath=[/tmp]", "hydra.searchpath=[/tmp] (command line)", "not open"),
     ("+hydra.job.env_set.X=1", "hydra.job.env_set.X=1 (command line)", "not open"),
     ("hydra.job.chdir=true", "hydra.job.chdir=true (command line)", "not open"),
@@ -103,19 +137,53 @@ TYPED = [  # what is typed, its key and place, what is said
     ("hydra.mode=X", "hydra.mode=X (command line)", "must be RUN or MULTIRUN"),
     ("hydra.mode=1.5", "hydra.mode=1.5 (command line)", "must be RUN or MULTIRUN"),
     ("-m seed=0,1 hydra.mode=RUN", "hydra.mode=RUN (command line)", "-m asks for a sweep"),
-    *((f"hydra.verbose={value}", f"hydra.verbose={value} (command line)", "must be true, false, or names of loggers")
-      for value in ("3", "1.5", "null", "[1]", "[[a]]", "{a:1}", "${seed}", "???", "")),
+    *(
+        (
+            f"hydra.verbose={value}",
+            f"hydra.verbose={value} (command line)",
+            "must be true, false, or names of loggers",
+        )
+        for value in ("3", "1.5", "null", "[1]", "[[a]]", "{a:1}", "${seed}", "???", "")
+    ),
     ("+hydra.verbose=true", "hydra.verbose=true (command line)", "leave the + out"),
     ("hydra.launcher.n_jobs=x", "hydra.launcher.n_jobs=x (command line)", "must be a whole number"),
-    ("hydra.sweeper.n_trials=3", "hydra.sweeper.n_trials=3 (command line)", "only a search has it: say hydra/sweeper="),
+    (
+        "hydra.sweeper.n_trials=3",
+        "hydra.sweeper.n_trials=3 (command line)",
+        "only a search has it: say hydra/sweeper=",
+    ),
     ("hydra.sweeper.max_batch_size=3", "hydra.sweeper.max_batch_size=3 (command line)", "not open"),
-    ("-m seed=0,1 hydra/sweeper=random hydra.sweeper.seed=x", "hydra.sweeper.seed=x (command line)", "a whole number"),
-    ("-m seed=0,1 hydra/sweeper=tpe hydra.sweeper.metric=[a]", "hydra.sweeper.metric=[a] (command line)", "be text"),
-    ("+hydra.sweeper.params.optimizer=3", "hydra.sweeper.params.optimizer=3 (command line)", "is a name"),
-    ("+hydra.sweeper.params.sed=3", "hydra.sweeper.params.sed=3 (command line)", "did you mean 'seed'?"),
-    ("+hydra.sweeper.params.optimizer.lr=3", "hydra.sweeper.params.optimizer.lr=3 (command line)", "optimizer.lr=…"),
+    (
+        "-m seed=0,1 hydra/sweeper=random hydra.sweeper.seed=x",
+        "hydra.sweeper.seed=x (command line)",
+        "a whole number",
+    ),
+    (
+        "-m seed=0,1 hydra/sweeper=tpe hydra.sweeper.metric=[a]",
+        "hydra.sweeper.metric=[a] (command line)",
+        "be text",
+    ),
+    (
+        "+hydra.sweeper.params.optimizer=3",
+        "hydra.sweeper.params.optimizer=3 (command line)",
+        "is a name",
+    ),
+    (
+        "+hydra.sweeper.params.sed=3",
+        "hydra.sweeper.params.sed=3 (command line)",
+        "did you mean 'seed'?",
+    ),
+    (
+        "+hydra.sweeper.params.optimizer.lr=3",
+        "hydra.sweeper.params.optimizer.lr=3 (command line)",
+        "optimizer.lr=…",
+    ),
     ("_target_=os.system", "_target_=os.system (command line)", "there is no such key"),
-    ("tracking._target_=os.system", "tracking._target_=os.system (command line)", "mlflow has no field _target_"),
+    (
+        "tracking._target_=os.system",
+        "tracking._target_=os.system (command line)",
+        "mlflow has no field _target_",
+    ),
     # flags and commands
     ("--config-dir nope", "--config-dir=nope (command line)", "there is no such folder"),
     ("--config-dir", "(command line)", "expected one argument"),
@@ -132,17 +200,29 @@ TYPED = [  # what is typed, its key and place, what is said
     ("probe nope observer=[path]", "probe=nope (command line)", "there is no run"),
     ("--resolve epochs=1", "--resolve (command line)", "say --cfg job with it"),
     ("observer=[[curves]]", "observer=[[curves]] (command line)", "takes names, not lists of them"),
-    ("regularizer=[{dropout:1}]", "regularizer=[{dropout:1}] (command line)", "an option of regularizer is a name"),
+    (
+        "regularizer=[{dropout:1}]",
+        "regularizer=[{dropout:1}] (command line)",
+        "an option of regularizer is a name",
+    ),
     ("help *", "", "there is no group, option or study called *; choose from optimizer"),
     ("help ad?m", "", "did you mean 'adam'?"),
-    *((words + "x" * 300, key, "the name is too long: a part of a path may have 255 bytes") for words, key in (
-        ("resume ", "resume=xxx"), ("replay ", "replay=xxx"), ("report ", "report=xxx"), ("doctor ", "doctor=xxx"),
-        ("sync ", "sync=xxx"), ("--config-dir ", "--config-dir=xxx"), ("data=csv data.path=", "data.path=xxx"),
-        ("data=mnist data.folder=", "data.folder=xxx"),
-    )),
+    *(
+        (words + "x" * 300, key, "the name is too long: a part of a path may have 255 bytes")
+        for words, key in (
+            ("resume ", "resume=xxx"),
+            ("replay ", "replay=xxx"),
+            ("report ", "report=xxx"),
+            ("doctor ", "doctor=xxx"),
+            ("sync ", "sync=xxx"),
+            ("--config-dir ", "--config-dir=xxx"),
+            ("data=csv data.path=", "data.path=xxx"),
+            ("data=mnist data.folder=", "data.folder=xxx"),
+        )
+    ),
     ("help " + "x" * 300, "", "there is no group, option or study called xxx"),
     ("sync /dev/null", "sync (command line)", "there is no run in /dev/null"),
-]  # fmt: skip
+]
 GLOBAL = "# @package _global_\n"
 FILES = [  # what an experiment file holds, its place, what is said
     ("", "(experiment/x.yaml)", "is empty"),
@@ -150,9 +230,21 @@ FILES = [  # what an experiment file holds, its place, what is said
     ("- a\n- b\n", "(experiment/x.yaml)", "must be keys with values"),
     ("word\n", "(experiment/x.yaml)", "must be keys with values"),
     (GLOBAL + "optimizer:\n\tlr: 1\n", "(experiment/x.yaml, line 3)", "is not valid YAML"),
-    (GLOBAL + "seed: 1\nseed: 2\n", "(experiment/x.yaml, line 3)", "the key seed stands there twice"),
-    (GLOBAL + "optimizer: {lr: 1, lr: 2}\n", "(experiment/x.yaml, line 2)", "the key lr stands there twice"),
-    (GLOBAL.encode() + "study: {title: 学習}\n".encode("shift-jis"), "(experiment/x.yaml, line 2)", "is not UTF-8"),
+    (
+        GLOBAL + "seed: 1\nseed: 2\n",
+        "(experiment/x.yaml, line 3)",
+        "the key seed stands there twice",
+    ),
+    (
+        GLOBAL + "optimizer: {lr: 1, lr: 2}\n",
+        "(experiment/x.yaml, line 2)",
+        "the key lr stands there twice",
+    ),
+    (
+        GLOBAL.encode() + "study: {title: 学習}\n".encode("shift-jis"),
+        "(experiment/x.yaml, line 2)",
+        "is not UTF-8",
+    ),
     (GLOBAL.encode("utf-16"), "(experiment/x.yaml, line 1)", "is not UTF-8"),
     (b"\0\1\2", "(experiment/x.yaml, line 1)", "control characters"),
     (GLOBAL + "seed: 'x\n", "(experiment/x.yaml, line 3)", "is not valid YAML"),
@@ -172,22 +264,46 @@ FILES = [  # what an experiment file holds, its place, what is said
     (GLOBAL + "optimizer: [adam]\n", "(experiment/x.yaml)", ""),
     (GLOBAL + "seed: -1\n", "seed=-1 (experiment/x.yaml)", "must be >= 0"),
     (GLOBAL + "seed: ${seed}\n", "seed (experiment/x.yaml)", "recursive"),
-    (GLOBAL + "seed: ${nope}\n", "seed (experiment/x.yaml)", "refers to nope, and there is no such key"),
+    (
+        GLOBAL + "seed: ${nope}\n",
+        "seed (experiment/x.yaml)",
+        "refers to nope, and there is no such key",
+    ),
     (GLOBAL + "a: &a [*a]\n", "(experiment/x.yaml, line 2)", "*a stands inside itself"),
     (GLOBAL + "a: *b\n", "(experiment/x.yaml, line 2)", "is not valid YAML"),
-    (GLOBAL + "a: " + "[" * 60 + "]" * 60, "(experiment/x.yaml, line 2)", "nested more than 50 levels"),
+    (
+        GLOBAL + "a: " + "[" * 60 + "]" * 60,
+        "(experiment/x.yaml, line 2)",
+        "nested more than 50 levels",
+    ),
     (GLOBAL + "a: " + "[" * 100_000, "(experiment/x.yaml, line 2)", "nested more than 50 levels"),
     (GLOBAL + "a: " + "x" * 300_000, "(experiment/x.yaml)", "is larger than 262,144 bytes"),
-    (GLOBAL + "a: [" + "1," * 60_000 + "1]", "(experiment/x.yaml, line 2)", "unfolds to more than 50,000 values"),
+    (
+        GLOBAL + "a: [" + "1," * 60_000 + "1]",
+        "(experiment/x.yaml, line 2)",
+        "unfolds to more than 50,000 values",
+    ),
     ("# @package a b c\nseed: 1\n", "(experiment/x.yaml)", "its first lines cannot be read"),
     ("seed: 1\n", "(experiment/x.yaml)", "# @package _global_"),
     (GLOBAL + "defaults: 5\n", "defaults (experiment/x.yaml)", "must be a list"),
     (GLOBAL + "defaults: [nope]\n", "(command line)", "there is no experiment of that name"),
     (GLOBAL + "defaults:\n  - ../../etc/passwd\n", "(experiment/x.yaml)", "is none of the groups"),
-    (GLOBAL + "defaults:\n  - override /optimizer: nope\n", "optimizer=nope (experiment/x.yaml)", CHOSEN),
-    (GLOBAL + "hydra: {verbose: 3}\n", "hydra.verbose=3 (experiment/x.yaml)", "must be true, false"),
-    (GLOBAL + "study: 5\nhydra: {mode: MULTIRUN, sweeper: {params: {seed: '1,2'}}}\n", "study=5 (x)", "title"),
-]  # fmt: skip
+    (
+        GLOBAL + "defaults:\n  - override /optimizer: nope\n",
+        "optimizer=nope (experiment/x.yaml)",
+        CHOSEN,
+    ),
+    (
+        GLOBAL + "hydra: {verbose: 3}\n",
+        "hydra.verbose=3 (experiment/x.yaml)",
+        "must be true, false",
+    ),
+    (
+        GLOBAL + "study: 5\nhydra: {mode: MULTIRUN, sweeper: {params: {seed: '1,2'}}}\n",
+        "study=5 (x)",
+        "title",
+    ),
+]
 
 
 def refused(words, in_tmp, capsys):
@@ -211,8 +327,12 @@ def experiment(folder, text, name="experiment/x.yaml"):
     return ["--config-dir", "mine", f"{group}={stem}"]
 
 
-@pytest.mark.parametrize(("typed", "subject", "said"), TYPED, ids=[str(row[0])[:40] for row in TYPED])
-def test_what_cannot_be_meant_is_one_line_and_nothing_is_created(typed, subject, said, in_tmp, capsys):
+@pytest.mark.parametrize(
+    ("typed", "subject", "said"), TYPED, ids=[str(row[0])[:40] for row in TYPED]
+)
+def test_what_cannot_be_meant_is_one_line_and_nothing_is_created(
+    typed, subject, said, in_tmp, capsys
+):
     err = refused(typed if isinstance(typed, list) else typed.split(" "), in_tmp, capsys)
     assert subject in err
     assert said in err
@@ -229,8 +349,12 @@ def test_there_are_more_than_eighty_rows():
     assert len(TYPED) + len(FILES) >= 120
 
 
-def test_a_file_of_a_few_lines_that_unfolds_to_billions_is_refused_without_unfolding_it(in_tmp, capsys):
-    lines = ["a0: &a0 [1,1,1,1,1,1,1,1,1,1]"] + [f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)]
+def test_a_file_of_a_few_lines_that_unfolds_to_billions_is_refused_without_unfolding_it(
+    in_tmp, capsys
+):
+    lines = ["a0: &a0 [1,1,1,1,1,1,1,1,1,1]"] + [
+        f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)
+    ]
     err = refused(experiment(in_tmp, GLOBAL + "\n".join(lines)), in_tmp, capsys)
     assert "(experiment/x.yaml, line 6): unfolds to more than 50,000 values" in err
 
@@ -294,8 +418,12 @@ def test_what_is_no_file_is_no_study(make, in_tmp, capsys):
     home = in_tmp / "mine" / "experiment"
     home.mkdir(parents=True)
     path = home / "x.yaml"
-    {"folder": path.mkdir, "fifo": lambda: os.mkfifo(path), "dangling": lambda: path.symlink_to("nowhere"),
-     "device": lambda: path.symlink_to("/dev/zero")}[make]()  # fmt: skip
+    {
+        "folder": path.mkdir,
+        "fifo": lambda: os.mkfifo(path),
+        "dangling": lambda: path.symlink_to("nowhere"),
+        "device": lambda: path.symlink_to("/dev/zero"),
+    }[make]()
     assert "experiment=x" in refused(["--config-dir", "mine", "experiment=x"], in_tmp, capsys)
 
 
@@ -303,7 +431,9 @@ def test_what_is_no_file_is_no_study(make, in_tmp, capsys):
 def test_a_study_that_may_not_be_read_is_told(in_tmp, capsys):
     words = experiment(in_tmp, "x")
     (in_tmp / "mine" / "experiment" / "x.yaml").chmod(0)
-    assert "(experiment/x.yaml): cannot be read: Permission denied" in refused(words, in_tmp, capsys)
+    assert "(experiment/x.yaml): cannot be read: Permission denied" in refused(
+        words, in_tmp, capsys
+    )
 
 
 def test_python_raises_the_same(in_tmp):
@@ -320,7 +450,19 @@ def test_hydra_reads_files_of_other_programs_as_ever(in_tmp):
 
 
 def test_what_a_run_writes_can_be_read_again(tmp_path):
-    for text in ("no", "010", "1:30", "0x10", "null", "日本", "~", "2026-01-01", "a: b", "*x", "!!x"):
+    for text in (
+        "no",
+        "010",
+        "1:30",
+        "0x10",
+        "null",
+        "日本",
+        "~",
+        "2026-01-01",
+        "a: b",
+        "*x",
+        "!!x",
+    ):
         import yaml
 
         file = tmp_path / "config.yaml"

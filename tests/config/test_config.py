@@ -24,10 +24,17 @@ def test_the_default_run_is_the_one_the_readme_describes():
     e = built()
     chosen = {kind: [p.name for p in plugins] for kind, plugins in e.plugins()}
     assert chosen == {
-        "objective": ["classification"], "data": ["digits"], "model": ["mlp"], "initializer": ["he"],
-        "activation": ["relu"], "normalization": ["none"], "regularizer": ["none"], "optimizer": ["adam"],
-        "schedule": ["constant"], "observer": ["progress", "curves", "path", "histograms"],
-    }  # fmt: skip
+        "objective": ["classification"],
+        "data": ["digits"],
+        "model": ["mlp"],
+        "initializer": ["he"],
+        "activation": ["relu"],
+        "normalization": ["none"],
+        "regularizer": ["none"],
+        "optimizer": ["adam"],
+        "schedule": ["constant"],
+        "observer": ["progress", "curves", "path", "histograms"],
+    }
     assert e.model.hidden == (100,) * 5
     assert (e.epochs, e.batch_size, e.seed, e.dtype) == (50, 100, 0, "float32")
 
@@ -54,10 +61,15 @@ def test_init_is_initializer():
 
 def test_several_regularizers_keep_their_order_and_their_values():
     e = built("regularizer=[weight_decay,dropout]", "regularizer.dropout.ratio=0.3")
-    assert [(r.name, getattr(r, "ratio", None)) for r in e.regularizer] == [("weight_decay", None), ("dropout", 0.3)]
+    assert [(r.name, getattr(r, "ratio", None)) for r in e.regularizer] == [
+        ("weight_decay", None),
+        ("dropout", 0.3),
+    ]
 
 
-@pytest.mark.parametrize("nothing", ["regularizer=none", "regularizer=[]", "regularizer=[none]", "regularizer=[ ]"])
+@pytest.mark.parametrize(
+    "nothing", ["regularizer=none", "regularizer=[]", "regularizer=[none]", "regularizer=[ ]"]
+)
 def test_no_regularizer_can_be_said_in_several_ways(nothing):
     assert [r.name for r in built(nothing).regularizer] == ["none"]
 
@@ -82,7 +94,9 @@ def test_a_whole_number_serves_where_a_number_is_wanted():
     assert isinstance(built("optimizer.lr=1").optimizer.lr, float)
 
 
-@pytest.mark.parametrize("path", ["~/my table (1).csv", "数据.csv", "a=b.csv", "it's.csv", "plain.csv", "C:\\x.csv"])
+@pytest.mark.parametrize(
+    "path", ["~/my table (1).csv", "数据.csv", "a=b.csv", "it's.csv", "plain.csv", "C:\\x.csv"]
+)
 def test_a_path_can_be_typed_as_it_is(path):
     assert built("data=csv", f"data.path={path}").data.path == path
 
@@ -97,8 +111,8 @@ def test_a_study_of_ones_own_is_a_file_in_a_folder_of_ones_own(tmp_path, in_tmp,
 
     (tmp_path / "mine" / "experiment").mkdir(parents=True)
     (tmp_path / "mine" / "experiment" / "wide.yaml").write_text(
-        "# @package _global_\ndefaults:\n  - override /optimizer: sgd\n  - override /regularizer: [dropout, l1]\n"
-        "model: {hidden: [300]}\nregularizer: {dropout: {ratio: 0.5}}\n"
+        "# @package _global_\ndefaults:\n  - override /optimizer: sgd\n  - override /regularizer:"
+        " [dropout, l1]\nmodel: {hidden: [300]}\nregularizer: {dropout: {ratio: 0.5}}\n"
     )
     assert main(["--cfg", "job", "--config-dir", "mine", "experiment=wide"]) == 0
     shown = yaml.safe_load(capsys.readouterr().out)

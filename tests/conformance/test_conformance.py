@@ -17,13 +17,24 @@ from dlexp.core.kinds import KINDS
 
 REFERENCES = Path(__file__).parents[1] / "references"
 
-for _name in ("every", "optimizers", "layers", "regularizers", "formulas", "problems", "datasets", "observers"):
+for _name in (
+    "every",
+    "optimizers",
+    "layers",
+    "regularizers",
+    "formulas",
+    "problems",
+    "datasets",
+    "observers",
+):
     importlib.import_module(f"faults.{_name}")
 
 
 @contextmanager
 def registered(cls):
-    """The class under its name, for as long as it is looked at; whatever it did to the global generator is undone."""
+    """The class under its name, for as long as it is looked at; whatever it did to the global
+    generator is undone.
+    """
     known, before = registry._registry.setdefault(cls.kind, {}), np.random.get_state()
     assert cls.name not in known
     known[cls.name] = cls
@@ -53,12 +64,16 @@ def verdicts(cls, references=None):
     return found
 
 
-@pytest.mark.parametrize("fault", faults.FAULTS, ids=lambda f: f"{f.cls.kind}/{f.cls.__name__}-{f.check}")
+@pytest.mark.parametrize(
+    "fault", faults.FAULTS, ids=lambda f: f"{f.cls.kind}/{f.cls.__name__}-{f.check}"
+)
 def test_a_deliberate_fault_is_found_by_the_check_that_is_meant_to_find_it(fault):
     found = verdicts(fault.cls)
     assert isinstance(found[fault.check], AssertionError), found[fault.check]
     assert len(str(found[fault.check])) > 20, "the message must say what to change"
-    others = {name for name, verdict in found.items() if isinstance(verdict, Exception)} - {fault.check}
+    others = {name for name, verdict in found.items() if isinstance(verdict, Exception)} - {
+        fault.check
+    }
     assert others == set(fault.also)
 
 
@@ -68,7 +83,9 @@ def test_every_check_has_a_fault_that_it_finds():
         module = importlib.import_module(f"dlexp.conformance.{suite}")
         for name in (n.removeprefix("check_") for n in vars(module) if n.startswith("check_")):
             # What compares with references has tests below.
-            assert (module.__name__, name) in meant or name == "follows_reference", f"no fault for {suite}: {name}"
+            assert (module.__name__, name) in meant or name == "follows_reference", (
+                f"no fault for {suite}: {name}"
+            )
 
 
 def finding(fault):
@@ -126,9 +143,12 @@ def test_an_optimizer_that_ignores_a_hyper_parameter_does_not_follow_the_referen
 
     class Deaf(rmsprop):
         def update(self, w, g, s, lr, t):
-            rmsprop.update(rmsprop(lr=self.lr, decay=self.decay), w, g, s, lr, t)  # eps stays at its default
+            # eps stays at its default
+            rmsprop.update(rmsprop(lr=self.lr, decay=self.decay), w, g, s, lr, t)
 
-    assert isinstance(of_another("optimizer", "rmsprop", tmp_path, made("deaf", Deaf)), AssertionError)
+    assert isinstance(
+        of_another("optimizer", "rmsprop", tmp_path, made("deaf", Deaf)), AssertionError
+    )
 
 
 def test_a_batch_normalization_with_the_unbiased_variance_does_not_follow_the_reference(tmp_path):
@@ -156,8 +176,12 @@ def test_a_schedule_and_a_penalty_that_are_off_do_not_follow_their_references(tm
         def penalty(self, w, g):
             return 2 * super().penalty(w, g)
 
-    assert isinstance(of_another("schedule", "cosine", tmp_path, made("late", Late)), AssertionError)
-    assert isinstance(of_another("regularizer", "l1", tmp_path, made("double", Double)), AssertionError)
+    assert isinstance(
+        of_another("schedule", "cosine", tmp_path, made("late", Late)), AssertionError
+    )
+    assert isinstance(
+        of_another("regularizer", "l1", tmp_path, made("double", Double)), AssertionError
+    )
 
 
 def test_an_activation_that_is_off_does_not_follow_the_reference(tmp_path):
@@ -168,7 +192,9 @@ def test_an_activation_that_is_off_does_not_follow_the_reference(tmp_path):
             slope = np.where(x > 0, 1, 0.01).astype(x.dtype)
             return x * slope, lambda dy: dy * slope
 
-    assert "the outputs differ" in str(of_another("activation", "relu", tmp_path, made("leaky", Leaky)))
+    assert "the outputs differ" in str(
+        of_another("activation", "relu", tmp_path, made("leaky", Leaky))
+    )
 
 
 def test_without_a_reference_the_check_is_skipped_and_says_which_file_is_missing(tmp_path):

@@ -31,7 +31,9 @@ def declaring(known_failures):
 
 def test_a_known_failure_that_names_no_check_is_refused_with_the_nearest_name():
     cls = declaring({"resumes_bit_by_bit": "because"})
-    with pytest.raises(PluginError, match=r"resumes_bit_by_bit: .*did you mean 'resumes_bit_for_bit'"):
+    with pytest.raises(
+        PluginError, match=r"resumes_bit_by_bit: .*did you mean 'resumes_bit_for_bit'"
+    ):
         parametrize_with_checks(plugins=[cls])
 
 
@@ -85,14 +87,30 @@ def test_plugin(plugin, check):
 """
 
 
-def test_an_author_outside_sees_passes_skips_expected_failures_and_those_that_pass_after_all(tmp_path):
+def test_an_author_outside_sees_passes_skips_expected_failures_and_those_that_pass_after_all(
+    tmp_path,
+):
     (tmp_path / "test_mine.py").write_text(OUTSIDE, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "-rA", "test_mine.py"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "-rA",
+        "test_mine.py",
+    ]
     wide = {**os.environ, "COLUMNS": "200"}
-    done = subprocess.run(command, cwd=tmp_path, env=wide, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=tmp_path, env=wide, capture_output=True, text=True, check=False
+    )
     out, test = done.stdout, "test_mine.py::test_plugin[optimizer/decay-"
     assert f"PASSED {test}descends_a_parabola]" in out
-    assert f"XFAIL {test}zero_gradient_does_not_move_fresh_weights] - decay is the point of it" in out
+    assert (
+        f"XFAIL {test}zero_gradient_does_not_move_fresh_weights] - decay is the point of it" in out
+    )
     assert f"FAILED {test}is_deterministic] - [XPASS(strict)] so it is said, and wrongly" in out
     assert "no folder of references is given" in out
     assert "1 failed" in out

@@ -36,7 +36,9 @@ def test_a_declared_array_is_not_bound_to_another_one_and_the_line_to_write_is_n
     params = Parameters({"it.W": Param((2, 2)), "it.mean": Param((2,), start=0.0, trainable=False)})
     p = params.views("it")
     for forbidden in (lambda: setattr(p, name, 0.9 * getattr(p, name)), lambda: delattr(p, name)):
-        with pytest.raises(Rebound, match=rf"^p\.{name} is a declared array .*: write .*, p\.{name}\[\.\.\.\] = …$"):
+        with pytest.raises(
+            Rebound, match=rf"^p\.{name} is a declared array .*: write .*, p\.{name}\[\.\.\.\] = …$"
+        ):
             forbidden()
     before = getattr(p, name)
     p.mean += 1

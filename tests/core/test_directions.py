@@ -37,19 +37,32 @@ def scored(name, **declared):
         made.__class__ = Scored
         return made
 
-    return plugin(name)(type("Own", (Classification,), {"build": build, "__doc__": "L", **declared}))
+    return plugin(name)(
+        type("Own", (Classification,), {"build": build, "__doc__": "L", **declared})
+    )
 
 
 @pytest.fixture
 def objectives():
-    """`declared` says that more of val/r2 is better, `silent` says nothing, `contrary` that less is."""
-    made = [scored("declared", better={"*/r2": "high"}), scored("silent"), scored("contrary", better={"*/r2": "low"})]
+    """`declared` says that more of val/r2 is better, `silent` says nothing, `contrary` that less
+    is.
+    """
+    made = [
+        scored("declared", better={"*/r2": "high"}),
+        scored("silent"),
+        scored("contrary", better={"*/r2": "low"}),
+    ]
     yield made
     for cls in made:
         registry.unregister(cls)
 
 
-STOPPING = ("early_stopping.patience=2", "early_stopping.metric=val/r2", "optimizer.lr=0.01", "epochs=6")
+STOPPING = (
+    "early_stopping.patience=2",
+    "early_stopping.metric=val/r2",
+    "optimizer.lr=0.01",
+    "epochs=6",
+)
 
 
 @pytest.mark.parametrize(("name", "best"), [("declared", max), ("contrary", min)])
@@ -65,22 +78,36 @@ def test_early_stopping_returns_to_the_best_as_the_objective_declares_it(name, b
     [
         STOPPING,
         ("-m", "seed=0,1", *STOPPING),
-        ("-m", "seed=0,1", "hydra/sweeper=random", "hydra.sweeper.n_trials=2", "hydra.sweeper.metric=val/r2",
-         "optimizer.lr=interval(0.1,1)", "epochs=1"),
+        (
+            "-m",
+            "seed=0,1",
+            "hydra/sweeper=random",
+            "hydra.sweeper.n_trials=2",
+            "hydra.sweeper.metric=val/r2",
+            "optimizer.lr=interval(0.1,1)",
+            "epochs=1",
+        ),
     ],
-)  # fmt: skip
-def test_a_metric_whose_direction_nobody_says_is_refused_before_anything_is_created(words, objectives, in_tmp, capsys):
+)
+def test_a_metric_whose_direction_nobody_says_is_refused_before_anything_is_created(
+    words, objectives, in_tmp, capsys
+):
     assert main([*words, *FAST, "objective=silent"]) == 2
     err = capsys.readouterr().err
     key = "hydra.sweeper.metric" if "hydra/sweeper=random" in words else "early_stopping.metric"
-    assert err.startswith(f"dlexp: error: {key}=val/r2 (command line): it is not declared whether more of it is better")
+    assert err.startswith(
+        f"dlexp: error: {key}=val/r2 (command line): it is not declared whether more of it is"
+        " better"
+    )
     assert "better = {'*/r2': 'high'}" in err
     assert err.count("\n") == 1
     assert not (in_tmp / "outputs").exists()
 
 
 def test_a_metric_that_stops_nothing_may_be_without_a_direction(objectives):
-    run = lifecycle.run_overrides((*FAST, "early_stopping.metric=val/r2", "epochs=1", "objective=silent"), keep=False)
+    run = lifecycle.run_overrides(
+        (*FAST, "early_stopping.metric=val/r2", "epochs=1", "objective=silent"), keep=False
+    )
     assert run.trainer.best.storage is None
 
 
@@ -99,7 +126,11 @@ def test_a_run_records_what_its_objective_declares(objectives, in_tmp):
 
 @pytest.mark.parametrize(
     ("better", "said"),
-    [({"*/r2": "up"}, "neither 'low' nor 'high'"), ("high", "is no mapping"), ({1: "low"}, "is no mapping")],
+    [
+        ({"*/r2": "up"}, "neither 'low' nor 'high'"),
+        ("high", "is no mapping"),
+        ({1: "low"}, "is no mapping"),
+    ],
 )
 def test_a_declaration_that_says_nothing_is_refused_when_the_objective_is_registered(better, said):
     with pytest.raises(PluginError, match=said):
@@ -157,7 +188,9 @@ def test_runs_that_measured_no_usual_metric_are_compared_by_what_they_declare_or
         events = rated(params, seed)
         for event in events:
             if "metrics" in event:
-                event["metrics"] = {name: value for name, value in event["metrics"].items() if name.endswith("r2")}
+                event["metrics"] = {
+                    name: value for name, value in event["metrics"].items() if name.endswith("r2")
+                }
         return events
 
     grid = {"optimizer": ["sgd", "adam"], "optimizer.lr": [0.1], "seed": [0, 1, 2]}
@@ -166,8 +199,9 @@ def test_runs_that_measured_no_usual_metric_are_compared_by_what_they_declare_or
     if way:
         assert made.data["metric"] == "test/r2"
     else:
-        assert "No run has measured test/accuracy. --metric chooses among test/r2, val/r2." in " ".join(
-            made.text.split()
+        assert (
+            "No run has measured test/accuracy. --metric chooses among test/r2, val/r2."
+            in " ".join(made.text.split())
         )
 
 
@@ -179,14 +213,26 @@ def test_runs_that_contradict_each_other_are_not_compared(tmp_path, undrawn):
         report.make([folder], metric="test/r2")
 
 
-@pytest.mark.parametrize(("better", "by", "lr"), [({"*/r2": "high"}, "val/r2", "0.1"), ({}, "val/loss", "0.01")])
-def test_a_claim_is_tuned_by_its_own_kind_of_metric_if_its_direction_is_known(better, by, lr, tmp_path):
+@pytest.mark.parametrize(
+    ("better", "by", "lr"), [({"*/r2": "high"}, "val/r2", "0.1"), ({}, "val/loss", "0.01")]
+)
+def test_a_claim_is_tuned_by_its_own_kind_of_metric_if_its_direction_is_known(
+    better, by, lr, tmp_path
+):
     def ends(params, seed):
         best = params["optimizer.lr"] == 0.1
         luck = noise(params, seed, 0.001)
-        return {"val/r2": 0.5 + 0.4 * best + luck, "test/r2": 0.5 + luck, "val/loss": 0.5 + 0.4 * best + luck}
+        return {
+            "val/r2": 0.5 + 0.4 * best + luck,
+            "test/r2": 0.5 + luck,
+            "val/loss": 0.5 + 0.4 * best + luck,
+        }
 
-    axes = {"regularizer": ["none", "weight_decay"], "optimizer.lr": [0.1, 0.01], "seed": list(range(12))}
+    axes = {
+        "regularizer": ["none", "weight_decay"],
+        "optimizer.lr": [0.1, 0.01],
+        "seed": list(range(12)),
+    }
     wanted = claim(metric="test/r2", tuned=["optimizer.lr"])
     (v,) = decide(runs.read(declaring(studied(tmp_path / "s", [wanted], ends, axes=axes), better)))
     assert {(c.by, c.setting["optimizer.lr"]) for c in v.chosen} == {(by, lr)}
@@ -194,19 +240,32 @@ def test_a_claim_is_tuned_by_its_own_kind_of_metric_if_its_direction_is_known(be
 
 def test_as_good_knows_the_way_that_the_runs_declare(tmp_path):
     axes = {"regularizer": ["none", "weight_decay"], "seed": list(range(10))}
-    folder = studied(tmp_path / "s", [claim(metric="test/r2", direction="as_good")],
-                     lambda p, s: {"test/r2": 0.5 + 0.3 * (p["regularizer"] == "weight_decay")}, axes=axes)  # fmt: skip
+    folder = studied(
+        tmp_path / "s",
+        [claim(metric="test/r2", direction="as_good")],
+        lambda p, s: {"test/r2": 0.5 + 0.3 * (p["regularizer"] == "weight_decay")},
+        axes=axes,
+    )
     with pytest.raises(UserError, match=r"better .*: is missing"):
         decide(runs.read(folder))
-    assert [v.status for v in decide(runs.read(declaring(folder, {"*/r2": "high"})))] == ["SUPPORTED"]
-    assert [v.status for v in decide(runs.read(declaring(folder, {"*/r2": "low"})))] == ["NOT SUPPORTED"]
+    assert [v.status for v in decide(runs.read(declaring(folder, {"*/r2": "high"})))] == [
+        "SUPPORTED"
+    ]
+    assert [v.status for v in decide(runs.read(declaring(folder, {"*/r2": "low"})))] == [
+        "NOT SUPPORTED"
+    ]
 
 
 @pytest.mark.parametrize(
     ("better", "order"),
-    [({"*/r2": "high"}, ("metrics.`val/r2`", False)), ({"*/r2": "low"}, ("metrics.`val/r2`", True)),
-     ({}, ("attributes.start_time", False))],
-)  # fmt: skip
+    [
+        ({"*/r2": "high"}, ("metrics.`val/r2`", False)),
+        ({"*/r2": "low"}, ("metrics.`val/r2`", True)),
+        ({}, ("attributes.start_time", False)),
+    ],
+)
 def test_the_table_of_a_sweep_in_mlflow_has_the_best_on_top_only_where_that_is_known(better, order):
-    state = view.sweep("key", Survey(["lr"], ["lr"], ["val/r2"], ["a"], False, 3, better), grouped=True)
+    state = view.sweep(
+        "key", Survey(["lr"], ["lr"], ["val/r2"], ["a"], False, 3, better), grouped=True
+    )
     assert (state["orderByKey"], state["orderByAsc"]) == order

@@ -27,7 +27,9 @@ def test_dense_is_xw_plus_b_row_by_row():
     y, _ = Dense(units=3).forward(x, p, Context(training=True, rng=np.random.default_rng(0)))
     for row, out in zip(x, y, strict=True):
         for unit in range(3):
-            assert out[unit] == pytest.approx(sum(row[i] * p.W[i, unit] for i in range(4)) + p.b[unit])
+            assert out[unit] == pytest.approx(
+                sum(row[i] * p.W[i, unit] for i in range(4)) + p.b[unit]
+            )
 
 
 def test_dense_declares_a_weight_that_is_drawn_and_a_bias_that_starts_at_zero():

@@ -7,7 +7,9 @@ from dlexp import softmax_cross_entropy
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_probabilities_that_move_no_weight_are_zero_in_the_gradient_and_no_number_is_denormal(dtype):
+def test_probabilities_that_move_no_weight_are_zero_in_the_gradient_and_no_number_is_denormal(
+    dtype,
+):
     logits = np.linspace(0, 120, 480, dtype=dtype).reshape(-1, 1) * np.array([-1, 1, 0], dtype)
     labels = np.full(len(logits), 1)
     loss, gradient = softmax_cross_entropy(logits, labels)

@@ -21,7 +21,9 @@ def flat(n):
 
 @pytest.mark.parametrize("block", [1, 7, 16, 48, 2**31])
 @pytest.mark.parametrize("n", [1, 5, 16, 33, 100, 1001])
-def test_blocks_follow_each_other_through_all_numbers_and_none_is_empty_or_too_large(monkeypatch, n, block):
+def test_blocks_follow_each_other_through_all_numbers_and_none_is_empty_or_too_large(
+    monkeypatch, n, block
+):
     monkeypatch.setattr(params, "BLOCK", block)
     blocks = list(flat(n).blocks())
     assert (blocks[0].start, blocks[-1].stop) == (0, n)

@@ -1,4 +1,6 @@
-"""What another implementation computed (scripts/make_references.py), and what dlexp makes of the same."""
+"""What another implementation computed (scripts/make_references.py), and what dlexp makes of the
+same.
+"""
 
 import json
 from dataclasses import dataclass
@@ -40,9 +42,11 @@ class Digits(Data):
 
 def experiment(about):
     parts = {
-        kind: tuple(registry.from_dict(kind, d) for d in given)
-        if isinstance(given, list)
-        else registry.from_dict(kind, given)
+        kind: (
+            tuple(registry.from_dict(kind, d) for d in given)
+            if isinstance(given, list)
+            else registry.from_dict(kind, given)
+        )
         for kind, given in about["parts"].items()
     }
     assert parts["data"] == registry.find("data", "digits")()
@@ -62,7 +66,9 @@ def test_a_training_takes_the_same_losses_as_pytorch_at_every_step(path):
                 break
     assert len(losses) == STEPS
     relative = np.abs(np.array(losses) / expected["losses"] - 1)
-    assert relative.max() <= about["rtol"], f"{path.stem}: {relative.max():.1e} at step {relative.argmax() + 1}"
+    assert relative.max() <= about["rtol"], (
+        f"{path.stem}: {relative.max():.1e} at step {relative.argmax() + 1}"
+    )
     for name, numbers in expected.items():
         if name.startswith("final_"):
             array = trainer.problem.params[name.removeprefix("final_")].reshape(-1)
@@ -83,7 +89,9 @@ def test_every_optimizer_of_pytorchs_has_its_steps_and_a_whole_training_on_recor
     assert arrays["gradients"].shape[0] == STEPS
     assert arrays["weights"].shape == (STEPS + 1, arrays["gradients"].shape[1])
     default = registry.as_dict(registry.find("optimizer", name)())
-    assert all(default[field] != value for field, value in about["fields"].items()), "a default shows no wiring"
+    assert all(default[field] != value for field, value in about["fields"].items()), (
+        "a default shows no wiring"
+    )
     assert set(about["fields"]) == set(default) - {"name"}
     assert (FOLDER / "training" / f"{name}.npz").exists()
 

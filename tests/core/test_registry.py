@@ -23,11 +23,17 @@ def registered():
 
 
 def schedule(name, **members):
-    return type(name.capitalize(), (dlexp.Schedule,), {"__call__": lambda self, t, total: 1.0, **members})
+    return type(
+        name.capitalize(), (dlexp.Schedule,), {"__call__": lambda self, t, total: 1.0, **members}
+    )
 
 
 def test_a_plugin_is_a_frozen_dataclass_found_by_its_name(registered):
-    cls = registered(dlexp.plugin("thing")(schedule("thing", __annotations__={"a": float}, a=dlexp.positive(2.0))))
+    cls = registered(
+        dlexp.plugin("thing")(
+            schedule("thing", __annotations__={"a": float}, a=dlexp.positive(2.0))
+        )
+    )
     assert registry.find("schedule", "thing") is cls
     assert cls().a == 2.0
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -42,14 +48,19 @@ def test_a_second_plugin_of_the_same_name_is_refused(registered):
 
 
 def test_an_unknown_name_is_answered_with_the_nearest_and_all_names():
-    with pytest.raises(PluginError, match=r"optimizer=adm: there is no optimizer of that name; .* did you mean 'adam'"):
+    with pytest.raises(
+        PluginError,
+        match=r"optimizer=adm: there is no optimizer of that name; .* did you mean 'adam'",
+    ):
         registry.find("optimizer", "adm")
     with pytest.raises(PluginError, match=r"nothing yet: write plugins/nothing/x\.py"):
         registry.find("nothing", "x")
 
 
 def test_fields_in_a_base_that_is_no_dataclass_are_refused():
-    base = type("Base", (dlexp.Schedule,), {"__annotations__": {"a": float}, "a": dlexp.positive(1.0)})
+    base = type(
+        "Base", (dlexp.Schedule,), {"__annotations__": {"a": float}, "a": dlexp.positive(1.0)}
+    )
     with pytest.raises(PluginError, match=r"Base\.a is no field: decorate Base"):
         dlexp.plugin("thing")(type("Thing", (base,), {"__call__": lambda self, t, total: 1.0}))
     assert "thing" not in {cls.name for cls in registry.every("schedule")}

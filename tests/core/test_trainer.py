@@ -1,4 +1,6 @@
-"""The loop: records, streams, resuming, divergence, early stopping, clipping, the watch on denormals."""
+"""The loop: records, streams, resuming, divergence, early stopping, clipping, the watch on
+denormals.
+"""
 
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -9,11 +11,12 @@ import pytest
 from dlexp.conformance.toy import experiment, outcome, same
 from dlexp.core import params
 from dlexp.core.early_stopping import EarlyStopping
-from dlexp.core.experiment import Run, streams
+from dlexp.core.experiment import streams
 from dlexp.core.kinds import Optimizer
 from dlexp.core.pieces import clip
 from dlexp.core.registry import find
 from dlexp.core.trainer import Diverged
+from dlexp.runs.run import Run
 
 
 def plugin(kind, name, **values):
@@ -56,7 +59,12 @@ def test_no_epochs_record_the_untrained_network():
 
 
 def test_steps_overrule_epochs_and_a_partial_last_epoch_is_recorded():
-    assert [(x.epoch, x.step) for x in records(experiment(epochs=5, steps=8))] == [(0, 0), (1, 6), (1, 8), (1, 8)]
+    assert [(x.epoch, x.step) for x in records(experiment(epochs=5, steps=8))] == [
+        (0, 0),
+        (1, 6),
+        (1, 8),
+        (1, 8),
+    ]
 
 
 def test_eval_every_thins_the_records_and_changes_no_weight():
@@ -139,7 +147,9 @@ def test_streams_are_named_so_another_plugin_shifts_none_of_them():
 def test_a_diverged_run_stops_at_once_and_names_tensor_layer_and_step():
     e = experiment(plugin("optimizer", "sgd", lr=1e200), dtype="float64")
     run = Run(e, e.trainer())
-    with pytest.raises(Diverged, match=r"diverged at step \d: (dense\d\.W|output of \w+\d) is not finite") as caught:
+    with pytest.raises(
+        Diverged, match=r"diverged at step \d: (dense\d\.W|output of \w+\d) is not finite"
+    ) as caught:
         run.train()
     assert caught.value.step <= 3
     assert run.trainer.t == caught.value.step
@@ -152,7 +162,8 @@ def test_an_infinity_that_the_loss_does_not_show_is_found_at_the_same_step(monke
     trainer = e.trainer()
     batch = next(trainer.rest_of_epoch())
     trainer.step(batch)
-    trainer.problem.params["dense1.b"][0] = -np.inf  # a unit that is never active: the loss stays finite
+    # a unit that is never active: the loss stays finite
+    trainer.problem.params["dense1.b"][0] = -np.inf
     with pytest.raises(Diverged, match=r"step 2: dense1\.b is not finite"):
         trainer.step(batch)
 
@@ -171,7 +182,9 @@ def test_a_large_but_finite_network_has_not_diverged():
 
 
 def test_early_stopping_stops_and_returns_to_the_best_weights():
-    e = experiment(plugin("optimizer", "sgd", lr=3.0), epochs=200, early_stopping=EarlyStopping(patience=3))
+    e = experiment(
+        plugin("optimizer", "sgd", lr=3.0), epochs=200, early_stopping=EarlyStopping(patience=3)
+    )
     trainer = e.trainer()
     r = list(trainer.run())
     costs = [x.metrics["val/loss"] for x in r[:-1]]
@@ -182,9 +195,12 @@ def test_early_stopping_stops_and_returns_to_the_best_weights():
 
 
 def test_an_evaluation_no_better_than_the_best_is_no_improvement():
-    e = experiment(plugin("optimizer", "sgd", lr=1e-30), epochs=50, early_stopping=EarlyStopping(patience=2))
+    e = experiment(
+        plugin("optimizer", "sgd", lr=1e-30), epochs=50, early_stopping=EarlyStopping(patience=2)
+    )
     trainer = e.trainer()
-    assert [x.step for x in trainer.run()][-1] == 2 * trainer.problem.steps_per_epoch  # the very same loss, twice
+    # the very same loss, twice
+    assert [x.step for x in trainer.run()][-1] == 2 * trainer.problem.steps_per_epoch
     assert trainer.best.step == 0
 
 
@@ -210,7 +226,9 @@ def test_clipping_leaves_a_gradient_alone_whose_norm_is_not_finite():
 
 
 def test_a_gradient_whose_norm_overflows_has_diverged_instead_of_being_clipped_to_zero():
-    clipped = replace(experiment(plugin("optimizer", "sgd", lr=0.1), dtype="float32"), clip_norm=1.0)
+    clipped = replace(
+        experiment(plugin("optimizer", "sgd", lr=0.1), dtype="float32"), clip_norm=1.0
+    )
     trainer = clipped.trainer()
     for name in trainer.problem.params.trainable:
         trainer.problem.params[name][...] *= 1e12
@@ -219,7 +237,9 @@ def test_a_gradient_whose_norm_overflows_has_diverged_instead_of_being_clipped_t
 
 
 def with_gradient(trainer, value):
-    """The trainer, whose every gradient has one number of this value in it, though the loss is finite."""
+    """The trainer, whose every gradient has one number of this value in it, though the loss is
+    finite.
+    """
     loss = trainer.problem.loss
 
     def faulty(batch, ctx):
@@ -243,15 +263,23 @@ class Signs(Optimizer):
 
 
 @pytest.mark.parametrize("value", [np.inf, np.nan])
-@pytest.mark.parametrize("settings", [{"clip_norm": 1.0}, {"clip_norm": None, "optimizer": Signs()}])
-def test_a_gradient_that_is_not_finite_has_diverged_also_where_clipping_or_the_optimizer_hides_it(settings, value):
-    trainer = with_gradient(replace(experiment(plugin("optimizer", "sgd")), **settings).trainer(), value)
+@pytest.mark.parametrize(
+    "settings", [{"clip_norm": 1.0}, {"clip_norm": None, "optimizer": Signs()}]
+)
+def test_a_gradient_that_is_not_finite_has_diverged_also_where_clipping_or_the_optimizer_hides_it(
+    settings, value
+):
+    trainer = with_gradient(
+        replace(experiment(plugin("optimizer", "sgd")), **settings).trainer(), value
+    )
     with pytest.raises(Diverged, match=r"step 1: ∂L/∂dense2\.W is not finite"):
         list(trainer.run())
 
 
 @pytest.mark.parametrize(("name", "slot"), [("adam", "v"), ("adagrad", "h")])
-def test_a_running_square_that_overflows_and_keeps_the_weights_where_they_are_has_diverged(name, slot):
+def test_a_running_square_that_overflows_and_keeps_the_weights_where_they_are_has_diverged(
+    name, slot
+):
     trainer = with_gradient(experiment(plugin("optimizer", name), dtype="float32").trainer(), 1e25)
     with pytest.raises(Diverged, match=rf"{slot} of dense2\.W is not finite"):
         list(trainer.run())
@@ -292,9 +320,14 @@ def test_float32_is_the_default_everywhere_and_float64_on_request():
     from dlexp.config import compose
 
     single = compose("epochs=1", "observer=none").experiment.trainer()
-    assert {a.dtype for a in (single.problem.params.storage, single.problem.params.grads, *single.state.values())} == {
-        np.dtype("float32")
-    }
+    assert {
+        a.dtype
+        for a in (
+            single.problem.params.storage,
+            single.problem.params.grads,
+            *single.state.values(),
+        )
+    } == {np.dtype("float32")}
     double = compose("epochs=1", "observer=none", "dtype=float64").experiment.trainer()
     assert double.problem.params.storage.dtype == np.float64
     assert np.allclose(single.problem.params.storage, double.problem.params.storage, atol=1e-7)

@@ -32,7 +32,17 @@ def data(request, tmp_path):
 
 
 def test_the_shipped_data_are_registered():
-    assert {"digits", "mnist", "fashion_mnist", "npz", "table", "csv", "spirals", "blobs", "gaussian"} <= set(KINDS)
+    assert {
+        "digits",
+        "mnist",
+        "fashion_mnist",
+        "npz",
+        "table",
+        "csv",
+        "spirals",
+        "blobs",
+        "gaussian",
+    } <= set(KINDS)
 
 
 def test_features_are_float32_and_labels_int64(data):
@@ -50,7 +60,15 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(data):
 def test_no_sample_is_in_two_splits_and_none_is_lost(data):
     splits = data.load(rng())
     samples = [row.tobytes() for split in splits for row in split.x]
-    n = {"digits": 1797, "mnist": 460, "fashion_mnist": 460, "table": 120, "csv": 120, "npz": 120, "gaussian": 1000}
+    n = {
+        "digits": 1797,
+        "mnist": 460,
+        "fashion_mnist": 460,
+        "table": 120,
+        "csv": 120,
+        "npz": 120,
+        "gaussian": 1000,
+    }
     assert len(samples) == n.get(data.name, 1500)
     assert len(set(samples)) == len(samples)
 
@@ -83,13 +101,17 @@ def test_n_train_is_drawn_anew_for_every_seed(data):
 def test_more_training_samples_than_there_are_is_an_error_of_n_train(data):
     n = len(data.dataset(rng()).train)
     assert len(replace(data, n_train=n).dataset(rng()).train) == n
-    with pytest.raises(DataError, match=f"^data.n_train={n + 1}: there are only {n} training samples$"):
+    with pytest.raises(
+        DataError, match=f"^data.n_train={n + 1}: there are only {n} training samples$"
+    ):
         replace(data, n_train=n + 1).dataset(rng())
 
 
 def test_fewer_training_samples_than_classes_is_an_error_of_n_train(data):
     classes = data.dataset(rng()).n_classes
-    with pytest.raises(DataError, match=rf"^data\.n_train={classes - 1}: there are {classes} classes"):
+    with pytest.raises(
+        DataError, match=rf"^data\.n_train={classes - 1}: there are {classes} classes"
+    ):
         replace(data, n_train=classes - 1).dataset(rng())
 
 
@@ -126,7 +148,9 @@ def test_standardizing_takes_mean_and_std_from_the_training_split_alone():
     a, b, c = standardized(train, other, other)
     np.testing.assert_allclose(a.x.mean(axis=0), 0, atol=1e-6)
     np.testing.assert_allclose(a.x.std(axis=0), 1, atol=1e-6)
-    np.testing.assert_allclose(b.x, (other.x - train.x.mean(0)) / train.x.std(0), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        b.x, (other.x - train.x.mean(0)) / train.x.std(0), rtol=1e-5, atol=1e-6
+    )
     assert np.abs(c.x.mean(axis=0)).max() > 1e-3
 
 
@@ -159,7 +183,9 @@ def test_fewer_than_ten_samples_a_class_are_refused(name):
 def test_spirals_lie_on_their_arms():
     samples = KINDS["spirals"](n=600, classes=3, noise=0.0).draw(rng())
     r = np.hypot(*samples.x.T)
-    angle = np.arctan2(samples.x[:, 1], samples.x[:, 0]) - 2 * np.pi * (samples.labels / 3 + 0.7 * r)
+    angle = np.arctan2(samples.x[:, 1], samples.x[:, 0]) - 2 * np.pi * (
+        samples.labels / 3 + 0.7 * r
+    )
     far = r > 0.01  # at the centre an angle is rounding error
     np.testing.assert_allclose(np.exp(1j * angle[far]), 1, atol=1e-3)
     assert r.max() <= 1
@@ -183,7 +209,8 @@ def test_gaussian_inputs_are_standard_normal_and_their_labels_linear():
     np.testing.assert_allclose(samples.x.std(axis=0), 1, atol=0.03)
     assert np.bincount(samples.labels).min() > 2500  # no class is preferred
     means = np.stack([samples.x[samples.labels == k].mean(axis=0) for k in range(4)])
-    assert ((samples.x @ means.T).argmax(axis=1) == samples.labels).mean() > 0.85  # the teacher can be found
+    # the teacher can be found
+    assert ((samples.x @ means.T).argmax(axis=1) == samples.labels).mean() > 0.85
 
 
 def test_no_class_of_gaussian_is_left_without_samples():
@@ -203,7 +230,10 @@ def idx_files(folder, *, train=120, test=60, dot=False, suffix=".gz", seed=0):
     for part, n in (("train", train), ("t10k", test)):
         if n:
             images = rng(seed).integers(0, 256, (n, 3, 2), dtype=np.uint8)
-            for what, array in (("images-idx3", images), ("labels-idx1", (np.arange(n) % 10).astype(np.uint8))):
+            for what, array in (
+                ("images-idx3", images),
+                ("labels-idx1", (np.arange(n) % 10).astype(np.uint8)),
+            ):
                 name = f"{part}-{what}-ubyte".replace("-idx", ".idx" if dot else "-idx")
                 write_idx(folder / f"{name}{suffix}", array)
 
@@ -277,22 +307,38 @@ def remove(*names):
     return change
 
 
-ALL = tuple(f"{part}-{what}-ubyte.gz" for part in ("train", "t10k") for what in ("images-idx3", "labels-idx1"))
+ALL = tuple(
+    f"{part}-{what}-ubyte.gz"
+    for part in ("train", "t10k")
+    for what in ("images-idx3", "labels-idx1")
+)
 BAD_FOLDERS = {
-    "nothing_in_it": (remove(*ALL), "it holds no IDX files; looked for train-images-idx3-ubyte, train-labels"),
+    "nothing_in_it": (
+        remove(*ALL),
+        "it holds no IDX files; looked for train-images-idx3-ubyte, train-labels",
+    ),
     "no_labels": (remove(ALL[1]), "train-images-idx3-ubyte.gz but not the labels"),
     "no_images": (remove(ALL[2]), "t10k-labels-idx1-ubyte.gz but not the images"),
     "truncated": (spoil(ALL[0], b"\x1f\x8b\x08\0\0\0"), "train-images-idx3-ubyte.gz is truncated"),
     "web_page": (spoil(ALL[3], b"<html>"), "t10k-labels-idx1-ubyte.gz is a web page"),
     "more_labels": (rewrite(ALL[1], np.zeros(121, np.uint8)), "holds 120 images, but"),
-    "label_of_10": (rewrite(ALL[3], np.array([0, 1, 10] * 20, np.uint8)), "label 2 is 10, more than 9"),
+    "label_of_10": (
+        rewrite(ALL[3], np.array([0, 1, 10] * 20, np.uint8)),
+        "label 2 is 10, more than 9",
+    ),
     "flat_images": (
         rewrite(ALL[0], np.zeros((120, 6), np.uint8)),
         "uint8 of shape (120, 6), not bytes in 3 dimensions",
     ),
-    "float_images": (rewrite(ALL[0], np.zeros((120, 3, 2), np.float32)), "float32 of shape (120, 3, 2), not bytes"),
+    "float_images": (
+        rewrite(ALL[0], np.zeros((120, 3, 2), np.float32)),
+        "float32 of shape (120, 3, 2), not bytes",
+    ),
     "swapped": (rewrite(ALL[1], np.zeros((120, 3, 2), np.uint8)), "not bytes in 1 dimensions"),
-    "other_size": (rewrite(ALL[2], np.zeros((60, 3, 3), np.uint8)), "it has 9 features, the training split 6"),
+    "other_size": (
+        rewrite(ALL[2], np.zeros((60, 3, 3), np.uint8)),
+        "it has 9 features, the training split 6",
+    ),
     "one_class": (rewrite(ALL[1], np.zeros(120, np.uint8)), "all of one class"),
 }
 
@@ -314,18 +360,25 @@ def test_a_folder_that_is_not_there_is_told(tmp_path):
 
 
 @pytest.mark.parametrize("plugin", [MNIST, FASHION])
-def test_without_a_folder_the_cached_files_are_used_and_their_hashes_checked(tmp_path, monkeypatch, plugin):
+def test_without_a_folder_the_cached_files_are_used_and_their_hashes_checked(
+    tmp_path, monkeypatch, plugin
+):
     monkeypatch.setenv("DLEXP_CACHE", str(tmp_path))
     (tmp_path / plugin.name).mkdir()
     idx_files(tmp_path / plugin.name)
-    hashes = {name: hashlib.sha256((tmp_path / plugin.name / name).read_bytes()).hexdigest() for name in ALL}
+    hashes = {
+        name: hashlib.sha256((tmp_path / plugin.name / name).read_bytes()).hexdigest()
+        for name in ALL
+    }
     monkeypatch.setattr(plugin, "mirrors", ("file:///nowhere/",))
     monkeypatch.setattr(plugin, "sha256", hashes)
     assert len(plugin().dataset(rng()).train) == 110
     monkeypatch.setattr(plugin, "sha256", hashes | {ALL[0]: "0" * 64})
     with pytest.raises(DataError) as e:
         plugin().dataset(rng())
-    assert "train-images-idx3-ubyte.gz could not be fetched: file:///nowhere/train-images" in str(e.value)
+    assert "train-images-idx3-ubyte.gz could not be fetched: file:///nowhere/train-images" in str(
+        e.value
+    )
     assert "put the files into a folder and say data.folder=<folder>" in str(e.value)
 
 
@@ -346,7 +399,9 @@ def test_a_path_may_begin_at_home(tmp_path, monkeypatch):
     assert len(MNIST(folder="~").dataset(rng()).train) == 110
 
 
-@pytest.mark.parametrize("name", ["digits", "mnist", "fashion_mnist", "npz", "table", "csv", "blobs"])
+@pytest.mark.parametrize(
+    "name", ["digits", "mnist", "fashion_mnist", "npz", "table", "csv", "blobs"]
+)
 def test_class_means_already_tell_most_samples_apart(tmp_path, name):
     """So that checks which train on an example mean something."""
     dataset = KINDS[name]().example(tmp_path).dataset(rng())
@@ -358,4 +413,9 @@ def test_class_means_already_tell_most_samples_apart(tmp_path, name):
 
 def test_the_example_of_mnist_is_four_files_that_read_idx_reads(tmp_path):
     MNIST().example(tmp_path)
-    assert sorted(read_idx(p).shape for p in tmp_path.iterdir()) == [(100,), (100, 8, 8), (360,), (360, 8, 8)]
+    assert sorted(read_idx(p).shape for p in tmp_path.iterdir()) == [
+        (100,),
+        (100, 8, 8),
+        (360,),
+        (360, 8, 8),
+    ]

@@ -1,4 +1,6 @@
-"""Arrays of the user's own: how they are read and split, and what is said to those that cannot be used."""
+"""Arrays of the user's own: how they are read and split, and what is said to those that cannot be
+used.
+"""
 
 import io
 import zipfile
@@ -59,7 +61,11 @@ def npy(array, shape=None, descr=None, allow_pickle=False):
     if shape is None and descr is None:
         np.lib.format.write_array(out, array, allow_pickle=allow_pickle)
     else:
-        header = {"descr": descr or array.dtype.str, "fortran_order": False, "shape": shape or array.shape}
+        header = {
+            "descr": descr or array.dtype.str,
+            "fortran_order": False,
+            "shape": shape or array.shape,
+        }
         np.lib.format.write_array_header_1_0(out, header)
         out.write(array.tobytes())
     return out.getvalue()
@@ -92,7 +98,14 @@ def test_split_arrays_named_in_capitals_are_as_good(tmp_path):
 
 
 def test_arrays_that_come_split_stay_so(tmp_path):
-    parts = {"x_train": X, "y_train": Y, "x_val": X[:8], "y_val": Y[:8], "x_test": X[8:20], "y_test": Y[8:20]}
+    parts = {
+        "x_train": X,
+        "y_train": Y,
+        "x_val": X[:8],
+        "y_val": Y[:8],
+        "x_test": X[8:20],
+        "y_test": Y[8:20],
+    }
     train, validation, test = arrays(**parts)(tmp_path, standardize=False).load(rng())
     for split, name in ((train, "train"), (validation, "val"), (test, "test")):
         np.testing.assert_array_equal(split.x, parts[f"x_{name}"].astype(np.float32))
@@ -100,7 +113,9 @@ def test_arrays_that_come_split_stay_so(tmp_path):
 
 
 def test_validation_samples_are_taken_from_the_training_samples_where_none_are_given(tmp_path):
-    data = arrays(x_train=X, y_train=Y, x_test=X[:5], y_test=Y[:5], more=X)(tmp_path, standardize=False)
+    data = arrays(x_train=X, y_train=Y, x_test=X[:5], y_test=Y[:5], more=X)(
+        tmp_path, standardize=False
+    )
     train, validation, test = data.load(rng())
     assert [len(s) for s in (train, validation, test)] == [36, 4, 5]
     assert np.bincount(validation.labels).tolist() == [1, 1, 1, 1]
@@ -162,30 +177,53 @@ PICKLE = b"\x80\x04\x95\x0f\x00\x00\x00\x00\x00\x00\x00."
 SPLIT = {"x_train": X, "y_train": Y, "x_test": X, "y_test": Y}
 BAD_ARRAYS = {
     "empty": (content(lambda b: b""), "data.path=PATH: the file is empty"),
-    "not_a_zip": (content(lambda b: b"hello world"), "is not an .npz file: it begins with the bytes 68 65 6c"),
+    "not_a_zip": (
+        content(lambda b: b"hello world"),
+        "is not an .npz file: it begins with the bytes 68 65 6c",
+    ),
     "pickle": (content(lambda b: PICKLE), "is a pickle, which is never loaded"),
-    "npy": (content(lambda b: npy(X)), "is a single .npy array, not an .npz file; save arrays with np.savez"),
+    "npy": (
+        content(lambda b: npy(X)),
+        "is a single .npy array, not an .npz file; save arrays with np.savez",
+    ),
     "truncated": (content(lambda b: b[:-30]), "the file is truncated or damaged: "),
     "truncated_early": (content(lambda b: b[:300]), "the file is truncated or damaged: "),
-    "flipped_bit": (content(lambda b: b[:500] + bytes([b[500] ^ 1]) + b[501:]), "damaged: Bad CRC-32 for file 'x.npy'"),
-    "object_array": (zipped(x=npy(X.astype(object), allow_pickle=True), y=npy(Y)), "array x holds Python objects"),
+    "flipped_bit": (
+        content(lambda b: b[:500] + bytes([b[500] ^ 1]) + b[501:]),
+        "damaged: Bad CRC-32 for file 'x.npy'",
+    ),
+    "object_array": (
+        zipped(x=npy(X.astype(object), allow_pickle=True), y=npy(Y)),
+        "array x holds Python objects",
+    ),
     "object_labels": (
         zipped(x=npy(X), y=npy(Y.astype(object), allow_pickle=True)),
-        "array y holds Python objects, which only a pickle could load; pickles are refused: save it with np.savez(…, "
-        "y=y.astype(str))",
+        (
+            "array y holds Python objects, which only a pickle could load; pickles are refused:"
+            " save it with np.savez(…, y=y.astype(str))"
+        ),
     ),
     "pickle_within": (zipped(x=PICKLE, y=npy(Y)), "array x is damaged or no plain array: "),
     "code_in_the_header": (
         zipped(x=npy(X).replace(b"'<f8'", b"f(1) "), y=npy(Y)),
         "array x is damaged or no plain array",
     ),
-    "shape_of_more": (zipped(x=npy(X, shape=(41, 4)), y=npy(Y)), "it declares (41, 4) of float64, but has 1,280 bytes"),
-    "shape_of_less": (zipped(x=npy(X, shape=(39, 4)), y=npy(Y)), "array x is damaged: it declares (39, 4)"),
+    "shape_of_more": (
+        zipped(x=npy(X, shape=(41, 4)), y=npy(Y)),
+        "it declares (41, 4) of float64, but has 1,280 bytes",
+    ),
+    "shape_of_less": (
+        zipped(x=npy(X, shape=(39, 4)), y=npy(Y)),
+        "array x is damaged: it declares (39, 4)",
+    ),
     "shape_of_a_terabyte": (
         zipped(x=npy(X, shape=(10**9, 125)), y=npy(Y)),
         "array x is damaged: it declares (10000000",
     ),
-    "negative_shape": (zipped(x=npy(X, shape=(-40, -4)), y=npy(Y)), "array x is damaged: it declares (-40, -4)"),
+    "negative_shape": (
+        zipped(x=npy(X, shape=(-40, -4)), y=npy(Y)),
+        "array x is damaged: it declares (-40, -4)",
+    ),
     "twice": (content(doubled), "array x is there twice"),
     "no_arrays": (arrays(), "none of its arrays is known; needed are x and y, or x_train"),
     "other_names": (
@@ -193,37 +231,79 @@ BAD_ARRAYS = {
         "needed are x and y, or x_train, y_train, x_test, y_test; there are XS, YS",
     ),
     "no_y": (arrays(x=X), "array y is missing; needed are x and y"),
-    "two_spellings": (arrays(X_train=X, X_Train=X, y_train=Y), "there are both X_train and X_Train, and no x_train"),
-    "no_y_test": (arrays(**{k: v for k, v in SPLIT.items() if k != "y_test"}), "array y_test is missing"),
+    "two_spellings": (
+        arrays(X_train=X, X_Train=X, y_train=Y),
+        "there are both X_train and X_Train, and no x_train",
+    ),
+    "no_y_test": (
+        arrays(**{k: v for k, v in SPLIT.items() if k != "y_test"}),
+        "array y_test is missing",
+    ),
     "no_y_val": (arrays(**SPLIT, x_val=X), "array y_val is missing"),
     "no_samples": (arrays(x=X[:0], y=Y[:0]), "array x is empty, its shape is (0, 4)"),
     "no_features": (arrays(x=X[:, :0], y=Y), "array x is empty, its shape is (40, 0)"),
-    "flat_x": (arrays(x=X[:, 0], y=Y), "array x has the shape (40,); it must be (n, features) or (n, height, width)"),
+    "flat_x": (
+        arrays(x=X[:, 0], y=Y),
+        "array x has the shape (40,); it must be (n, features) or (n, height, width)",
+    ),
     "single_number": (arrays(x=np.float64(3), y=Y), "array x has the shape ()"),
-    "more_labels": (arrays(x=X, y=np.arange(41) % 4), "array y has the shape (41,); it must be (40,)"),
-    "one_hot": (arrays(x=X, y=np.eye(4)[Y]), "array y has the shape (40, 4); it must be (40,), one label for each"),
-    "nan": (arrays(x=at(X, (7, 2), np.nan), y=Y), "sample 7, feature 2 (both counted from 0) is nan, not a finite"),
+    "more_labels": (
+        arrays(x=X, y=np.arange(41) % 4),
+        "array y has the shape (41,); it must be (40,)",
+    ),
+    "one_hot": (
+        arrays(x=X, y=np.eye(4)[Y]),
+        "array y has the shape (40, 4); it must be (40,), one label for each",
+    ),
+    "nan": (
+        arrays(x=at(X, (7, 2), np.nan), y=Y),
+        "sample 7, feature 2 (both counted from 0) is nan, not a finite",
+    ),
     "inf_in_the_test_split": (
         arrays(**SPLIT | {"x_test": at(X, (1, 0), -np.inf)}),
         "sample 1 of the test split, featu",
     ),
-    "half_precision_inf": (arrays(x=at(X, 3, np.inf).astype(np.float16), y=Y), "sample 3, feature 0"),
-    "too_large": (arrays(x=at(X, (0, 1), 1e39), y=Y), "is 1e+39, not a finite number of float32's range"),
+    "half_precision_inf": (
+        arrays(x=at(X, 3, np.inf).astype(np.float16), y=Y),
+        "sample 3, feature 0",
+    ),
+    "too_large": (
+        arrays(x=at(X, (0, 1), 1e39), y=Y),
+        "is 1e+39, not a finite number of float32's range",
+    ),
     "text": (arrays(x=X.astype(str), y=Y), "array x holds text where numbers belong"),
     "complex": (arrays(x=X + 1j, y=Y), "array x holds complex128 where numbers belong"),
-    "dates": (arrays(x=X, y=Y.astype("M8[D]")), "array y holds datetime64[D]; labels must be whole numbers or words"),
-    "measured_labels": (arrays(x=X, y=Y + 0.5), "label 0 (counted from 0) is 0.5; labels must be whole numbers"),
+    "dates": (
+        arrays(x=X, y=Y.astype("M8[D]")),
+        "array y holds datetime64[D]; labels must be whole numbers or words",
+    ),
+    "measured_labels": (
+        arrays(x=X, y=Y + 0.5),
+        "label 0 (counted from 0) is 0.5; labels must be whole numbers",
+    ),
     "nan_label": (arrays(x=X, y=at(Y * 1.0, 6, np.nan)), "label 6 (counted from 0) is nan"),
-    "inf_label": (arrays(**SPLIT | {"y_test": at(Y * 1.0, 6, np.inf)}), "test label 6 (counted from 0) is inf"),
+    "inf_label": (
+        arrays(**SPLIT | {"y_test": at(Y * 1.0, 6, np.inf)}),
+        "test label 6 (counted from 0) is inf",
+    ),
     "one_class": (arrays(x=X, y=Y * 0), "all labels are 0; at least two classes are needed"),
     "one_training_class": (arrays(**SPLIT | {"y_train": Y * 0}), "all labels are 0"),
     "unknown_test_label": (
         arrays(**SPLIT | {"y_test": at(Y, 3, 9)}),
         "the test label 9 does not occur among the training",
     ),
-    "words_and_numbers": (arrays(**SPLIT | {"y_test": Y.astype(str)}), "are not both numbers or both words"),
-    "too_few": (arrays(x=X[:5], y=Y[:5]), "5 samples, 1 of the rarest of 4 classes, are too few to split"),
-    "other_width": (arrays(**SPLIT | {"x_test": X[:, :3]}), "the test split has 3 features, the training split 4"),
+    "words_and_numbers": (
+        arrays(**SPLIT | {"y_test": Y.astype(str)}),
+        "are not both numbers or both words",
+    ),
+    "too_few": (
+        arrays(x=X[:5], y=Y[:5]),
+        "5 samples, 1 of the rarest of 4 classes, are too few to split",
+    ),
+    "other_width": (
+        arrays(**SPLIT | {"x_test": X[:, :3]}),
+        "the test split has 3 features, the training split 4",
+    ),
 }
 
 
@@ -253,19 +333,29 @@ def test_a_size_that_the_zip_understates_is_noticed(tmp_path):
     make = zipped(x=npy(np.zeros((40, 4000))), y=npy(Y))
     data = make(tmp_path)
     raw = (tmp_path / "data.npz").read_bytes()
-    real, said = (40 * 4000 * 8 + 128).to_bytes(4, "little"), (40 * 4 * 8 + 128).to_bytes(4, "little")
+    real, said = (
+        (40 * 4000 * 8 + 128).to_bytes(4, "little"),
+        (40 * 4 * 8 + 128).to_bytes(4, "little"),
+    )
     assert raw.count(real) == 2  # in the local header and in the directory
     (tmp_path / "data.npz").write_bytes(raw.replace(real, said))
     with pytest.raises(DataError, match=r"truncated or damaged: Bad CRC-32 for file 'x\.npy'"):
         data.load(rng())
 
 
-@pytest.mark.parametrize(("plugin", "suffix"), [(registry.find("data", "csv"), ".csv"), (NPZ, ".npz")])
+@pytest.mark.parametrize(
+    ("plugin", "suffix"), [(registry.find("data", "csv"), ".csv"), (NPZ, ".npz")]
+)
 def test_a_path_that_leads_nowhere_is_told(tmp_path, plugin, suffix):
-    with pytest.raises(DataError, match=rf"^data\.path=: say which file: data\.path=<file{suffix}>$"):
+    with pytest.raises(
+        DataError, match=rf"^data\.path=: say which file: data\.path=<file{suffix}>$"
+    ):
         plugin().load(rng())
     (tmp_path / f"iris{suffix}").write_bytes(b"?")
-    with pytest.raises(DataError, match=rf"there is no such file; there are iris{suffix}; did you mean 'iris{suffix}'"):
+    with pytest.raises(
+        DataError,
+        match=rf"there is no such file; there are iris{suffix}; did you mean 'iris{suffix}'",
+    ):
         plugin(path=str(tmp_path / f"irs{suffix}")).load(rng())
     with pytest.raises(DataError, match=r"there is no folder .*nowhere"):
         plugin(path=str(tmp_path / "nowhere" / "iris.csv")).load(rng())

@@ -1,4 +1,6 @@
-"""A table of the user's own: its form, its columns, its gaps, and what is said to one that cannot be used."""
+"""A table of the user's own: its form, its columns, its gaps, and what is said to one that cannot
+be used.
+"""
 
 import gzip
 import io
@@ -15,7 +17,12 @@ from dlexp.data.tables import delimited, parquet, reading
 from dlexp.data.tables.headers import is_header
 
 TABLE, CSV = registry.find("data", "table"), registry.find("data", "csv")
-VAN = [[95, 48, 83, 178, "van"], [91, 41, 84, 141, "van"], [104, 50, 106, 209, "saab"], [93, 41, 82, 159, "bus"]]
+VAN = [
+    [95, 48, 83, 178, "van"],
+    [91, 41, 84, 141, "van"],
+    [104, 50, 106, 209, "saab"],
+    [93, 41, 82, 159, "bus"],
+]
 
 
 def rng(seed=0):
@@ -28,7 +35,9 @@ def placed(folder, text, name="table.csv"):
 
 
 def rows(n=20, head="a,b,kind\n", line="{i},{j}.5,{k}\n", words="xyz"):
-    return head + "".join(line.format(i=7 * i % 30, j=i * i, k=words[i % len(words)]) for i in range(n))
+    return head + "".join(
+        line.format(i=7 * i % 30, j=i * i, k=words[i % len(words)]) for i in range(n)
+    )
 
 
 def lines(*several):
@@ -60,8 +69,10 @@ def test_a_first_sample_of_whole_numbers_and_a_word_is_not_taken_for_names(tmp_p
 def test_a_first_line_that_may_be_either_is_refused_with_the_option_that_decides(tmp_path):
     text = lines(VAN[0], *VAN[2:] * 12)  # a van that comes once
     said = refused(tmp_path, text)
-    assert said.endswith("line 1 may be the names of the columns or the first sample: say data.header=true or "
-                         "data.header=false")  # fmt: skip
+    assert said.endswith(
+        "line 1 may be the names of the columns or the first sample: say data.header=true or "
+        "data.header=false"
+    )
     for header, n, names in ((True, 24, VAN[0][:4]), (False, 25, range(4))):
         found = told(tmp_path, text, header=header)
         assert found["train"] + found["validation"] + found["test"] == n
@@ -112,8 +123,12 @@ def _cell(drawn, kind):
         return "?"
     if kind == "word":
         return str(drawn.choice(["van", "bus", "saab", "Private"]))
-    return {"whole": str(drawn.integers(5, 300)), "small": str(drawn.integers(3, 9)),
-            "real": f"{drawn.normal():.3f}", "rare": f"w{drawn.integers(10**6)}"}[kind]  # fmt: skip
+    return {
+        "whole": str(drawn.integers(5, 300)),
+        "small": str(drawn.integers(3, 9)),
+        "real": f"{drawn.normal():.3f}",
+        "rare": f"w{drawn.integers(10**6)}",
+    }[kind]
 
 
 # Form.
@@ -135,7 +150,9 @@ def test_words_say_what_a_shell_would_take(tmp_path, word):
     expected = TABLE(path=placed(tmp_path, rows(), "plain.csv")).dataset(rng()).sha256
     for settings in ({}, {"delimiter": word}, {"decimal": "comma"}):
         assert TABLE(path=placed(tmp_path, text), **settings).dataset(rng()).sha256 == expected
-    built = compose("data=table", "data.delimiter=semicolon", "data.decimal=comma", "data.drop=[a,'b c']")
+    built = compose(
+        "data=table", "data.delimiter=semicolon", "data.decimal=comma", "data.drop=[a,'b c']"
+    )
     assert built.experiment.data.drop == ("a", "b c")
 
 
@@ -153,29 +170,52 @@ def test_encodings_with_a_mark_and_utf_8_are_recognised_packed_or_not(tmp_path, 
 
 
 @pytest.mark.parametrize(
-    ("encoding", "word"), [("gbk", "宽度"), ("cp1252", "größe"), ("shift_jis", "犬"), ("cp1251", "да")]
+    ("encoding", "word"),
+    [("gbk", "宽度"), ("cp1252", "größe"), ("shift_jis", "犬"), ("cp1251", "да")],
 )
 def test_other_encodings_are_refused_with_the_line_and_what_to_say(tmp_path, encoding, word):
     text = (rows() + f"1,2,{word}\n" * 9).encode(encoding)
     said = refused(tmp_path, text)
     assert "line 22: byte 0x" in said
     assert "is not UTF-8; say which encoding it has: data.encoding=" in said
-    assert word in told(tmp_path, text, encoding="gb18030" if encoding == "gbk" else encoding)["class_names"]
+    assert (
+        word
+        in told(tmp_path, text, encoding="gb18030" if encoding == "gbk" else encoding)[
+            "class_names"
+        ]
+    )
     assert "not ascii" in refused(tmp_path, text, encoding="ascii")
 
 
-@pytest.mark.parametrize("bad", [{"encoding": "klingon"}, {"encoding": "base64"}, {"decimal": "x"}, {"missing": "zero"},
-                                 {"delimiter": ",,"}, {"delimiter": ",", "decimal": ","}])  # fmt: skip
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"encoding": "klingon"},
+        {"encoding": "base64"},
+        {"decimal": "x"},
+        {"missing": "zero"},
+        {"delimiter": ",,"},
+        {"delimiter": ",", "decimal": ","},
+    ],
+)
 def test_a_form_that_there_is_not_is_refused(bad):
     with pytest.raises(FieldError):
         TABLE(**bad)
 
 
 def test_numbers_are_read_to_the_bit(tmp_path):
-    numbers = [repr(float(v)) for v in rng().standard_normal(300) * 10.0 ** rng().integers(-30, 30, 300)]
+    numbers = [
+        repr(float(v)) for v in rng().standard_normal(300) * 10.0 ** rng().integers(-30, 30, 300)
+    ]
     text = "a,kind\n" + "".join(f"{v},{'xy'[i % 2]}\n" for i, v in enumerate(numbers))
-    table = reading.read(TABLE(path=placed(tmp_path, text))._file(), None, encoding=None, delimiter=None, decimal=None,
-                        header=None)  # fmt: skip
+    table = reading.read(
+        TABLE(path=placed(tmp_path, text))._file(),
+        None,
+        encoding=None,
+        delimiter=None,
+        decimal=None,
+        header=None,
+    )
     assert table.columns[0].values.tolist() == [*map(float, numbers)]
 
 
@@ -187,7 +227,8 @@ def test_the_label_may_stand_anywhere_and_another_one_that_looks_like_it_is_name
     found = told(tmp_path, text)
     assert found["label"] == "b"
     assert found["warnings"] == [
-        "'b', the last column, is taken as the label, but 'Species' is called like a label: data.label=Species"
+        "'b', the last column, is taken as the label, but 'Species' is called like a label:"
+        " data.label=Species"
     ]
     assert told(tmp_path, text, label="Species")["warnings"] == []
     found = told(tmp_path, text.replace("Species", "flower", 1))
@@ -195,16 +236,22 @@ def test_the_label_may_stand_anywhere_and_another_one_that_looks_like_it_is_name
 
 
 @pytest.mark.parametrize("name", ["", "Unnamed: 0", "ID", "id", "Index", "first", "zero"])
-def test_a_column_that_numbers_the_samples_is_left_out_with_a_notice_and_used_on_request(tmp_path, name):
+def test_a_column_that_numbers_the_samples_is_left_out_with_a_notice_and_used_on_request(
+    tmp_path, name
+):
     start = 1 if name == "first" else 0
     text = lines([name, "a", "kind"], *([i + start, i * i, "xy"[i % 2]] for i in range(40)))
     found, name = told(tmp_path, text), name or "Unnamed: 0"
     assert (found["feature_names"], [*found["dropped"]]) == (["a"], [name])
-    assert f"left out: {name} (" in " ".join(TABLE(path=placed(tmp_path, text)).dataset(rng()).messages())
+    assert f"left out: {name} (" in " ".join(
+        TABLE(path=placed(tmp_path, text)).dataset(rng()).messages()
+    )
     assert told(tmp_path, text, keep=(name,))["feature_names"] == [name, "a"]
 
 
-@pytest.mark.parametrize("column", [range(2, 42), range(39, -1, -1), [0, *range(39)], range(0, 80, 2), [7] * 40])
+@pytest.mark.parametrize(
+    "column", [range(2, 42), range(39, -1, -1), [0, *range(39)], range(0, 80, 2), [7] * 40]
+)
 def test_no_other_column_is_ever_left_out(tmp_path, column):
     text = lines(["idx", "a", "kind"], *([c, i * i, "xy"[i % 2]] for i, c in enumerate(column)))
     assert told(tmp_path, text)["dropped"] == {}
@@ -213,7 +260,9 @@ def test_no_other_column_is_ever_left_out(tmp_path, column):
 def test_the_label_is_never_left_out(tmp_path):
     found = told(tmp_path, lines(["a", "id"], *([i * i, i % 3] for i in range(40))))
     assert (found["label"], found["dropped"]) == ("id", {})
-    assert "is the label: say data.label=<another column>" in refused(tmp_path, rows(), drop=("kind",))
+    assert "is the label: say data.label=<another column>" in refused(
+        tmp_path, rows(), drop=("kind",)
+    )
 
 
 def test_every_column_of_csv_is_a_feature_as_it_was(tmp_path):
@@ -231,7 +280,9 @@ def test_columns_are_left_out_by_name(tmp_path):
 
 
 def test_words_become_one_feature_each_and_true_and_false_one(tmp_path):
-    cells = [[i * i, ("red", " blue ")[i % 2], ("True", "false")[i % 2], "xyz"[i % 3]] for i in range(45)]
+    cells = [
+        [i * i, ("red", " blue ")[i % 2], ("True", "false")[i % 2], "xyz"[i % 3]] for i in range(45)
+    ]
     text = lines(["size", "colour", "dry", "kind"], *cells)
     data = TABLE(path=placed(tmp_path, text), standardize=False)
     dataset = data.dataset(rng())
@@ -242,11 +293,16 @@ def test_words_become_one_feature_each_and_true_and_false_one(tmp_path):
 
 def test_at_most_fifty_words_a_column_are_encoded(tmp_path):
     def made(n):
-        return lines(["a", "name", "kind"], *([i * i, f"w{i % n}", "xy"[i % 2]] for i in range(120)))
+        return lines(
+            ["a", "name", "kind"], *([i * i, f"w{i % n}", "xy"[i % 2]] for i in range(120))
+        )
 
     assert told(tmp_path, made(50))["features"] == 51
     said = refused(tmp_path, made(51))
-    assert "column 'name' holds 51 different words, more than 50: 'data.drop=[name]' leaves it out" in said
+    assert (
+        "column 'name' holds 51 different words, more than 50: 'data.drop=[name]' leaves it out"
+        in said
+    )
 
 
 def test_a_word_among_numbers_is_a_mistake_and_no_category(tmp_path):
@@ -255,7 +311,8 @@ def test_a_word_among_numbers_is_a_mistake_and_no_category(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "classes"), [(("1.0", "2.0"), [1, 2]), (("10", "9"), [9, 10]), (("b", "a"), ["a", "b"])]
+    ("words", "classes"),
+    [(("1.0", "2.0"), [1, 2]), (("10", "9"), [9, 10]), (("b", "a"), ["a", "b"])],
 )
 def test_whole_numbers_and_words_are_classes(tmp_path, words, classes):
     assert told(tmp_path, rows(words=words))["class_names"] == classes
@@ -263,24 +320,34 @@ def test_whole_numbers_and_words_are_classes(tmp_path, words, classes):
 
 def test_fractional_targets_are_refused_with_the_reason_and_one_class_with_its_column(tmp_path):
     said = refused(tmp_path, rows(words=("1", "2", "2.5")))
-    assert "column 'kind', taken as the label: line 4 has 2.5, but classes are whole numbers or words" in said
+    assert (
+        "column 'kind', taken as the label: line 4 has 2.5, but classes are whole numbers or words"
+        in said
+    )
     assert "fractional targets (regression) are not trained" in said
     said = refused(tmp_path, rows(words="0"))
-    assert "column 'kind', taken as the label: all labels are 0; at least two classes are needed" in said
+    assert (
+        "column 'kind', taken as the label: all labels are 0; at least two classes are needed"
+        in said
+    )
 
 
 # Missing values.
 
 
 def gaps():
-    cells = [[i % 7, "NA" if i in (4, 9) else i * i, "?" if i == 5 else "uv"[i % 2], "xy"[i % 2]] for i in range(60)]
+    cells = [
+        [i % 7, "NA" if i in (4, 9) else i * i, "?" if i == 5 else "uv"[i % 2], "xy"[i % 2]]
+        for i in range(60)
+    ]
     return lines(["a", "b", "c", "kind"], *cells)
 
 
 def test_missing_values_are_refused_in_one_line_that_says_what_can_be_done(tmp_path):
     said = refused(tmp_path, gaps())
     assert (
-        "line 6, column 'b': 'NA' is missing; 2 of 60 samples have no value, as have others in 1 more columns: " in said
+        "line 6, column 'b': 'NA' is missing; 2 of 60 samples have no value, as have others in 1"
+        " more columns: " in said
     )
     for option in ("data.missing=drop", "data.missing=mean", "'data.drop=[b]'"):
         assert option in said
@@ -300,7 +367,9 @@ def test_missing_values_become_the_mean_of_the_training_split_alone(tmp_path):
     np.testing.assert_allclose(whole.train.x.mean(axis=0), 0, atol=1e-6)
     squares = {float(i * i) for i in range(60)}
     inside = np.array([v in squares for v in dataset.train.x[:, 1].tolist()])
-    filled = {v for split in dataset.splits.values() for v in split.x[:, 1].tolist() if v not in squares}
+    filled = {
+        v for split in dataset.splits.values() for v in split.x[:, 1].tolist() if v not in squares
+    }
     assert filled == {float(np.float32(dataset.train.x[inside, 1].astype(np.float64).mean()))}
 
 
@@ -315,30 +384,42 @@ def test_a_sample_without_a_label_is_left_out_or_refused(tmp_path):
 
 def test_a_column_without_a_value_is_named(tmp_path):
     text = lines(["a", "b", "kind"], *([i * i, "", "xy"[i % 2]] for i in range(40)))
-    assert "column 'b' has no value in the training split; 'data.drop=[b]'" in refused(tmp_path, text, missing="mean")
-    assert "no sample is without missing values; 'data.drop=[b]'" in refused(tmp_path, text, missing="drop")
+    assert "column 'b' has no value in the training split; 'data.drop=[b]'" in refused(
+        tmp_path, text, missing="mean"
+    )
+    assert "no sample is without missing values; 'data.drop=[b]'" in refused(
+        tmp_path, text, missing="drop"
+    )
 
 
 def test_a_short_line_is_no_missing_value(tmp_path):
-    assert "line 22 has 2 columns, the line of names 3" in refused(tmp_path, rows() + "1,2\n", missing="drop")
+    assert "line 22 has 2 columns, the line of names 3" in refused(
+        tmp_path, rows() + "1,2\n", missing="drop"
+    )
 
 
 # Limits.
 
 
-def test_a_packed_file_that_unfolds_to_more_than_the_limit_is_refused_before_it_is_held(tmp_path, monkeypatch):
+def test_a_packed_file_that_unfolds_to_more_than_the_limit_is_refused_before_it_is_held(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr(delimited, "LIMIT", 2**22)
     bomb = gzip.compress(b"a,b,kind\n" + b"1,2,x\n" * 10**6, 9)
     assert len(bomb) < 10**5
     assert "its text has more than 4,194,304 bytes, which is the limit" in refused(tmp_path, bomb)
 
 
-def test_a_parquet_file_that_unfolds_to_more_than_the_limit_is_refused_before_it_is_read(tmp_path, monkeypatch):
+def test_a_parquet_file_that_unfolds_to_more_than_the_limit_is_refused_before_it_is_read(
+    tmp_path, monkeypatch
+):
     file = io.BytesIO()
     pd.DataFrame({"a": np.zeros(10**6), "kind": ["x", "y"] * 500_000}).to_parquet(file)
     assert len(file.getvalue()) < 10**5
     monkeypatch.setattr(parquet, "UNFOLDED", 10**7)
-    assert "its cells need 16,000,000 bytes; the limit is 10,000,000" in refused(tmp_path, file.getvalue())
+    assert "its cells need 16,000,000 bytes; the limit is 10,000,000" in refused(
+        tmp_path, file.getvalue()
+    )
 
 
 @pytest.mark.parametrize("cut", [0.3, 0.9])
@@ -352,12 +433,16 @@ def test_a_truncated_file_is_refused(tmp_path, kind, cut):
     assert "truncated or damaged" in refused(tmp_path, content[: int(cut * len(content))])
 
 
-@pytest.mark.parametrize("column", [[1j, 2j] * 20, pd.date_range("2020", periods=40), [[1], [2]] * 20])
+@pytest.mark.parametrize(
+    "column", [[1j, 2j] * 20, pd.date_range("2020", periods=40), [[1], [2]] * 20]
+)
 def test_a_parquet_column_of_another_kind_is_named(tmp_path, column):
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        frame = pd.DataFrame({"when": pd.Series([*map(str, column)] if column[0] == 1j else column)})
+        frame = pd.DataFrame(
+            {"when": pd.Series([*map(str, column)] if column[0] == 1j else column)}
+        )
     frame.assign(kind=["x", "y"] * 20).to_parquet(file)
     if column[0] == 1j:
         assert told(tmp_path, file.getvalue())["encoded"] == {"when": ["1j", "2j"]}
@@ -367,11 +452,18 @@ def test_a_parquet_column_of_another_kind_is_named(tmp_path, column):
 
 @pytest.mark.parametrize("missing", [None, np.nan])
 def test_parquet_gives_what_csv_gives(tmp_path, missing):
-    columns = {"id": np.arange(5, 65), "a": np.r_[np.arange(59) ** 2.0, np.nan], "c": [*"uv"] * 29 + [missing, "u"]}
+    columns = {
+        "id": np.arange(5, 65),
+        "a": np.r_[np.arange(59) ** 2.0, np.nan],
+        "c": [*"uv"] * 29 + [missing, "u"],
+    }
     frame = pd.DataFrame({**columns, "kind": np.arange(60) % 3})
     frame.to_parquet(tmp_path / "t.parquet")
     frame.to_csv(tmp_path / "t.csv")
-    a, b = (TABLE(path=str(tmp_path / f"t.{s}"), missing="mean").dataset(rng()) for s in ("parquet", "csv"))
+    a, b = (
+        TABLE(path=str(tmp_path / f"t.{s}"), missing="mean").dataset(rng())
+        for s in ("parquet", "csv")
+    )
     assert a.sha256 == b.sha256
     same = ("label", "class_names", "feature_names", "filled", "encoded", "dropped_samples")
     assert [a.notes[k] for k in same] == [b.notes[k] for k in same]

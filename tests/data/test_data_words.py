@@ -1,4 +1,6 @@
-"""Columns whose every value is a word: numbers among words, and words that elsewhere mean that a value is missing."""
+"""Columns whose every value is a word: numbers among words, and words that elsewhere mean that a
+value is missing.
+"""
 
 import io
 
@@ -15,7 +17,9 @@ DOORS, SLEEP = ("2", "3", "4", "5more"), ("None", "Apnea", "Insomnia")
 
 
 def car(n=48):
-    """Numbers, and a column of numbers and one word, as in UCI's car.data; the label has a class called None."""
+    """Numbers, and a column of numbers and one word, as in UCI's car.data; the label has a class
+    called None.
+    """
     lines = [f"{i * 7 % 31},{DOORS[i % 4]},{SLEEP[i % 3]}" for i in range(n)]
     return "\n".join(["speed,doors,sleep", *lines]) + "\n"
 
@@ -27,7 +31,10 @@ def made(folder, content, **settings):
 
 
 def test_numbers_among_words_are_refused_with_the_option_that_makes_them_words(tmp_path):
-    with pytest.raises(DataError, match=r"'5more' is not a number, .*; 'data.words=\[doors\]' makes every value of it"):
+    with pytest.raises(
+        DataError,
+        match=r"'5more' is not a number, .*; 'data.words=\[doors\]' makes every value of it",
+    ):
         made(tmp_path, car(), missing="drop")
 
 
@@ -56,5 +63,7 @@ def test_the_saved_network_takes_such_words_too(tmp_path):
 
 
 def test_a_name_that_no_column_has_is_refused_with_the_nearest(tmp_path):
-    with pytest.raises(DataError, match=r"data.words=.*there is no column 'slep'.*did you mean 'sleep'\?"):
+    with pytest.raises(
+        DataError, match=r"data.words=.*there is no column 'slep'.*did you mean 'sleep'\?"
+    ):
         made(tmp_path, car(), words=("doors", "slep"))

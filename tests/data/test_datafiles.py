@@ -26,7 +26,12 @@ ZIPPED = gzip.compress(WHOLE, mtime=0)
 
 
 def test_an_array_is_read_gzipped_or_not_whatever_its_name(tmp_path):
-    for name, content in (("plain", WHOLE), ("plain.gz", WHOLE), ("zipped.gz", ZIPPED), ("zipped", ZIPPED)):
+    for name, content in (
+        ("plain", WHOLE),
+        ("plain.gz", WHOLE),
+        ("zipped.gz", ZIPPED),
+        ("zipped", ZIPPED),
+    ):
         (tmp_path / name).write_bytes(content)
         array = read_idx(tmp_path / name)
         assert array.dtype == np.uint8
@@ -70,11 +75,17 @@ DAMAGED = {
     "declares_4_GB": (huge(60_000, 28, 2560), "the limit is 2,147,483,648"),
     "declares_2_to_the_96": (huge(2**32 - 1, 2**32 - 1, 2**32 - 1), "is too large or damaged"),
     "declares_more_than_the_file": (huge(10_000, 28, 28) + bytes(5), "declares 7,840,000 bytes"),
-    "gzip_declares_more_than_it_can_hold": (gzip.compress(huge(10_000, 28, 28) + bytes(5)), "declares 7,840,000 bytes"),
+    "gzip_declares_more_than_it_can_hold": (
+        gzip.compress(huge(10_000, 28, 28) + bytes(5)),
+        "declares 7,840,000 bytes",
+    ),
     "gzip_declares_more_than_it_holds": (gzip.compress(huge(9, 28, 28) + bytes(5)), "is truncated"),
     "gzip_cut": (ZIPPED[:-9], "is truncated: its gzip stream has no end"),
     "gzip_cut_in_header": (ZIPPED[:5], "is truncated: its gzip stream has no end"),
-    "gzip_wrong_checksum": (ZIPPED[:-8] + b"\0\0\0\0" + ZIPPED[-4:], "is damaged: CRC check failed"),
+    "gzip_wrong_checksum": (
+        ZIPPED[:-8] + b"\0\0\0\0" + ZIPPED[-4:],
+        "is damaged: CRC check failed",
+    ),
     "gzip_with_appendix": (ZIPPED + b"appendix", "is damaged: Not a gzipped file"),
     "gzip_twice": (ZIPPED + ZIPPED, "has bytes after its end"),
 }
@@ -97,7 +108,9 @@ def test_no_memory_is_taken_for_what_a_header_only_promises(tmp_path, pack):
     (tmp_path / "f").write_bytes(pack(huge(10**6, 28, 28)))
     tracemalloc.start()
     try:
-        with pytest.raises(DataError, match=r"declares 784,000,000 bytes.*, but the file has \d\d bytes"):
+        with pytest.raises(
+            DataError, match=r"declares 784,000,000 bytes.*, but the file has \d\d bytes"
+        ):
             read_idx(tmp_path / "f")
         assert tracemalloc.get_traced_memory()[1] < 10**6
     finally:
@@ -112,7 +125,8 @@ def test_no_flipped_bit_gets_through(tmp_path):
         content[flips.randrange(len(content))] ^= 1 << flips.randrange(8)
         path.write_bytes(content)
         try:
-            np.testing.assert_array_equal(read_idx(path), IMAGES)  # gzip has bits that mean nothing: padding, the date
+            # gzip has bits that mean nothing: padding, the date
+            np.testing.assert_array_equal(read_idx(path), IMAGES)
         except DataError as e:
             noticed.append(str(e))
     assert len(noticed) > 150
@@ -133,7 +147,9 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves `files` by path; `ranges`: whether it knows Range; `cut`: bytes after which each answer is cut off."""
+    """Serves `files` by path; `ranges`: whether it knows Range; `cut`: bytes after which each
+    answer is cut off.
+    """
 
     daemon_threads = True
 
@@ -244,7 +260,12 @@ def test_a_part_of_something_else_is_thrown_away_and_all_is_fetched(server, tmp_
 def test_a_connection_cut_midway_is_taken_up_again(server, tmp_path):
     server.cut = 60_000
     assert fetch(server.url(), SHA256, tmp_path).read_bytes() == CONTENT
-    assert [asked for _, asked in server.requests] == [None, "bytes=60000-", "bytes=120000-", "bytes=180000-"]
+    assert [asked for _, asked in server.requests] == [
+        None,
+        "bytes=60000-",
+        "bytes=120000-",
+        "bytes=180000-",
+    ]
 
 
 def test_what_a_cut_connection_left_is_taken_up_by_the_next_call(server, tmp_path):
@@ -285,7 +306,11 @@ def test_mirrors_are_tried_in_turn(server, tmp_path):
     server.files["/wrong/data.gz"] = b"something else"
     urls = [server.url("/missing/data.gz"), server.url("/wrong/data.gz"), server.url()]
     assert fetch(urls, SHA256, tmp_path).read_bytes() == CONTENT
-    assert [path for path, _ in server.requests] == ["/missing/data.gz", "/wrong/data.gz", "/data.gz"]
+    assert [path for path, _ in server.requests] == [
+        "/missing/data.gz",
+        "/wrong/data.gz",
+        "/data.gz",
+    ]
 
 
 def test_a_missing_file_names_every_url_and_what_to_do_in_one_line(server, tmp_path):
@@ -304,16 +329,27 @@ def test_no_network_is_told_in_one_line(tmp_path, monkeypatch):
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unreachable)
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+    for name in (
+        "http_proxy",
+        "https_proxy",
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "all_proxy",
+        "ALL_PROXY",
+    ):
         monkeypatch.delenv(name, raising=False)
-    with pytest.raises(DataError, match=r"https://example\.org/data\.gz: .*Name or service not known"):
+    with pytest.raises(
+        DataError, match=r"https://example\.org/data\.gz: .*Name or service not known"
+    ):
         fetch("https://example.org/data.gz", SHA256, tmp_path)
 
 
 def test_a_silent_server_ends_the_patience(tmp_path, monkeypatch):
     patience, urlopen = [], urllib.request.urlopen
     monkeypatch.setattr(
-        urllib.request, "urlopen", lambda request, timeout: patience.append(timeout) or urlopen(request, timeout=0.05)
+        urllib.request,
+        "urlopen",
+        lambda request, timeout: patience.append(timeout) or urlopen(request, timeout=0.05),
     )
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/data.gz"

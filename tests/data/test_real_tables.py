@@ -1,4 +1,6 @@
-"""Tables as they come: each trains with at most one option, and what was taken as label and features is said."""
+"""Tables as they come: each trains with at most one option, and what was taken as label and
+features is said.
+"""
 
 import numpy as np
 import pytest
@@ -9,7 +11,14 @@ from dlexp import DataError
 from dlexp.core import registry
 
 TABLE = registry.find("data", "table")
-SMALL = ("data=table", "model.hidden=[4]", "epochs=1", "batch_size=10", "observer=none", "tracking=none")
+SMALL = (
+    "data=table",
+    "model.hidden=[4]",
+    "epochs=1",
+    "batch_size=10",
+    "observer=none",
+    "tracking=none",
+)
 
 
 def placed(name, folder):
@@ -30,7 +39,10 @@ def test_a_real_table_trains_with_at_most_one_option_and_says_what_it_took(name,
     assert [*told["dropped"]] == real.dropped
     assert told["features"] == len(told["feature_names"]) == real.features
     said = "\n".join(run.dataset.messages())
-    assert f"label {real.label!r} ({len(real.classes)} classes: {', '.join(map(str, real.classes))})" in said
+    assert (
+        f"label {real.label!r} ({len(real.classes)} classes: {', '.join(map(str, real.classes))})"
+        in said
+    )
     assert real.doubt in said
     assert ("data.label=" in said) == bool(real.doubt)
 

@@ -1,4 +1,6 @@
-"""The words of figures: metrics are called the same beside every axis, and the levels of a legend have one form."""
+"""The words of figures: metrics are called the same beside every axis, and the levels of a legend
+have one form.
+"""
 
 import pytest
 
@@ -24,7 +26,11 @@ def test_a_metric_has_one_name_with_its_unit_and_one_where_there_is_no_room(metr
 @pytest.mark.parametrize(
     ("key", "levels", "said"),
     [
-        ("normalization", ('"none"', '"batch_norm"'), ["normalization=none", "normalization=batch_norm"]),
+        (
+            "normalization",
+            ('"none"', '"batch_norm"'),
+            ["normalization=none", "normalization=batch_norm"],
+        ),
         ("optimizer", ('"sgd"', '"adam"'), ["sgd", "adam"]),
         ("optimizer.lr", ("0.1", "1"), ["lr=0.1", "lr=1"]),
         ("optimizer.lr", (None, "1"), ["–", "lr=1"]),

@@ -1,4 +1,6 @@
-"""The house style: equal bytes, whole files, no state left behind, nothing that overlaps or runs off the page."""
+"""The house style: equal bytes, whole files, no state left behind, nothing that overlaps or runs
+off the page.
+"""
 
 import errno
 import io
@@ -15,9 +17,9 @@ import pytest
 
 from dlexp import Surface, figures
 from dlexp.conformance.toy import Clouds, experiment
-from dlexp.core.experiment import Run
 from dlexp.core.registry import find
 from dlexp.core.trainer import Diverged
+from dlexp.runs.run import Run
 
 
 def plugin(kind, name, **values):
@@ -62,7 +64,9 @@ def boxes(figure, texts):
 
 def test_equal_figures_are_equal_files_whatever_the_users_own_style(tmp_path):
     first = draw(tmp_path / "a.png")
-    with mpl.rc_context({"font.size": 20, "axes.facecolor": "pink", "xtick.direction": "in", "savefig.dpi": 30}):
+    with mpl.rc_context(
+        {"font.size": 20, "axes.facecolor": "pink", "xtick.direction": "in", "savefig.dpi": 30}
+    ):
         second = draw(tmp_path / "b.png")
     assert first == second
 
@@ -82,7 +86,9 @@ def test_drawing_leaves_no_state_and_never_imports_pyplot(tmp_path):
         "with figures.drawing(Path(sys.argv[1]), 'x') as axes: axes[0, 0].plot([1, 2])\n"
         "assert 'matplotlib' in sys.modules and 'matplotlib.pyplot' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "b.png")], check=True, env={**os.environ})
+    subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "b.png")], check=True, env={**os.environ}
+    )
 
 
 def test_a_drawing_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path):
@@ -120,15 +126,20 @@ def test_titles_wrap_within_the_page_and_may_hold_any_letter(tmp_path):
             assert top < box.y0 < box.y1 < height
 
 
-@pytest.mark.parametrize("color", [figures.BLUE, figures.RED, figures.GREEN, figures.INK, figures.GREY])
+@pytest.mark.parametrize(
+    "color", [figures.BLUE, figures.RED, figures.GREEN, figures.INK, figures.GREY]
+)
 def test_colours_of_lines_and_words_stand_out_from_white(color):
     r, g, b = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
     light = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in (r, g, b)]
     luminance = 0.2126 * light[0] + 0.7152 * light[1] + 0.0722 * light[2]
-    assert 1.05 / (luminance + 0.05) > 3  # the Web Content Accessibility Guidelines ask for that of graphics
+    # the Web Content Accessibility Guidelines ask for that of graphics
+    assert 1.05 / (luminance + 0.05) > 3
 
 
-@pytest.mark.parametrize("heights", [(0.5, 0.5, 0.5), (0.1, 0.101, 0.9), (0.99, 1.0, 0.98), (0.2, 0.5, 0.8)])
+@pytest.mark.parametrize(
+    "heights", [(0.5, 0.5, 0.5), (0.1, 0.101, 0.9), (0.99, 1.0, 0.98), (0.2, 0.5, 0.8)]
+)
 def test_names_at_line_ends_do_not_overlap_nor_rise_above_the_panel(axes, heights):
     axes.set(xlim=(0, 1), ylim=(0, 1))
     figures.label_ends(axes, [(1, y, f"line {y}", "k") for y in heights])
@@ -147,9 +158,19 @@ def test_a_name_stands_at_the_height_of_its_line_though_nobody_set_limits(axes):
 
 @pytest.mark.parametrize(
     ("values", "scale"),
-    [([1, 9], "linear"), ([1, 11], "log"), ([0, 1], "linear"), ([0, 1, 20], "log"), ([], "linear"), ([0, 0], "linear"),
-     ([1, float("inf")], "linear"), ([1.0, 1e307], "log"), ([1.5e308, 1.6e308], "linear"), ([5e-324, 1.0], "log")],
-)  # fmt: skip
+    [
+        ([1, 9], "linear"),
+        ([1, 11], "log"),
+        ([0, 1], "linear"),
+        ([0, 1, 20], "log"),
+        ([], "linear"),
+        ([0, 0], "linear"),
+        ([1, float("inf")], "linear"),
+        ([1.0, 1e307], "log"),
+        ([1.5e308, 1.6e308], "linear"),
+        ([5e-324, 1.0], "log"),
+    ],
+)
 def test_heights_are_logarithmic_where_they_span_more_than_a_decade(axes, values, scale):
     assert figures.scale_heights(axes, values) == (scale == "log")
     assert axes.get_yscale() == scale
@@ -189,9 +210,10 @@ def test_choices_name_what_was_chosen_and_leave_out_what_does_nothing():
         regularizer=(plugin("regularizer", "dropout"), plugin("regularizer", "none")),
         clip_norm=2.0,
     )
-    assert figures.choices(e) == (
-        "adam lr=0.001 beta1=0.8 · schedule cosine floor=0 · init normal std=0.01 · relu · batch_norm momentum=0.9 · "
-        "dropout ratio=0.2 · clip_norm=2"
+    assert (
+        figures.choices(e)
+        == "adam lr=0.001 beta1=0.8 · schedule cosine floor=0 · init normal std=0.01 · relu ·"
+        " batch_norm momentum=0.9 · dropout ratio=0.2 · clip_norm=2"
     )
     assert figures.choices(experiment()) == "sgd lr=0.1 · init he · relu"
 
@@ -199,9 +221,13 @@ def test_choices_name_what_was_chosen_and_leave_out_what_does_nothing():
 def test_the_small_print_says_how_many_samples_and_which_seed():
     run = run_of(seed=3)
     assert figures.task(run) == "clouds, mlp hidden=2×8"
-    assert figures.notes(run)[-1] == "60 train, 15 validation, 15 test samples · batch 10 · seed 3 · float64"
-    assert figures.task(run_of(plugin("model", "mlp", hidden=(3, 4)), Clouds(n_train=30))) == (
-        "clouds n_train=30, mlp hidden=[3, 4]"
+    assert (
+        figures.notes(run)[-1]
+        == "60 train, 15 validation, 15 test samples · batch 10 · seed 3 · float64"
+    )
+    assert (
+        figures.task(run_of(plugin("model", "mlp", hidden=(3, 4)), Clouds(n_train=30)))
+        == "clouds n_train=30, mlp hidden=[3, 4]"
     )
 
 
@@ -217,6 +243,9 @@ def test_a_surface_is_told_by_its_formula():
 def test_the_outcome_says_how_a_run_ended():
     run = SimpleNamespace(trainer=SimpleNamespace(t=7))
     assert figures.outcome(run, None) == ""
-    assert figures.outcome(run, Diverged(8, "dense1.W")) == "DIVERGED at step 8: dense1.W is not finite"
+    assert (
+        figures.outcome(run, Diverged(8, "dense1.W"))
+        == "DIVERGED at step 8: dense1.W is not finite"
+    )
     assert figures.outcome(run, KeyboardInterrupt()) == "INTERRUPTED after step 7"
     assert figures.outcome(run, OSError("x")) == "FAILED after step 7"

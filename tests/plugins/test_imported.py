@@ -61,12 +61,15 @@ def test_a_file_that_has_not_changed_for_long_is_read_from_pythons_cache(package
     (package / "it.py").write_text("VALUE = 1\n")
     os.utime(package / "it.py", ns=(0, 1_700_000_000_000_000_000))
     assert load() == 1
-    monkeypatch.setattr(source_code._Loader, "source_to_code", None)  # compiling it again would fail
+    # compiling it again would fail
+    monkeypatch.setattr(source_code._Loader, "source_to_code", None)
     assert load() == 1
 
 
 def test_all_that_decides_a_runs_numbers_is_known_when_plugins_are_discovered():
-    experiment = compose("data=npz", "data.path=x.npz", "regularizer=[dropout,weight_decay]").experiment
+    experiment = compose(
+        "data=npz", "data.path=x.npz", "regularizer=[dropout,weight_decay]"
+    ).experiment
     files = {path.name: path for path in provenance.source_files(experiment).values()}
     for name in ("trainer.py", "kinds.py", "filedata.py", "npz.py", "dropout.py", "adam.py"):
         assert files[name] in source_code._digests, name
@@ -79,9 +82,9 @@ def test_a_module_that_a_plugin_imports_counts_as_its_code(tmp_path, monkeypatch
     (tmp_path / "steps_of_mine.py").write_text("LONG = 1\n")
     (folder / "_shared.py").write_text("FACTOR = 2\n")
     (folder / "helped.py").write_text(
-        "from dlexp import Optimizer, plugin\nfrom rules_of_mine import LONG\nfrom ._shared import FACTOR\n"
-        '@plugin("helped")\nclass Helped(Optimizer):\n    """w"""\n    lr: float = 0.1\n'
-        "    def update(self, w, g, s, lr, t):\n        import unknown_here\n"
+        "from dlexp import Optimizer, plugin\nfrom rules_of_mine import LONG\nfrom ._shared import"
+        ' FACTOR\n@plugin("helped")\nclass Helped(Optimizer):\n    """w"""\n    lr: float = 0.1\n  '
+        "  def update(self, w, g, s, lr, t):\n        import unknown_here\n"
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
@@ -91,8 +94,9 @@ def test_a_module_that_a_plugin_imports_counts_as_its_code(tmp_path, monkeypatch
         found = provenance.sources(compose("optimizer=helped").experiment)
         own = {name for name in found if name.startswith((tmp_path.name, "optimizer/"))}
         assert own == {f"{tmp_path.name}/{name}_of_mine.py" for name in ("rules", "steps")} | {
-            "optimizer/helped.py", "optimizer/_shared.py",
-        }  # fmt: skip
+            "optimizer/helped.py",
+            "optimizer/_shared.py",
+        }
         assert found[f"{tmp_path.name}/steps_of_mine.py"] == sha256("LONG = 1\n")[:16]
     finally:
         registry.unregister(registry.find("optimizer", "helped"))

@@ -8,9 +8,9 @@ import pytest
 
 from dlexp.conformance.toy import experiment
 from dlexp.core.early_stopping import EarlyStopping
-from dlexp.core.experiment import Run
 from dlexp.core.registry import find
 from dlexp.core.trainer import Diverged
+from dlexp.runs.run import Run
 
 
 def plugin(kind, name, **values):
@@ -45,7 +45,11 @@ def drawn(monkeypatch):
     figures = {}
     style = sys.modules["dlexp.figures.style"]
     save = style.save
-    monkeypatch.setattr(style, "save", lambda figure, path: (figures.update({path.stem: figure}), save(figure, path)))
+    monkeypatch.setattr(
+        style,
+        "save",
+        lambda figure, path: (figures.update({path.stem: figure}), save(figure, path)),
+    )
     return figures
 
 
@@ -68,7 +72,9 @@ def words(axes):
     [(KeyboardInterrupt(), "INTERRUPTED after step 9"), (OSError("gone"), "FAILED after step 9")],
     ids=["interrupted", "failed"],
 )
-def test_a_run_that_was_cut_short_is_drawn_as_far_as_it_came(trouble, said, tmp_path, drawn, monkeypatch):
+def test_a_run_that_was_cut_short_is_drawn_as_far_as_it_came(
+    trouble, said, tmp_path, drawn, monkeypatch
+):
     step, left = find("objective", "classification"), itertools.count()
     build = step.build
 
@@ -108,7 +114,9 @@ def test_curves_show_train_and_val_and_the_final_test_value(tmp_path, drawn):
     assert loss.get_ylabel() == "loss (nats)" + ", log scale" * (loss.get_yscale() == "log")
     assert accuracy.get_ylabel() == "accuracy (share correct)"
     assert accuracy.get_xlabel() == "epoch"
-    assert f"test accuracy {run.metrics['test/accuracy']:.3f} after 20 epochs (120 steps)" in title(drawn["curves"])
+    assert f"test accuracy {run.metrics['test/accuracy']:.3f} after 20 epochs (120 steps)" in title(
+        drawn["curves"]
+    )
     assert "60 train, 15 validation, 15 test samples · batch 10 · seed 0" in title(drawn["curves"])
 
 
@@ -127,7 +135,9 @@ def test_curves_mark_the_epoch_whose_weights_early_stopping_kept(tmp_path, drawn
 def test_curves_of_a_diverged_run_say_where(tmp_path, drawn):
     run = run_of(experiment(plugin("optimizer", "sgd", lr=1e200)), tmp_path, "curves")
     assert isinstance(run.error, Diverged)
-    assert f"DIVERGED at step {run.error.step}: {run.error.tensor} is not finite" in title(drawn["curves"])
+    assert f"DIVERGED at step {run.error.step}: {run.error.tensor} is not finite" in title(
+        drawn["curves"]
+    )
     assert "diverged" in words(drawn["curves"].axes[0])
 
 
@@ -141,7 +151,11 @@ def test_curves_of_a_surface_show_its_height_on_a_logarithmic_axis(tmp_path, dra
     run = run_of(experiment(plugin("objective", "valley"), steps=300), tmp_path, "curves")
     (ax,) = drawn["curves"].axes
     assert list(ax.lines[0].get_ydata()) == run.history("train/loss")[1]
-    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_yscale()) == ("step", "f(x, y), log scale", "log")
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_yscale()) == (
+        "step",
+        "f(x, y), log scale",
+        "log",
+    )
 
 
 # path
@@ -149,15 +163,21 @@ def test_curves_of_a_surface_show_its_height_on_a_logarithmic_axis(tmp_path, dra
 
 def walk(tmp_path, drawn, name="valley", optimizer=("sgd", 0.1), **settings):
     surface = plugin("objective", name, **settings.pop("surface", {}))
-    e = experiment(surface, plugin("optimizer", optimizer[0], lr=optimizer[1]), **{"steps": 30, **settings})
+    e = experiment(
+        surface, plugin("optimizer", optimizer[0], lr=optimizer[1]), **{"steps": 30, **settings}
+    )
     return run_of(e, tmp_path, "path"), drawn["path"].axes[0]
 
 
 @pytest.mark.parametrize("name", ["valley", "rosenbrock", "beale"])
-def test_the_path_is_drawn_step_by_step_from_the_start_in_the_surfaces_window(name, tmp_path, drawn):
+def test_the_path_is_drawn_step_by_step_from_the_start_in_the_surfaces_window(
+    name, tmp_path, drawn
+):
     run, ax = walk(tmp_path, drawn, name, ("sgd", 1e-4))
     walked = ax.lines[0].get_xydata()
-    assert [tuple(point) for point in walked] == [(r.metrics["path/x"], r.metrics["path/y"]) for r in run.records[:-1]]
+    assert [tuple(point) for point in walked] == [
+        (r.metrics["path/x"], r.metrics["path/y"]) for r in run.records[:-1]
+    ]
     assert len(walked) == 31
     surface = run.experiment.objective
     assert (ax.get_xlim(), ax.get_ylim()) == surface.window
@@ -168,7 +188,9 @@ def test_the_path_is_drawn_step_by_step_from_the_start_in_the_surfaces_window(na
     assert f"sgd lr=0.0001 on {name}: 30 steps" in title(drawn["path"])
 
 
-def test_the_arrows_point_down_the_gradient_and_are_no_longer_than_the_gaps_between_them(tmp_path, drawn):
+def test_the_arrows_point_down_the_gradient_and_are_no_longer_than_the_gaps_between_them(
+    tmp_path, drawn
+):
     run, ax = walk(tmp_path, drawn)
     (arrows,) = [c for c in ax.collections if type(c).__name__ == "Quiver"]
     gx, gy = run.experiment.objective.gradient(arrows.X, arrows.Y)
@@ -212,19 +234,26 @@ def test_histograms_show_activations_and_gradients_untrained_and_trained(tmp_pat
     run_of(experiment(epochs=3), tmp_path, "histograms")
     rows = [ax.get_title(loc="left") for ax in drawn["histograms"].axes]
     assert rows == [
-        "activations y, untrained", "activations y, trained",
-        "|∂L/∂y|, untrained, log scale", "|∂L/∂y|, trained, log scale",
-    ]  # fmt: skip
+        "activations y, untrained",
+        "activations y, trained",
+        "|∂L/∂y|, untrained, log scale",
+        "|∂L/∂y|, trained, log scale",
+    ]
     assert [text.split("\n")[0] for text in texts(drawn)[0]] == ["relu1", "relu2"]
 
 
-def test_histograms_state_the_spread_and_the_share_of_zeros_of_what_passes_the_network(tmp_path, drawn):
+def test_histograms_state_the_spread_and_the_share_of_zeros_of_what_passes_the_network(
+    tmp_path, drawn
+):
     e = experiment(epochs=0)
     run = run_of(e, tmp_path, "histograms")
     x, _, ctx = run.probe()
     (_, y), *_ = [pair for pair in run.network.outputs(x, ctx) if pair[0].startswith("relu")]
     spread, across = f"{y.std():#.2g}", f"{y.std(axis=0).mean():#.2g}"
-    assert texts(drawn)[0][0] == f"relu1\nstd {spread}\nacross samples {across}\n{(y == 0).mean():.0%} zero"
+    assert (
+        texts(drawn)[0][0]
+        == f"relu1\nstd {spread}\nacross samples {across}\n{(y == 0).mean():.0%} zero"
+    )
 
 
 def test_gradients_are_those_of_each_samples_own_loss(tmp_path, drawn):
@@ -260,7 +289,8 @@ def test_an_untrained_batch_norm_is_seen_with_the_statistics_of_the_samples(tmp_
     parts = plugin("normalization", "batch_norm"), plugin("initializer", "normal", std=0.1)
     run_of(experiment(*parts, epochs=0), tmp_path, "histograms")
     assert "training mode" in title(drawn["histograms"])
-    assert "std 0.5" in texts(drawn)[0][1] or "std 0.6" in texts(drawn)[0][1]  # relu of N(0, 1): 0.58
+    # relu of N(0, 1): 0.58
+    assert "std 0.5" in texts(drawn)[0][1] or "std 0.6" in texts(drawn)[0][1]
 
 
 def test_numbers_that_are_not_finite_are_counted(tmp_path, drawn):

@@ -1,4 +1,6 @@
-"""The observers: they change no bit, draw every kind of run, measure what they say and survive a lost terminal."""
+"""The observers: they change no bit, draw every kind of run, measure what they say and survive a
+lost terminal.
+"""
 
 import io
 import itertools
@@ -10,8 +12,8 @@ import pytest
 
 from dlexp.conformance.toy import experiment, outcome, same
 from dlexp.core.early_stopping import EarlyStopping
-from dlexp.core.experiment import Run
 from dlexp.core.registry import find
+from dlexp.runs.run import Run
 
 ALL = ("progress", "curves", "path", "histograms", "diagnostics")
 
@@ -66,7 +68,9 @@ def png_size(path):
 RUNS = {
     "everything": everything,
     "plain float32": lambda: experiment(dtype="float32", epochs=3),
-    "inverted dropout": lambda: experiment(regularizer=(plugin("regularizer", "inverted_dropout"),), epochs=3),
+    "inverted dropout": lambda: experiment(
+        regularizer=(plugin("regularizer", "inverted_dropout"),), epochs=3
+    ),
     "stopped in mid-epoch": lambda: everything(steps=8),
     "seldom evaluated": lambda: everything(eval_every=2),
     "softmax regression": lambda: experiment(plugin("model", "mlp", hidden=())),
@@ -86,11 +90,15 @@ def test_observers_change_no_bit_of_a_run_and_draw_their_figures(make, tmp_path)
     for slot, array in unseen.trainer.state.items():
         assert seen.trainer.state[slot].tobytes() == array.tobytes()
     files = {path.name: png_size(path) for path in (tmp_path / "figures").iterdir()}
-    assert set(files) == {"curves.png"} | ({"histograms.png", "diagnostics.png"} if seen.network else {"path.png"})
+    assert set(files) == {"curves.png"} | (
+        {"histograms.png", "diagnostics.png"} if seen.network else {"path.png"}
+    )
     assert all(700 <= width <= 1300 and 350 <= height <= 1100 for width, height in files.values())
 
 
-@pytest.mark.parametrize("make", [RUNS["everything"], RUNS["surface"]], ids=["everything", "surface"])
+@pytest.mark.parametrize(
+    "make", [RUNS["everything"], RUNS["surface"]], ids=["everything", "surface"]
+)
 def test_the_same_run_draws_the_same_bytes(make, tmp_path):
     files = []
     for folder in (tmp_path / "a", tmp_path / "b"):
@@ -102,11 +110,15 @@ def test_the_same_run_draws_the_same_bytes(make, tmp_path):
 
 @pytest.mark.parametrize("make", RUNS.values(), ids=RUNS)
 def test_a_run_without_a_folder_draws_nothing(make, monkeypatch):
-    monkeypatch.setattr(sys.modules["dlexp.figures.style"], "save", lambda *saved: pytest.fail("it draws"))
+    monkeypatch.setattr(
+        sys.modules["dlexp.figures.style"], "save", lambda *saved: pytest.fail("it draws")
+    )
     run_of(make())
 
 
-def test_an_observer_that_raises_is_logged_once_and_the_run_and_the_others_go_on(tmp_path, caplog, monkeypatch):
+def test_an_observer_that_raises_is_logged_once_and_the_run_and_the_others_go_on(
+    tmp_path, caplog, monkeypatch
+):
     def fail(self, run, s, record):
         raise ZeroDivisionError("of its own making")
 
@@ -133,13 +145,25 @@ def test_diagnostics_are_noted_at_each_record_once_and_stay_out_of_the_records()
     assert [note.step for note in notes] == [0, 6, 12, 18, 24, 30, 36]
     assert not [name for name in run.metrics if name.startswith("diagnostics/")]
     assert set(notes[0].metrics) == {
-        *(f"diagnostics/{what}/relu{i}" for i in (1, 2) for what in
-          ("activation_mean", "activation_std", "activation_std_across_samples", "saturated", "dead",
-           "activation_gradient_std")),
-        *(f"diagnostics/{what}/dense{i}.W" for i in (1, 2, 3) for what in
-          ("gradient_norm", "update_ratio", "weight_norm", "unit_spread")),
+        *(
+            f"diagnostics/{what}/relu{i}"
+            for i in (1, 2)
+            for what in (
+                "activation_mean",
+                "activation_std",
+                "activation_std_across_samples",
+                "saturated",
+                "dead",
+                "activation_gradient_std",
+            )
+        ),
+        *(
+            f"diagnostics/{what}/dense{i}.W"
+            for i in (1, 2, 3)
+            for what in ("gradient_norm", "update_ratio", "weight_norm", "unit_spread")
+        ),
         "diagnostics/weight_norm/all",
-    }  # fmt: skip
+    }
 
 
 def test_gradient_norm_and_update_ratio_are_those_of_the_step_that_follows():
@@ -150,7 +174,10 @@ def test_gradient_norm_and_update_ratio_are_those_of_the_step_that_follows():
     trainer.step(next(trainer.rest_of_epoch()))
     for name in ("dense1.W", "dense3.W"):
         w = params.view(before, name)
-        norm, ratio = np.linalg.norm(params.gradient(name)), np.linalg.norm(params[name] - w) / np.linalg.norm(w)
+        norm, ratio = (
+            np.linalg.norm(params.gradient(name)),
+            np.linalg.norm(params[name] - w) / np.linalg.norm(w),
+        )
         assert notes[0].metrics[f"diagnostics/gradient_norm/{name}"] == norm
         assert notes[0].metrics[f"diagnostics/update_ratio/{name}"] == ratio
 
@@ -186,10 +213,12 @@ def test_units_next_to_their_bounds_are_saturated(activation, edge):
         params["dense1.W"][...] = 0
         params["dense1.b"][...] = [0, 0, 0, edge * 0.9, edge * 1.1, -edge * 1.1, 50, -500]
 
-    _, found = look(activation, scale)  # 1 − tanh²(3) = 0.0099; for the sigmoid the same at twice the input
+    # 1 − tanh²(3) = 0.0099; for the sigmoid the same at twice the input
+    _, found = look(activation, scale)
     assert found[f"saturated/{activation}1"] == found[f"dead/{activation}1"] == 4 / 8
 
-    _, found = look(activation, lambda params: params["dense1.b"].fill(500))  # none is left to compare with
+    # none is left to compare with
+    _, found = look(activation, lambda params: params["dense1.b"].fill(500))
     assert found[f"saturated/{activation}1"] == 1
 
 
@@ -277,7 +306,9 @@ def test_without_a_terminal_there_is_a_line_per_some_seconds(monkeypatch, slow):
 
 
 def at_step(e, step, happens):
-    """The experiment's run, with the progress observer, in which something happens before an evaluation."""
+    """The experiment's run, with the progress observer, in which something happens before an
+    evaluation.
+    """
     run = Run(type(e)(**{**vars(e), "observer": (plugin("observer", "progress"),)}), e.trainer())
     evaluate = run.trainer.problem.evaluate
 
@@ -314,7 +345,9 @@ def closed():
     return stream
 
 
-@pytest.mark.parametrize("stream", [lambda: None, closed, Broken], ids=["none", "closed", "broken pipe"])
+@pytest.mark.parametrize(
+    "stream", [lambda: None, closed, Broken], ids=["none", "closed", "broken pipe"]
+)
 def test_a_lost_stderr_ends_the_bar_and_nothing_else(stream, monkeypatch, slow, caplog):
     monkeypatch.setattr("sys.stderr", stream())
     run = run_of(experiment(epochs=4), observers=("progress",))

@@ -42,21 +42,33 @@ def dlexp(*words, cwd, **environment):
 
 def write(folder, name="lion", cls="Lion", kind="optimizer", text=LION):
     (folder / kind).mkdir(parents=True, exist_ok=True)
-    (folder / kind / f"{name}.py").write_text(text.replace("{name}", name).replace("{cls}", cls), encoding="utf-8")
+    (folder / kind / f"{name}.py").write_text(
+        text.replace("{name}", name).replace("{cls}", cls), encoding="utf-8"
+    )
 
 
 @pytest.mark.parametrize("place", ["plugins", "elsewhere"])
 def test_a_new_optimizer_is_one_file_with_help_values_and_errors_of_its_own(place, in_tmp):
     write(in_tmp / place)
     environment = {"DLEXP_PLUGINS": str(in_tmp / "elsewhere")} if place == "elsewhere" else {}
-    done = dlexp("optimizer=lion", "optimizer.lr=0.001", "epochs=1", "tracking=none", cwd=in_tmp, **environment)
+    done = dlexp(
+        "optimizer=lion",
+        "optimizer.lr=0.001",
+        "epochs=1",
+        "tracking=none",
+        cwd=in_tmp,
+        **environment,
+    )
     assert done.returncode == 0, done.stderr
     assert "finished" in done.stdout
     shown = dlexp("help", "lion", cwd=in_tmp, **environment)
     assert "optimizer.beta2=0.99" in shown.stdout
     wrong = dlexp("optimizer=lion", "optimizer.beta3=1", cwd=in_tmp, **environment)
     assert wrong.returncode == 2
-    assert "lion has no field beta3; choose from lr, beta1, beta2; did you mean 'beta2'?" in wrong.stderr
+    assert (
+        "lion has no field beta3; choose from lr, beta1, beta2; did you mean 'beta2'?"
+        in wrong.stderr
+    )
 
 
 def test_of_two_files_of_one_name_neither_is_taken_for_the_other(in_tmp):
@@ -76,9 +88,15 @@ BAD = {
     "raises": ("raise RuntimeError('no')", "raises.py:1: RuntimeError: no"),
     "exits": ("import sys\nsys.exit(3)", "exits.py:2: SystemExit: 3"),
     "garbled": ("def f(:\n", "garbled.py:1: SyntaxError"),
-    "clashes": (LION.replace("{name}", "adam").replace("{cls}", "Adam"), "is already registered by"),
+    "clashes": (
+        LION.replace("{name}", "adam").replace("{cls}", "Adam"),
+        "is already registered by",
+    ),
     "empty": ("x = 1", "registers no optimizer called empty"),
-    "misnamed": (LION.replace("{name}", "good").replace("{cls}", "Good"), "registers no optimizer called misnamed"),
+    "misnamed": (
+        LION.replace("{name}", "good").replace("{cls}", "Good"),
+        "registers no optimizer called misnamed",
+    ),
 }
 
 
@@ -89,10 +107,20 @@ def test_plugins_that_misbehave_are_named_with_file_and_line_and_the_others_work
     assert shown.returncode == 0
     assert "Traceback" not in shown.stderr
     for name, (_, said) in BAD.items():
-        (line,) = [line for line in shown.stderr.splitlines() if f"plugin optimizer/{name} left out" in line]
+        (line,) = [
+            line
+            for line in shown.stderr.splitlines()
+            if f"plugin optimizer/{name} left out" in line
+        ]
         assert said in line
-    again = "from dlexp.cli import main; print([main([f'optimizer={name}']) for name in " + repr(list(BAD)) + "])"
-    chosen = subprocess.run([sys.executable, "-c", again], cwd=in_tmp, capture_output=True, text=True)
+    again = (
+        "from dlexp.cli import main; print([main([f'optimizer={name}']) for name in "
+        + repr(list(BAD))
+        + "])"
+    )
+    chosen = subprocess.run(
+        [sys.executable, "-c", again], cwd=in_tmp, capture_output=True, text=True
+    )
     assert chosen.stdout.strip() == str([2] * len(BAD))
     for name in BAD:
         assert f"dlexp: error: optimizer={name} (command line): cannot be loaded" in chosen.stderr

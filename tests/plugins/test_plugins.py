@@ -1,4 +1,6 @@
-"""Every registered plugin keeps the promises of its kind, and every file of the catalogue registers one."""
+"""Every registered plugin keeps the promises of its kind, and every file of the catalogue registers
+one.
+"""
 
 from pathlib import Path
 
@@ -17,4 +19,6 @@ def test_every_file_of_the_catalogue_registers_its_plugin():
     for kind in KINDS:
         files = {file.stem for file in (discovery.PLUGINS / kind).glob("[!_]*.py")}
         assert files, kind
-        assert files <= {cls.name for cls in registry.every(kind)}, [discovery.broken(kind, name) for name in files]
+        assert files <= {cls.name for cls in registry.every(kind)}, [
+            discovery.broken(kind, name) for name in files
+        ]

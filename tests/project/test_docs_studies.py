@@ -1,4 +1,6 @@
-"""The worked example of docs/studies.md does what it says; every word of a study and of a claim is in the page."""
+"""The worked example of docs/studies.md does what it says; every word of a study and of a claim is
+in the page.
+"""
 
 import re
 import subprocess
@@ -26,13 +28,18 @@ def block(text, language):
 
 
 def test_the_example_gives_its_verdicts(text, in_tmp):
-    plugin, study = in_tmp / "plugins" / "optimizer" / "lion.py", in_tmp / "mine" / "experiment" / "lion.yaml"
+    plugin, study = (
+        in_tmp / "plugins" / "optimizer" / "lion.py",
+        in_tmp / "mine" / "experiment" / "lion.yaml",
+    )
     for path, said in ((plugin, block(text, "python")), (study, block(text, "yaml"))):
         path.parent.mkdir(parents=True)
         path.write_text(said, encoding="utf-8")
     (command,) = re.findall(r"```bash\n(python -m dlexp claims --config-dir mine lion)\n```", text)
     words = [sys.executable, *command.split()[1:], "--quick"]
-    done = subprocess.run(words, capture_output=True, text=True, encoding="utf-8", check=False, cwd=in_tmp)
+    done = subprocess.run(
+        words, capture_output=True, text=True, encoding="utf-8", check=False, cwd=in_tmp
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     rows = [line.split() for line in done.stdout.splitlines() if line.startswith("lion ")]
     assert [row[1] for row in rows] == ["slower_at_first", "as_good_when_tuned"]
@@ -48,7 +55,9 @@ def test_every_word_of_a_study_and_every_field_of_a_claim_is_explained(text):
     words = set(re.findall(r"`([a-z_0-9/ @N]+)[`:]", text))
     known = {*WORDS, *spec.FIELDS, *spec.DIRECTIONS, *spec.REDUCTIONS, *KINDS, *FUNCTIONS}
     assert known - words == set()
-    assert {f"@ {moment}" for moment in MOMENTS} - {word.removesuffix(" N") for word in words} == set()
+    assert {f"@ {moment}" for moment in MOMENTS} - {
+        word.removesuffix(" N") for word in words
+    } == set()
     for kind in KINDS.values():
         assert set(kind.options) - words - {"better"} == set()
 

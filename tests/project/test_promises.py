@@ -21,8 +21,12 @@ def functions_of(file):
 
 def slow_of(file):
     tree = tree_of(file)
-    marked = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)
-              and any(ast.unparse(d) == "pytest.mark.slow" for d in n.decorator_list)]  # fmt: skip
+    marked = [
+        n
+        for n in ast.walk(tree)
+        if isinstance(n, ast.FunctionDef)
+        and any(ast.unparse(d) == "pytest.mark.slow" for d in n.decorator_list)
+    ]
     return {node.name for node in marked}
 
 
@@ -46,11 +50,17 @@ def test_every_script_that_is_named_exists():
 
 def test_a_row_that_names_a_slow_test_says_so():
     rows = [(row, re.findall(r"`(test_\w+\.py)::(test_\w+)`", row)) for row in TEXT.splitlines()]
-    assert [row for row, named in rows if "*slow*" not in row and any(n in slow_of(f) for f, n in named)] == []
+    assert [
+        row for row, named in rows if "*slow*" not in row and any(n in slow_of(f) for f, n in named)
+    ] == []
 
 
 def test_every_promise_names_at_least_one_test():
-    rows = [line for line in TEXT.splitlines() if line.startswith("| ") and not line.startswith(("| promise", "|---"))]
+    rows = [
+        line
+        for line in TEXT.splitlines()
+        if line.startswith("| ") and not line.startswith(("| promise", "|---"))
+    ]
     assert len(rows) >= 40
     assert [row for row in rows if "::" not in row] == []
 

@@ -1,6 +1,8 @@
-"""Whatever comes in, nothing but a `UserError` comes out: overrides, data files, checkpoints, networks, journals.
+"""Whatever comes in, nothing but a `UserError` comes out: overrides, data files, checkpoints,
+networks, journals.
 
-Examples are drawn by Hypothesis, the same ones every time; `pytest -m slow` draws twenty times as many.
+Examples are drawn by Hypothesis, the same ones every time; `pytest -m slow` draws twenty times as
+many.
 """
 
 import gzip
@@ -42,7 +44,10 @@ def drawn(n, **given_):
         def slow():
             settings(FAST, max_examples=20 * n)(given(**given_)(test))()
 
-        runs = [pytest.param(fast, id="fast"), pytest.param(slow, id="thorough", marks=pytest.mark.slow)]
+        runs = [
+            pytest.param(fast, id="fast"),
+            pytest.param(slow, id="thorough", marks=pytest.mark.slow),
+        ]
         return pytest.mark.parametrize("run", runs)(_called(test))
 
     return twice
@@ -67,16 +72,78 @@ def only_a_user_error(call, *given_):
     return None
 
 
-KEYS = [*overrides.ROOT, "optimizer.lr", "model.hidden", "regularizer.dropout.ratio", "data.path", "hydra.mode", "init",
-        "hydra.sweeper.params.seed", "hydra/launcher", "tracking.uri", "study.title", "_target_", ""]  # fmt: skip
-PIECES = ["1", "0.1", "-1", "1e-3", "adam", "sgd", "none", "[", "]", "{", "}", "(", ")", ",", ":", "'", '"', "\\", "$",
-          "${", "seed", ".", "range", "choice", "interval", "glob", "null", "true", "nan", " ", "=", "~", "+", "@", "/",
-          "*", "é", "日", "\n", "\0", "\udc80", "010", "???", "#", "%", "[[", "0x1"]  # fmt: skip
+KEYS = [
+    *overrides.ROOT,
+    "optimizer.lr",
+    "model.hidden",
+    "regularizer.dropout.ratio",
+    "data.path",
+    "hydra.mode",
+    "init",
+    "hydra.sweeper.params.seed",
+    "hydra/launcher",
+    "tracking.uri",
+    "study.title",
+    "_target_",
+    "",
+]
+PIECES = [
+    "1",
+    "0.1",
+    "-1",
+    "1e-3",
+    "adam",
+    "sgd",
+    "none",
+    "[",
+    "]",
+    "{",
+    "}",
+    "(",
+    ")",
+    ",",
+    ":",
+    "'",
+    '"',
+    "\\",
+    "$",
+    "${",
+    "seed",
+    ".",
+    "range",
+    "choice",
+    "interval",
+    "glob",
+    "null",
+    "true",
+    "nan",
+    " ",
+    "=",
+    "~",
+    "+",
+    "@",
+    "/",
+    "*",
+    "é",
+    "日",
+    "\n",
+    "\0",
+    "\udc80",
+    "010",
+    "???",
+    "#",
+    "%",
+    "[[",
+    "0x1",
+]
 VALUES = st.lists(st.sampled_from(PIECES), max_size=6).map("".join) | st.text(max_size=12)
 TYPED = st.builds(
-    "{}{}{}{}".format, st.sampled_from(["", "", "", "+", "++", "~"]), st.sampled_from(KEYS) | st.text(max_size=8),
-    st.sampled_from(["=", "=", "=", "", "@x="]), VALUES,
-)  # fmt: skip
+    "{}{}{}{}".format,
+    st.sampled_from(["", "", "", "+", "++", "~"]),
+    st.sampled_from(KEYS) | st.text(max_size=8),
+    st.sampled_from(["=", "=", "=", "", "@x="]),
+    VALUES,
+)
 
 
 @drawn(200, words=st.lists(TYPED, max_size=3))
@@ -86,11 +153,52 @@ def test_no_override_makes_a_traceback(words):
 
 LIKELY = st.builds(
     "{}={}".format,
-    st.sampled_from(["optimizer.lr", "seed", "model.hidden", "epochs", "dtype", "steps", "regularizer", "sweep", "zip",
-                     "early_stopping.patience", "checkpoint.seconds", "tracking.uri", "optimizer", "data.n_train"]),
-    st.sampled_from(["1", "0", "-1", "1e400", "[1]", "[]", "{a:1}", "null", "true", "x", "''", "???", "${seed}", "${x}",
-                     "[1,[2]]", "none", "adam", "9e99", "[null]", "1.5", "[none]", "{}", "9223372036854775808"]),
-)  # fmt: skip
+    st.sampled_from(
+        [
+            "optimizer.lr",
+            "seed",
+            "model.hidden",
+            "epochs",
+            "dtype",
+            "steps",
+            "regularizer",
+            "sweep",
+            "zip",
+            "early_stopping.patience",
+            "checkpoint.seconds",
+            "tracking.uri",
+            "optimizer",
+            "data.n_train",
+        ]
+    ),
+    st.sampled_from(
+        [
+            "1",
+            "0",
+            "-1",
+            "1e400",
+            "[1]",
+            "[]",
+            "{a:1}",
+            "null",
+            "true",
+            "x",
+            "''",
+            "???",
+            "${seed}",
+            "${x}",
+            "[1,[2]]",
+            "none",
+            "adam",
+            "9e99",
+            "[null]",
+            "1.5",
+            "[none]",
+            "{}",
+            "9223372036854775808",
+        ]
+    ),
+)
 
 
 @drawn(20, words=st.lists(LIKELY, min_size=1, max_size=2))
@@ -99,8 +207,13 @@ def test_no_configuration_makes_a_traceback(words):
     assert setup is None or setup.yaml
 
 
-@drawn(150, content=st.binary(max_size=60) | st.text(st.sampled_from(list("abn0:- []{}&*#!'\"\n\t,|>?%@`~<=\r\ufeff")),
-                                                  max_size=40).map(str.encode))  # fmt: skip
+@drawn(
+    150,
+    content=st.binary(max_size=60)
+    | st.text(st.sampled_from(list("abn0:- []{}&*#!'\"\n\t,|>?%@`~<=\r\ufeff")), max_size=40).map(
+        str.encode
+    ),
+)
 def test_no_yaml_file_makes_a_traceback(content):
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "x.yaml"
@@ -145,23 +258,54 @@ def data(name, **settings):
 
 LOADERS = {  # what is read: a good file, who reads it
     "npz": (_npz(x=RNG.random((30, 2)), y=np.arange(30) % 3), data("npz")),
-    "table": (b"id;b;c;kind\n" + b"".join(b"%d;%d,5;%s;%d\n" % (i, i * 7 % 5, (b"u", b"NA")[i % 2], i % 2)
-                                           for i in range(20)), data("table", missing="mean")),
-    "table.gz": (gzip.compress(b"a b c\n" + b"".join(b"%d %d.5 %d\n" % (i * i, i * 7 % 5, i % 2) for i in range(20))),
-                 data("table")),
+    "table": (
+        b"id;b;c;kind\n"
+        + b"".join(
+            b"%d;%d,5;%s;%d\n" % (i, i * 7 % 5, (b"u", b"NA")[i % 2], i % 2) for i in range(20)
+        ),
+        data("table", missing="mean"),
+    ),
+    "table.gz": (
+        gzip.compress(
+            b"a b c\n" + b"".join(b"%d %d.5 %d\n" % (i * i, i * 7 % 5, i % 2) for i in range(20))
+        ),
+        data("table"),
+    ),
     "parquet": (_parquet(a=np.arange(20) ** 2, b=[*"uv"] * 10, c=np.arange(20) % 2), data("table")),
-    "csv": (b"a,b,c\n" + b"".join(b"%d,%d.5,%d\n" % (i, i * 7 % 5, i % 2) for i in range(20)), data("csv")),
+    "csv": (
+        b"a,b,c\n" + b"".join(b"%d,%d.5,%d\n" % (i, i * 7 % 5, i % 2) for i in range(20)),
+        data("csv"),
+    ),
     "idx": (_saved(lambda path: download.write_idx(path, IMAGES)), download.read_idx),
-    "idx.gz": (_saved(lambda path: download.write_idx(path.with_suffix(".gz"), IMAGES) or
-                      path.with_suffix(".gz").rename(path)), download.read_idx),
-    "arrays": (_saved(lambda path: archives.write_arrays(path, {"a": RNG.random(5)})), archives.read_arrays),
+    "idx.gz": (
+        _saved(
+            lambda path: (
+                download.write_idx(path.with_suffix(".gz"), IMAGES)
+                or path.with_suffix(".gz").rename(path)
+            )
+        ),
+        download.read_idx,
+    ),
+    "arrays": (
+        _saved(lambda path: archives.write_arrays(path, {"a": RNG.random(5)})),
+        archives.read_arrays,
+    ),
     "checkpoint": (_saved(lambda path: checkpoint.save(path, TREE)), checkpoint.load),
-    "network": (_saved(lambda path: network_file.save_network(path, NETWORK)), network_file.load_network),
-}  # fmt: skip
+    "network": (
+        _saved(lambda path: network_file.save_network(path, NETWORK)),
+        network_file.load_network,
+    ),
+}
 DAMAGE = st.lists(
-    st.tuples(st.sampled_from(["flip", "put", "cut", "take", "add", "copy"]), st.integers(0, 2**16),
-              st.integers(0, 2**16), st.binary(max_size=8)), min_size=1, max_size=4,
-)  # fmt: skip
+    st.tuples(
+        st.sampled_from(["flip", "put", "cut", "take", "add", "copy"]),
+        st.integers(0, 2**16),
+        st.integers(0, 2**16),
+        st.binary(max_size=8),
+    ),
+    min_size=1,
+    max_size=4,
+)
 
 
 def damaged(content, damage):
@@ -194,14 +338,21 @@ def test_no_damaged_file_makes_a_traceback(name, damage):
         only_a_user_error(load, file)
 
 
-@drawn(120, name=st.sampled_from(["npz", "arrays", "checkpoint", "network"]),
-       method=st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]),
-       shape=st.lists(st.sampled_from([-1, 0, 1, 3, 30, 2**31, 2**40]), max_size=4).map(tuple),
-       more=st.binary(max_size=20),
-       kind=st.sampled_from(["<f8", ">f4", "|O", "<U5", "|V0", "|u1", "<M8[ns]", "<c16", "nope"]))  # fmt: skip
+@drawn(
+    120,
+    name=st.sampled_from(["npz", "arrays", "checkpoint", "network"]),
+    method=st.sampled_from(
+        [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+    ),
+    shape=st.lists(st.sampled_from([-1, 0, 1, 3, 30, 2**31, 2**40]), max_size=4).map(tuple),
+    more=st.binary(max_size=20),
+    kind=st.sampled_from(["<f8", ">f4", "|O", "<U5", "|V0", "|u1", "<M8[ns]", "<c16", "nope"]),
+)
 def test_no_archive_of_promises_makes_a_traceback_or_takes_memory(name, method, shape, more, kind):
     header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"descr": kind, "fortran_order": False, "shape": shape})
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": kind, "fortran_order": False, "shape": shape}
+    )
     good, load = LOADERS[name]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "x.npz"
@@ -218,16 +369,31 @@ def test_no_archive_of_promises_makes_a_traceback_or_takes_memory(name, method, 
 
 
 PLAIN = (
-    st.none() | st.booleans() | st.integers(-(2**80), 2**80) | st.floats(allow_nan=False) | st.text(max_size=8)
-    | hnp.arrays(hnp.boolean_dtypes() | hnp.integer_dtypes() | hnp.floating_dtypes()
-                 | hnp.unicode_string_dtypes(max_len=3), hnp.array_shapes(min_dims=0, max_dims=3, max_side=3))
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**80), 2**80)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=8)
+    | hnp.arrays(
+        hnp.boolean_dtypes()
+        | hnp.integer_dtypes()
+        | hnp.floating_dtypes()
+        | hnp.unicode_string_dtypes(max_len=3),
+        hnp.array_shapes(min_dims=0, max_dims=3, max_side=3),
+    )
     | hnp.from_dtype(np.dtype("f4"), allow_nan=False).map(np.float32)
-)  # fmt: skip
+)
 NAMES = st.text(string.ascii_letters, min_size=1, max_size=5)
-TREES = st.recursive(PLAIN, lambda inner: (
-    st.lists(inner, max_size=3) | st.lists(inner, max_size=3).map(tuple)
-    | st.dictionaries(NAMES | st.integers() | st.tuples(st.integers()), inner, max_size=3)
-    | st.dictionaries(NAMES, inner, max_size=3).map(lambda d: SimpleNamespace(**d))), max_leaves=8)  # fmt: skip
+TREES = st.recursive(
+    PLAIN,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(NAMES | st.integers() | st.tuples(st.integers()), inner, max_size=3)
+        | st.dictionaries(NAMES, inner, max_size=3).map(lambda d: SimpleNamespace(**d))
+    ),
+    max_leaves=8,
+)
 
 
 def same(a, b):
@@ -259,16 +425,26 @@ def test_a_checkpoint_is_what_was_saved_to_the_type_and_the_bit(tree):
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=6,
-)  # fmt: skip
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
 EVENT = st.fixed_dictionaries(
     {"event": st.sampled_from(["start", "record", "note", "finish", "resume"]) | JSON},
-    optional={"time_ms": st.integers() | JSON, "elapsed": st.floats() | JSON, "epoch": st.integers() | JSON,
-              "step": st.integers() | JSON, "error": JSON,
-              "metrics": st.dictionaries(st.text(max_size=5), st.floats() | JSON, max_size=2),
-              "status": st.just("FINISHED") | JSON},
-)  # fmt: skip
-LINES = st.lists((EVENT | JSON).map(lambda e: json.dumps(e).encode()) | st.binary(max_size=20), max_size=5)
+    optional={
+        "time_ms": st.integers() | JSON,
+        "elapsed": st.floats() | JSON,
+        "epoch": st.integers() | JSON,
+        "step": st.integers() | JSON,
+        "error": JSON,
+        "metrics": st.dictionaries(st.text(max_size=5), st.floats() | JSON, max_size=2),
+        "status": st.just("FINISHED") | JSON,
+    },
+)
+LINES = st.lists(
+    (EVENT | JSON).map(lambda e: json.dumps(e).encode()) | st.binary(max_size=20), max_size=5
+)
 
 
 @drawn(250, lines=LINES, cut=st.integers(0, 30))
@@ -306,6 +482,8 @@ def test_what_a_journal_was_told_it_tells_again_up_to_where_it_was_cut(metrics, 
 
 
 def test_every_kind_of_damage_is_among_the_examples():
-    assert {damaged(b"0123456789", [(what, 3, 5, b"xyz")]) != b"0123456789" for what in
-            ("flip", "put", "cut", "take", "add", "copy")} == {True}  # fmt: skip
+    assert {
+        damaged(b"0123456789", [(what, 3, 5, b"xyz")]) != b"0123456789"
+        for what in ("flip", "put", "cut", "take", "add", "copy")
+    } == {True}
     assert set(kinds.KINDS) <= set(KEYS)

@@ -26,9 +26,23 @@ SHAPES = {
     "long": f"s3://key:{SECRET * 30}@host/x.csv",
 }
 PARTS = ("wJalrXUt", "nFEMI", "K7MDENG")  # of the secret: none may be seen
-KEYS = ("data.path", "tracking.uri", "tracking.experiment", "optimizer", "optimizer.lr", "seed", "sweep", "data.label",
-        "nothing.of.ours", "model.hidden",
-        "hydra.verbose", "hydra/launcher", "experiment", "zip", "--config-dir")  # fmt: skip
+KEYS = (
+    "data.path",
+    "tracking.uri",
+    "tracking.experiment",
+    "optimizer",
+    "optimizer.lr",
+    "seed",
+    "sweep",
+    "data.label",
+    "nothing.of.ours",
+    "model.hidden",
+    "hydra.verbose",
+    "hydra/launcher",
+    "experiment",
+    "zip",
+    "--config-dir",
+)
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "observer=none", "tracking=none")
 
 
@@ -49,7 +63,8 @@ hydra: {{mode: MULTIRUN, sweeper: {{params: {{seed: '0,1'}}}}}}
 
 
 @pytest.mark.parametrize(
-    "key", ["data: {{path: {value}}}\ndefaults: [override /data: csv]", "tracking: {{uri: {value}}}"]
+    "key",
+    ["data: {{path: {value}}}\ndefaults: [override /data: csv]", "tracking: {{uri: {value}}}"],
 )
 @pytest.mark.parametrize("shape", ["s3", "token"])
 def test_nor_does_a_message_about_a_file_of_the_users(key, shape, in_tmp, capsys):
@@ -65,7 +80,9 @@ def test_nor_does_a_message_about_a_file_of_the_users(key, shape, in_tmp, capsys
 
 @pytest.mark.parametrize("value", SHAPES.values(), ids=SHAPES)
 def test_every_part_of_a_message_is_looked_through(value):
-    said = UserError(f"no {value} here", key=value, value=value, where=value, allowed=f"a, {value}", hint=value)
+    said = UserError(
+        f"no {value} here", key=value, value=value, where=value, allowed=f"a, {value}", hint=value
+    )
     assert not [part for part in PARTS if part in str(said)]
 
 
@@ -87,17 +104,30 @@ def test_a_runs_log_hides_it(in_tmp):
 
 
 def test_what_is_no_secret_is_left_alone():
-    for text in ("http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning",
-                 "sqlite:////home/a@b/x.db",
-                 "https://host/x.csv?version=2", "ann@example.org: hello", "a:b@c",
-                 "C:/runs/x@y", "key:/a/b"):  # fmt: skip
+    for text in (
+        "http://127.0.0.1:5000/#/experiments/1/runs?workflowType=machine_learning",
+        "sqlite:////home/a@b/x.db",
+        "https://host/x.csv?version=2",
+        "ann@example.org: hello",
+        "a:b@c",
+        "C:/runs/x@y",
+        "key:/a/b",
+    ):
         assert clean(text) == text
 
 
 def test_a_run_of_old_that_has_a_secret_is_still_read(in_tmp, capsys):
-    """New ones are refused; what an old one is called, and what it was asked for, is not needed to train it again."""
+    """New ones are refused; what an old one is called, and what it was asked for, is not needed to
+    train it again.
+    """
     assert main([*FAST, f"data.path={SHAPES['s3']}", "data=csv"]) == 2
     assert "which every run would write down" in capsys.readouterr().err
-    text = compose(*FAST).yaml.replace("name: digits", f"name: csv\n  path: {SHAPES['s3']}").replace("n_train: 100", "")
-    (in_tmp / "config.yaml").write_text("\n".join(line for line in text.splitlines() if "n_train" not in line))
+    text = (
+        compose(*FAST)
+        .yaml.replace("name: digits", f"name: csv\n  path: {SHAPES['s3']}")
+        .replace("n_train: 100", "")
+    )
+    (in_tmp / "config.yaml").write_text(
+        "\n".join(line for line in text.splitlines() if "n_train" not in line)
+    )
     assert SECRET in str(rebuild(in_tmp / "config.yaml").experiment.data.path)

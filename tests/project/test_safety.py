@@ -1,7 +1,9 @@
-"""What dlexp never does, whatever it is given: run code from a file, believe a size, leave its folder, keep a password.
+"""What dlexp never does, whatever it is given: run code from a file, believe a size, leave its
+folder, keep a password.
 
-tests/report/test_report_page.py has more than forty hostile names in the report's page, tests/tracking/test_tracking.py has them in
-MLflow, tests/data/test_datafiles.py and test_data_npz.py have the sizes that data files claim.
+tests/report/test_report_page.py has more than forty hostile names in the report's page,
+tests/tracking/test_tracking.py has them in MLflow, tests/data/test_datafiles.py and
+test_data_npz.py have the sizes that data files claim.
 """
 
 import ast
@@ -32,13 +34,41 @@ from dlexp.tracking import environment, guard, redacted, ui
 ROOT = Path(__file__).parents[2]
 ROOMS = ("dlexp", "plugins", "scripts", "examples", "benchmarks")
 CODE = [p for room in ROOMS for p in sorted((ROOT / room).rglob("*.py"))]
-MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "telnetlib", "xmlrpc"}
+MODULES = {
+    "pickle",
+    "cPickle",
+    "_pickle",
+    "dill",
+    "cloudpickle",
+    "joblib",
+    "marshal",
+    "shelve",
+    "telnetlib",
+    "xmlrpc",
+}
 CALLS = {
-    "eval", "exec", "compile", "__import__", "os.system", "os.popen", "tempfile.mktemp", "mktemp", "yaml.load",
-    "yaml.load_all", "yaml.full_load", "yaml.unsafe_load", "yaml.full_load_all", "yaml.unsafe_load_all", "torch.load",
-    "pd.read_pickle", "hydra.utils.instantiate", "hydra.utils.call", "instantiate", "subprocess.getoutput",
+    "eval",
+    "exec",
+    "compile",
+    "__import__",
+    "os.system",
+    "os.popen",
+    "tempfile.mktemp",
+    "mktemp",
+    "yaml.load",
+    "yaml.load_all",
+    "yaml.full_load",
+    "yaml.unsafe_load",
+    "yaml.full_load_all",
+    "yaml.unsafe_load_all",
+    "torch.load",
+    "pd.read_pickle",
+    "hydra.utils.instantiate",
+    "hydra.utils.call",
+    "instantiate",
+    "subprocess.getoutput",
     "subprocess.getstatusoutput",
-}  # fmt: skip
+}
 LOADERS = {"Loader", "FullLoader", "UnsafeLoader", "CLoader", "CFullLoader", "CUnsafeLoader"}
 PICKLES = ("np.save", "npy.write_array")  # what NumPy writes objects with, unless told not to
 
@@ -46,11 +76,17 @@ PICKLES = ("np.save", "npy.write_array")  # what NumPy writes objects with, unle
 def unsafe(tree):
     """What in a syntax tree could run what a file says, or a shell."""
     for node in ast.walk(tree):
-        names = [a.name for a in node.names] if isinstance(node, (ast.Import, ast.ImportFrom)) else []
+        names = (
+            [a.name for a in node.names] if isinstance(node, (ast.Import, ast.ImportFrom)) else []
+        )
         if isinstance(node, ast.ImportFrom):
             names = [str(node.module), *(f"{node.module}.{name}" for name in names)]
         yield from (f"import {n}" for n in names if n.split(".")[0] in MODULES or n in CALLS)
-        if isinstance(node, ast.Attribute) and node.attr in LOADERS and ast.unparse(node.value) == "yaml":
+        if (
+            isinstance(node, ast.Attribute)
+            and node.attr in LOADERS
+            and ast.unparse(node.value) == "yaml"
+        ):
             yield ast.unparse(node)
         if not isinstance(node, ast.Call):
             continue
@@ -64,7 +100,11 @@ def unsafe(tree):
 
 
 def test_nothing_runs_what_a_file_says():
-    found = [f"{p.relative_to(ROOT)}: {what}" for p in CODE for what in unsafe(ast.parse(p.read_text("utf-8")))]
+    found = [
+        f"{p.relative_to(ROOT)}: {what}"
+        for p in CODE
+        for what in unsafe(ast.parse(p.read_text("utf-8")))
+    ]
     assert len(CODE) > 200
     assert not found, "\n".join(["", *found])
 
@@ -84,7 +124,8 @@ def test_only_our_launcher_and_our_sweepers_name_code():
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if "_target_" in (getattr(node, "value", ""), getattr(node, "id", "")):
                 said.add(str(path.relative_to(ROOT)))
-    assert said == {"dlexp/_hydra/hydra_plugins/dlexp_sweeps.py", "dlexp/config/sources.py"}  # the second refuses it
+    # the second refuses it
+    assert said == {"dlexp/_hydra/hydra_plugins/dlexp_sweeps.py", "dlexp/config/sources.py"}
     assert not [p for p in CONF.rglob("*.yaml") if "_target_" in p.read_text("utf-8")]
 
 
@@ -111,12 +152,18 @@ BENT = [  # what a study may not say, and the key that is named
     ("hydra: {job_logging: {handlers: {x: {(): evil.run}}}}", "hydra.job_logging"),
     ("hydra: 5", "hydra"),
     ("hydra: {sweeper: {params: {'hydra.run.dir': /tmp}}}", "hydra.sweeper.params.hydra.run.dir"),
-    ("hydra: {sweeper: {params: {'+hydra.x._target_': evil.run}}}", "hydra.sweeper.params.+hydra.x._target_"),
+    (
+        "hydra: {sweeper: {params: {'+hydra.x._target_': evil.run}}}",
+        "hydra.sweeper.params.+hydra.x._target_",
+    ),
     ("hydra: {sweeper: {parts: {a: {'optimizer@b': adam}}}}", "hydra.sweeper.parts.a.optimizer@b"),
     ("optimizer: {_target_: evil.run}", "optimizer._target_"),
     ("x: [1, {y: {_target_: evil.run}}]", "x[1].y._target_"),
     ("<<: {_target_: evil.run}", "_target_"),
-    ("defaults:\n  - /hydra/callbacks@hydra.callbacks.x: evil", "defaults.hydra/callbacks@hydra.callbacks.x"),
+    (
+        "defaults:\n  - /hydra/callbacks@hydra.callbacks.x: evil",
+        "defaults.hydra/callbacks@hydra.callbacks.x",
+    ),
     ("defaults:\n  - override /hydra/job_logging: default", "defaults.hydra/job_logging"),
     ("defaults:\n  - override /hydra/launcher: basic", "defaults.hydra/launcher"),
     ("defaults:\n  - override hydra/sweeper: basic", "defaults.hydra/sweeper"),
@@ -129,7 +176,9 @@ BENT = [  # what a study may not say, and the key that is named
 
 @pytest.mark.parametrize(("text", "key"), BENT, ids=range(len(BENT)))
 @pytest.mark.parametrize("home", ["mine", "conf"])
-def test_a_file_of_the_users_names_no_code_and_bends_hydra_nowhere(text, key, home, in_tmp, monkeypatch, capsys):
+def test_a_file_of_the_users_names_no_code_and_bends_hydra_nowhere(
+    text, key, home, in_tmp, monkeypatch, capsys
+):
     (in_tmp / "evil.py").write_text("raise SystemExit('evil was imported')")
     monkeypatch.syspath_prepend(in_tmp)
     file = in_tmp / home / "experiment" / "x.yaml"
@@ -169,7 +218,9 @@ def test_every_shipped_study_and_variant_may_say_what_it_says():
 def promise(shape, kind="<f8"):
     """An .npy file that promises what it has not."""
     file = io.BytesIO()
-    np.lib.format.write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": shape})
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": kind, "fortran_order": False, "shape": shape}
+    )
     return file.getvalue()
 
 
@@ -181,32 +232,57 @@ def archive(path, entries, method=zipfile.ZIP_STORED):
 
 def sealed(data):
     """The entries of a checkpoint whose every SHA-256 is right."""
-    told = {"format": 1, "tree": {"dict": [["x", {"array": "a0"}]]}, "sha256": {"a0": hashlib.sha256(data).hexdigest()}}
+    told = {
+        "format": 1,
+        "tree": {"dict": [["x", {"array": "a0"}]]},
+        "sha256": {"a0": hashlib.sha256(data).hexdigest()},
+    }
     text = json.dumps(told)
     return {"a0.npy": data, "state.json": text, "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def network(units):
     dense = {"kind": "layer", "name": "dense", "fields": {"units": units}}
-    told = {"format": 1, "n_in": 9, "n_out": units, "dtype": "float32", "classes": None, "layers": [dense]}
+    told = {
+        "format": 1,
+        "n_in": 9,
+        "n_out": units,
+        "dtype": "float32",
+        "classes": None,
+        "layers": [dense],
+    }
     return {"network.json": json.dumps(told), "dense1.W.npy": promise((9, units), "<f4")}
 
 
 def unfolding(path):
     """Some hundred bytes of bzip2 that unfold to 200 MB, and claim 20."""
     archive(path, {"x.npy": bytes(200 * 2**20)}, zipfile.ZIP_BZIP2)
-    path.write_bytes(path.read_bytes().replace((200 * 2**20).to_bytes(4, "little"), (20).to_bytes(4, "little")))
+    path.write_bytes(
+        path.read_bytes().replace((200 * 2**20).to_bytes(4, "little"), (20).to_bytes(4, "little"))
+    )
 
 
 CLAIMS = {
-    "a checkpoint of a terabyte": (lambda p: archive(p, sealed(promise((2**37,)))), checkpoint.load),
-    "a checkpoint of many dimensions": (lambda p: archive(p, sealed(promise((2**20,) * 4))), checkpoint.load),
+    "a checkpoint of a terabyte": (
+        lambda p: archive(p, sealed(promise((2**37,)))),
+        checkpoint.load,
+    ),
+    "a checkpoint of many dimensions": (
+        lambda p: archive(p, sealed(promise((2**20,) * 4))),
+        checkpoint.load,
+    ),
     "a checkpoint that unfolds": (unfolding, checkpoint.load),
     "a network of a terabyte": (lambda p: archive(p, network(2**35)), network_file.load_network),
     "a network that unfolds": (unfolding, network_file.load_network),
-    "arrays of a terabyte": (lambda p: archive(p, {"x.npy": promise((2**37,))}), archives.read_arrays),
+    "arrays of a terabyte": (
+        lambda p: archive(p, {"x.npy": promise((2**37,))}),
+        archives.read_arrays,
+    ),
     "arrays that unfold": (unfolding, archives.read_arrays),
-    "objects": (lambda p: archive(p, {"x.npy": promise((2,), "|O") + bytes(16)}), archives.read_arrays),
+    "objects": (
+        lambda p: archive(p, {"x.npy": promise((2,), "|O") + bytes(16)}),
+        archives.read_arrays,
+    ),
 }
 
 
@@ -224,7 +300,9 @@ def test_no_memory_is_taken_for_what_a_file_only_claims(name, tmp_path):
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("hidden", ["[10000000000]", "[100000000000000000000]", "[999999999,999999999]", "[300000000]"])
+@pytest.mark.parametrize(
+    "hidden", ["[10000000000]", "[100000000000000000000]", "[999999999,999999999]", "[300000000]"]
+)
 def test_a_network_that_no_memory_holds_is_refused(hidden, in_tmp, capsys):
     assert main([f"model.hidden={hidden}"]) == 2
     err = capsys.readouterr().err
@@ -234,12 +312,57 @@ def test_a_network_that_no_memory_holds_is_refused(hidden, in_tmp, capsys):
 
 
 HOSTILE = [
-    "", ".", "..", "../x", "../../etc/passwd", "/", "/etc/passwd", "a/b", "a\\b", "..\\x", "C:\\x", "C:", "//server/x",
-    "~", "~root", "a\0b", "a\nb", "a\rb", "a\tb", "\x1b[31mred", "\u202egnp.exe", "\u200b", "\ufeff", "a" * 81,
-    "a" * 5000, "日" * 80, "é" * 80, "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "&lt;", "a b", " ",
-    "'; DROP TABLE runs; --", "$(reboot)", "`reboot`", "${oc.env:HOME}", "%2e%2e%2f", "-rf", "--help", "*", "?", "con",
-    "NUL", "aux.txt", "com1", "a.", "a ", "|", ">x", "#",
-]  # fmt: skip
+    "",
+    ".",
+    "..",
+    "../x",
+    "../../etc/passwd",
+    "/",
+    "/etc/passwd",
+    "a/b",
+    "a\\b",
+    "..\\x",
+    "C:\\x",
+    "C:",
+    "//server/x",
+    "~",
+    "~root",
+    "a\0b",
+    "a\nb",
+    "a\rb",
+    "a\tb",
+    "\x1b[31mred",
+    "\u202egnp.exe",
+    "\u200b",
+    "\ufeff",
+    "a" * 81,
+    "a" * 5000,
+    "日" * 80,
+    "é" * 80,
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "&lt;",
+    "a b",
+    " ",
+    "'; DROP TABLE runs; --",
+    "$(reboot)",
+    "`reboot`",
+    "${oc.env:HOME}",
+    "%2e%2e%2f",
+    "-rf",
+    "--help",
+    "*",
+    "?",
+    "con",
+    "NUL",
+    "aux.txt",
+    "com1",
+    "a.",
+    "a ",
+    "|",
+    ">x",
+    "#",
+]
 
 
 def test_there_are_more_than_forty_hostile_names():
@@ -269,7 +392,14 @@ def test_no_word_in_a_runs_name_leaves_its_folder(name, tmp_path):
 
 def test_a_run_on_a_file_of_any_name_stays_in_its_folder(in_tmp):
     labels = np.array(["a", "<b>", "../c"])[np.arange(30) % 3]
-    job = ["data=npz", "epochs=1", "batch_size=5", "model.hidden=[4]", "tracking=none", "observer=none"]
+    job = [
+        "data=npz",
+        "epochs=1",
+        "batch_size=5",
+        "model.hidden=[4]",
+        "tracking=none",
+        "observer=none",
+    ]
     for i, name in enumerate(("日" * 70, "<script>x", "\u202egnp", "a'b\"c", "-rf ..", "a\nb")):
         np.savez(in_tmp / f"{name}.npz", x=np.arange(60.0).reshape(30, 2), y=labels)
         path = f"{name}.npz".replace("\\", "\\\\").replace("'", "\\'")
@@ -279,10 +409,21 @@ def test_a_run_on_a_file_of_any_name_stays_in_its_folder(in_tmp):
     assert "\n" not in "".join(p.name for p in in_tmp.glob("outputs/runs/*"))
 
 
-PASSWORDS = ["http://ann:hunter2@host:5000", "postgresql://ann:hunter2@host/db", "https://ann:hunter2%40@host",
-             "mysql://host/db?user=a&password=hunter2", "http://hunter2@host", "https://host/x?api_key=hunter2",
-             "https://host?hunter2", "http://host/#hunter2", "HTTPS://hunter2@host", "postgresql://a:x/hunter2#?@host/db",
-             "mysql://host/db?ssl_key=hunter2", "http://[hunter2@host", "'http://hunter2@host?x=hunter2'"]  # fmt: skip
+PASSWORDS = [
+    "http://ann:hunter2@host:5000",
+    "postgresql://ann:hunter2@host/db",
+    "https://ann:hunter2%40@host",
+    "mysql://host/db?user=a&password=hunter2",
+    "http://hunter2@host",
+    "https://host/x?api_key=hunter2",
+    "https://host?hunter2",
+    "http://host/#hunter2",
+    "HTTPS://hunter2@host",
+    "postgresql://a:x/hunter2#?@host/db",
+    "mysql://host/db?ssl_key=hunter2",
+    "http://[hunter2@host",
+    "'http://hunter2@host?x=hunter2'",
+]
 
 
 @pytest.mark.parametrize("uri", PASSWORDS)
@@ -302,7 +443,11 @@ def test_a_password_is_refused_before_it_is_written_down_and_not_repeated(uri, i
 def test_the_sender_authenticates_by_the_environment(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2")
     assert environment()["MLFLOW_TRACKING_PASSWORD"] == "hunter2"
-    for uri in ("http://host:5000/mlflow", "postgresql://ann@host/db", "sqlite:////home/ann@work/a#b.db"):
+    for uri in (
+        "http://host:5000/mlflow",
+        "postgresql://ann@host/db",
+        "sqlite:////home/ann@work/a#b.db",
+    ):
         assert compose(f"tracking.uri='{uri}'").tracking.uri == uri
 
 
@@ -325,13 +470,33 @@ def test_the_pages_are_for_this_machine_by_its_own_names(served):
     command = served["command"]
     assert command[command.index("--host") + 1] == "127.0.0.1"
     assert command[command.index("--app-name") + 1] == "dlexp"
-    assert "sqlite" not in " ".join(command), "the store's address may hold a password, and ps shows commands"
+    assert "sqlite" not in " ".join(command), (
+        "the store's address may hold a password, and ps shows commands"
+    )
 
 
-HOSTS = ("evil.example", "10.evil.example", "192.168.1.5", "127.0.0.1.evil.example", "0.0.0.0", "localhost:1:2",
-         "localhost:x", "localhost:5000@evil.example", "localhost@evil.example", "evil.example#localhost")  # fmt: skip
-ORIGINS = ("http://evil.example", "http://localhost.evil.example", "http://localhost:3000", "http://127.0.0.1:1",
-           "null", "http://localhost", "file://", "http://127.0.0.1:5000@evil.example")  # fmt: skip
+HOSTS = (
+    "evil.example",
+    "10.evil.example",
+    "192.168.1.5",
+    "127.0.0.1.evil.example",
+    "0.0.0.0",
+    "localhost:1:2",
+    "localhost:x",
+    "localhost:5000@evil.example",
+    "localhost@evil.example",
+    "evil.example#localhost",
+)
+ORIGINS = (
+    "http://evil.example",
+    "http://localhost.evil.example",
+    "http://localhost:3000",
+    "http://127.0.0.1:1",
+    "null",
+    "http://localhost",
+    "file://",
+    "http://127.0.0.1:5000@evil.example",
+)
 
 
 def test_a_request_is_own_if_host_and_origin_are_one_place_on_this_machine():
@@ -339,12 +504,21 @@ def test_a_request_is_own_if_host_and_origin_are_one_place_on_this_machine():
         headers = [(b"host", host.encode())] if host is not None else []
         return guard.is_own([*headers, *((b"origin", o.encode()) for o in origins)])
 
-    for host in ("localhost", "127.0.0.1", "[::1]", "localhost:5000", "127.0.0.1:5000", "[::1]:65535"):
+    for host in (
+        "localhost",
+        "127.0.0.1",
+        "[::1]",
+        "localhost:5000",
+        "127.0.0.1:5000",
+        "[::1]:65535",
+    ):
         assert own(host)
         assert own(host, f"http://{host}")
         assert not own(host, f"https://{host}")
         assert not own(host, f"http://{host}", "http://evil.example")
-        assert not [origin for origin in ORIGINS if own(host, origin) and origin != f"http://{host}"]
+        assert not [
+            origin for origin in ORIGINS if own(host, origin) and origin != f"http://{host}"
+        ]
     assert not [host for host in (*HOSTS, "", None) if own(host)]
     assert not guard.is_own([(b"host", b"localhost"), (b"host", b"evil.example")])
 
@@ -360,7 +534,9 @@ def test_what_is_not_own_never_reaches_mlflow(kind):
         sent.append(message)
 
     for host in ("evil.example", "localhost:5000"):
-        asyncio.run(guard.guarded(app)({"type": kind, "headers": [(b"host", host.encode())]}, None, send))
+        asyncio.run(
+            guard.guarded(app)({"type": kind, "headers": [(b"host", host.encode())]}, None, send)
+        )
     assert [dict(scope["headers"])[b"host"] for scope in reached] == [b"localhost:5000"]
     assert sent[0].get("status") == 403 or sent[0]["type"] == "websocket.close"
 
@@ -368,7 +544,13 @@ def test_what_is_not_own_never_reaches_mlflow(kind):
 @pytest.mark.slow
 def test_foreign_hosts_and_origins_are_refused(in_tmp):
     run = ["epochs=0", "data=blobs", "model.hidden=[4]", "observer=none"]
-    subprocess.run([sys.executable, "-m", "dlexp", *run], cwd=in_tmp, check=True, capture_output=True, timeout=300)
+    subprocess.run(
+        [sys.executable, "-m", "dlexp", *run],
+        cwd=in_tmp,
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
     command = [sys.executable, "-c", "from dlexp.tracking import ui; ui.main(['--port', '0'])"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=in_tmp) as server:
         try:
@@ -384,17 +566,42 @@ def test_foreign_hosts_and_origins_are_refused(in_tmp):
                     return e.code
 
             assert ask() == ask(Host="localhost:1") == 200
-            create, form = "/api/2.0/mlflow/experiments/create", {"Content-Type": "application/json"}
-            paths = ("/", "/health", "/version", "/graphql", "/v1/traces", create, "/static-files/x", "/no/such/page")
+            create, form = (
+                "/api/2.0/mlflow/experiments/create",
+                {"Content-Type": "application/json"},
+            )
+            paths = (
+                "/",
+                "/health",
+                "/version",
+                "/graphql",
+                "/v1/traces",
+                create,
+                "/static-files/x",
+                "/no/such/page",
+            )
             for path in paths:
                 for host in (*HOSTS, base.removeprefix("http://") + "@evil.example"):
                     assert ask(path, Host=host) == 403, (path, host)
-                for origin in (*ORIGINS, base.replace("127.0.0.1", "localhost"), base.replace("http", "https")):
+                for origin in (
+                    *ORIGINS,
+                    base.replace("127.0.0.1", "localhost"),
+                    base.replace("http", "https"),
+                ):
                     for method in ("POST", "PUT", "PATCH", "DELETE", "GET", "HEAD", "OPTIONS"):
                         said = {"Origin": origin, **form}
-                        assert ask(path, b"{}", method=method, **said) == 403, (path, origin, method)
+                        assert ask(path, b"{}", method=method, **said) == 403, (
+                            path,
+                            origin,
+                            method,
+                        )
             assert ask(create, b'{"name": "mine"}', Origin=base, **form) == 200
-            query = b'{"query": "{ mlflowGetExperiment(input: {experimentId: \\"1\\"}) { experiment { name } } }"}'
-            assert ask("/graphql", query, Origin=base, **form) == ask("/graphql", query, **form) == 200
+            query = (
+                b'{"query": "{ mlflowGetExperiment(input: {experimentId: \\"1\\"}) { experiment {'
+                b' name } } }"}'
+            )
+            assert (
+                ask("/graphql", query, Origin=base, **form) == ask("/graphql", query, **form) == 200
+            )
         finally:
             server.terminate()

@@ -1,4 +1,6 @@
-"""The tutorial and the studies agree: sentences, verdicts, numbers, figures, commands, in both languages."""
+"""The tutorial and the studies agree: sentences, verdicts, numbers, figures, commands, in both
+languages.
+"""
 
 import hashlib
 import importlib.util
@@ -38,15 +40,23 @@ def tutorial():
 
 
 def pages(language):
-    return {path.name: path.read_text(encoding="utf-8") for path in sorted(TUTORIAL.glob(f"{language}/*.md"))}
+    return {
+        path.name: path.read_text(encoding="utf-8")
+        for path in sorted(TUTORIAL.glob(f"{language}/*.md"))
+    }
 
 
 def stored():
-    return {p.stem: json.loads(p.read_text(encoding="utf-8")) for p in sorted(TUTORIAL.glob("verdicts/*.json"))}
+    return {
+        p.stem: json.loads(p.read_text(encoding="utf-8"))
+        for p in sorted(TUTORIAL.glob("verdicts/*.json"))
+    }
 
 
 def page_of(study, language):
-    (text,) = [text for text in pages(language).values() if f"<!-- begin claims {study} -->" in text]
+    (text,) = [
+        text for text in pages(language).values() if f"<!-- begin claims {study} -->" in text
+    ]
     return text
 
 
@@ -62,14 +72,18 @@ def test_every_study_has_its_page_its_verdicts_and_its_place_in_the_index(tutori
     index = json.loads((TUTORIAL / "studies.json").read_text(encoding="utf-8"))
     assert sorted(tutorial.PAGES) == STUDIES == sorted(stored()) == sorted(index)
     for language in LANGUAGES:
-        assert sorted(pages(language)) == sorted(["README.md", *(f"{page}.md" for page in tutorial.PAGES.values())])
+        assert sorted(pages(language)) == sorted(
+            ["README.md", *(f"{page}.md" for page in tutorial.PAGES.values())]
+        )
 
 
 @pytest.mark.parametrize("study", STUDIES)
 def test_the_verdicts_belong_to_the_study_as_its_file_is_now(tutorial, study):
     now, _ = tutorial.study_now(study)
     index = json.loads((TUTORIAL / "studies.json").read_text(encoding="utf-8"))
-    assert index[study]["settings"] == now.digest, "its settings were changed: run it, then scripts/make_tutorial"
+    assert index[study]["settings"] == now.digest, (
+        "its settings were changed: run it, then scripts/make_tutorial"
+    )
     assert tutorial.differences(now, stored()[study]) == []
 
 
@@ -116,15 +130,28 @@ def test_every_figure_exists_has_words_in_both_languages_and_is_the_one_that_was
             for alternative, target, below in re.findall(r"!\[([^\]]*)\]\((.*?)\)\n\n(.*)", text):
                 assert len(alternative) > 9, (name, target)
                 assert re.fullmatch(r"\*.+", below), f"{name}: {target} has no caption"
-                assert (language == "zh") == bool(re.search(r"[\u4e00-\u9fff]", alternative + below)), (name, target)
-                shown[language].append(str((TUTORIAL / language / target).resolve().relative_to(TUTORIAL / "figures")))
+                assert (language == "zh") == bool(
+                    re.search(r"[\u4e00-\u9fff]", alternative + below)
+                ), (name, target)
+                shown[language].append(
+                    str((TUTORIAL / language / target).resolve().relative_to(TUTORIAL / "figures"))
+                )
             assert text.count("![") == len(re.findall(r"!\[[^\]]+\]\([^)]+\)\n\n\*", text)), name
     assert shown["en"] == shown["zh"]
-    sums = {f"{study}/{figure}": digest for study, told in index.items() for figure, digest in told["figures"].items()}
-    files = {path.relative_to(TUTORIAL / "figures").as_posix(): path for path in TUTORIAL.glob("figures/*/*")}
+    sums = {
+        f"{study}/{figure}": digest
+        for study, told in index.items()
+        for figure, digest in told["figures"].items()
+    }
+    files = {
+        path.relative_to(TUTORIAL / "figures").as_posix(): path
+        for path in TUTORIAL.glob("figures/*/*")
+    }
     assert set(shown["en"]) <= set(sums) == set(files)
     for name, path in files.items():
-        assert hashlib.sha256(path.read_bytes()).hexdigest() == sums[name], f"{name} is not what was copied"
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == sums[name], (
+            f"{name} is not what was copied"
+        )
     assert sum(path.stat().st_size for path in files.values()) < 4e6
 
 
@@ -148,10 +175,16 @@ def test_both_languages_have_the_same_commands_and_every_page_ends_with_some():
 
 def first_and_last(words):
     """The overrides of two jobs of a sweep: with every first and with every last value."""
-    plan = Plan.of(OverridesParser.create().parse_overrides([w for w in words if not w.startswith("hydra")]))
-    draw = {key: [f"{interval.start}", f"{interval.end}"] for key, interval in plan.intervals.items()}
+    plan = Plan.of(
+        OverridesParser.create().parse_overrides([w for w in words if not w.startswith("hydra")])
+    )
+    draw = {
+        key: [f"{interval.start}", f"{interval.end}"] for key, interval in plan.intervals.items()
+    }
     axes = {key: draw.get(key, values) for key, values in plan.swept.items()}
-    return [[*plan.fixed, *(f"{key}={values[end]}" for key, values in axes.items())] for end in (0, -1)]
+    return [
+        [*plan.fixed, *(f"{key}={values[end]}" for key, values in axes.items())] for end in (0, -1)
+    ]
 
 
 @pytest.mark.parametrize("command", sorted(set(commands("en"))))
@@ -160,13 +193,19 @@ def test_a_command_of_the_tutorial_is_accepted(command):
     if words[0] == "claims":
         assert main(["claims", "--help"]) == 0
     else:
-        assert "-m" in words or words[0].startswith("experiment=") or not any("," in w for w in words if "[" not in w)
+        assert (
+            "-m" in words
+            or words[0].startswith("experiment=")
+            or not any("," in w for w in words if "[" not in w)
+        )
         for job in first_and_last([w for w in words if w != "-m"]):
             compose(*job).experiment.trainer()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", sorted({c for c in commands("en") if "dlexp -m " in c or "experiment=" in c}))
+@pytest.mark.parametrize(
+    "command", sorted({c for c in commands("en") if "dlexp -m " in c or "experiment=" in c})
+)
 def test_all_jobs_of_a_sweep_of_the_tutorial_are_accepted(command, in_tmp, capsys):
     assert main([*shlex.split(command)[3:], "--dry-run"]) == 0, capsys.readouterr().err
     assert not list(in_tmp.glob("outputs/*"))

@@ -1,4 +1,6 @@
-"""What stands beside a verdict: seeds that repeat one result, runs outside a guard, previews; moments after the end."""
+"""What stands beside a verdict: seeds that repeat one result, runs outside a guard, previews;
+moments after the end.
+"""
 
 import json
 
@@ -27,7 +29,10 @@ def even(params, seed):
 def test_seeds_that_all_give_the_same_difference_are_said_to_be_one(tmp_path):
     v = verdict(tmp_path / "s", even)
     assert v.status == "SUPPORTED"
-    said = "every seed gives the same difference: more seeds are no more evidence, and n is 1 in effect, not 10"
+    said = (
+        "every seed gives the same difference: more seeds are no more evidence, and n is 1 in"
+        " effect, not 10"
+    )
     assert cautions(v) == [said]
     assert "实际上 n 为 1" in cautions(v, "zh")[0]
     assert json.loads(text([v]))["claims"][0]["cautions"] == [v.cautions[0]]
@@ -37,10 +42,17 @@ def test_differences_that_differ_need_no_caution(tmp_path):
     assert cautions(verdict(tmp_path / "s", shift(0.1))) == []
 
 
-def test_a_caution_stands_on_the_page_below_the_table_and_in_the_terminal_in_both_languages(tmp_path):
+def test_a_caution_stands_on_the_page_below_the_table_and_in_the_terminal_in_both_languages(
+    tmp_path,
+):
     made = report.make([studied(tmp_path / "s", [claim()], even)])
-    page, chinese = (made.html.with_name(name).read_text("utf-8") for name in ("report.html", "report.zh.html"))
-    said = '<p class="warning">shrinks: every seed gives the same difference: more seeds are no more evidence'
+    page, chinese = (
+        made.html.with_name(name).read_text("utf-8") for name in ("report.html", "report.zh.html")
+    )
+    said = (
+        '<p class="warning">shrinks: every seed gives the same difference: more seeds are no more'
+        " evidence"
+    )
     assert page.index("</table>") < page.index(said) < page.index('id="claim-by-claim"')
     assert '<p class="warning">shrinks：每个种子给出的差都相同' in chinese
     assert "! Every seed gives the same difference" in made.text
@@ -58,7 +70,10 @@ def some_below(params, seed):
 @pytest.mark.parametrize(
     ("guard", "said"),
     [
-        ({"at_least": 0.7}, ["3 of 10 runs with regularizer=weight_decay do not keep train/accuracy ≥ 0.7"]),
+        (
+            {"at_least": 0.7},
+            ["3 of 10 runs with regularizer=weight_decay do not keep train/accuracy ≥ 0.7"],
+        ),
         ({"at_least": 0.5}, []),
         ({"at_most": 0.86, "of": "of"}, ["7 of 10 runs with regularizer=weight_decay do not keep"]),
         ({"at_least": 0.7, "of": "against"}, []),
@@ -79,8 +94,10 @@ def test_runs_outside_a_guard_that_holds_for_the_mean_are_counted(tmp_path, guar
 def test_a_moment_after_the_end_of_a_run_was_not_measured(tmp_path, moment):
     v = verdict(tmp_path / "s", shift(0.1), changes={"metric": f"train/loss @ {moment}"})
     assert v.status == "INCONCLUSIVE"
-    assert v.reason == (
-        f"there is no train/loss at {moment}: the run with regularizer=weight_decay, seed 0, ends at step 10 (epoch 2)"
+    assert (
+        v.reason
+        == f"there is no train/loss at {moment}: the run with regularizer=weight_decay, seed 0,"
+        " ends at step 10 (epoch 2)"
     )
     assert f"没有 {moment} 时的 train/loss" in v.because["zh"]
 
@@ -92,7 +109,11 @@ def test_the_last_moment_of_a_run_was_measured(tmp_path):
 
 
 def test_a_guard_at_a_moment_after_the_end_says_so(tmp_path):
-    v = verdict(tmp_path / "s", shift(0.1), changes={"guard": {"metric": "train/loss @ epoch 9", "at_most": 3}})
+    v = verdict(
+        tmp_path / "s",
+        shift(0.1),
+        changes={"guard": {"metric": "train/loss @ epoch 9", "at_most": 3}},
+    )
     assert v.status == "INCONCLUSIVE"
     assert v.reason.startswith("there is no train/loss at epoch 9: the run with regularizer=")
 
@@ -102,7 +123,12 @@ def test_a_run_that_stopped_early_keeps_its_last_value_to_its_planned_end_and_no
         return {"early_stopping.patience": 3, "epochs": 6}
 
     found = [
-        verdict(tmp_path / str(n), shift(0.1), changes={"metric": f"train/loss @ epoch {n}"}, implied=early)
+        verdict(
+            tmp_path / str(n),
+            shift(0.1),
+            changes={"metric": f"train/loss @ epoch {n}"},
+            implied=early,
+        )
         for n in (6, 7)
     ]
     assert [v.n for v in found] == [10, 0]
@@ -110,28 +136,47 @@ def test_a_run_that_stopped_early_keeps_its_last_value_to_its_planned_end_and_no
 
 
 def test_a_run_that_diverged_counts_as_worst_at_any_moment(tmp_path):
-    v = verdict(tmp_path / "s", shift(0.1), changes={"metric": "train/loss @ step 10", "diverged": 9.0},
-                fate=lambda params, seed: "DIVERGED" if params["regularizer"] == "none" else "FINISHED")  # fmt: skip
+    v = verdict(
+        tmp_path / "s",
+        shift(0.1),
+        changes={"metric": "train/loss @ step 10", "diverged": 9.0},
+        fate=lambda params, seed: "DIVERGED" if params["regularizer"] == "none" else "FINISHED",
+    )
     assert (v.status, v.diverged) == ("SUPPORTED", (0, 10))
 
 
 # --- previews
 
-CHANGES = {"all": [{"en": "3 of 16 values of initializer.std", "zh": "initializer.std 的 16 个值中的 3 个"},
-                   {"en": "10 of 20 epochs", "zh": "20 个 epochs 中的 10 个"}]}  # fmt: skip
+CHANGES = {
+    "all": [
+        {"en": "3 of 16 values of initializer.std", "zh": "initializer.std 的 16 个值中的 3 个"},
+        {"en": "10 of 20 epochs", "zh": "20 个 epochs 中的 10 个"},
+    ]
+}
 
 
 def previewed(folder, *fixed, changes=CHANGES):
-    study = {"name": "s", "title": {"en": "A study", "zh": "一项研究"}, "claims": [claim()], "changes": changes}
-    return studied(folder, [], shift(0.1), study=study, fixed=list(fixed), parts={"all": lambda params: True})
+    study = {
+        "name": "s",
+        "title": {"en": "A study", "zh": "一项研究"},
+        "claims": [claim()],
+        "changes": changes,
+    }
+    return studied(
+        folder, [], shift(0.1), study=study, fixed=list(fixed), parts={"all": lambda params: True}
+    )
 
 
 def test_a_verdict_of_a_preview_says_what_was_changed(tmp_path):
     (v,) = decide(runs.read(previewed(tmp_path / "s", "quick=True")))
     assert cautions(v) == ["preview: 3 of 16 values of initializer.std, 10 of 20 epochs"]
-    assert cautions(v, "zh") == ["预览：initializer.std 的 16 个值中的 3 个，20 个 epochs 中的 10 个"]
+    assert cautions(v, "zh") == [
+        "预览：initializer.std 的 16 个值中的 3 个，20 个 epochs 中的 10 个"
+    ]
     (v,) = decide(runs.read(previewed(tmp_path / "t")))
-    assert cautions(v) == ["not as the study's file says: 3 of 16 values of initializer.std, 10 of 20 epochs"]
+    assert cautions(v) == [
+        "not as the study's file says: 3 of 16 values of initializer.std, 10 of 20 epochs"
+    ]
 
 
 @pytest.mark.parametrize("damaged", [None, [], "x", {"all": "x"}, {"all": [1]}, {"other": []}])
@@ -141,15 +186,33 @@ def test_words_about_changes_that_are_damaged_stop_no_verdict(tmp_path, damaged)
 
 
 def test_a_preview_says_so_in_title_table_sentence_headings_and_figures(tmp_path):
-    figures = [{"kind": "dots", "metric": "test/loss", "axis": "regularizer", "title": "At 16 scales"}]
+    figures = [
+        {"kind": "dots", "metric": "test/loss", "axis": "regularizer", "title": "At 16 scales"}
+    ]
     parts = {"all": {"title": {"en": "16 scales", "zh": "16 个尺度"}}}
-    study = {"name": "s", "title": {"en": "A study", "zh": "一项研究"}, "claims": [claim()], "changes": CHANGES,
-             "figures": figures, "parts": parts}  # fmt: skip
+    study = {
+        "name": "s",
+        "title": {"en": "A study", "zh": "一项研究"},
+        "claims": [claim()],
+        "changes": CHANGES,
+        "figures": figures,
+        "parts": parts,
+    }
 
     def made(name, *fixed):
-        folder = studied(tmp_path / name, [], shift(0.1), study=study, fixed=list(fixed), parts={"all": lambda p: True})
+        folder = studied(
+            tmp_path / name,
+            [],
+            shift(0.1),
+            study=study,
+            fixed=list(fixed),
+            parts={"all": lambda p: True},
+        )
         found = report.make([folder])
-        return found, *(found.html.with_name(page).read_text("utf-8") for page in ("report.html", "report.zh.html"))
+        return found, *(
+            found.html.with_name(page).read_text("utf-8")
+            for page in ("report.html", "report.zh.html")
+        )
 
     found, page, chinese = made("quick", "quick=True")
     assert "<h1>Preview: A study</h1>" in page

@@ -13,7 +13,9 @@ from dlexp.report.runs import Run, Sweep
 
 
 def simulated(rng, shifts, direction, margin, n=10):
-    """A study in memory: claim i is about metric m{i}, of which the two sides differ by shifts[i] in truth."""
+    """A study in memory: claim i is about metric m{i}, of which the two sides differ by shifts[i]
+    in truth.
+    """
     found = []
     for seed in range(n):
         luck = rng.normal(0, 1, len(shifts))
@@ -21,12 +23,24 @@ def simulated(rng, shifts, direction, margin, n=10):
             own = luck + rng.standard_t(4, len(shifts)) + np.array(shifts) * (side == "a")
             final = {f"m{i}": float(x) for i, x in enumerate(own)}
             curves = {name: Curve((1,), array("d", (x,))) for name, x in final.items()}
-            found.append(Run("s", f"{side}{seed}", "", "FINISHED", seed, {"which": side, "seed": seed},
-                             curves=curves, final=final))  # fmt: skip
+            found.append(
+                Run(
+                    "s",
+                    f"{side}{seed}",
+                    "",
+                    "FINISHED",
+                    seed,
+                    {"which": side, "seed": seed},
+                    curves=curves,
+                    final=final,
+                )
+            )
     told = claim(of={"which": "a"}, against={"which": "b"}, direction=direction, margin=margin)
     better = {"better": "high"} if direction == "as_good" else {}
     claims = [told | better | {"id": f"c{i}", "metric": f"m{i}"} for i in range(len(shifts))]
-    return Sweep(Path(), "s", "", 0, (), {}, "", tuple(found), study={"name": "s", "claims": claims})
+    return Sweep(
+        Path(), "s", "", 0, (), {}, "", tuple(found), study={"name": "s", "claims": claims}
+    )
 
 
 def false_alarms(repeats, seed, shifts, direction, margin):
@@ -47,9 +61,13 @@ def test_a_against_a_is_supported_in_at_most_five_of_a_hundred_studies(repeats, 
 
 
 @pytest.mark.parametrize("repeats", OFTEN)
-def test_as_good_is_wrong_in_at_most_five_of_a_hundred_where_the_loss_is_the_margin_exactly(repeats):
+def test_as_good_is_wrong_in_at_most_five_of_a_hundred_where_the_loss_is_the_margin_exactly(
+    repeats,
+):
     assert (
-        0.02 < false_alarms(repeats, 3, [-1.0], "as_good", 1.0) <= (0.05 if repeats == 200 else 0.06)
+        0.02
+        < false_alarms(repeats, 3, [-1.0], "as_good", 1.0)
+        <= (0.05 if repeats == 200 else 0.06)
     )  # .0498 in truth
 
 

@@ -14,11 +14,16 @@ from dlexp.report.claims import blocks, decide, rendering, spec, text
 
 
 def test_the_file_of_verdicts_is_the_same_bytes_whenever_it_is_written(tmp_path):
-    claims = [claim(guard={"metric": "train/loss", "at_most": 9}), claim(id="b", margin=5), claim(id="c", metric="x")]
+    claims = [
+        claim(guard={"metric": "train/loss", "at_most": 9}),
+        claim(id="b", margin=5),
+        claim(id="c", metric="x"),
+    ]
     folder = studied(tmp_path / "s", claims, shift(0.1))
     first = text(decide(runs.read(folder)))
     ledger = folder / "ledger.jsonl"
-    ledger.write_text("".join(ledger.read_text().splitlines(keepends=True)[::-1]))  # finished in another order
+    # finished in another order
+    ledger.write_text("".join(ledger.read_text().splitlines(keepends=True)[::-1]))
     assert text(decide(runs.read(folder))) == first
     again = studied(tmp_path / "elsewhere" / "s", claims, shift(0.1))
     assert text(decide(runs.read(again))) == first
@@ -34,24 +39,48 @@ def test_the_file_of_verdicts_holds_everything(tmp_path):
     assert one["because"]["en"].startswith("the effect, 0.102, is")
     assert one["because"]["zh"].startswith("效应 0.102 不")
     assert len(one["values"]["of"]) == 10
-    assert {"interval", "mean", "iqm", "d_z", "probability_of_improvement", "p_holm", "seeds", "averaged"} <= set(one)
+    assert {
+        "interval",
+        "mean",
+        "iqm",
+        "d_z",
+        "probability_of_improvement",
+        "p_holm",
+        "seeds",
+        "averaged",
+    } <= set(one)
     assert (none["verdict"], none["p"], none["effect"]) == ("INCONCLUSIVE", None, None)
-    numbers = [x for side in one["values"].values() for x in side] + [one["effect"], *one["interval"]]
+    numbers = [x for side in one["values"].values() for x in side] + [
+        one["effect"],
+        *one["interval"],
+    ]
     assert all(x == float(f"{x:.6g}") for x in numbers)
 
 
 def test_a_table_and_a_paragraph_per_claim_say_it_with_marks(tmp_path):
-    claims = [claim(), claim(id="b", direction="more"), claim(id="c", metric="x"),
-              claim(id="d", direction="as_good", guard={"metric": "train/loss", "at_most": 9})]  # fmt: skip
+    claims = [
+        claim(),
+        claim(id="b", direction="more"),
+        claim(id="c", metric="x"),
+        claim(id="d", direction="as_good", guard={"metric": "train/loss", "at_most": 9}),
+    ]
     found = verdicts(tmp_path / "s", claims, shift(0.1))
     table, *paragraphs = blocks(found)
-    assert [row[1] for row in table.rows] == ["✓ SUPPORTED", "✗ NOT SUPPORTED", "? INCONCLUSIVE", "✓ SUPPORTED"]
+    assert [row[1] for row in table.rows] == [
+        "✓ SUPPORTED",
+        "✗ NOT SUPPORTED",
+        "? INCONCLUSIVE",
+        "✓ SUPPORTED",
+    ]
     assert list(table.tones) == ["supported", "refuted", "open", "supported"]
     assert table.rows[0][0] == "Weight decay shrinks it."
     assert table.rows[0][2].endswith("] nats")
     assert "Holm's correction for 3 claims" in table.caption
     assert [p.kind for p in paragraphs] == list(table.tones)
-    assert "Two-sided sign-flip test of 10 paired differences (seeds 0–9): p = .0020" in paragraphs[0].text
+    assert (
+        "Two-sided sign-flip test of 10 paired differences (seeds 0–9): p = .0020"
+        in paragraphs[0].text
+    )
     assert "less of it is claimed, margin 0.02" in paragraphs[0].text
     assert "Guard train/loss ≤ 9: regularizer=weight_decay 1.0" in paragraphs[3].text
     shown = terminal.render(blocks(found))
@@ -82,7 +111,8 @@ def test_no_claims_are_no_verdicts(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "told", [{"study": 3}, {"study": None}, {"parts": 3}, {"parts": {"a": 3, "b": [1]}}, {"study": []}]
+    "told",
+    [{"study": 3}, {"study": None}, {"parts": 3}, {"parts": {"a": 3, "b": [1]}}, {"study": []}],
 )
 def test_a_damaged_study_in_a_sweep_is_no_study(tmp_path, told):
     read = runs.read(small(tmp_path, **told))
@@ -92,7 +122,14 @@ def test_a_damaged_study_in_a_sweep_is_no_study(tmp_path, told):
 
 
 def test_a_sweep_knows_its_study_and_its_parts(tmp_path):
-    read = runs.read(studied(tmp_path / "s", [claim()], shift(0), parts={"none": lambda p: p["regularizer"] == "none"}))
+    read = runs.read(
+        studied(
+            tmp_path / "s",
+            [claim()],
+            shift(0),
+            parts={"none": lambda p: p["regularizer"] == "none"},
+        )
+    )
     assert read.study["title"]["en"] == "Weight decay"
     assert len(read.parts["none"]) == 10
     assert {r.params["regularizer"] for r in read.runs if r.key in read.parts["none"]} == {"none"}
@@ -132,7 +169,18 @@ def test_the_mark_of_an_unknown_verdict_is_a_question():
 
 
 def test_an_effect_has_the_unit_of_its_metric(tmp_path):
-    metrics = ["test/loss", "gap/accuracy", "train/loss @ mean", "train/loss @ turns", "log10(test/loss)", "d/std/*5"]
-    units = [rendering.unit(c) for c in spec.read({"claims": [claim(id=f"c{i}", metric=m)
-                                                            for i, m in enumerate(metrics)]}, ())]  # fmt: skip
+    metrics = [
+        "test/loss",
+        "gap/accuracy",
+        "train/loss @ mean",
+        "train/loss @ turns",
+        "log10(test/loss)",
+        "d/std/*5",
+    ]
+    units = [
+        rendering.unit(c)
+        for c in spec.read(
+            {"claims": [claim(id=f"c{i}", metric=m) for i, m in enumerate(metrics)]}, ()
+        )
+    ]
     assert units == ["nats", "accuracy", "nats", "", "", ""]

@@ -27,7 +27,10 @@ def pair(c, better, worse):
 
 def test_a_diverged_run_is_the_worst_and_a_failed_one_is_missing(tmp_path):
     fate = {1: "DIVERGED", 2: "FAILED", 3: "KILLED", 4: "INTERRUPTED"}
-    folder = small(tmp_path, fate=lambda p, s: fate.get(s, "FINISHED") if p["optimizer"] == "sgd" else "FINISHED")
+    folder = small(
+        tmp_path,
+        fate=lambda p, s: fate.get(s, "FINISHED") if p["optimizer"] == "sgd" else "FINISHED",
+    )
     c = compared(folder)
     sgd = c.summaries[0]
     assert sgd.values[1] == 0
@@ -41,13 +44,17 @@ def test_a_diverged_run_is_the_worst_and_a_failed_one_is_missing(tmp_path):
 
 
 def test_in_a_difference_an_infinite_loss_is_the_worst_that_was_measured(tmp_path):
-    folder = small(tmp_path, fate=lambda p, s: "DIVERGED" if p["optimizer"] == "sgd" else "FINISHED")
+    folder = small(
+        tmp_path, fate=lambda p, s: "DIVERGED" if p["optimizer"] == "sgd" else "FINISHED"
+    )
     c = compared(folder, metric="test/loss")
     worst = max(run.final["test/loss"] for _, _, run in c.table.runs() if run.status == "FINISHED")
     assert c.measure.cap == worst
     assert c.pairs[0].better == "adam"
     assert c.pairs[0].means[1] == pytest.approx(worst)
-    assert "diverged and counted as infinitely bad" in report.make([folder], metric="test/loss").text
+    assert (
+        "diverged and counted as infinitely bad" in report.make([folder], metric="test/loss").text
+    )
 
 
 @pytest.mark.parametrize("value", [1e300, 1e308, 0.0, -1e250, 1e-320])
@@ -57,7 +64,9 @@ def test_numbers_at_the_edge_of_what_can_be_held_are_no_trouble(tmp_path, value)
     def lines(params, seed):
         events = journal(0.9)
         for e in events:
-            e["metrics"] = dict.fromkeys(e.get("metrics", ()), value * (seed + 1 + (params["optimizer"] == "sgd")))
+            e["metrics"] = dict.fromkeys(
+                e.get("metrics", ()), value * (seed + 1 + (params["optimizer"] == "sgd"))
+            )
         return events
 
     made = report.make([small(tmp_path, lines=lines)], metric="test/loss")
@@ -76,13 +85,20 @@ def test_the_metric_falls_back_and_an_unknown_one_is_refused_with_the_nearest(tm
     assert compared(small(tmp_path, "a")).measure.metric == "test/accuracy"
     no_test = small(tmp_path, "b", lines=lambda p, s: journal(0.9, tests=False))
     assert compared(no_test).measure.metric == "train/loss"
-    with pytest.raises(UserError, match=r"metric=test/acuracy: no run has measured that.*did you mean 'test/accuracy'"):
+    with pytest.raises(
+        UserError,
+        match=r"metric=test/acuracy: no run has measured that.*did you mean 'test/accuracy'",
+    ):
         compared(small(tmp_path, "c"), metric="test/acuracy")
 
 
 def test_a_metric_of_unknown_direction_must_be_told(tmp_path):
     def lines(params, seed):
-        return [*journal(0.9)[:-1], event(10, 120, {"diagnostics/norm": 1.0 + seed}), journal(0.9)[-1]]
+        return [
+            *journal(0.9)[:-1],
+            event(10, 120, {"diagnostics/norm": 1.0 + seed}),
+            journal(0.9)[-1],
+        ]
 
     folder = small(tmp_path, lines=lines)
     with pytest.raises(UserError, match="--better high"):
@@ -95,22 +111,38 @@ def test_time_to_a_target_counts_misses_and_later_divergence_as_infinite(tmp_pat
         return journal(0.9 if seed < 3 else 0.5, status="DIVERGED" if seed == 0 else "FINISHED")
 
     fate = {0: "DIVERGED"}
-    folder = small(tmp_path, seeds=5, optimizers=["sgd"], lines=lines, fate=lambda p, s: fate.get(s, "FINISHED"))
+    folder = small(
+        tmp_path,
+        seeds=5,
+        optimizers=["sgd"],
+        lines=lines,
+        fate=lambda p, s: fate.get(s, "FINISHED"),
+    )
     (s,) = compared(folder, target=0.4).summaries
     assert s.reached == 4
     (s,) = compared(folder, target=0.85).summaries
     assert (s.reached, s.time) == (2, np.inf)
-    times = {seed: measure.time_to(run, measure.Measure("val/accuracy", True), 0.85, True)
-             for _, seed, run in arranged(folder).runs()}  # fmt: skip
+    times = {
+        seed: measure.time_to(run, measure.Measure("val/accuracy", True), 0.85, True)
+        for _, seed, run in arranged(folder).runs()
+    }
     assert times == {0: np.inf, 1: 6.0, 2: 6.0, 3: np.inf, 4: np.inf}
 
 
-def test_curves_go_on_as_the_worst_after_divergence_and_as_the_last_value_after_early_stopping(tmp_path):
+def test_curves_go_on_as_the_worst_after_divergence_and_as_the_last_value_after_early_stopping(
+    tmp_path,
+):
     def lines(params, seed):
-        return journal(0.9, epochs={0: 10, 1: 4}.get(seed, 10), status="DIVERGED" if seed == 2 else "FINISHED")
+        return journal(
+            0.9, epochs={0: 10, 1: 4}.get(seed, 10), status="DIVERGED" if seed == 2 else "FINISHED"
+        )
 
     folder = small(
-        tmp_path, seeds=3, optimizers=["sgd"], lines=lines, fate=lambda p, s: "DIVERGED" if s == 2 else "FINISHED"
+        tmp_path,
+        seeds=3,
+        optimizers=["sgd"],
+        lines=lines,
+        fate=lambda p, s: "DIVERGED" if s == 2 else "FINISHED",
     )
     c = compared(folder)
     x, y = measure.curves(c.table, (), c.watched, c.epochs, np.arange(11.0))
@@ -138,7 +170,10 @@ def test_both_sides_of_a_pair_are_averaged_over_the_other_axes_within_each_seed(
     axes = {"optimizer": OPTIMIZERS, "initializer": ["he", "xavier"], "seed": list(range(9))}
     c = compared(sweep(tmp_path / "s", axes))
     value = {(g, seed): c.measure.of(run) for g, seed, run in c.table.runs()}
-    d = [np.mean([value[('"adam"', i), s] - value[('"sgd"', i), s] for i in ('"he"', '"xavier"')]) for s in range(9)]
+    d = [
+        np.mean([value[('"adam"', i), s] - value[('"sgd"', i), s] for i in ('"he"', '"xavier"')])
+        for s in range(9)
+    ]
     found = pair(c, "adam", "sgd")
     assert found.gain == pytest.approx(np.mean(d))
     assert found.p == 2 / 2**9
@@ -152,10 +187,17 @@ def test_a_seed_that_lacks_a_run_on_either_side_is_left_out(tmp_path):
     axes = {"optimizer": ["sgd", "adam"], "initializer": ["he", "xavier"], "seed": list(range(9))}
 
     def fate(params, seed):
-        return "KILLED" if (params["optimizer"], params["initializer"], seed) == ("adam", "he", 4) else "FINISHED"
+        return (
+            "KILLED"
+            if (params["optimizer"], params["initializer"], seed) == ("adam", "he", 4)
+            else "FINISHED"
+        )
 
     c = compared(sweep(tmp_path / "s", axes, fate=fate))
-    assert [(p.axis, p.n, p.left_out) for p in c.pairs] == [("optimizer", 8, 1), ("initializer", 8, 1)]
+    assert [(p.axis, p.n, p.left_out) for p in c.pairs] == [
+        ("optimizer", 8, 1),
+        ("initializer", 8, 1),
+    ]
 
 
 def test_numbers_are_compared_with_their_neighbours_and_choices_with_each_other(tmp_path):
@@ -167,16 +209,21 @@ def test_numbers_are_compared_with_their_neighbours_and_choices_with_each_other(
     c = compared(sweep(tmp_path / "s", axes))
     seen = {frozenset((p.better, p.worse)) for p in c.pairs}
     assert seen == {
-        frozenset({"lr=0.1", "lr=0.01"}), frozenset({"lr=0.01", "lr=0.001"}), frozenset({"lr=0.001", "lr=0.0001"}),
-        frozenset({"relu", "tanh"}), frozenset({"relu", "sigmoid"}), frozenset({"tanh", "sigmoid"}),
-    }  # fmt: skip
+        frozenset({"lr=0.1", "lr=0.01"}),
+        frozenset({"lr=0.01", "lr=0.001"}),
+        frozenset({"lr=0.001", "lr=0.0001"}),
+        frozenset({"relu", "tanh"}),
+        frozenset({"relu", "sigmoid"}),
+        frozenset({"tanh", "sigmoid"}),
+    }
 
 
 def test_five_seeds_give_no_verdict_and_six_may(tmp_path):
     five = report.make([small(tmp_path, "five", seeds=5)])
     assert five.data["pairs"][0]["verdict"] == "no verdict"
-    assert "no verdict below 6, since with 5 the smallest possible two-sided p is .0625" in " ".join(
-        five.data["warnings"]
+    assert (
+        "no verdict below 6, since with 5 the smallest possible two-sided p is .0625"
+        in " ".join(five.data["warnings"])
     )
     assert five.data["ranking"]["optimizer"][0]["last"] == 2
     six = report.make([small(tmp_path, "six", seeds=6)])
@@ -184,9 +231,12 @@ def test_five_seeds_give_no_verdict_and_six_may(tmp_path):
 
 
 def test_it_is_said_beforehand_when_no_comparison_can_be_significant(tmp_path):
-    c = report.make([small(tmp_path, seeds=7, optimizers=["sgd", "momentum", "adagrad", "adam", "x"])])
-    assert "With n = 7 paired seeds and 10 planned comparisons no single difference can be" in " ".join(
-        c.data["warnings"]
+    c = report.make(
+        [small(tmp_path, seeds=7, optimizers=["sgd", "momentum", "adagrad", "adam", "x"])]
+    )
+    assert (
+        "With n = 7 paired seeds and 10 planned comparisons no single difference can be"
+        in " ".join(c.data["warnings"])
     )
     assert "9 seeds, or fewer comparisons, could decide" in " ".join(c.data["warnings"])
     assert {p["verdict"] for p in c.data["pairs"]} == {"INCONCLUSIVE"}
@@ -195,7 +245,9 @@ def test_it_is_said_beforehand_when_no_comparison_can_be_significant(tmp_path):
 
 def test_equal_methods_are_inconclusive_and_equivalent_only_with_a_margin(tmp_path):
     folder = small(
-        tmp_path, seeds=10, score=lambda p, s: 0.9 + 0.001 * (s % 2 - 0.5) * (1 if p["optimizer"] == "sgd" else -1)
+        tmp_path,
+        seeds=10,
+        score=lambda p, s: 0.9 + 0.001 * (s % 2 - 0.5) * (1 if p["optimizer"] == "sgd" else -1),
     )
     assert compared(folder).pairs[0].verdict == "INCONCLUSIVE"
     assert compared(folder, margin=0.01).pairs[0].verdict == "EQUIVALENT"
@@ -205,9 +257,13 @@ def test_equal_methods_are_inconclusive_and_equivalent_only_with_a_margin(tmp_pa
 def test_the_ranking_leaves_open_what_is_not_decided(tmp_path):
     score = {"sgd": 0.7, "momentum": 0.9, "adam": 0.9, "adagrad": 0.8}
     folder = small(
-        tmp_path, seeds=10, optimizers=list(score),
-        score=lambda p, s: score[p["optimizer"]] + 0.01 * np.random.default_rng([s, len(p["optimizer"])]).normal(),
-    )  # fmt: skip
+        tmp_path,
+        seeds=10,
+        optimizers=list(score),
+        score=lambda p, s: (
+            score[p["optimizer"]] + 0.01 * np.random.default_rng([s, len(p["optimizer"])]).normal()
+        ),
+    )
     ranks = {r.level: (r.best, r.last) for r in compared(folder).ranking["optimizer"]}
     assert ranks == {"momentum": (1, 2), "adam": (1, 2), "adagrad": (3, 3), "sgd": (4, 4)}
 
@@ -226,9 +282,14 @@ def test_repeating_what_no_seed_changes_is_no_evidence(tmp_path):
     def lines(params, seed):
         f = {"sgd": 0.9, "adam": 0.7}[params["optimizer"]]
         steps = [event(k, k, {"train/loss": 6.45 * f**k}) for k in range(11)]
-        return [*steps, {"event": "finish", "time_ms": 1, "status": "FINISHED", "error": None, "elapsed": 1.0}]
+        return [
+            *steps,
+            {"event": "finish", "time_ms": 1, "status": "FINISHED", "error": None, "elapsed": 1.0},
+        ]
 
-    made = report.make([small(tmp_path, lines=lines, dataset=False, implied=lambda p: {"objective": "valley"})])
+    made = report.make(
+        [small(tmp_path, lines=lines, dataset=False, implied=lambda p: {"objective": "valley"})]
+    )
     assert made.data["metric"] == "train/loss"
     assert made.data["pairs"][0]["p"] is None
     assert made.data["pairs"][0]["verdict"] == "no verdict"
@@ -236,7 +297,8 @@ def test_repeating_what_no_seed_changes_is_no_evidence(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("tag", "said"), [("dlexp.git.commit", "2 commits"), ("dlexp.numerics.digest", "2 kinds of arithmetic")]
+    ("tag", "said"),
+    [("dlexp.git.commit", "2 commits"), ("dlexp.numerics.digest", "2 kinds of arithmetic")],
 )
 def test_runs_of_different_making_are_not_passed_over(tmp_path, tag, said):
     a = small(tmp_path, "a")
@@ -269,7 +331,14 @@ def test_the_command_prints_the_report_of_the_last_sweep(tmp_path, monkeypatch, 
 
 
 @pytest.mark.parametrize(
-    "words", [["--target", "nan"], ["--margin", "0"], ["--margin=-1"], ["--metrics", "x", "y"], ["--better=up"]]
+    "words",
+    [
+        ["--target", "nan"],
+        ["--margin", "0"],
+        ["--margin=-1"],
+        ["--metrics", "x", "y"],
+        ["--better=up"],
+    ],
 )
 def test_the_command_refuses_what_makes_no_sense_in_one_line(tmp_path, words):
     with pytest.raises(UserError) as e:

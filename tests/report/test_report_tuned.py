@@ -37,15 +37,18 @@ def test_the_best_setting_is_chosen_on_five_seeds_and_reported_on_ten_others(tmp
     assert made.data["tuned"]["tuning_seeds"] == [0, 1, 2, 3, 4]
     assert made.data["tuned"]["reporting_seeds"] == list(range(5, 15))
     assert {g["group"]: (g["n"], sorted(map(int, g["values"]))) for g in made.data["groups"]} == {
-        "sgd": (10, list(range(5, 15))), "adam": (10, list(range(5, 15)))
-    }  # fmt: skip
+        "sgd": (10, list(range(5, 15))),
+        "adam": (10, list(range(5, 15))),
+    }
     (pair,) = made.data["pairs"]
     assert (pair["axis"], pair["better"], pair["n"]) == ("optimizer", "adam", 10)
     assert made.folder.name == "report-tuned"
 
 
 def test_neither_the_test_metric_nor_the_reporting_seeds_have_a_say_in_the_choice(tmp_path):
-    """Where validation says one thing in the tuning seeds, and everything else the other, validation is followed."""
+    """Where validation says one thing in the tuning seeds, and everything else the other,
+    validation is followed.
+    """
 
     def lines(params, seed):
         best = 0.1 if seed < 5 else 0.01
@@ -59,8 +62,13 @@ def test_neither_the_test_metric_nor_the_reporting_seeds_have_a_say_in_the_choic
 
 
 def test_a_diverged_tuning_run_counts_as_the_worst(tmp_path):
-    made = tuned(grid(tmp_path, score=lambda p, s: 0.99 if p["optimizer.lr"] == 1 else skill(p, s),
-                      fate=lambda p, s: "DIVERGED" if p["optimizer.lr"] == 1 and s < 3 else "FINISHED"))  # fmt: skip
+    made = tuned(
+        grid(
+            tmp_path,
+            score=lambda p, s: 0.99 if p["optimizer.lr"] == 1 else skill(p, s),
+            fate=lambda p, s: "DIVERGED" if p["optimizer.lr"] == 1 and s < 3 else "FINISHED",
+        )
+    )
     assert chosen(made) == {"sgd": "lr=0.1", "adam": "lr=0.001"}
 
 
@@ -83,7 +91,10 @@ def test_the_best_value_on_the_edge_of_the_grid_is_a_warning(tmp_path):
 
 
 def test_unequal_budgets_are_a_warning(tmp_path):
-    few = sweep(tmp_path / "few", {"optimizer": ["momentum"], "optimizer.lr": [0.1], "seed": list(range(15))})
+    few = sweep(
+        tmp_path / "few",
+        {"optimizer": ["momentum"], "optimizer.lr": [0.1], "seed": list(range(15))},
+    )
     warnings = " ".join(tuned(grid(tmp_path), few, out=tmp_path / "r").data["warnings"])
     assert "Tuning budgets are unequal, settings tried: sgd 4, adam 4 and momentum 1." in warnings
     assert "momentum: lr=0.1 is the only value tried." in warnings
@@ -98,7 +109,10 @@ def test_too_few_seeds_are_refused_with_what_to_run(tmp_path):
     said = str(e.value)
     assert "sgd lr=0.1 and adam lr=0.001" in said
     assert "10 other seeds are needed, and there are 3" in said
-    run = "python -m dlexp -m epochs=10 optimizer=sgd,adam optimizer.lr=1.0,0.1,0.01,0.001 'seed=range(5,15)'"
+    run = (
+        "python -m dlexp -m epochs=10 optimizer=sgd,adam optimizer.lr=1.0,0.1,0.01,0.001"
+        " 'seed=range(5,15)'"
+    )
     assert run in said
     assert "\n" not in said
 
@@ -107,7 +121,9 @@ def test_the_chosen_values_alone_may_be_run_afterwards_with_other_seeds(tmp_path
     first = grid(tmp_path, "first", seeds=5)
     best = {"sgd": 0.1, "adam": 0.001}
     later = [
-        sweep(tmp_path / name, {"optimizer": [name], "optimizer.lr": [lr], "seed": list(range(5, 15))})
+        sweep(
+            tmp_path / name, {"optimizer": [name], "optimizer.lr": [lr], "seed": list(range(5, 15))}
+        )
         for name, lr in best.items()
     ]
     made = tuned(first, *later, out=tmp_path / "r")
@@ -119,21 +135,34 @@ def test_a_setting_that_lacks_a_tuning_run_is_refused_with_its_name_and_seeds(tm
     gone = ("adam", 0.01)
     folder = grid(
         tmp_path,
-        fate=lambda p, s: "KILLED" if (p["optimizer"], p["optimizer.lr"]) == gone and s in (1, 2) else "FINISHED",
+        fate=lambda p, s: (
+            "KILLED" if (p["optimizer"], p["optimizer.lr"]) == gone and s in (1, 2) else "FINISHED"
+        ),
     )
     with pytest.raises(UserError, match=r"missing: adam · lr=0\.01 \(seeds 1, 2\)"):
         tuned(folder)
 
 
 def test_nothing_to_tune_is_refused(tmp_path):
-    axes = {"optimizer": ["sgd", "adam"], "epochs": [5, 10], "data.n_train": [100, 300], "seed": list(range(15))}
+    axes = {
+        "optimizer": ["sgd", "adam"],
+        "epochs": [5, 10],
+        "data.n_train": [100, 300],
+        "seed": list(range(15)),
+    }
     with pytest.raises(UserError, match="no numeric hyper-parameter was swept"):
         tuned(sweep(tmp_path / "s", axes))
 
 
 def test_default_and_tuned_are_shown_side_by_side_where_the_default_was_swept(tmp_path):
-    """Adam's default is in the grid, and known from a run for which nobody asked otherwise; SGD's is not known."""
-    known = sweep(tmp_path / "known", {"optimizer": ["adam"], "seed": [0]}, implied=lambda p: {"optimizer.lr": 0.01})
+    """Adam's default is in the grid, and known from a run for which nobody asked otherwise; SGD's
+    is not known.
+    """
+    known = sweep(
+        tmp_path / "known",
+        {"optimizer": ["adam"], "seed": [0]},
+        implied=lambda p: {"optimizer.lr": 0.01},
+    )
     made = tuned(grid(tmp_path), known, out=tmp_path / "r")
     assert [c["default"] for c in made.data["tuned"]["choices"]] == [None, "0.01"]
     assert [g["group"] for g in made.data["tuned"]["default"]["groups"]] == ["adam"]
@@ -147,7 +176,8 @@ def test_runs_that_say_their_defaults_make_every_default_that_was_swept_known(tm
     lr = {"sgd": 0.1, "adam": 0.01, "momentum": 0.5}
     folder = grid(tmp_path, defaults=lambda p: DEFAULTS | {"optimizer.lr": lr[p["optimizer"]]})
     axes = {"optimizer": ["momentum"], "optimizer.lr": RATES, "seed": list(range(15))}
-    other = sweep(tmp_path / "other", axes, defaults=lambda p: {"optimizer.lr": 0.5})  # which nobody has tried
+    # which nobody has tried
+    other = sweep(tmp_path / "other", axes, defaults=lambda p: {"optimizer.lr": 0.5})
     made = tuned(folder, other, out=tmp_path / "r")
     assert [c["default"] for c in made.data["tuned"]["choices"]] == ["0.1", "0.01", "0.5"]
     assert [g["group"] for g in made.data["tuned"]["default"]["groups"]] == ["sgd", "adam"]
@@ -157,11 +187,17 @@ def test_runs_that_say_their_defaults_make_every_default_that_was_swept_known(tm
 
 
 def test_a_preset_or_a_fixed_value_is_no_default(tmp_path):
-    for i, how in enumerate(({"fixed": ["optimizer.lr=0.01"]}, {"fixed": ["experiment=x"]}, {"defaults": {}})):
+    for i, how in enumerate(
+        ({"fixed": ["optimizer.lr=0.01"]}, {"fixed": ["experiment=x"]}, {"defaults": {}})
+    ):
         axes = {"optimizer": ["adam"], "seed": [0]}
         known = sweep(tmp_path / f"known{i}", axes, implied=lambda p: {"optimizer.lr": 0.01}, **how)
         if "defaults" in how:  # a named variant of the plugin
-            text = (known / "ledger.jsonl").read_text().replace("optimizer=adam", "optimizer=slow_adam")
+            text = (
+                (known / "ledger.jsonl")
+                .read_text()
+                .replace("optimizer=adam", "optimizer=slow_adam")
+            )
             (known / "ledger.jsonl").write_text(text)
         made = tuned(grid(tmp_path, f"grid{i}"), known, out=tmp_path / "r")
         assert [c["default"] for c in made.data["tuned"]["choices"]] == [None, None]
@@ -170,7 +206,9 @@ def test_a_preset_or_a_fixed_value_is_no_default(tmp_path):
 def test_the_choice_is_among_the_settings_of_all_swept_numbers(tmp_path):
     axes = GRID | {"regularizer.weight_decay.strength": [0.0, 0.1], "seed": list(range(15))}
     folder = sweep(
-        tmp_path / "two", axes, score=lambda p, s: skill(p, s) - 0.2 * p["regularizer.weight_decay.strength"]
+        tmp_path / "two",
+        axes,
+        score=lambda p, s: skill(p, s) - 0.2 * p["regularizer.weight_decay.strength"],
     )
     made = tuned(folder)
     assert chosen(made) == {"sgd": "lr=0.1 · strength=0", "adam": "lr=0.001 · strength=0"}
@@ -181,7 +219,9 @@ def test_without_a_validation_metric_there_is_no_tuning(tmp_path):
     def lines(params, seed):
         events = journal(0.9)
         for e in events:
-            e["metrics"] = {k: v for k, v in e.get("metrics", {}).items() if not k.startswith("val/")}
+            e["metrics"] = {
+                k: v for k, v in e.get("metrics", {}).items() if not k.startswith("val/")
+            }
         return events
 
     with pytest.raises(UserError, match="no validation metric to choose by"):

@@ -1,4 +1,6 @@
-"""Where a report is written and where it cannot be; how wide it is printed; what a sweep says at its end."""
+"""Where a report is written and where it cannot be; how wide it is printed; what a sweep says at
+its end.
+"""
 
 from types import SimpleNamespace
 
@@ -30,7 +32,9 @@ def test_a_folder_that_cannot_be_made_is_refused_in_one_line(tmp_path, capsys, n
     (tmp_path / "file").write_text("not yours")
     assert main(["report", str(small(tmp_path)), "--out", str(tmp_path / where)]) == 2
     said = capsys.readouterr().err
-    assert said.startswith(f"dlexp: error: {tmp_path / where}: the report cannot be written there: ")
+    assert said.startswith(
+        f"dlexp: error: {tmp_path / where}: the report cannot be written there: "
+    )
     assert said.endswith("; --out names another folder\n")
     assert said.count("\n") == 1
     assert (tmp_path / "file").read_text() == "not yours"
@@ -40,7 +44,9 @@ def test_a_folder_that_cannot_be_made_is_refused_in_one_line(tmp_path, capsys, n
 def test_a_file_that_cannot_be_written_is_refused_in_one_line(tmp_path, taken):
     folder = small(tmp_path, lines=lambda p, s: journal(0.9 + 0.01 * s, epochs=1))
     (folder / "report" / taken / "in the way").mkdir(parents=True)
-    with pytest.raises(UserError, match=r"report: the report cannot be written there: .*directory.*; --out names"):
+    with pytest.raises(
+        UserError, match=r"report: the report cannot be written there: .*directory.*; --out names"
+    ):
         report.make([folder])
 
 
@@ -53,7 +59,9 @@ def test_a_study_whose_report_cannot_be_written_is_refused_in_one_line(tmp_path,
 
 def test_another_file_that_is_gone_is_a_defect_and_keeps_its_traceback(tmp_path, monkeypatch):
     def gone(*_):
-        raise FileNotFoundError(2, "No such file or directory", str(tmp_path / "elsewhere" / "font.ttf"))
+        raise FileNotFoundError(
+            2, "No such file or directory", str(tmp_path / "elsewhere" / "font.ttf")
+        )
 
     monkeypatch.setattr(plots, "draw", gone)
     with pytest.raises(FileNotFoundError):
@@ -72,9 +80,15 @@ def test_a_sweep_does_not_fail_because_its_report_cannot_be_written(tmp_path, no
 
 
 @pytest.mark.parametrize(("columns", "wide"), [("60", 60), ("12", 40), ("72", 72), ("500", 100)])
-def test_what_is_printed_is_as_wide_as_the_terminal_and_files_are_as_ever(tmp_path, monkeypatch, columns, wide):
+def test_what_is_printed_is_as_wide_as_the_terminal_and_files_are_as_ever(
+    tmp_path, monkeypatch, columns, wide
+):
     monkeypatch.setattr(plots, "draw", lambda *_: [])
-    axes = {"optimizer": ["sgd", "momentum", "adam"], "initializer": ["xavier", "he"], "seed": list(range(8))}
+    axes = {
+        "optimizer": ["sgd", "momentum", "adam"],
+        "initializer": ["xavier", "he"],
+        "seed": list(range(8)),
+    }
     folder = sweep(tmp_path / "s", axes, fate=lambda p, s: FAILED.get(s, "FINISHED"))
     usual = report.make([folder])
     written = {f.name: f.read_bytes() for f in usual.folder.iterdir() if f.is_file()}
@@ -87,7 +101,10 @@ def test_what_is_printed_is_as_wide_as_the_terminal_and_files_are_as_ever(tmp_pa
 
 
 def test_a_row_that_does_not_fit_goes_on_in_the_next_line_and_no_number_is_cut():
-    rows = [["momentum · he", "0.853", "[0.849, 0.857]", ""], ["momentum · xavier", "0.961", "[0.957, 0.967]", "x"]]
+    rows = [
+        ["momentum · he", "0.853", "[0.849, 0.857]", ""],
+        ["momentum · xavier", "0.961", "[0.957, 0.967]", "x"],
+    ]
     lines = terminal.table(blocks.Grid(["group", "IQM", "95 % interval", "note"], rows, "srll"), 40)
     assert [line.rstrip() for line in lines] == [
         "group            IQM  95 % interval",
@@ -113,23 +130,34 @@ def test_failures_are_listed_by_the_report_or_run_by_run_and_never_twice(tmp_pat
     assert "runs/k-x" not in capsys.readouterr().out
     for compared in ("", "report    there is none"):  # a search; a report that failed
         assert summary.of_sweep(session, compared) == 1
-        assert "failed    optimizer=sgd seed=1: ValueError: odd (runs/k-x)\n" in capsys.readouterr().out
-    for claims, listed in (({"claims": []}, True), (None, False)):  # the report of a study's claims lists no runs
+        assert (
+            "failed    optimizer=sgd seed=1: ValueError: odd (runs/k-x)\n"
+            in capsys.readouterr().out
+        )
+    # the report of a study's claims lists no runs
+    for claims, listed in (({"claims": []}, True), (None, False)):
         summary.of_sweep(ended(tmp_path, "ValueError: odd", study=Study("s", "d", claims)), text)
         assert ("runs/k-x" in capsys.readouterr().out) is listed
 
 
 @pytest.mark.parametrize(
     ("error", "said"),
-    [("ValueError: two\nlines", "ValueError: two lines"), ("AssertionError: ", "AssertionError"), (None, "")],
+    [
+        ("ValueError: two\nlines", "ValueError: two lines"),
+        ("AssertionError: ", "AssertionError"),
+        (None, ""),
+    ],
 )
-def test_an_exception_is_said_on_one_line_and_by_its_name_where_it_has_no_words(tmp_path, capsys, error, said):
+def test_an_exception_is_said_on_one_line_and_by_its_name_where_it_has_no_words(
+    tmp_path, capsys, error, said
+):
     summary.of_sweep(ended(tmp_path, error), "")
     assert f"failed    optimizer=sgd seed=1: {said} (runs/k-x)\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("error", "said"), [(AssertionError(), "AssertionError"), (ValueError("two\nlines"), "two lines")]
+    ("error", "said"),
+    [(AssertionError(), "AssertionError"), (ValueError("two\nlines"), "two lines")],
 )
 def test_so_it_is_for_a_run_alone(error, said):
     run = SimpleNamespace(
@@ -149,6 +177,10 @@ def test_the_reports_table_says_the_name_alone_of_an_exception_without_words(tmp
     folder = small(tmp_path, fate=lambda p, s: FAILED.get(s, "FINISHED"))
     ledger = folder / "ledger.jsonl"
     ledger.write_text(ledger.read_text().replace('"error": null', '"error": "AssertionError: "'))
-    lines = [line.rstrip() for line in report.make([folder]).text.splitlines() if "AssertionError" in line]
+    lines = [
+        line.rstrip()
+        for line in report.make([folder]).text.splitlines()
+        if "AssertionError" in line
+    ]
     assert len(lines) == 2
     assert all(line.endswith("FAILED  AssertionError") for line in lines)

@@ -1,4 +1,6 @@
-"""The statistics of a report against independent implementations, by their definitions, and by simulation."""
+"""The statistics of a report against independent implementations, by their definitions, and by
+simulation.
+"""
 
 from itertools import combinations, product
 
@@ -40,10 +42,13 @@ def test_the_bootstrap_interval_agrees_with_scipys(n, which):
     x = rng(n).exponential(size=n)
     ours = {"iqm": statistics.iqm_interval, "median": statistics.median_interval}[which](x)
     known = {"iqm": lambda x, axis: stats.trim_mean(x, 0.25, axis=axis), "median": np.median}[which]
-    theirs = stats.bootstrap((x,), known, n_resamples=20_000, method="percentile", rng=rng(1)).confidence_interval
+    theirs = stats.bootstrap(
+        (x,), known, n_resamples=20_000, method="percentile", rng=rng(1)
+    ).confidence_interval
     drawn = known(x[rng(2).integers(0, n, (40_000, n))], axis=1)  # a third, larger draw judges both
     for ends in (ours, theirs):
-        for end, share in zip(ends, (0.025, 0.975), strict=True):  # medians have atoms: a quantile is where F passes
+        # medians have atoms: a quantile is where F passes
+        for end, share in zip(ends, (0.025, 0.975), strict=True):
             assert (drawn < end).mean() <= share + 0.006
             assert (drawn <= end).mean() >= share - 0.006
     if which == "iqm":
@@ -58,7 +63,9 @@ def test_intervals_are_repeatable_and_need_two_seeds():
     assert statistics.iqm_interval([2.0, 2.0, 2.0]) == (2.0, 2.0)
 
 
-@pytest.mark.parametrize(("k", "n"), [(0, 10), (1, 10), (5, 10), (10, 10), (3, 7), (0, 1), (250, 1000)])
+@pytest.mark.parametrize(
+    ("k", "n"), [(0, 10), (1, 10), (5, 10), (10, 10), (3, 7), (0, 1), (250, 1000)]
+)
 def test_the_interval_of_a_share_is_wilsons(k, n):
     theirs = stats.binomtest(k, n).proportion_ci(method="wilson")
     np.testing.assert_allclose(statistics.wilson(k, n), theirs, atol=1e-12)
@@ -70,7 +77,8 @@ def test_the_share_of_nothing_has_no_interval():
 
 def test_the_probability_of_improvement_is_the_mann_whitney_statistic():
     for k in range(5):
-        a, b = np.round(rng(k).normal(0.3, 1, 9), 1), np.round(rng(k, 1).normal(0, 1, 9), 1)  # rounded: with ties
+        # rounded: with ties
+        a, b = np.round(rng(k).normal(0.3, 1, 9), 1), np.round(rng(k, 1).normal(0, 1, 9), 1)
         ours, (low, high) = statistics.probability_of_improvement(a, b)
         assert ours == pytest.approx(stats.mannwhitneyu(a, b).statistic / 81)
         assert 0 <= low <= ours <= high <= 1
@@ -80,7 +88,9 @@ def test_the_probability_of_improvement_is_the_mann_whitney_statistic():
 
 def test_the_interval_of_the_probability_of_improvement_draws_seeds_in_pairs():
     a, b = rng(4).normal(0.5, 1, 8), rng(5).normal(0, 1, 8)
-    direct = [np.mean([x > y for x, y in product(a[i], b[i])]) for i in rng(6).integers(0, 8, (3000, 8))]
+    direct = [
+        np.mean([x > y for x, y in product(a[i], b[i])]) for i in rng(6).integers(0, 8, (3000, 8))
+    ]
     ours = statistics.probability_of_improvement(a, b)[1]
     np.testing.assert_allclose(ours, np.quantile(direct, [0.025, 0.975]), atol=0.02)
 
@@ -99,9 +109,16 @@ def test_the_sign_flip_test_agrees_with_scipy_and_with_its_definition(n, digits)
     d = np.round(rng(n, digits).normal(0.4, 1, n), digits)
     assert paired.two_sided(d) == pytest.approx(brute_force(d), abs=1e-12)
     if n > 1:
-        for alternative, ours in [("two-sided", paired.two_sided(d)), ("greater", paired.one_sided(d))]:
+        for alternative, ours in [
+            ("two-sided", paired.two_sided(d)),
+            ("greater", paired.one_sided(d)),
+        ]:
             theirs = stats.permutation_test(
-                (d,), np.mean, permutation_type="samples", n_resamples=np.inf, alternative=alternative
+                (d,),
+                np.mean,
+                permutation_type="samples",
+                n_resamples=np.inf,
+                alternative=alternative,
             )
             assert ours == pytest.approx(theirs.pvalue, abs=1e-12)
 
@@ -148,7 +165,9 @@ def test_five_pairs_bound_nothing():
 
 
 def closed_testing(p):
-    """Holm by another road: closed testing with Bonferroni's test of every intersection (Marcus et al. 1976)."""
+    """Holm by another road: closed testing with Bonferroni's test of every intersection (Marcus et
+    al. 1976).
+    """
     m = range(len(p))
     subsets = [c for k in range(1, len(p) + 1) for c in combinations(m, k)]
     return [max(min(1, len(c) * min(p[j] for j in c)) for c in subsets if i in c) for i in m]
@@ -193,7 +212,13 @@ def test_the_seeds_that_so_many_comparisons_need():
 
 @pytest.mark.parametrize("d", [[], [1.0, np.inf], [np.nan]])
 def test_what_is_not_finite_is_refused(d):
-    for function in (paired.two_sided, paired.one_sided, paired.interval, paired.effect_size, paired.won):
+    for function in (
+        paired.two_sided,
+        paired.one_sided,
+        paired.interval,
+        paired.effect_size,
+        paired.won,
+    ):
         with pytest.raises(ValueError, match="finite"):
             function(d)
 
@@ -203,12 +228,15 @@ def test_what_is_not_finite_is_refused(d):
 SHAPES = {
     "normal": lambda r, n: r.normal(size=n),
     "heavy tails": lambda r, n: r.standard_t(3, size=n),
-    "steps": lambda r, n: np.round(r.normal(size=n) * 4) / 4,  # an accuracy on few samples: ties and zeros
+    # an accuracy on few samples: ties and zeros
+    "steps": lambda r, n: np.round(r.normal(size=n) * 4) / 4,
 }
 
 
 def false_alarms(shape, n, repeats):
-    return np.mean([paired.two_sided(SHAPES[shape](rng(n, i, 15), n)) <= 0.05 for i in range(repeats)])
+    return np.mean(
+        [paired.two_sided(SHAPES[shape](rng(n, i, 15), n)) <= 0.05 for i in range(repeats)]
+    )
 
 
 def coverage(interval, shape, n, repeats):
@@ -258,5 +286,7 @@ def test_a_family_of_equal_methods_raises_a_false_alarm_in_at_most_five_percent(
     alarms = []
     for i in range(2000):
         x = rng(i, 17).normal(size=(4, 10)) + rng(i, 18).normal(size=10)
-        alarms.append(min(paired.holm([paired.two_sided(a - b) for a, b in combinations(x, 2)])) <= 0.05)
+        alarms.append(
+            min(paired.holm([paired.two_sided(a - b) for a, b in combinations(x, 2)])) <= 0.05
+        )
     assert np.mean(alarms) <= 0.05 + 3 * (0.05 * 0.95 / 2000) ** 0.5

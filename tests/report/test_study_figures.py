@@ -1,4 +1,6 @@
-"""The figures of studies: what is drawn of run folders, what is said where nothing can be, and never half a picture."""
+"""The figures of studies: what is drawn of run folders, what is said where nothing can be, and
+never half a picture.
+"""
 
 import io
 import sys
@@ -9,19 +11,27 @@ import report_folders as made
 from PIL import Image
 
 from dlexp.conformance.toy import experiment
-from dlexp.core.experiment import Run
 from dlexp.core.registry import find
 from dlexp.errors import UserError
 from dlexp.report import runs, table
 from dlexp.report.plots import Picture
 from dlexp.report.plots.study import KINDS, Undrawn, check_figures, draw_study
+from dlexp.runs.run import Run
 from dlexp.storage.archives import read_arrays, write_arrays
 
 SPECS = {
-    "gradient_field": {}, "paths": {}, "paths_animation": {}, "distributions": {"of": "gradients"},
-    "panels": {"metric": "train/accuracy", "lines": "optimizer"}, "gap": {"losses": True},
-    "dots": {"metric": ["gap/accuracy", "train/loss"], "axis": "optimizer.lr", "lines": "optimizer"},
-}  # fmt: skip
+    "gradient_field": {},
+    "paths": {},
+    "paths_animation": {},
+    "distributions": {"of": "gradients"},
+    "panels": {"metric": "train/accuracy", "lines": "optimizer"},
+    "gap": {"losses": True},
+    "dots": {
+        "metric": ["gap/accuracy", "train/loss"],
+        "axis": "optimizer.lr",
+        "lines": "optimizer",
+    },
+}
 
 
 def plugin(kind, name, **values):
@@ -52,15 +62,28 @@ def walked(params, seed, steps=12):
     x, y, lr = -7.0, 2.0, params["optimizer.lr"]
     lines = []
     for step in range(steps + 1):
-        metrics = {"train/loss": x * x / 20 + y * y, "train/accuracy": 0.5, "path/x": x, "path/y": y}
-        lines.append(made.event(step, step, {k: v if abs(v) < 1e200 else None for k, v in metrics.items()}))
+        metrics = {
+            "train/loss": x * x / 20 + y * y,
+            "train/accuracy": 0.5,
+            "path/x": x,
+            "path/y": y,
+        }
+        lines.append(
+            made.event(step, step, {k: v if abs(v) < 1e200 else None for k, v in metrics.items()})
+        )
         x, y = (x - lr * x / 10, y - lr * 2 * y) if lr < 1 else (x * 1e40, -y * 1e60)
     return lines
 
 
-def folder(place, left, seeds=2, rates=(0.1, 0.9), optimizers=("sgd", "adam"), arrays=True, name=str, **how):
+def folder(
+    place, left, seeds=2, rates=(0.1, 0.9), optimizers=("sgd", "adam"), arrays=True, name=str, **how
+):
     """A sweep whose runs have everything that any kind of figure may ask for."""
-    axes = {"optimizer": [name(o) for o in optimizers], "optimizer.lr": list(rates), "seed": list(range(seeds))}
+    axes = {
+        "optimizer": [name(o) for o in optimizers],
+        "optimizer.lr": list(rates),
+        "seed": list(range(seeds)),
+    }
 
     def lines(params, seed):
         status = how["fate"](params, seed) if "fate" in how else "FINISHED"
@@ -91,7 +114,9 @@ def seen(monkeypatch):
     kept = []
     style = sys.modules["dlexp.figures.style"]
     save = style.save
-    monkeypatch.setattr(style, "save", lambda figure, path: (kept.append(figure), save(figure, path)))
+    monkeypatch.setattr(
+        style, "save", lambda figure, path: (kept.append(figure), save(figure, path))
+    )
     return kept
 
 
@@ -123,7 +148,10 @@ def test_one_seed_is_enough(kind, tmp_path, left):
 @pytest.mark.parametrize("kind", SPECS)
 def test_diverged_runs_are_drawn_with_the_others(kind, tmp_path, left):
     place = folder(
-        tmp_path / "s", left, rates=(0.1, 1.0), fate=lambda p, _: "DIVERGED" if p["optimizer.lr"] == 1 else "FINISHED"
+        tmp_path / "s",
+        left,
+        rates=(0.1, 1.0),
+        fate=lambda p, _: "DIVERGED" if p["optimizer.lr"] == 1 else "FINISHED",
     )
     assert isinstance(one(place, tmp_path, kind), Picture)
 
@@ -145,7 +173,9 @@ def test_where_no_run_has_a_result_there_is_a_reason_and_no_file(kind, tmp_path,
 
 @pytest.mark.parametrize("kind", SPECS)
 def test_long_names_in_any_script_stay_on_the_page(kind, tmp_path, left, seen):
-    place = folder(tmp_path / "s", left, name=lambda o: f"{o} with a very long name $x$ 优化器 " * 3)
+    place = folder(
+        tmp_path / "s", left, name=lambda o: f"{o} with a very long name $x$ 优化器 " * 3
+    )
     found = one(place, tmp_path, kind, title="A title without an end " * 20)
     assert isinstance(found, Picture)
     for figure in seen:
@@ -153,7 +183,12 @@ def test_long_names_in_any_script_stay_on_the_page(kind, tmp_path, left, seen):
         width, height = figure.canvas.get_width_height()
         texts = [
             *figure.texts,
-            *(t for ax in figure.axes if ax.get_visible() for t in (*ax.texts, ax.title, ax._left_title)),
+            *(
+                t
+                for ax in figure.axes
+                if ax.get_visible()
+                for t in (*ax.texts, ax.title, ax._left_title)
+            ),
         ]
         for text in texts:
             if text.get_text():
@@ -171,12 +206,16 @@ def test_runs_without_arrays_give_the_reason_and_what_to_ask_for(kind, tmp_path,
 
 
 @pytest.mark.parametrize("kind", ["paths", "distributions"])
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 nonsense", None], ids=["empty", "nonsense", "others"])
+@pytest.mark.parametrize(
+    "content", [b"", b"PK\x03\x04 nonsense", None], ids=["empty", "nonsense", "others"]
+)
 def test_damaged_arrays_give_a_reason(kind, content, tmp_path, left):
     place = folder(tmp_path / "s", left)
     for path in place.glob("runs/*/arrays/*.npz"):
         if content is None:
-            write_arrays(path, {"x": np.zeros(3), "layers": np.array(["a"]), "untrained_counts": np.zeros(4)})
+            write_arrays(
+                path, {"x": np.zeros(3), "layers": np.array(["a"]), "untrained_counts": np.zeros(4)}
+            )
         else:
             path.write_bytes(content)
     found = one(place, tmp_path / "out", kind)
@@ -195,7 +234,9 @@ def test_the_gradient_of_the_valley_stands_at_an_angle_to_the_way_down(tmp_path,
     for text in marked:
         x, y = text.xy
         angle = np.degrees(
-            np.arccos(np.clip((x * x / 10 + 2 * y * y) / np.hypot(x / 10, 2 * y) / np.hypot(x, y), -1, 1))
+            np.arccos(
+                np.clip((x * x / 10 + 2 * y * y) / np.hypot(x / 10, 2 * y) / np.hypot(x, y), -1, 1)
+            )
         )
         assert text.get_text() == f"{angle:.0f}°"
     assert len(marked) == 5
@@ -279,7 +320,9 @@ def test_the_gap_is_told_beside_the_curves_and_what_diverged_is_counted(tmp_path
     one(place, tmp_path, "gap", losses=False)
     (ax,) = seen[0].axes
     gaps = [
-        r.final["train/accuracy"] - r.final["test/accuracy"] for r in runs.read(place).runs if r.status == "FINISHED"
+        r.final["train/accuracy"] - r.final["test/accuracy"]
+        for r in runs.read(place).runs
+        if r.status == "FINISHED"
     ]
     assert f"gap {np.mean(gaps):.3f}" in said(seen[0])
     assert "1 of 3 diverged" in said(seen[0])
@@ -288,7 +331,9 @@ def test_the_gap_is_told_beside_the_curves_and_what_diverged_is_counted(tmp_path
 
 def test_dots_stand_at_the_levels_in_their_order(tmp_path, left, seen):
     place = folder(tmp_path / "s", left, rates=(0.9, 0.01, 0.1), optimizers=("sgd",))
-    (found,) = drawn(place, tmp_path, {"kind": "dots", "metric": "test/accuracy", "axis": "optimizer.lr"})
+    (found,) = drawn(
+        place, tmp_path, {"kind": "dots", "metric": "test/accuracy", "axis": "optimizer.lr"}
+    )
     assert isinstance(found, Picture)
     assert [t.get_text() for t in seen[0].axes[0].get_xticklabels()] == ["0.01", "0.1", "0.9"]
 
@@ -304,7 +349,11 @@ def test_where_keeps_only_runs_that_have_these_values(tmp_path, left, seen):
 def test_two_figures_of_one_kind_have_files_of_their_own(tmp_path, left):
     place = folder(tmp_path / "s", left)
     found = drawn(
-        place, tmp_path, {"kind": "gap"}, {"kind": "gap", "losses": True}, {"kind": "gap", "name": "../../x/y"}
+        place,
+        tmp_path,
+        {"kind": "gap"},
+        {"kind": "gap", "losses": True},
+        {"kind": "gap", "name": "../../x/y"},
     )
     assert [p.path.name for p in found] == ["gap.png", "gap-2.png", "x-y.png"]
     assert {p.path.parent for p in found} == {tmp_path}
@@ -313,13 +362,19 @@ def test_two_figures_of_one_kind_have_files_of_their_own(tmp_path, left):
 @pytest.mark.parametrize(
     ("kind", "options", "reason"),
     [
-        ("dots", {"metric": "test/acuracy"}, "no run measured test/acuracy; did you mean test/accuracy?"),
+        (
+            "dots",
+            {"metric": "test/acuracy"},
+            "no run measured test/acuracy; did you mean test/accuracy?",
+        ),
         ("dots", {"axis": "optimizer.rl"}, "optimizer.rl does not vary between these runs"),
         ("panels", {"lines": "seed"}, "seed does not vary"),
         ("panels", {"panels": "optimizer"}, "optimizer.lr varies as well"),
     ],
 )
-def test_what_the_runs_do_not_have_is_said_with_the_nearest_name(kind, options, reason, tmp_path, left):
+def test_what_the_runs_do_not_have_is_said_with_the_nearest_name(
+    kind, options, reason, tmp_path, left
+):
     found = one(folder(tmp_path / "s", left), tmp_path, kind, **options)
     assert isinstance(found, Undrawn)
     assert reason in found.reason

@@ -1,4 +1,6 @@
-"""The report of a named study: sentences, verdicts and numbers on a page in two languages; the same bytes each time."""
+"""The report of a named study: sentences, verdicts and numbers on a page in two languages; the same
+bytes each time.
+"""
 
 import hashlib
 import json
@@ -19,8 +21,14 @@ TITLED = {
 def written(folder, claims=(), measure=None, told=None, **how):
     """The report of a made-up study, and its two pages."""
     study = {"name": "small", **TITLED, "claims": list(claims or [claim()]), **(told or {})}
-    made = report.make([studied(folder, [], measure or shift(0.1), study=study, name="small", **how)])
-    return made, made.html.read_text("utf-8"), made.html.with_name("report.zh.html").read_text("utf-8")
+    made = report.make(
+        [studied(folder, [], measure or shift(0.1), study=study, name="small", **how)]
+    )
+    return (
+        made,
+        made.html.read_text("utf-8"),
+        made.html.with_name("report.zh.html").read_text("utf-8"),
+    )
 
 
 def headings(page):
@@ -45,7 +53,15 @@ def test_a_page_has_the_sentence_the_verdict_and_the_numbers(tmp_path):
 
 def test_the_sections_stand_in_the_order_of_a_reader(tmp_path):
     _, page, chinese = written(tmp_path / "s", told={"figures": [{"kind": "gap"}]})
-    order = ["claims", "figures", "claim-by-claim", "part-all", "runs-that-did-not-finish", "method", "repeat"]
+    order = [
+        "claims",
+        "figures",
+        "claim-by-claim",
+        "part-all",
+        "runs-that-did-not-finish",
+        "method",
+        "repeat",
+    ]
     assert headings(page) == headings(chinese) == order
 
 
@@ -56,9 +72,14 @@ def test_the_page_exists_in_chinese_and_each_links_the_other(tmp_path):
     assert '<a href="report.html">' in chinese
     assert '<html lang="zh-Hans">' in chinese
     for words in (
-        "<h1>权重衰减</h1>", "研究 small · 20 次运行 · 种子 0–9", "1 条论断：1 条 SUPPORTED（shrinks）。",
-        "它抑制过拟合。", "<td>权重衰减使其变小。</td>", "Holm 校正后 p = .0020", ">有与没有</h2>",
-    ):  # fmt: skip
+        "<h1>权重衰减</h1>",
+        "研究 small · 20 次运行 · 种子 0–9",
+        "1 条论断：1 条 SUPPORTED（shrinks）。",
+        "它抑制过拟合。",
+        "<td>权重衰减使其变小。</td>",
+        "Holm 校正后 p = .0020",
+        ">有与没有</h2>",
+    ):
         assert words in chinese
     assert ">With and without</h2>" in page
 
@@ -69,7 +90,10 @@ def test_a_study_without_chinese_words_has_the_english_ones(tmp_path):
 
 
 def test_a_figure_that_cannot_be_drawn_gives_its_reason(tmp_path):
-    asked = [{"kind": "paths", "title": "Paths"}, {"kind": "dots", "metric": "test/loss", "axis": "regularizer"}]
+    asked = [
+        {"kind": "paths", "title": "Paths"},
+        {"kind": "dots", "metric": "test/loss", "axis": "regularizer"},
+    ]
     made, page, chinese = written(tmp_path / "s", told={"figures": asked})
     (reason,) = re.findall(r"Paths: not drawn, (.*?)\.</p>", page)
     assert len(reason) > 10
@@ -89,8 +113,13 @@ def test_the_smaller_budget_is_said_wherever_the_verdicts_are(tmp_path, fixed):
     assert ("较小的预算（quick=true）：仅为预览" in chinese) == quick
     assert made.data["quick"] is quick
     if quick:
-        assert page.index("A smaller budget") < page.index("1 claim, as a preview:") < page.index("<h2")
-        assert "python -m dlexp report s</pre>" in page  # by its id: the whole study has the same name
+        assert (
+            page.index("A smaller budget")
+            < page.index("1 claim, as a preview:")
+            < page.index("<h2")
+        )
+        # by its id: the whole study has the same name
+        assert "python -m dlexp report s</pre>" in page
 
 
 def test_a_diverged_run_is_listed_and_the_comparisons_of_a_sweep_are_not(tmp_path):
@@ -105,8 +134,11 @@ def test_a_diverged_run_is_listed_and_the_comparisons_of_a_sweep_are_not(tmp_pat
 
 
 def test_many_groups_are_a_table_to_be_opened(tmp_path):
-    axes = {"regularizer": ["none", "weight_decay"], "initializer.std": [i / 10 for i in range(1, 8)],
-            "seed": list(range(6))}  # fmt: skip
+    axes = {
+        "regularizer": ["none", "weight_decay"],
+        "initializer.std": [i / 10 for i in range(1, 8)],
+        "seed": list(range(6)),
+    }
     _, page, chinese = written(tmp_path / "s", axes=axes)
     assert "<details><summary>All 14 groups</summary>" in page
     assert "<summary>全部 14 组</summary>" in chinese
@@ -114,12 +146,18 @@ def test_many_groups_are_a_table_to_be_opened(tmp_path):
 
 
 def tuned(tmp_path, seeds):
-    axes = {"regularizer": ["none", "weight_decay"], "optimizer.lr": [0.1, 0.01], "seed": list(range(seeds))}
+    axes = {
+        "regularizer": ["none", "weight_decay"],
+        "optimizer.lr": [0.1, 0.01],
+        "seed": list(range(seeds)),
+    }
 
     def ends(p, s):
         return {"val/loss": (p["optimizer.lr"] == 0.1) + noise(p, s), "test/loss": shift(0.1)(p, s)}
 
-    return written(tmp_path / "s", measure=ends, axes=axes, told={"parts": {"all": {"tuned": True}}})
+    return written(
+        tmp_path / "s", measure=ends, axes=axes, told={"parts": {"all": {"tuned": True}}}
+    )
 
 
 def test_a_part_that_asks_for_it_shows_each_method_at_its_best(tmp_path):
@@ -143,21 +181,31 @@ def test_the_usual_figures_of_several_parts_lie_side_by_side_and_old_ones_go(tmp
     assert all((made.folder / file).is_file() for file in files)
     assert {file.split("/")[1] for file in files} == {"a", "b"}
     told = json.loads((tmp_path / "s" / "sweep.json").read_text("utf-8"))
-    told["study"]["figures"] = [{"kind": "dots", "part": "a", "metric": "test/loss", "axis": "regularizer"}]
+    told["study"]["figures"] = [
+        {"kind": "dots", "part": "a", "metric": "test/loss", "axis": "regularizer"}
+    ]
     (tmp_path / "s" / "sweep.json").write_text(json.dumps(told), encoding="utf-8")
     report.make([tmp_path / "s"])
     assert [p.name for p in (made.folder / "figures").rglob("*.png")] == ["a-dots.png"]
 
 
 def digests(folder):
-    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.rglob("*")) if p.is_file()}
+    return {
+        p.name: hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
 
 
 def test_the_same_runs_give_the_same_bytes(tmp_path):
-    told = {"figures": [{"kind": "gap"}, {"kind": "dots", "metric": "test/loss", "axis": "regularizer"}]}
+    told = {
+        "figures": [{"kind": "gap"}, {"kind": "dots", "metric": "test/loss", "axis": "regularizer"}]
+    }
     made, *_ = written(tmp_path / "s", told=told, axes=AXES)
     before = digests(made.folder)
-    assert {"report.html", "report.zh.html", "report.json", "verdicts.json", "runs.csv"} <= set(before)
+    assert {"report.html", "report.zh.html", "report.json", "verdicts.json", "runs.csv"} <= set(
+        before
+    )
     report.make([tmp_path / "s"])
     assert digests(made.folder) == before
 
@@ -185,13 +233,21 @@ study:
 """
 
 
-def test_a_study_trained_again_elsewhere_gives_the_same_verdicts_byte_for_byte(in_tmp, monkeypatch, capsys):
+def test_a_study_trained_again_elsewhere_gives_the_same_verdicts_byte_for_byte(
+    in_tmp, monkeypatch, capsys
+):
     (in_tmp / "experiment").mkdir()
     (in_tmp / "experiment" / "small.yaml").write_text(STUDY, encoding="utf-8")
     found = []
     for place in ("a", "b"):
         monkeypatch.setenv("DLEXP_OUTPUTS", str(in_tmp / place))
-        words = ["--config-dir", str(in_tmp), "experiment=small", "tracking=none", "hydra.launcher.n_jobs=1"]
+        words = [
+            "--config-dir",
+            str(in_tmp),
+            "experiment=small",
+            "tracking=none",
+            "hydra.launcher.n_jobs=1",
+        ]
         assert main(words) == 0
         assert "12 trained now" in capsys.readouterr().out
         (path,) = (in_tmp / place).glob("sweeps/small-*/report/verdicts.json")
@@ -201,10 +257,15 @@ def test_a_study_trained_again_elsewhere_gives_the_same_verdicts_byte_for_byte(i
 
 
 def test_heads_captions_and_methods_of_the_chinese_page_are_chinese(tmp_path):
-    figures = [{"kind": "dots", "metric": "test/loss", "axis": "regularizer"}, {"kind": "gap"},
-               {"kind": "panels", "metric": "train/loss", "lines": "regularizer"}]  # fmt: skip
+    figures = [
+        {"kind": "dots", "metric": "test/loss", "axis": "regularizer"},
+        {"kind": "gap"},
+        {"kind": "panels", "metric": "train/loss", "lines": "regularizer"},
+    ]
     _, page, chinese = written(tmp_path / "s", told={"figures": figures})
-    body = re.sub(r"<img[^>]*>|<td.*?</td>|<pre>.*?</pre>", "", chinese.partition("<body>")[2], flags=re.S)
+    body = re.sub(
+        r"<img[^>]*>|<td.*?</td>|<pre>.*?</pre>", "", chinese.partition("<body>")[2], flags=re.S
+    )
     for what in ("th", "dt", "dd", "figcaption", "h2"):
         shown = re.findall(rf"<{what}\b[^>]*>(.*?)</{what}>", body, flags=re.S)
         assert shown

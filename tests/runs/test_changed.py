@@ -1,4 +1,6 @@
-"""What a run was trained with is no longer what it was: no resume passes over it, and replay names it."""
+"""What a run was trained with is no longer what it was: no resume passes over it, and replay names
+it.
+"""
 
 import contextlib
 import json
@@ -42,7 +44,9 @@ def edit(folder, before, after):
 def on_an_abacus(folder):
     """As if the run had been begun on another machine."""
     tags = json.loads((folder / "run.json").read_text())["tags"]
-    describe(folder, tags=tags | {"dlexp.numerics.digest": "0" * 12, "dlexp.numerics.core": "Abacus"})
+    describe(
+        folder, tags=tags | {"dlexp.numerics.digest": "0" * 12, "dlexp.numerics.core": "Abacus"}
+    )
 
 
 def refused(capsys, *words):
@@ -74,7 +78,14 @@ def test_a_run_whose_configuration_was_edited_is_not_resumed_as_another_one(run,
 def test_a_run_whose_data_lie_elsewhere_now_goes_on_from_any_folder(in_tmp, monkeypatch):
     rng = np.random.default_rng(0)
     np.savez("a.npz", x=rng.normal(size=(300, 3)), y=np.arange(300) % 2)
-    words = ("data=npz", "data.path=a.npz", "model.hidden=[8]", "epochs=9", "observer=none", "tracking=none")
+    words = (
+        "data=npz",
+        "data.path=a.npz",
+        "model.hidden=[8]",
+        "epochs=9",
+        "observer=none",
+        "tracking=none",
+    )
     run = cut_short(*words).absolute()
     (in_tmp / "elsewhere").mkdir()
     (in_tmp / "a.npz").rename(in_tmp / "elsewhere/b.npz")
@@ -84,7 +95,9 @@ def test_a_run_whose_data_lie_elsewhere_now_goes_on_from_any_folder(in_tmp, monk
         assert main(["resume", str(run)]) == 0
 
 
-def test_a_mixture_goes_back_to_what_it_was_at_first_only_if_that_is_asked_for_and_recorded(run, capsys):
+def test_a_mixture_goes_back_to_what_it_was_at_first_only_if_that_is_asked_for_and_recorded(
+    run, capsys
+):
     on_an_abacus(run)
     with mischief(15, lambda: signal.raise_signal(signal.SIGINT)):
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -93,9 +106,12 @@ def test_a_mixture_goes_back_to_what_it_was_at_first_only_if_that_is_asked_for_a
         finally:
             signal.signal(signal.SIGINT, before)
     here = {f"dlexp.numerics.{key}": value for key, value in provenance_of_this_process().items()}
-    describe(run, tags=json.loads((run / "run.json").read_text())["tags"] | here)  # at home on the first machine again
+    # at home on the first machine again
+    describe(run, tags=json.loads((run / "run.json").read_text())["tags"] | here)
     capsys.readouterr()
-    assert "as in the beginning again; it had been: core was Abacus" in refused(capsys, "resume", run.name)
+    assert "as in the beginning again; it had been: core was Abacus" in refused(
+        capsys, "resume", run.name
+    )
     with mischief(-1, lambda: None):
         assert main(["resume", run.name, "--anyway"]) == 0
     resumed = [e for e in journal.events(run)[0] if e["event"] == "resume"]
@@ -125,22 +141,30 @@ def test_other_code_or_arithmetic_is_refused_and_nothing_is_written(run, capsys)
     on_an_abacus(run)
     before = (run / "journal.jsonl").read_bytes()
     said = refused(capsys, "resume", run.name)
-    assert "it would not be the same to the bit: optimizer/adam.py was changed; core was Abacus, is " in said
+    assert (
+        "it would not be the same to the bit: optimizer/adam.py was changed; core was Abacus, is "
+        in said
+    )
     assert "; --anyway goes on regardless, and records that" in said
     assert (run / "journal.jsonl").read_bytes() == before
 
 
-def test_a_run_that_goes_on_anyway_is_marked_as_a_mixture_wherever_it_is_shown(in_tmp, capsys, monkeypatch):
+def test_a_run_that_goes_on_anyway_is_marked_as_a_mixture_wherever_it_is_shown(
+    in_tmp, capsys, monkeypatch
+):
     monkeypatch.setattr(tracking, "start", lambda folders: tracking.Sender([], None))
     monkeypatch.setattr(tracking.Sender, "wait", lambda *_: None)
     uri = with_store(in_tmp / "outputs")
     run = cut_short(*SMALL)
-    rewrite(run, lambda events: events[-2]["metrics"].update({"train/loss": 9.0}))  # measured after the state was saved
+    # measured after the state was saved
+    rewrite(run, lambda events: events[-2]["metrics"].update({"train/loss": 9.0}))
     (run / "checkpoints/last.npz").unlink()
     on_an_abacus(run)
     capsys.readouterr()
     with mischief(-1, lambda: None):
-        assert main(["resume", run.name, "--anyway"]) == 0, "what it measures again may be other numbers"
+        assert main(["resume", run.name, "--anyway"]) == 0, (
+            "what it measures again may be other numbers"
+        )
         assert "\nmixed     since it was resumed: core was Abacus, is " in capsys.readouterr().out
         (resumed,) = [e for e in journal.events(run)[0] if e["event"] == "resume"]
         assert [change.partition(",")[0] for change in resumed["changes"]] == ["core was Abacus"]
@@ -158,7 +182,9 @@ def test_anyway_means_nothing_to_a_sweep(in_tmp, capsys):
     assert main(["-m", "seed=0,1", *UNTRACKED, "epochs=0"]) == 0
     capsys.readouterr()
     (sweep,) = (in_tmp / "outputs" / "sweeps").iterdir()
-    assert "--anyway (command line): means nothing to a sweep" in refused(capsys, "resume", sweep.name, "--anyway")
+    assert "--anyway (command line): means nothing to a sweep" in refused(
+        capsys, "resume", sweep.name, "--anyway"
+    )
 
 
 def test_a_run_that_replays_to_the_same_bits_names_what_changed_all_the_same(in_tmp, capsys):
@@ -174,7 +200,14 @@ def test_a_run_that_replays_to_the_same_bits_names_what_changed_all_the_same(in_
 def test_other_data_are_not_excused_by_another_machine(in_tmp, capsys):
     x, y = np.random.default_rng(0).random((200, 3)), np.arange(200) % 3
     np.savez("a.npz", x=x, y=y)
-    run = dlexp.run("data=npz", "data.path=a.npz", "model.hidden=[8]", "epochs=3", "observer=none", "tracking=none")
+    run = dlexp.run(
+        "data=npz",
+        "data.path=a.npz",
+        "model.hidden=[8]",
+        "epochs=3",
+        "observer=none",
+        "tracking=none",
+    )
     x[0, 0] += 1e-5
     np.savez("a.npz", x=x, y=y)
     on_an_abacus(run.folder)
@@ -186,7 +219,9 @@ def test_other_data_are_not_excused_by_another_machine(in_tmp, capsys):
 
 def test_another_ending_is_outside_any_tolerance(in_tmp, capsys, monkeypatch):
     on_an_abacus(dlexp.run(*UNTRACKED).folder)
-    monkeypatch.setattr(lifecycle, "_train", lambda run, *_: (run.train(), setattr(run, "status", "FAILED")))
+    monkeypatch.setattr(
+        lifecycle, "_train", lambda run, *_: (run.train(), setattr(run, "status", "FAILED"))
+    )
     assert main(["replay", "last"]) == 1
     assert "differs   it ended FINISHED, and now FAILED" in capsys.readouterr().out
 
@@ -207,7 +242,9 @@ def test_where_nothing_was_measured_there_is_nothing_to_compare(left, in_tmp, ca
 
 @pytest.mark.parametrize("left", [0, 1, 4])
 @pytest.mark.parametrize("looks", ["while it is short", "as it goes on", "when it is whole"])
-def test_what_mlflow_has_of_a_journal_that_was_cut_back_by_hand_is_not_doubled(in_tmp, monkeypatch, left, looks):
+def test_what_mlflow_has_of_a_journal_that_was_cut_back_by_hand_is_not_doubled(
+    in_tmp, monkeypatch, left, looks
+):
     monkeypatch.setattr(tracking, "start", lambda folders: tracking.Sender([], None))
     monkeypatch.setattr(tracking.Sender, "wait", lambda *_: None)
     with_store(in_tmp / "outputs")
@@ -216,7 +253,9 @@ def test_what_mlflow_has_of_a_journal_that_was_cut_back_by_hand_is_not_doubled(i
     def shown():
         with contextlib.closing(sqlite3.connect(in_tmp / "outputs" / "mlflow.db")) as store:
             ended = store.execute("select status from runs").fetchall()
-            return ended, sorted(store.execute("select key, step, value from metrics where is_nan = 0").fetchall())
+            return ended, sorted(
+                store.execute("select key, step, value from metrics where is_nan = 0").fetchall()
+            )
 
     assert send(run) == 0
     whole = shown()
@@ -251,7 +290,12 @@ def test_a_run_that_is_only_in_mlflow_replays_by_its_id_there(in_tmp, capsys, mo
     run.rename(in_tmp / "gone")
     for words in ([known], [known, "--uri", uri]):
         assert main(["replay", *words]) == 0
-    assert capsys.readouterr().out.count("same      8 records of 7 metrics and the weights, to the bit\n") == 3
+    assert (
+        capsys.readouterr().out.count(
+            "same      8 records of 7 metrics and the weights, to the bit\n"
+        )
+        == 3
+    )
     assert "cannot be fetched from" in refused(capsys, "replay", "0" * 32)
 
 

@@ -21,8 +21,15 @@ from dlexp.core.registry import find
 from dlexp.runs import lifecycle
 from dlexp.storage import checkpoint, journal, network_file
 
-SMALL = ("model.hidden=[16]", "data.n_train=200", "batch_size=50", "epochs=10", "regularizer=dropout", "observer=none",
-         "tracking=none")  # fmt: skip
+SMALL = (
+    "model.hidden=[16]",
+    "data.n_train=200",
+    "batch_size=50",
+    "epochs=10",
+    "regularizer=dropout",
+    "observer=none",
+    "tracking=none",
+)
 ARMED = (*SMALL, "schedule=mischief", "checkpoint.epochs=1")
 
 
@@ -54,7 +61,9 @@ def ending(folder):
 
 
 def is_whole(folder, whole):
-    """Whether a run has its result, each measurement once, and the weights of the run that nothing happened to."""
+    """Whether a run has its result, each measurement once, and the weights of the run that nothing
+    happened to.
+    """
     events, _ = journal.events(folder)
     measured = [e["step"] for e in events if e["event"] == "record"]
     network = network_file.load_network(folder / "network.npz")
@@ -63,8 +72,12 @@ def is_whole(folder, whole):
     return ending(folder) == "FINISHED"
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_an_interruption_waits_for_the_step_saves_and_says_how_to_go_on(in_tmp, capsys, whole, number, status):
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_an_interruption_waits_for_the_step_saves_and_says_how_to_go_on(
+    in_tmp, capsys, whole, number, status
+):
     with mischief(18, lambda: signal.raise_signal(number)):
         assert main(list(ARMED)) == status
         folder = the_run(in_tmp)
@@ -75,9 +88,9 @@ def test_an_interruption_waits_for_the_step_saves_and_says_how_to_go_on(in_tmp, 
         assert checkpoint.load(folder / "checkpoints/last.npz")["trainer"]["t"] == 19
         assert main(["resume", folder.name]) == 0
     assert is_whole(folder, whole)
-    assert [e["event"] for e in journal.events(folder)[0] if e["event"] in ("start", "finish", "resume")] == [
-        "start", "finish", "resume", "finish"
-    ]  # fmt: skip
+    assert [
+        e["event"] for e in journal.events(folder)[0] if e["event"] in ("start", "finish", "resume")
+    ] == ["start", "finish", "resume", "finish"]
 
 
 def test_a_second_interruption_does_not_wait_and_the_last_checkpoint_stands(in_tmp, capsys, whole):
@@ -104,7 +117,9 @@ def test_a_plugin_that_calls_exit_fails_the_run_and_never_finishes_it(in_tmp, ca
     folder = the_run(in_tmp)
     assert ending(folder) == "FAILED"
     out, err = capsys.readouterr()
-    with_its_place = re.compile(r"something in it called sys.exit\(0\): \S*test_ends.py:\d+$", re.MULTILINE)
+    with_its_place = re.compile(
+        r"something in it called sys.exit\(0\): \S*test_ends.py:\d+$", re.MULTILINE
+    )
     assert "the run failed at step 18: something in it called sys.exit(0): " in err
     assert with_its_place.search(err)
     assert with_its_place.search(out.splitlines()[0])
@@ -116,7 +131,9 @@ def test_a_plugin_that_calls_exit_fails_the_run_and_never_finishes_it(in_tmp, ca
     assert is_whole(folder, whole)
 
 
-def test_an_exception_keeps_its_traceback_and_the_run_can_go_on_when_it_is_mended(in_tmp, capsys, whole):
+def test_an_exception_keeps_its_traceback_and_the_run_can_go_on_when_it_is_mended(
+    in_tmp, capsys, whole
+):
     with mischief(18, lambda: [][1]):
         assert main(list(ARMED)) == 1
     folder = the_run(in_tmp)
@@ -131,7 +148,8 @@ def test_a_full_disk_fails_the_run_in_one_line_and_what_was_saved_stands(in_tmp,
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     sizes = []
 
-    def fill():  # no file may grow beyond what the journal has now: the next record is one line too much
+    # no file may grow beyond what the journal has now: the next record is one line too much
+    def fill():
         sizes.append((the_run(in_tmp) / "journal.jsonl").stat().st_size)
         resource.setrlimit(resource.RLIMIT_FSIZE, (sizes[0], before[1]))
 
@@ -172,7 +190,9 @@ def small_disk(in_tmp):
     subprocess.run(["umount", "-l", str(place)], check=True, timeout=20)
 
 
-def test_a_disk_that_is_really_full_ends_the_run_in_the_same_way(small_disk, monkeypatch, capsys, whole):
+def test_a_disk_that_is_really_full_ends_the_run_in_the_same_way(
+    small_disk, monkeypatch, capsys, whole
+):
     monkeypatch.setenv("DLEXP_OUTPUTS", str(small_disk / "outputs"))
 
     def fill():  # to the last byte
@@ -195,7 +215,9 @@ def test_a_disk_that_is_really_full_ends_the_run_in_the_same_way(small_disk, mon
     assert is_whole(folder, whole)
 
 
-def test_a_disk_that_is_full_from_the_start_is_one_line_and_leaves_no_folder(small_disk, monkeypatch, capsys):
+def test_a_disk_that_is_full_from_the_start_is_one_line_and_leaves_no_folder(
+    small_disk, monkeypatch, capsys
+):
     monkeypatch.setenv("DLEXP_OUTPUTS", str(small_disk / "outputs"))
     with suppress(OSError), (small_disk / "rubbish").open("wb", buffering=0) as file:
         while True:
@@ -247,7 +269,8 @@ def test_half_a_line_that_a_killed_run_leaves_is_cut_off_and_nothing_else(in_tmp
         folder = the_run(in_tmp)
         journal_file = folder / "journal.jsonl"
         lines = journal_file.read_bytes().splitlines(keepends=True)
-        journal_file.write_bytes(b"".join(lines[:-1]) + lines[-2][:40])  # no end, and the last record begun once more
+        # no end, and the last record begun once more
+        journal_file.write_bytes(b"".join(lines[:-1]) + lines[-2][:40])
         run = lifecycle.resume(folder)
     assert is_whole(folder, whole)
     assert journal_file.read_bytes().startswith(b"".join(lines[:-1]) + b'{"event": "resume"')
@@ -263,7 +286,11 @@ def test_what_a_killed_run_left_half_written_is_removed_when_it_goes_on(in_tmp, 
         for place in places:
             (folder / f"{place}.999999999.part").write_bytes(b"half")
         (folder / "probes" / "p").mkdir(parents=True)
-        others = [f"mlflow.json.{os.getppid()}.part", "notes.part", "probes/p/run.json.999999999.part"]
+        others = [
+            f"mlflow.json.{os.getppid()}.part",
+            "notes.part",
+            "probes/p/run.json.999999999.part",
+        ]
         for name in others:
             (folder / name).write_bytes(b"{")
         lifecycle.resume(folder)
@@ -277,7 +304,8 @@ def test_a_checkpoint_that_was_put_together_by_hand_is_refused(tmp_path):
     checkpoint.save(path, {"w": np.arange(3.0)})
     other = io.BytesIO()
     np.save(other, np.arange(3.0) + 1)
-    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(forged, "w") as copy:  # whose own sums are right
+    # whose own sums are right
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(forged, "w") as copy:
         for name in archive.namelist():
             copy.writestr(name, other.getvalue() if name == "a0.npy" else archive.read(name))
     with pytest.raises(dlexp.DataError, match="a0 does not have its SHA-256"):
@@ -315,7 +343,9 @@ def test_what_cannot_be_resumed_is_refused_with_the_reason(in_tmp, capsys):
     events = (run.folder / "journal.jsonl").read_text().splitlines(keepends=True)
     (run.folder / "journal.jsonl").write_text("".join(events[:-1]))
     said = json.loads((run.folder / "run.json").read_text())
-    (run.folder / "run.json").write_text(json.dumps(said | {"dataset": {**said["dataset"], "sha256": "0" * 64}}))
+    (run.folder / "run.json").write_text(
+        json.dumps(said | {"dataset": {**said["dataset"], "sha256": "0" * 64}})
+    )
     assert "the data are not what they were: SHA-256 000000000000…" in refused(name)
     (run.folder / "run.json").write_text(json.dumps(said))
     (run.folder / "checkpoints").mkdir()
@@ -347,14 +377,18 @@ def test_a_run_that_is_being_trained_is_not_resumed(in_tmp, capsys):
     assert ending(the_run(in_tmp)) == "FINISHED"
 
 
-def test_a_resumed_run_that_measures_otherwise_fails_and_names_the_number(in_tmp, capsys, monkeypatch):
+def test_a_resumed_run_that_measures_otherwise_fails_and_names_the_number(
+    in_tmp, capsys, monkeypatch
+):
     with mischief(18, lambda: signal.raise_signal(signal.SIGINT)):
         assert main(list(ARMED)) == 130
     folder = the_run(in_tmp)
     (folder / "checkpoints/last.npz").unlink()
     adam = find("optimizer", "adam")
     update = adam.update
-    monkeypatch.setattr(adam, "update", lambda self, w, g, s, lr, t: update(self, w, g, s, 1.001 * lr, t))
+    monkeypatch.setattr(
+        adam, "update", lambda self, w, g, s, lr, t: update(self, w, g, s, 1.001 * lr, t)
+    )
     with mischief(-1, lambda: None):
         assert main(["resume", "last"]) == 1
     assert "resumed, it is another run: at step 4, train/loss was" in capsys.readouterr().out
@@ -370,7 +404,9 @@ def test_states_are_saved_as_often_as_asked_and_the_best_network_beside_them(in_
     with mischief(30, look):
         dlexp.run(*SMALL, "schedule=mischief")
         assert seen == [False], "ten seconds have not passed"
-        run = dlexp.run(*SMALL, "checkpoint.epochs=3", "early_stopping.patience=50", "optimizer.lr=0.1")
+        run = dlexp.run(
+            *SMALL, "checkpoint.epochs=3", "early_stopping.patience=50", "optimizer.lr=0.1"
+        )
     assert checkpoint.load(run.folder / "checkpoints/last.npz")["trainer"]["t"] == 36
     best = network_file.load_network(run.folder / "checkpoints/best.npz")
     assert (best.params.storage == run.trainer.best.storage).all()

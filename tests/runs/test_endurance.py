@@ -22,13 +22,19 @@ def resident_mb(pid):
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-needs_proc = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is read from /proc")
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="memory is read from /proc"
+)
 
 
 def growth(folder, words, done, first, last):
-    """How many MB a command's process grows from its `first` result to its `last`, and how many to its very end."""
+    """How many MB a command's process grows from its `first` result to its `last`, and how many to
+    its very end.
+    """
     command = [sys.executable, "-m", "dlexp", *words]
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     start = at_last = None
     most = 0.0
     while process.poll() is None:
@@ -60,7 +66,10 @@ def test_two_thousand_runs_in_one_sweep_cost_the_command_less_than_20_mb(tmp_pat
     (ledger,) = tmp_path.glob("outputs/sweeps/*/ledger.jsonl")
     statuses = [json.loads(line)["status"] for line in ledger.read_text().splitlines()]
     assert statuses == ["FINISHED"] * 2000
-    print(f"grown by {grown:.1f} MB while training, by {with_report:.1f} MB with the report and Matplotlib at the end")
+    print(
+        f"grown by {grown:.1f} MB while training, by {with_report:.1f} MB with the report and"
+        " Matplotlib at the end"
+    )
     assert grown < 20
     assert with_report < 200
 
@@ -69,7 +78,9 @@ def test_two_thousand_runs_in_one_sweep_cost_the_command_less_than_20_mb(tmp_pat
 @pytest.mark.slow
 def test_a_million_steps_keep_memory_flat_and_leave_a_journal_that_is_read_in_seconds(tmp_path):
     words = [*WALK, *QUIET, "steps=1000000", "eval_every=100"]
-    grown, _ = growth(tmp_path, words, lines_of(tmp_path, "outputs/runs/*/journal.jsonl"), first=500, last=10_000)
+    grown, _ = growth(
+        tmp_path, words, lines_of(tmp_path, "outputs/runs/*/journal.jsonl"), first=500, last=10_000
+    )
     (folder,) = tmp_path.glob("outputs/runs/*")
     began = time.process_time()
     records = journal.records(folder)
@@ -91,5 +102,7 @@ def test_a_clock_that_jumps_changes_neither_numbers_nor_durations(in_tmp, monkey
     elapsed = [e["elapsed"] for e in events]
     assert elapsed == sorted(elapsed)
     assert 0 <= elapsed[-1] < 600
-    assert max(e["time_ms"] for e in events) - min(e["time_ms"] for e in events) > 80_000_000, "the clock did not jump"
+    assert max(e["time_ms"] for e in events) - min(e["time_ms"] for e in events) > 80_000_000, (
+        "the clock did not jump"
+    )
     assert run.records == usual.records

@@ -1,4 +1,6 @@
-"""A run's life, as a notebook and as a command sees it (without MLflow, which test_tracking looks at)."""
+"""A run's life, as a notebook and as a command sees it (without MLflow, which test_tracking looks
+at).
+"""
 
 import json
 import os
@@ -35,8 +37,10 @@ def test_the_command_leaves_a_folder_with_all_that_the_readme_names(in_tmp, caps
     names = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
     expected = {"run.json", "journal.jsonl", "config.yaml", "run.log", "network.npz"}
     assert names - {"lock"} == expected | {
-        "figures/curves.png", "figures/histograms.png", "arrays/histograms.npz"
-    }  # fmt: skip
+        "figures/curves.png",
+        "figures/histograms.png",
+        "arrays/histograms.npz",
+    }
     for figure in (folder / "figures").iterdir():
         with Image.open(figure) as image:
             assert min(image.size) >= 400
@@ -58,17 +62,46 @@ def test_the_command_leaves_a_folder_with_all_that_the_readme_names(in_tmp, caps
 
 
 def test_run_json_says_what_everything_would_be_if_nobody_had_chosen(in_tmp):
-    chosen = ("optimizer=momentum", "optimizer.lr=1", "regularizer=[dropout,weight_decay]", "seed=3", "clip_norm=5",
-              "regularizer.dropout.ratio=0.5", "early_stopping.patience=9", "observer=none")  # fmt: skip
+    chosen = (
+        "optimizer=momentum",
+        "optimizer.lr=1",
+        "regularizer=[dropout,weight_decay]",
+        "seed=3",
+        "clip_norm=5",
+        "regularizer.dropout.ratio=0.5",
+        "early_stopping.patience=9",
+        "observer=none",
+    )
     said = journal.description(dlexp.run(*chosen, *ALONE).folder)
-    plain = journal.description(dlexp.run("optimizer=momentum", "regularizer=[dropout,weight_decay]", "observer=none",
-                                          "tracking=none", "epochs=0", "steps=0").folder)["params"]  # fmt: skip
-    assert said["defaults"] == {k: v for k, v in plain.items() if k not in KINDS} | {"epochs": 50, "steps": None}
+    plain = journal.description(
+        dlexp.run(
+            "optimizer=momentum",
+            "regularizer=[dropout,weight_decay]",
+            "observer=none",
+            "tracking=none",
+            "epochs=0",
+            "steps=0",
+        ).folder
+    )["params"]
+    assert said["defaults"] == {k: v for k, v in plain.items() if k not in KINDS} | {
+        "epochs": 50,
+        "steps": None,
+    }
     assert said["defaults"]["optimizer.lr"] == 0.01
-    assert {k for k in said["params"] if k in said["defaults"] and said["params"][k] != said["defaults"][k]} == {
-        "optimizer.lr", "seed", "clip_norm", "regularizer.dropout.ratio", "early_stopping.patience", "epochs",
-        "model.hidden", "data.n_train",
-    }  # fmt: skip
+    assert {
+        k
+        for k in said["params"]
+        if k in said["defaults"] and said["params"][k] != said["defaults"][k]
+    } == {
+        "optimizer.lr",
+        "seed",
+        "clip_norm",
+        "regularizer.dropout.ratio",
+        "early_stopping.patience",
+        "epochs",
+        "model.hidden",
+        "data.n_train",
+    }
 
 
 def test_a_named_variant_and_a_field_that_must_be_chosen_do_not_change_the_defaults(in_tmp):
@@ -91,7 +124,8 @@ def test_a_named_variant_and_a_field_that_must_be_chosen_do_not_change_the_defau
     assert experiment.params()["optimizer.momentum"] == 0.99
     assert known["optimizer.momentum"] == 0.9
     assert "schedule.floor" not in known
-    assert json.dumps([known["schedule.start"], known["schedule.ends"]]) == "[1.0, [1.0, 2.0]]"  # as params say them
+    # as params say them
+    assert json.dumps([known["schedule.start"], known["schedule.ends"]]) == "[1.0, [1.0, 2.0]]"
 
 
 def test_python_does_the_same_and_returns_the_run(in_tmp):
@@ -126,9 +160,13 @@ def test_keep_false_writes_nothing(in_tmp):
 
 
 def test_python_raises_what_the_command_line_says(in_tmp):
-    with pytest.raises(dlexp.UserError, match=r"optimizer=adm \(command line\): there is no optimizer of that name"):
+    with pytest.raises(
+        dlexp.UserError, match=r"optimizer=adm \(command line\): there is no optimizer of that name"
+    ):
         dlexp.run("optimizer=adm")
-    with pytest.raises(dlexp.UserError, match=r"batch_size=5000 \(command line\): there are only 1257"):
+    with pytest.raises(
+        dlexp.UserError, match=r"batch_size=5000 \(command line\): there are only 1257"
+    ):
         dlexp.run("batch_size=5000")
     assert list(in_tmp.iterdir()) == []
 
@@ -184,9 +222,16 @@ def test_an_interrupted_run_says_so_in_its_journal_and_exit_status(number, statu
         "from dlexp.cli import main; sys.exit(main(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", code, "epochs=20000", "model.hidden=[10]", "tracking=none"]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ)
+    child = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
+    )
     try:
-        until(lambda: any(len(journal.events(p.parent)[0]) > 2 for p in in_tmp.glob("outputs/runs/*/journal.jsonl")))
+        until(
+            lambda: any(
+                len(journal.events(p.parent)[0]) > 2
+                for p in in_tmp.glob("outputs/runs/*/journal.jsonl")
+            )
+        )
         child.send_signal(number)
         out, err = child.communicate(timeout=60)
     finally:
@@ -205,7 +250,13 @@ def until(condition, seconds=60):
 
 
 def test_a_surface_is_an_ordinary_run_whose_figure_is_the_path(in_tmp, capsys):
-    words = ["objective=valley", "optimizer=momentum", "optimizer.lr=0.1", "steps=30", "tracking=none"]
+    words = [
+        "objective=valley",
+        "optimizer=momentum",
+        "optimizer.lr=0.1",
+        "steps=30",
+        "tracking=none",
+    ]
     assert main(words) == 0
     folder = only_folder(in_tmp / "outputs")
     assert (folder / "figures" / "path.png").exists()

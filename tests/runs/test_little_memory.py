@@ -1,4 +1,6 @@
-"""Too little memory (`ulimit -v`) is the machine's state: one line, exit status 1, wherever it is noticed."""
+"""Too little memory (`ulimit -v`) is the machine's state: one line, exit status 1, wherever it is
+noticed.
+"""
 
 import os
 import subprocess
@@ -21,8 +23,13 @@ from dlexp.tracking import sender, state
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "observer=none", "tracking=none")
 HUGE = np._core._exceptions._ArrayMemoryError((5000, 5000), np.dtype("float64"))
 SAID = "there is too little memory: Unable to allocate 191. MiB"
-SHORT = [HUGE, MemoryError(), OSError(12, "Cannot allocate memory"), RuntimeError("can't start new thread"),
-         ImportError("libx.so: failed to map segment from shared object")]  # fmt: skip
+SHORT = [
+    HUGE,
+    MemoryError(),
+    OSError(12, "Cannot allocate memory"),
+    RuntimeError("can't start new thread"),
+    ImportError("libx.so: failed to map segment from shared object"),
+]
 
 
 def failing(error):
@@ -32,20 +39,28 @@ def failing(error):
     return fail
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ulimit -v bounds memory on Linux only")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="ulimit -v bounds memory on Linux only"
+)
 @pytest.mark.parametrize("kilobytes", [40_000, 60_000])
 def test_a_command_that_cannot_even_be_loaded_ends_in_one_line(kilobytes, tmp_path):
     line = f"ulimit -v {kilobytes}; exec {sys.executable} -m dlexp help"
-    done = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 1, done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ulimit -v bounds memory on Linux only")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="ulimit -v bounds memory on Linux only"
+)
 def test_a_network_that_does_not_fit_is_one_line(tmp_path):
     words = " ".join(("epochs=1", "'model.hidden=[5000,5000]'", *FAST[2:]))
     line = f"ulimit -v 450000; exec {sys.executable} -m dlexp {words}"
-    done = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 1, done.stderr
     assert done.stderr.startswith("dlexp: error: there is too little memory"), done.stderr
     assert done.stderr.count("\n") == 1, done.stderr
@@ -92,12 +107,17 @@ def test_a_worker_that_cannot_begin_says_so_in_one_line_and_ends(monkeypatch, ca
     monkeypatch.setattr(os, "_exit", lambda status: (_ for _ in ()).throw(SystemExit(status)))
     with pytest.raises(SystemExit, match="1"):
         workers.serve(None, None)
-    assert capfd.readouterr().err == "dlexp: error: a worker ends: there is too little memory: can't start new thread\n"
+    assert (
+        capfd.readouterr().err
+        == "dlexp: error: a worker ends: there is too little memory: can't start new thread\n"
+    )
 
 
 def test_a_sender_says_so_without_a_traceback_and_sync_sends_it_later(tmp_path, monkeypatch, capfd):
     uri = with_store(tmp_path)
-    run = run_folder(tmp_path / "run", uri, [event("start"), event("finish", status="FINISHED")], net=False)
+    run = run_folder(
+        tmp_path / "run", uri, [event("start"), event("finish", status="FINISHED")], net=False
+    )
     with monkeypatch.context() as patch:
         patch.setattr(sender.Stores, "get", failing(MemoryError()))
         assert send(run) == 1

@@ -1,4 +1,6 @@
-"""What is written about a run: commit and dirty flag, versions, the arithmetic's fingerprint, the run's name."""
+"""What is written about a run: commit and dirty flag, versions, the arithmetic's fingerprint, the
+run's name.
+"""
 
 import subprocess
 import sys
@@ -14,9 +16,11 @@ from dlexp.runs import provenance
 def repository(tmp_path):
     def git(*words):
         subprocess.run(
-            ["git", "-c", "user.name=x", "-c", "user.email=x@example.org", *words], cwd=tmp_path, check=True,
+            ["git", "-c", "user.name=x", "-c", "user.email=x@example.org", *words],
+            cwd=tmp_path,
+            check=True,
             capture_output=True,
-        )  # fmt: skip
+        )
 
     git("init", "-q")
     (tmp_path / "a.py").write_text("1")
@@ -56,7 +60,9 @@ def test_a_package_installed_inside_somebodys_repository_has_no_commit_of_its_ow
 
 def test_a_checkout_is_looked_through_once_for_all_folders_of_it(repository, monkeypatch):
     asked, ask = [], provenance._ask_git
-    monkeypatch.setattr(provenance, "_ask_git", lambda folder, *words: asked.append(words[0]) or ask(folder, *words))
+    monkeypatch.setattr(
+        provenance, "_ask_git", lambda folder, *words: asked.append(words[0]) or ask(folder, *words)
+    )
     (repository / "folder").mkdir()
     assert provenance.git(repository) == provenance.git(repository / "folder") != {}
     assert sorted(asked) == ["rev-parse", "rev-parse", "status"]
@@ -84,12 +90,18 @@ def test_the_fingerprint_knows_the_number_of_blas_threads():
     [
         ((), "adam he s0"),
         (("regularizer=dropout", "seed=7"), "adam he dropout s7"),
-        (("optimizer=sgd", "optimizer.lr=0.5", "init=normal", "init.std=1"), "sgd lr=0.5 normal std=1.0 s0"),
+        (
+            ("optimizer=sgd", "optimizer.lr=0.5", "init=normal", "init.std=1"),
+            "sgd lr=0.5 normal std=1.0 s0",
+        ),
         (
             ("regularizer=[dropout,l1]", "model.hidden=[50,20]", "epochs=3"),
             "adam he dropout l1 hidden=50-20 epochs=3 s0",
         ),
-        (("normalization=batch_norm", "activation=tanh", "model.hidden=[]"), "adam he batch_norm tanh hidden=none s0"),
+        (
+            ("normalization=batch_norm", "activation=tanh", "model.hidden=[]"),
+            "adam he batch_norm tanh hidden=none s0",
+        ),
         (("data=csv", "data.path=/some/where/t.csv"), "adam he csv path=t.csv s0"),
         (("objective=valley", "optimizer=momentum"), "valley momentum s0"),
     ],
@@ -105,7 +117,12 @@ def test_a_seed_has_its_own_place_in_the_name():
 
 def test_the_fingerprint_names_numpys_blas_whichever_was_loaded_first(monkeypatch):
     libs = provenance._libraries(len(sys.modules)).info()
-    theirs = {"user_api": "blas", "internal_api": "other", "version": "0", "filepath": "/elsewhere/libother.so"}
+    theirs = {
+        "user_api": "blas",
+        "internal_api": "other",
+        "version": "0",
+        "filepath": "/elsewhere/libother.so",
+    }
 
     class Loaded:
         def info(self):

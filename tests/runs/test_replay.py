@@ -1,4 +1,6 @@
-"""A recorded run, trained again: the same bits, or the first number that differs; and looked at with other eyes."""
+"""A recorded run, trained again: the same bits, or the first number that differs; and looked at
+with other eyes.
+"""
 
 import json
 
@@ -10,8 +12,16 @@ from dlexp.cli.main import main
 from dlexp.core.registry import find
 from dlexp.storage import journal
 
-SMALL = ("model.hidden=[16]", "data.n_train=200", "batch_size=50", "epochs=6", "normalization=batch_norm",
-         "regularizer=dropout", "observer=none", "tracking=none")  # fmt: skip
+SMALL = (
+    "model.hidden=[16]",
+    "data.n_train=200",
+    "batch_size=50",
+    "epochs=6",
+    "normalization=batch_norm",
+    "regularizer=dropout",
+    "observer=none",
+    "tracking=none",
+)
 
 
 @pytest.fixture
@@ -38,15 +48,28 @@ def test_a_run_replays_to_the_same_bits_and_writes_nothing(run, in_tmp, capsys):
     before = sorted(p for p in in_tmp.rglob("*"))
     for word in (run.name, str(run), json.loads((run / "run.json").read_text())["id"], "last"):
         assert main(["replay", word]) == 0
-        assert capsys.readouterr().out == "same      8 records of 7 metrics and the weights, to the bit\n"
+        assert (
+            capsys.readouterr().out
+            == "same      8 records of 7 metrics and the weights, to the bit\n"
+        )
     assert sorted(p for p in in_tmp.rglob("*")) == before
 
 
 def test_every_kind_of_problem_replays(in_tmp, capsys):
-    dlexp.run("objective=rosenbrock", "optimizer=rmsprop", "steps=20", "observer=none", "tracking=none")
+    dlexp.run(
+        "objective=rosenbrock", "optimizer=rmsprop", "steps=20", "observer=none", "tracking=none"
+    )
     assert main(["replay", "last"]) == 0
-    dlexp.run(*SMALL, "early_stopping.patience=1", "optimizer.lr=0.5", "regularizer=[l1,inverted_dropout]",
-              "schedule=cosine", "clip_norm=1", "dtype=float64", "eval_every=2")  # fmt: skip
+    dlexp.run(
+        *SMALL,
+        "early_stopping.patience=1",
+        "optimizer.lr=0.5",
+        "regularizer=[l1,inverted_dropout]",
+        "schedule=cosine",
+        "clip_norm=1",
+        "dtype=float64",
+        "eval_every=2",
+    )
     assert main(["replay", "last"]) == 0
     assert capsys.readouterr().out.count("same ") == 2
 
@@ -81,9 +104,15 @@ def test_weights_that_differ_are_enough(run, capsys):
 def test_what_changed_is_named_plugin_code_and_data(run, capsys, monkeypatch):
     adam = find("optimizer", "adam")
     update = adam.update
-    monkeypatch.setattr(adam, "update", lambda self, w, g, s, lr, t: update(self, w, g, s, 1.001 * lr, t))
+    monkeypatch.setattr(
+        adam, "update", lambda self, w, g, s, lr, t: update(self, w, g, s, 1.001 * lr, t)
+    )
     said = json.loads((run / "run.json").read_text())
-    sources = said["sources"] | {"optimizer/adam.py": "0" * 16, "dlexp/core/trainer.py": "0" * 16, "layer/gone.py": "0" * 16}
+    sources = said["sources"] | {
+        "optimizer/adam.py": "0" * 16,
+        "dlexp/core/trainer.py": "0" * 16,
+        "layer/gone.py": "0" * 16,
+    }
     describe(run, sources=sources, dataset=said["dataset"] | {"sha256": "f" * 64})
     assert main(["replay", "last"]) == 1
     out = capsys.readouterr().out
@@ -91,7 +120,9 @@ def test_what_changed_is_named_plugin_code_and_data(run, capsys, monkeypatch):
     assert "changed   optimizer/adam.py was changed\n" in out
     assert "changed   dlexp/core/trainer.py was changed\n" in out
     assert "changed   layer/gone.py is gone\n" in out
-    assert "changed   the data are not what they were: SHA-256 ffffffffffff… when the run began" in out
+    assert (
+        "changed   the data are not what they were: SHA-256 ffffffffffff… when the run began" in out
+    )
 
 
 def test_on_another_machine_there_is_a_report_of_tolerances(run, capsys):
@@ -129,13 +160,23 @@ def test_a_run_of_a_sweep_replays(in_tmp, capsys):
 
 def test_a_probe_shows_more_and_changes_nothing(run, capsys):
     before = (run / "journal.jsonl").read_bytes()
-    assert main(["probe", "last", "observer=[diagnostics,curves]", "observer.diagnostics.figure=false"]) == 0
+    assert (
+        main(
+            ["probe", "last", "observer=[diagnostics,curves]", "observer.diagnostics.figure=false"]
+        )
+        == 0
+    )
     out = capsys.readouterr().out
     assert out.endswith("same      8 records of 7 metrics and the weights, to the bit\n")
     (probe,) = (run / "probes").iterdir()
     assert f"folder    {probe}\n" in out
     events, _ = journal.events(probe)
-    assert any(name.startswith("diagnostics/") for e in events if e["event"] == "note" for name in e["metrics"])
+    assert any(
+        name.startswith("diagnostics/")
+        for e in events
+        if e["event"] == "note"
+        for name in e["metrics"]
+    )
     assert [p.name for p in (probe / "figures").iterdir()] == ["curves.png"]
     assert (run / "journal.jsonl").read_bytes() == before
 

@@ -24,8 +24,14 @@ def kill(folder, kills, *overrides, seed=0):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-FILES = {"network.npz", "figures/curves.png", "figures/diagnostics.png", "figures/histograms.png",
-         "arrays/histograms.npz", "measured"}  # fmt: skip
+FILES = {
+    "network.npz",
+    "figures/curves.png",
+    "figures/diagnostics.png",
+    "figures/histograms.png",
+    "arrays/histograms.npz",
+    "measured",
+}
 
 
 def check(found, files=FILES):
@@ -36,7 +42,8 @@ def check(found, files=FILES):
 
 
 def test_killed_at_random_moments_and_resumed_a_run_leaves_what_an_uninterrupted_one_does(tmp_path):
-    blind = ("observer.histograms.figure=false", "observer.diagnostics.figure=false")  # figures take seconds
+    # figures take seconds
+    blind = ("observer.histograms.figure=false", "observer.diagnostics.figure=false")
     found = kill(tmp_path, 4, "optimizer=adam", *NOISY, "observer=[histograms,diagnostics]", *blind)
     check(found, {"network.npz", "arrays/histograms.npz", "measured"})
 
@@ -44,7 +51,9 @@ def test_killed_at_random_moments_and_resumed_a_run_leaves_what_an_uninterrupted
 @pytest.mark.slow
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_twenty_kills_of_every_optimizer_with_batch_norm_and_dropout(tmp_path, optimizer):
-    check(kill(tmp_path, 20, f"optimizer={optimizer}", *NOISY, EYES, seed=OPTIMIZERS.index(optimizer)))
+    check(
+        kill(tmp_path, 20, f"optimizer={optimizer}", *NOISY, EYES, seed=OPTIMIZERS.index(optimizer))
+    )
 
 
 @pytest.mark.slow

@@ -1,4 +1,6 @@
-"""Signals at other moments than a step: while data are loaded, while MLflow is waited for, when the terminal closes."""
+"""Signals at other moments than a step: while data are loaded, while MLflow is waited for, when the
+terminal closes.
+"""
 
 import os
 import pty
@@ -56,19 +58,30 @@ def test_a_command_that_is_cut_short_while_it_waits_for_mlflow_has_its_result_an
     out, err = capsys.readouterr()
     assert out.startswith("finished  test/accuracy 0.")
     assert "\nMLflow    the run is not all there yet: " in out
-    assert "interrupted while sending; it goes on in the background; `python -m dlexp sync` completes it" in out
+    assert (
+        "interrupted while sending; it goes on in the background; `python -m dlexp sync`"
+        " completes it" in out
+    )
     assert err == ""
     assert ending(in_tmp)["status"] == "FINISHED"
 
 
 def test_a_run_that_nobody_has_sent_yet_names_its_store(in_tmp, capsys, monkeypatch):
-    monkeypatch.setattr(tracking, "start", lambda folders: Sender(folders, None, "the sender cannot be started"))
+    monkeypatch.setattr(
+        tracking, "start", lambda folders: Sender(folders, None, "the sender cannot be started")
+    )
     assert main([*RUN, "tracking.uri=http://127.0.0.1:5999"]) == 0
     out = capsys.readouterr().out
-    assert "look      python -m dlexp ui --uri http://127.0.0.1:5999    (or: http://127.0.0.1:5999)" in out
+    assert (
+        "look      python -m dlexp ui --uri http://127.0.0.1:5999    (or: http://127.0.0.1:5999)"
+        in out
+    )
     assert main([*RUN]) == 0
     store = f"sqlite:///{in_tmp}/outputs/mlflow.db"
-    assert f"look      python -m dlexp ui    (or: mlflow ui --backend-store-uri {store})" in capsys.readouterr().out
+    assert (
+        f"look      python -m dlexp ui    (or: mlflow ui --backend-store-uri {store})"
+        in capsys.readouterr().out
+    )
 
 
 def test_a_notebook_that_is_cut_short_while_it_waits_for_mlflow_is_interrupted(in_tmp, monkeypatch):
@@ -82,7 +95,9 @@ def test_a_notebook_that_is_cut_short_while_it_waits_for_mlflow_is_interrupted(i
 
 
 @pytest.mark.parametrize(("number", "status"), SIGNALS)
-def test_a_signal_while_data_are_loaded_ends_the_command_with_its_status(in_tmp, monkeypatch, number, status):
+def test_a_signal_while_data_are_loaded_ends_the_command_with_its_status(
+    in_tmp, monkeypatch, number, status
+):
     monkeypatch.setattr(find("data", "digits"), "load", lambda *_: signal.raise_signal(number))
     assert main([*RUN]) == status
     assert list(in_tmp.iterdir()) == []
@@ -105,7 +120,9 @@ def test_a_run_whose_terminal_is_closed_is_interrupted_and_can_go_on(in_tmp):
     theirs += "signal.signal(signal.SIGHUP, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
     terminal, end = pty.openpty()
     streams = {"stdin": end, "stdout": end, "stderr": end}
-    child = subprocess.Popen([sys.executable, "-c", theirs, *command], start_new_session=True, **streams)
+    child = subprocess.Popen(
+        [sys.executable, "-c", theirs, *command], start_new_session=True, **streams
+    )
     os.close(end)
     until(lambda: any((in_tmp / "outputs/runs").glob("*/journal.jsonl")))
     time.sleep(0.5)

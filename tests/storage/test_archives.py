@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dlexp.conformance.toy import experiment
-from dlexp.core.experiment import Run
 from dlexp.errors import DataError
+from dlexp.runs.run import Run
 from dlexp.storage.archives import LARGEST, read_arrays, write_arrays
 
 

@@ -1,7 +1,9 @@
-"""Files that are damaged, hostile or something else, given to the command: one line, exit status 2, nothing created.
+"""Files that are damaged, hostile or something else, given to the command: one line, exit status 2,
+nothing created.
 
-What each loader refuses stands in tests/data/test_data_npz.py, test_data_csv.py, test_datafiles.py, test_arrays.py and
-test_serving.py; here they come by the command line, and whole run and sweep folders with them.
+What each loader refuses stands in tests/data/test_data_npz.py, test_data_csv.py, test_datafiles.py,
+test_arrays.py and test_serving.py; here they come by the command line, and whole run and sweep
+folders with them.
 """
 
 import io
@@ -41,7 +43,9 @@ def zipped(entries, method=zipfile.ZIP_STORED):
 def header(shape, descr="<f8"):
     """An .npy file that promises and has nothing."""
     file = io.BytesIO()
-    np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": shape})
+    np.lib.format.write_array_header_1_0(
+        file, {"descr": descr, "fortran_order": False, "shape": shape}
+    )
     return file.getvalue()
 
 
@@ -65,10 +69,19 @@ NPZ = {
     "single array": (SINGLE.getvalue(), "a single .npy array"),
     "gzip": (b"\x1f\x8b" + bytes(50), "not an .npz file"),
     "objects": (objects.getvalue(), "pickles are refused"),
-    "pickle inside": (zipped({"x.npy": pickle.dumps(X), "y.npy": pickle.dumps(Y)}), "is damaged or no plain array"),
-    "terabytes": (zipped({"x.npy": header((10**9, 1000)), "y.npy": header((10**9,))}), "it declares"),
+    "pickle inside": (
+        zipped({"x.npy": pickle.dumps(X), "y.npy": pickle.dumps(Y)}),
+        "is damaged or no plain array",
+    ),
+    "terabytes": (
+        zipped({"x.npy": header((10**9, 1000)), "y.npy": header((10**9,))}),
+        "it declares",
+    ),
     "negative": (zipped({"x.npy": header((-1, 3)), "y.npy": header((3,))}), "is damaged"),
-    "bzip2": (zipped({"x.npy": header((2, 2)), "y.npy": header((2,))}, zipfile.ZIP_BZIP2), "packed otherwise"),
+    "bzip2": (
+        zipped({"x.npy": header((2, 2)), "y.npy": header((2,))}, zipfile.ZIP_BZIP2),
+        "packed otherwise",
+    ),
     "other names": (savez(a=X, b=Y), "none of its arrays is known"),
     "wrong shape": (savez(x=X[:, 0], y=Y), "it must be (n, features)"),
     "wrong length": (savez(x=X, y=Y[:-1]), "one label for each sample"),
@@ -80,7 +93,10 @@ NPZ = {
     "half labels": (savez(x=X, y=Y + 0.5), "labels must be whole numbers"),
     "one class": (savez(x=X, y=Y * 0), "at least two classes are needed"),
     "no sample": (savez(x=X[:0], y=Y[:0]), "is empty"),
-    "strange test labels": (savez(x_train=X, y_train=Y, x_test=X, y_test=Y + 1), "does not occur among"),
+    "strange test labels": (
+        savez(x_train=X, y_train=Y, x_test=X, y_test=Y + 1),
+        "does not occur among",
+    ),
 }
 CSV = {
     "empty": (b"", "the file is empty"),
@@ -106,7 +122,9 @@ def refused(words, in_tmp, capsys, status=2):
     assert err.count("\n") == 1
     after = {p: p.stat().st_mtime_ns for p in in_tmp.rglob("*") if p.is_file()}
     assert {p.name for p in set(after) - set(before)} <= {"lock"}, "something was created"
-    assert all(after[p] == before[p] for p in before if p.name not in ("lock", "run.log", "journal.jsonl"))
+    assert all(
+        after[p] == before[p] for p in before if p.name not in ("lock", "run.log", "journal.jsonl")
+    )
     return err
 
 
@@ -130,7 +148,8 @@ def test_a_csv_file_that_is_none_is_told_with_its_name_and_line(name, in_tmp, ca
 
 @pytest.mark.parametrize("data", ["npz", "csv"])
 @pytest.mark.parametrize(
-    "path", ["/dev/zero", "/dev/null", "fifo", "folder", "gone", "a/b/c", "", "folder/../gone", "~x"]
+    "path",
+    ["/dev/zero", "/dev/null", "fifo", "folder", "gone", "a/b/c", "", "folder/../gone", "~x"],
 )
 def test_what_is_no_file_is_told_at_once(data, path, in_tmp, capsys):
     os.mkfifo(in_tmp / "fifo")
@@ -168,10 +187,20 @@ def trained(tmp_path_factory):
     before = os.environ.get("DLEXP_OUTPUTS")
     os.environ["DLEXP_OUTPUTS"] = str(home)
     try:
-        words = ["data=blobs", "model.hidden=[4]", "observer=none", "tracking=none", "checkpoint.epochs=1"]
+        words = [
+            "data=blobs",
+            "model.hidden=[4]",
+            "observer=none",
+            "tracking=none",
+            "checkpoint.epochs=1",
+        ]
         assert main(["epochs=2", *words]) == 0
     finally:
-        os.environ.pop("DLEXP_OUTPUTS") if before is None else os.environ.update(DLEXP_OUTPUTS=before)
+        (
+            os.environ.pop("DLEXP_OUTPUTS")
+            if before is None
+            else os.environ.update(DLEXP_OUTPUTS=before)
+        )
     (run,) = (home / "runs").iterdir()
     lines = (run / "journal.jsonl").read_text().splitlines(keepends=True)
     cut = run.with_name("cut")
@@ -204,20 +233,32 @@ DAMAGES = {
 
 @pytest.mark.parametrize("file", ["config.yaml", "run.json", "journal.jsonl"])
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_run_is_told_by_every_command_that_reads_it(file, damage, outputs, in_tmp, capsys):
+def test_a_damaged_run_is_told_by_every_command_that_reads_it(
+    file, damage, outputs, in_tmp, capsys
+):
     if (file, damage) == ("journal.jsonl", "empty") or (file, damage) == ("journal.jsonl", "half"):
         pytest.skip("a run killed in that moment leaves such a journal")
     for verb, run in (("resume", "cut"), ("replay", "ended"), ("probe", "ended")):
         DAMAGES[damage](outputs / run / file) if verb != "probe" else None
-        err = refused([verb, str(outputs / run), *(["observer=[path]"] if verb == "probe" else [])], in_tmp, capsys)
+        err = refused(
+            [verb, str(outputs / run), *(["observer=[path]"] if verb == "probe" else [])],
+            in_tmp,
+            capsys,
+        )
         assert file in err or run in err
 
 
-@pytest.mark.parametrize("key", ["id", "name", "params", "defaults", "tags", "sources", "dataset", "tracking"])
+@pytest.mark.parametrize(
+    "key", ["id", "name", "params", "defaults", "tags", "sources", "dataset", "tracking"]
+)
 @pytest.mark.parametrize("value", ["x", ["x"], 5, None])
-def test_a_value_of_another_kind_in_a_runs_description_is_told_with_its_key(key, value, outputs, in_tmp, capsys):
+def test_a_value_of_another_kind_in_a_runs_description_is_told_with_its_key(
+    key, value, outputs, in_tmp, capsys
+):
     path = outputs / "cut" / "run.json"
-    if (isinstance(value, str) and key in ("id", "name")) or (value is None and key in ("dataset", "tracking")):
+    if (isinstance(value, str) and key in ("id", "name")) or (
+        value is None and key in ("dataset", "tracking")
+    ):
         pytest.skip("it may be that")
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {key: value}))
     for verb in ("resume", "replay"):
@@ -232,7 +273,9 @@ def test_a_folder_where_a_file_belongs_is_told_in_one_line(name, outputs, in_tmp
     path = outputs / "cut" / name
     path.unlink(missing_ok=True)
     path.mkdir()
-    assert f"{path}: cannot be written: Is a directory" in refused(["resume", "cut"], in_tmp, capsys)
+    assert f"{path}: cannot be written: Is a directory" in refused(
+        ["resume", "cut"], in_tmp, capsys
+    )
     assert not journal.is_alive(path.parent), "so that sync and the senders pass"
     assert main(["doctor"]) in (0, 1)
     assert main(["replay", "cut"]) == 0
@@ -251,7 +294,13 @@ def test_a_damaged_checkpoint_is_told_with_what_to_do(damage, outputs, in_tmp, c
 def trees(tree, path=()):
     """Every place in a tree."""
     yield path
-    inner = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, (list, tuple)) else ()
+    inner = (
+        tree.items()
+        if isinstance(tree, dict)
+        else enumerate(tree)
+        if isinstance(tree, (list, tuple))
+        else ()
+    )
     for key, value in inner:
         yield from trees(value, (*path, key))
 
@@ -267,8 +316,17 @@ def changed(tree, path, value):
 def test_a_checkpoint_of_something_else_is_told_and_never_half_taken(outputs, in_tmp, capsys):
     path = outputs / "cut" / "checkpoints" / "last.npz"
     tree = checkpoint.load(path)
-    for place in [(), ("measured",), ("trainer",), ("trainer", "t"), ("trainer", "storage"), ("trainer", "slots"),
-                  ("trainer", "rngs"), ("trainer", "best"), ("observers",)]:  # fmt: skip
+    for place in [
+        (),
+        ("measured",),
+        ("trainer",),
+        ("trainer", "t"),
+        ("trainer", "storage"),
+        ("trainer", "slots"),
+        ("trainer", "rngs"),
+        ("trainer", "best"),
+        ("observers",),
+    ]:
         for value in ("x", [1, 2], {}, None):
             if (place, value) in ((("observers",), {}), (("trainer", "best"), {})):
                 continue
@@ -289,11 +347,16 @@ def test_no_value_of_another_kind_in_a_runs_description_or_configuration_makes_a
     import yaml
 
     run = outputs / "ended"
-    for file, load, dump in (("run.json", json.loads, json.dumps), ("config.yaml", yaml.safe_load, yaml.safe_dump)):
+    for file, load, dump in (
+        ("run.json", json.loads, json.dumps),
+        ("config.yaml", yaml.safe_load, yaml.safe_dump),
+    ):
         text = (run / file).read_text("utf-8")
         told = load(text)
         places = [
-            p for p in trees(told) if len(p) < 2 or p[0] in ("optimizer", "tracking", "observer", "early_stopping")
+            p
+            for p in trees(told)
+            if len(p) < 2 or p[0] in ("optimizer", "tracking", "observer", "early_stopping")
         ]
         for place in places:
             for value in (None, 5, "../x", [], {}, [[1]]):
@@ -301,12 +364,14 @@ def test_no_value_of_another_kind_in_a_runs_description_or_configuration_makes_a
                 try:
                     records.read(run)
                 except UserError as e:
-                    assert "\n" not in str(e)  # noqa: PT017 both may happen
+                    assert "\n" not in str(e)  # noqa: PT017
         (run / file).write_text(text, encoding="utf-8")
     assert records.read(run).status == "FINISHED"
 
 
-@pytest.mark.parametrize("text", ["", "5", "[]", "{", "null", '{"axes": 5}', '{"axes": {"a": 1}}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "5", "[]", "{", "null", '{"axes": 5}', '{"axes": {"a": 1}}', "[" * 100_000]
+)
 def test_a_damaged_sweep_is_told_by_the_commands_that_read_it(text, in_tmp, capsys):
     folder = in_tmp / "outputs" / "sweeps" / "mine"
     folder.mkdir(parents=True)

@@ -10,8 +10,15 @@ import pytest
 from dlexp.cli.main import main
 
 PLAIN = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-RUN = ("data=csv", "data.path=表/花.csv", "epochs=1", "batch_size=10", "model.hidden=[5]", "observer=none",
-       "tracking=none")  # fmt: skip
+RUN = (
+    "data=csv",
+    "data.path=表/花.csv",
+    "epochs=1",
+    "batch_size=10",
+    "model.hidden=[5]",
+    "observer=none",
+    "tracking=none",
+)
 
 
 @pytest.fixture
@@ -46,15 +53,25 @@ def test_a_run_finds_its_data_from_any_folder(flowers, capsys, monkeypatch):
     capsys.readouterr()
     assert main(["replay", str(folder)]) == 2
     place = f"({folder.name}/config.yaml)"
-    assert f"data.path={flowers}/表/花.csv {place}: there is no folder {flowers}/表\n" in capsys.readouterr().err
+    assert (
+        f"data.path={flowers}/表/花.csv {place}: there is no folder {flowers}/表\n"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_run_is_fetched_from_mlflow_without_a_word(in_tmp, capfd):
     assert main(["epochs=1", "model.hidden=[5]", "observer=none"]) == 0
     (folder,) = (in_tmp / "outputs/runs").iterdir()
-    (run,) = [line for line in capfd.readouterr().out.splitlines() if line.startswith("MLflow    run ")]
+    (run,) = [
+        line for line in capfd.readouterr().out.splitlines() if line.startswith("MLflow    run ")
+    ]
     shutil.rmtree(folder)
-    assert subprocess.run([sys.executable, "-m", "dlexp", "replay", run.split()[-1]], check=False).returncode == 0
+    assert (
+        subprocess.run(
+            [sys.executable, "-m", "dlexp", "replay", run.split()[-1]], check=False
+        ).returncode
+        == 0
+    )
     said = capfd.readouterr()
     assert said.out.startswith("same      3 records")
     assert said.err == ""

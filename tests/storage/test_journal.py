@@ -33,7 +33,9 @@ def test_a_journal_reads_back_as_it_was_written(tmp_path):
 def test_a_line_that_holds_more_than_a_run_measures_is_refused_unread_and_never_written(tmp_path):
     book = journal.Journal(tmp_path, {})
     many = {f"some/{i}": 0.5 for i in range(100_000)}
-    with pytest.raises(ValueError, match=r"100,000 numbers at once, .* a line of it holds at most 1,048,576"):
+    with pytest.raises(
+        ValueError, match=r"100,000 numbers at once, .* a line of it holds at most 1,048,576"
+    ):
         book.record(Record(1, 12, many))
     book.record(Record(1, 12, {"train/loss": 0.5}))
     book.finish("FINISHED")
@@ -79,11 +81,14 @@ def test_a_folder_has_one_writer_and_one_journal(tmp_path):
 
 def test_a_run_is_alive_while_its_writer_is_and_no_longer(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from dlexp import journal\n"
-        "book = journal.Journal(Path(sys.argv[1]), {}); print('ready', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from dlexp import journal\nbook ="
+        " journal.Journal(Path(sys.argv[1]), {}); print('ready', flush=True); sys.stdin.read()"
     )
     writer = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert writer.stdout.readline() == "ready\n"
     assert journal.is_alive(tmp_path)
@@ -99,7 +104,9 @@ def test_ids_differ_within_the_same_second():
 def test_a_file_is_old_or_new_never_half(tmp_path, monkeypatch):
     target = tmp_path / "x.json"
     journal.write_atomically(target, "old")
-    monkeypatch.setattr("pathlib.Path.replace", lambda *a: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(
+        "pathlib.Path.replace", lambda *a: (_ for _ in ()).throw(OSError("disk full"))
+    )
     with pytest.raises(OSError, match="disk full"):
         journal.write_atomically(target, "new")
     assert target.read_text() == "old"
@@ -107,10 +114,22 @@ def test_a_file_is_old_or_new_never_half(tmp_path, monkeypatch):
 
 
 CONTRADICTORY = {  # lines: what is wrong with which
-    "an end in between": ([("record", 1), ("FINISHED", 0), ("record", 2)], "line 4 stands behind the end of the run"),
-    "two ends": ([("record", 1), ("FAILED", 0), ("KILLED", 0)], "line 4 stands behind the end of the run"),
-    "no way to end": ([("record", 1), ("<script>", 0)], "line 3 ends the run as '<script>', which is no way to end"),
-    "steps go back": ([("record", 4), ("note", 1), ("record", 3)], "line 4 goes back from step 4 to step 3"),
+    "an end in between": (
+        [("record", 1), ("FINISHED", 0), ("record", 2)],
+        "line 4 stands behind the end of the run",
+    ),
+    "two ends": (
+        [("record", 1), ("FAILED", 0), ("KILLED", 0)],
+        "line 4 stands behind the end of the run",
+    ),
+    "no way to end": (
+        [("record", 1), ("<script>", 0)],
+        "line 3 ends the run as '<script>', which is no way to end",
+    ),
+    "steps go back": (
+        [("record", 4), ("note", 1), ("record", 3)],
+        "line 4 goes back from step 4 to step 3",
+    ),
 }
 
 
@@ -121,7 +140,9 @@ def written(folder, lines):
         if what in ("record", "note"):
             book.append({"event": what, "epoch": 0, "step": step, "metrics": {}})
         else:
-            book.append({"event": "resume"} if what == "resume" else {"event": "finish", "status": what})
+            book.append(
+                {"event": "resume"} if what == "resume" else {"event": "finish", "status": what}
+            )
     text = "".join(json.dumps({"time_ms": 1, "elapsed": 0.0, **line}) + "\n" for line in book)
     (folder / "journal.jsonl").write_text(text)
     for name in ("run.json", "config.yaml"):
@@ -141,6 +162,13 @@ def test_what_no_run_wrote_behind_another_line_is_named_as_damage(name, in_tmp, 
 
 
 def test_a_run_that_was_taken_up_again_after_its_end_is_no_damage(in_tmp, capsys):
-    lines = [("record", 0), ("record", 4), ("INTERRUPTED", 0), ("resume", 0), ("record", 8), ("FINISHED", 0)]
+    lines = [
+        ("record", 0),
+        ("record", 4),
+        ("INTERRUPTED", 0),
+        ("resume", 0),
+        ("record", 8),
+        ("FINISHED", 0),
+    ]
     written(in_tmp / "outputs" / "runs" / "a", lines)
     assert main(["doctor"]) == 0

@@ -1,4 +1,6 @@
-"""Links that lead out of the outputs folder: nothing is written through them, and a dry run writes nothing at all."""
+"""Links that lead out of the outputs folder: nothing is written through them, and a dry run writes
+nothing at all.
+"""
 
 import shutil
 
@@ -13,14 +15,27 @@ from dlexp.storage import journal
 from dlexp.storage.ledger import Ledger
 from dlexp.tracking import address
 
-TINY = ("epochs=1", "model.hidden=[4]", "data.n_train=40", "batch_size=20", "observer=none", "tracking=none")
+TINY = (
+    "epochs=1",
+    "model.hidden=[4]",
+    "data.n_train=40",
+    "batch_size=20",
+    "observer=none",
+    "tracking=none",
+)
 
 
 def tree(folder):
     """Every file with its bytes and the time of its last change, every link with where it leads."""
 
     def told(p):
-        return p.readlink() if p.is_symlink() else (p.read_bytes(), p.stat().st_mtime_ns) if p.is_file() else ""
+        return (
+            p.readlink()
+            if p.is_symlink()
+            else (p.read_bytes(), p.stat().st_mtime_ns)
+            if p.is_file()
+            else ""
+        )
 
     return {str(p): told(p) for p in sorted(folder.rglob("*"))}
 
@@ -48,8 +63,20 @@ def lead_out(path, elsewhere):
     path.symlink_to(elsewhere / path.name)
 
 
-OF_A_RUN = ("journal.jsonl", "lock", "run.log", "run.json", "config.yaml", "mlflow.json", "checkpoints",
-            "checkpoints/last.npz", "network.npz", "figures", "probes", ".")  # fmt: skip
+OF_A_RUN = (
+    "journal.jsonl",
+    "lock",
+    "run.log",
+    "run.json",
+    "config.yaml",
+    "mlflow.json",
+    "checkpoints",
+    "checkpoints/last.npz",
+    "network.npz",
+    "figures",
+    "probes",
+    ".",
+)
 
 
 @pytest.mark.parametrize("name", OF_A_RUN)
@@ -71,7 +98,9 @@ def test_nothing_of_a_run_is_written_through_a_link_that_leads_out(in_tmp, kille
         assert tree(in_tmp / "elsewhere") == outside, words
 
 
-@pytest.mark.parametrize("name", ["ledger.jsonl", "sweep.json", "lock", "report", "runs", "runs/k0-x"])
+@pytest.mark.parametrize(
+    "name", ["ledger.jsonl", "sweep.json", "lock", "report", "runs", "runs/k0-x"]
+)
 def test_nothing_of_a_sweep_is_written_through_a_link_that_leads_out(in_tmp, name, capsys):
     sweep = fill(sweep_folder(in_tmp / "outputs" / "sweeps" / "s", None))
     with (sweep / "ledger.jsonl").open("a") as ledger:

@@ -13,8 +13,19 @@ from dlexp.cli.main import main
 from dlexp.data import download
 from dlexp.tracking import environment, state
 
-UNSET = ("HOME", "XDG_CACHE_HOME", "MPLCONFIGDIR", "LOGNAME", "USER", "LNAME", "USERNAME", "DLEXP_CACHE")
-NOBODY_IS_KNOWN = "import pwd\ndef unknown(who): raise KeyError(who)\npwd.getpwuid = pwd.getpwnam = unknown\n"
+UNSET = (
+    "HOME",
+    "XDG_CACHE_HOME",
+    "MPLCONFIGDIR",
+    "LOGNAME",
+    "USER",
+    "LNAME",
+    "USERNAME",
+    "DLEXP_CACHE",
+)
+NOBODY_IS_KNOWN = (
+    "import pwd\ndef unknown(who): raise KeyError(who)\npwd.getpwuid = pwd.getpwnam = unknown\n"
+)
 
 
 def unknown(who):
@@ -24,7 +35,8 @@ def unknown(who):
 @pytest.fixture
 def nobody(in_tmp, monkeypatch):
     """A user whom the system does not know."""
-    monkeypatch.setattr(os, "environ", os.environ.copy())  # a command gives its libraries a place, for good
+    # a command gives its libraries a place, for good
+    monkeypatch.setattr(os, "environ", os.environ.copy())
     for name in UNSET:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(pwd, "getpwuid", unknown)
@@ -35,7 +47,11 @@ def test_without_a_home_folder_fetched_files_are_kept_under_the_outputs(nobody, 
     assert download.cache_folder("mnist") == nobody / "outputs" / "cache" / "dlexp" / "mnist"
     found = paths.substitutes()
     assert found["HOME"] == "/"
-    assert Path(found["MPLCONFIGDIR"]).parent == Path(found["XDG_CACHE_HOME"]) == nobody / "outputs" / "cache"
+    assert (
+        Path(found["MPLCONFIGDIR"]).parent
+        == Path(found["XDG_CACHE_HOME"])
+        == nobody / "outputs" / "cache"
+    )
     assert environment()["HOME"] == "/"
     monkeypatch.setenv("DLEXP_CACHE", str(nobody / "mine"))
     assert download.cache_folder("mnist") == nobody / "mine" / "mnist"
@@ -45,7 +61,8 @@ def test_so_they_are_where_the_home_folder_cannot_be_written(in_tmp, monkeypatch
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.delenv("DLEXP_CACHE", raising=False)
     monkeypatch.setenv("HOME", str(in_tmp))
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != in_tmp)  # root may write anywhere
+    # root may write anywhere
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != in_tmp)
     assert download.cache_folder("mnist") == in_tmp / "outputs" / "cache" / "dlexp" / "mnist"
     assert "HOME" not in paths.substitutes()
     assert "MPLCONFIGDIR" in paths.substitutes()
@@ -71,7 +88,9 @@ def test_data_that_are_fetched_end_in_one_line_without_a_home_folder(nobody, mon
 def test_outputs_in_a_home_folder_that_nobody_has_are_refused(nobody, monkeypatch, capsys):
     monkeypatch.setenv("DLEXP_OUTPUTS", "~/runs")
     assert main(["tracking=none"]) == 2
-    assert capsys.readouterr().err.startswith("dlexp: error: DLEXP_OUTPUTS=~/runs (environment): there is no such home")
+    assert capsys.readouterr().err.startswith(
+        "dlexp: error: DLEXP_OUTPUTS=~/runs (environment): there is no such home"
+    )
     assert list(nobody.iterdir()) == []
 
 
@@ -80,7 +99,9 @@ def test_a_run_without_a_home_folder_reaches_mlflow_and_is_quiet(tmp_path):
     words = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "observer=[curves]")
     env = {k: v for k, v in os.environ.items() if k not in UNSET} | {"PYTHONPATH": str(tmp_path)}
     command = [sys.executable, "-m", "dlexp", *words]
-    done = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env=env, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     (run,) = (tmp_path / "outputs" / "runs").iterdir()

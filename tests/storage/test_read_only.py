@@ -27,7 +27,9 @@ def mount(in_tmp):
         subprocess.run(["mount", "-o", f"remount,{mode}", in_tmp], check=True)
 
     try:
-        done = subprocess.run(["mount", "-t", "tmpfs", "none", in_tmp], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "none", in_tmp], capture_output=True, text=True, check=False
+        )
         why = done.stderr.strip()
     except OSError as e:
         why = str(e)
@@ -40,8 +42,12 @@ def mount(in_tmp):
 
 
 def said(words):
-    """What a command says in a process of its own: its last line on each stream, and nothing of a traceback."""
-    done = subprocess.run([sys.executable, "-m", "dlexp", *words], capture_output=True, text=True, check=False)
+    """What a command says in a process of its own: its last line on each stream, and nothing of a
+    traceback.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "dlexp", *words], capture_output=True, text=True, check=False
+    )
     assert "Traceback" not in done.stderr
     return done.returncode, done.stdout, done.stderr
 
@@ -50,7 +56,10 @@ def test_every_command_says_in_one_line_that_a_folder_is_read_only(mount):
     main([*RUN])
     (folder,) = journal.Path("outputs/runs").iterdir()
     mount("ro")
-    assert said(["replay", "last"])[:2] == (0, "same      3 records of 7 metrics and the weights, to the bit\n")
+    assert said(["replay", "last"])[:2] == (
+        0,
+        "same      3 records of 7 metrics and the weights, to the bit\n",
+    )
     assert said(["doctor"])[:2] == (0, "all is well (1 run)\n")
     assert "the run folder cannot be created: Read-only file system" in said([*RUN])[2]
     mount("rw")
@@ -76,7 +85,9 @@ def test_every_command_says_in_one_line_that_a_folder_is_read_only(mount):
 
 @pytest.fixture
 def of_another(in_tmp):
-    """Outputs with a sweep and two runs, one killed, which the command in front of others may read and not write."""
+    """Outputs with a sweep and two runs, one killed, which the command in front of others may read
+    and not write.
+    """
     outputs = in_tmp / "outputs"
     (outputs / "runs").mkdir(parents=True)
     with_store(outputs)
@@ -95,7 +106,8 @@ def of_another(in_tmp):
         pytest.skip("root may write everything here")
     subprocess.run(["chown", "-R", "65534:65534", outputs], check=True)
     powers = "-dac_override,-dac_read_search,-fowner,-chown"
-    yield ["setpriv", f"--bounding-set={powers}", f"--inh-caps={powers}"]  # root without the right to write everywhere
+    # root without the right to write everywhere
+    yield ["setpriv", f"--bounding-set={powers}", f"--inh-caps={powers}"]
 
 
 EACH = """
@@ -111,11 +123,24 @@ for words in json.load(sys.stdin):
 
 
 def test_outputs_of_another_user_are_one_line_whatever_the_command(of_another):
-    verbs = [["sync"], ["ui"], ["doctor"], ["report", "s"], ["resume", "last"], ["resume", "s"], [*RUN],
-             ["-m", "seed=0,1", *RUN], ["probe", "last", "observer=[curves]"], ["replay", "last"],
-             ["-m", "seed=0,1", "--dry-run", *RUN], ["doctor", "--dry-run"]]  # fmt: skip
+    verbs = [
+        ["sync"],
+        ["ui"],
+        ["doctor"],
+        ["report", "s"],
+        ["resume", "last"],
+        ["resume", "s"],
+        [*RUN],
+        ["-m", "seed=0,1", *RUN],
+        ["probe", "last", "observer=[curves]"],
+        ["replay", "last"],
+        ["-m", "seed=0,1", "--dry-run", *RUN],
+        ["doctor", "--dry-run"],
+    ]
     command = [*of_another, sys.executable, "-c", EACH]
-    done = subprocess.run(command, input=json.dumps(verbs), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, input=json.dumps(verbs), capture_output=True, text=True, check=True
+    )
     found = dict(zip(map(" ".join, verbs), map(json.loads, done.stdout.splitlines()), strict=True))
     denied = os.strerror(errno.EACCES)
     for words, (status, out, err) in found.items():
@@ -125,7 +150,9 @@ def test_outputs_of_another_user_are_one_line_whatever_the_command(of_another):
         else:
             assert status == (2 if words == "report s" else 1), (words, out, err)
             assert denied in err, words
-            assert len([line for line in err.splitlines() if line.startswith("dlexp: error: ")]) <= 1, words
+            assert (
+                len([line for line in err.splitlines() if line.startswith("dlexp: error: ")]) <= 1
+            ), words
     assert "cannot be mended: " in found["doctor"][1]
     assert found["replay last"][0] == 0
 
@@ -144,4 +171,7 @@ def test_what_no_lock_can_be_taken_of_is_not_being_written(in_tmp, capsys, monke
     (run.folder / journal.EVENTS).write_text("".join(lines[:-1]))
     capsys.readouterr()
     assert main(["resume", "last"]) == 1
-    assert capsys.readouterr().err == f"dlexp: error: {run.folder / journal.LOCK}: {os.strerror(errno.EROFS)}\n"
+    assert (
+        capsys.readouterr().err
+        == f"dlexp: error: {run.folder / journal.LOCK}: {os.strerror(errno.EROFS)}\n"
+    )

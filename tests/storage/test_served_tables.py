@@ -25,10 +25,15 @@ LABELS = {"words": ["ant", "bee", "cat"], "numbers": [3, 5, 9]}
 
 def table(kind="words", n=90):
     rng = np.random.default_rng(3)
-    frame = pd.DataFrame({
-        "kind": np.array(LABELS[kind])[np.arange(n) % 3], "size": rng.normal(5, 2, n), "count": rng.integers(0, 9, n),
-        "colour": rng.choice(["red", "blue"], n), "dry": rng.random(n) < 0.5,
-    })  # fmt: skip
+    frame = pd.DataFrame(
+        {
+            "kind": np.array(LABELS[kind])[np.arange(n) % 3],
+            "size": rng.normal(5, 2, n),
+            "count": rng.integers(0, 9, n),
+            "colour": rng.choice(["red", "blue"], n),
+            "dry": rng.random(n) < 0.5,
+        }
+    )
     frame.loc[[4, 9], "size"] = np.nan
     frame.loc[7, "colour"] = None
     return frame
@@ -41,7 +46,12 @@ def trained(tmp_path_factory):
     table().to_csv(home / "t.csv")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DLEXP_OUTPUTS", str(home / "outputs"))
-        words = (f"data.path={home / 't.csv'}", "data.label=kind", "data.missing=mean", "tracking=none")
+        words = (
+            f"data.path={home / 't.csv'}",
+            "data.label=kind",
+            "data.missing=mean",
+            "tracking=none",
+        )
         return dlexp.run("data=table", *words, *SMALL)
 
 
@@ -51,7 +61,9 @@ def served(run):
 
 def expected(run):
     """What the trained network says of its own splits, by the row of each sample in the table."""
-    return network_file.Predictor(run.network).predict(np.concatenate([s.x for s in run.dataset.splits.values()]))
+    return network_file.Predictor(run.network).predict(
+        np.concatenate([s.x for s in run.dataset.splits.values()])
+    )
 
 
 def test_the_raw_table_gives_what_the_prepared_samples_give_to_the_bit(trained):
@@ -73,7 +85,16 @@ def test_the_raw_table_gives_what_the_prepared_samples_give_to_the_bit(trained):
         lambda frame: frame.to_dict("list"),
         lambda frame: frame.convert_dtypes(),
     ],
-    ids=["no label", "another order", "more columns", "blanks", "objects", "text", "mapping", "nullable"],
+    ids=[
+        "no label",
+        "another order",
+        "more columns",
+        "blanks",
+        "objects",
+        "text",
+        "mapping",
+        "nullable",
+    ],
 )
 def test_columns_may_come_in_any_order_and_type_with_others_beside_them(trained, change):
     model, frame = served(trained), table()
@@ -85,18 +106,27 @@ def test_labels_are_the_classes_of_the_table(trained, in_tmp):
     assert set(labels.tolist()) <= set(LABELS["words"])
     table("numbers").to_parquet(in_tmp / "t.parquet")
     run = dlexp.run(
-        "data=table", "data.path=t.parquet", "data.label=kind", "data.missing=drop", "tracking=none", *SMALL
+        "data=table",
+        "data.path=t.parquet",
+        "data.label=kind",
+        "data.missing=drop",
+        "tracking=none",
+        *SMALL,
     )
     labels = served(run).predict(table("numbers").dropna(), {"output": "labels"})
     assert set(labels.tolist()) <= set(LABELS["numbers"])
-    with pytest.raises(DataError, match=r"row 4 \(counted from 0\), column 'size': the value is missing"):
+    with pytest.raises(
+        DataError, match=r"row 4 \(counted from 0\), column 'size': the value is missing"
+    ):
         served(run).predict(table("numbers"))
 
 
 def test_samples_that_are_prepared_already_are_taken_as_they_were(trained):
     x = trained.dataset.test.x
     for data in (x, x.tolist(), pd.DataFrame(x)):
-        np.testing.assert_array_equal(served(trained).predict(data), network_file.Predictor(trained.network).predict(x))
+        np.testing.assert_array_equal(
+            served(trained).predict(data), network_file.Predictor(trained.network).predict(x)
+        )
 
 
 @pytest.mark.parametrize(
@@ -110,8 +140,14 @@ def test_samples_that_are_prepared_already_are_taken_as_they_were(trained):
             lambda frame: frame.assign(colour="green"),
             "row 0 .*, column 'colour': 'green' is none of its words: blue, red",
         ),
-        (lambda frame: frame.assign(size="big"), "row 0 .*, column 'size': 'big' is not a finite number"),
-        (lambda frame: frame.assign(size=np.inf), "row 0 .*, column 'size': 'inf' is not a finite number"),
+        (
+            lambda frame: frame.assign(size="big"),
+            "row 0 .*, column 'size': 'big' is not a finite number",
+        ),
+        (
+            lambda frame: frame.assign(size=np.inf),
+            "row 0 .*, column 'size': 'inf' is not a finite number",
+        ),
     ],
 )
 def test_a_table_that_does_not_fit_is_refused_in_one_line(trained, change, said):
@@ -129,18 +165,30 @@ def test_a_network_without_a_table_is_read_and_served_as_before(trained, tmp_pat
         network_file._load_pyfunc(str(tmp_path / "old.npz")).predict(table())
 
 
-def test_a_network_whose_outputs_are_not_the_classes_of_its_table_is_saved_without_their_names(trained, tmp_path):
+def test_a_network_whose_outputs_are_not_the_classes_of_its_table_is_saved_without_their_names(
+    trained, tmp_path
+):
     layers = [*trained.network.layers[:-1], Dense(units=1)]
     one = Network(layers, trained.network.n_in)
     for output in ("sigmoid", "identity"):
         network_file.save_network(tmp_path / "one.npz", one, output=output, dataset=trained.dataset)
         assert network_file.describe(tmp_path / "one.npz")["classes"] is None
-        assert network_file._load_pyfunc(str(tmp_path / "one.npz")).predict(table()).shape == (90, 1)
+        assert network_file._load_pyfunc(str(tmp_path / "one.npz")).predict(table()).shape == (
+            90,
+            1,
+        )
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"scale": [1.0]}, {"columns": 3}, {"columns": [["a", None]]}, {"fill": "x"}, {"classes": None}, None],
+    [
+        {"scale": [1.0]},
+        {"columns": 3},
+        {"columns": [["a", None]]},
+        {"fill": "x"},
+        {"classes": None},
+        None,
+    ],
 )
 def test_a_damaged_table_of_a_network_is_refused(trained, tmp_path, change):
     path = tmp_path / "n.npz"
@@ -162,8 +210,13 @@ def test_mlflows_model_takes_the_raw_table(trained, tmp_path):
     folder = outputs / "runs" / trained.folder.name
     shutil.copytree(trained.folder, folder)
     told = json.loads((folder / "run.json").read_text())
-    told["tracking"] = {"uri": tracking.store_uri(outputs), "artifacts": None, "experiment": "dlexp",
-                        "model": True, "wait": 30}  # fmt: skip
+    told["tracking"] = {
+        "uri": tracking.store_uri(outputs),
+        "artifacts": None,
+        "experiment": "dlexp",
+        "model": True,
+        "wait": 30,
+    }
     (folder / "run.json").write_text(json.dumps(told))
     assert send(folder) == 0
     with warnings.catch_warnings():
@@ -187,7 +240,10 @@ def test_run_json_and_run_log_name_label_classes_features_and_what_was_done(trai
     assert told["dropped"] == {"Unnamed: 0": "called like a numbering"}
     assert told["filled"] == {"size": 2, "colour": 1}
     assert told["encoded"] == {"colour": ["blue", "red"]}
-    assert "table     label 'kind' (3 classes: ant, bee, cat); 5 features; " in (trained.folder / "run.log").read_text()
+    assert (
+        "table     label 'kind' (3 classes: ant, bee, cat); 5 features; "
+        in (trained.folder / "run.log").read_text()
+    )
 
 
 def test_a_command_says_which_column_was_the_label_and_a_sweep_says_it_once(in_tmp, capsys):
@@ -209,7 +265,10 @@ def test_a_command_says_which_column_was_the_label_and_a_sweep_says_it_once(in_t
 def test_a_doubt_about_the_label_is_said_at_the_end_and_in_a_notebook(in_tmp, capsys, caplog):
     table().dropna().rename(columns={"kind": "species"}).to_csv(in_tmp / "t.csv", index=False)
     words = ["data=table", "data.path=t.csv", "tracking=none", *SMALL]
-    doubt = "'dry', the last column, is taken as the label, but 'species' is called like a label: data.label=species"
+    doubt = (
+        "'dry', the last column, is taken as the label, but 'species' is called like a label:"
+        " data.label=species"
+    )
     assert main(words) == 0
     assert f"warning   {doubt}\n" in capsys.readouterr().out
     with caplog.at_level("WARNING", logger="dlexp"):

@@ -1,4 +1,6 @@
-"""A network as a file: what is loaded is what was saved, and whatever else the file may be is refused in one line."""
+"""A network as a file: what is loaded is what was saved, and whatever else the file may be is
+refused in one line.
+"""
 
 import json
 import shutil
@@ -77,18 +79,22 @@ def test_the_same_network_gives_the_same_bytes_and_leaves_no_other_file(tmp_path
         network_file.save_network(tmp_path / name, network())
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     with zipfile.ZipFile(tmp_path / "a") as archive:
-        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}  # not the time of day
+        # not the time of day
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"]
 
 
 def test_numpy_reads_the_arrays_without_pickle(saved):
     with np.load(saved, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files if name != network_file.DESCRIPTION}
-    assert {name: a.shape for name, a in arrays.items()} == {n: s.shape for n, s in network().params.specs.items()}
+    assert {name: a.shape for name, a in arrays.items()} == {
+        n: s.shape for n, s in network().params.specs.items()
+    }
 
 
 def test_every_truncation_is_refused(saved, monkeypatch):
-    monkeypatch.setattr(network_file.plugins, "discover", lambda: None)  # they are; asking anew each time is slow
+    # they are; asking anew each time is slow
+    monkeypatch.setattr(network_file.plugins, "discover", lambda: None)
     whole = saved.read_bytes()
     for length in range(0, len(whole) - 1, 17):
         saved.write_bytes(whole[:length])
@@ -118,9 +124,12 @@ def test_a_missing_file_and_a_file_of_another_kind_are_refused(tmp_path):
         assert "no network saved by dlexp" in refused(tmp_path / name)
 
 
-def test_a_promise_of_more_numbers_than_the_file_has_is_refused_before_anything_is_allocated(saved, monkeypatch):
+def test_a_promise_of_more_numbers_than_the_file_has_is_refused_before_anything_is_allocated(
+    saved, monkeypatch
+):
     rewritten(saved, lambda told: told["layers"][0]["fields"].update(units=10**12))
-    monkeypatch.setattr(network_file, "Network", None)  # building it would fail otherwise than with a DataError
+    # building it would fail otherwise than with a DataError
+    monkeypatch.setattr(network_file, "Network", None)
     assert "promises" in refused(saved)
 
 
@@ -136,7 +145,10 @@ def test_a_promise_of_more_numbers_than_the_file_has_is_refused_before_anything_
         (lambda told: told["layers"][0]["fields"].update(units=-1), "units"),
         (lambda told: told["layers"][0]["fields"].update(units=9), "not the float32 array"),
         (lambda told: told["layers"][0]["fields"].update(colour="red"), "colour"),
-        (lambda told: told["layers"].append({"kind": "optimizer", "name": "adam", "fields": {}}), "is no layer"),
+        (
+            lambda told: told["layers"].append({"kind": "optimizer", "name": "adam", "fields": {}}),
+            "is no layer",
+        ),
         (lambda told: told.update(layers=3), "TypeError"),
     ],
 )
@@ -195,7 +207,9 @@ def test_predictions_are_the_softmax_of_the_network_for_arrays_frames_and_lists(
     assert served.predict(x[:0]).shape == (0, 3)
 
 
-@pytest.mark.parametrize(("output", "answers"), [("sigmoid", ["probabilities", "labels"]), ("identity", ["values"])])
+@pytest.mark.parametrize(
+    ("output", "answers"), [("sigmoid", ["probabilities", "labels"]), ("identity", ["values"])]
+)
 def test_a_network_answers_as_its_objective_declares(tmp_path, output, answers):
     made, x = network("float64"), 100 * samples(6).astype(np.float64)
     made.params["dense2.b"][...] -= made.forward(x, EVALUATING)[0].mean(axis=0)
@@ -207,13 +221,18 @@ def test_a_network_answers_as_its_objective_declares(tmp_path, output, answers):
     with np.errstate(all="raise", under="ignore"):
         np.testing.assert_allclose(served.predict(x), expected, rtol=1e-12, atol=1e-300)
     if "labels" in answers:
-        assert served.predict(x, {"output": "labels"}).tolist() == (expected >= 0.5).astype(int).tolist()
+        assert (
+            served.predict(x, {"output": "labels"}).tolist()
+            == (expected >= 0.5).astype(int).tolist()
+        )
     for other in {"probabilities", "labels", "values"} - {*answers}:
         with pytest.raises(DataError, match=f"choose from {', '.join(answers)}"):
             served.predict(x, {"output": other})
 
 
-def test_a_file_that_says_nothing_of_its_output_is_a_softmax_and_an_unknown_output_is_refused(saved):
+def test_a_file_that_says_nothing_of_its_output_is_a_softmax_and_an_unknown_output_is_refused(
+    saved,
+):
     x, before = samples(), network_file._load_pyfunc(str(saved)).predict(samples())
     rewritten(saved, lambda told: told.pop("output"))
     assert network_file.describe(saved)["output"] == "softmax"
@@ -272,7 +291,9 @@ def regression(in_tmp, monkeypatch):
     del sys.modules["dlexp.plugins.objective.regression"]
 
 
-def test_the_saved_network_of_a_regression_predicts_its_numbers_also_from_mlflow(regression, in_tmp):
+def test_the_saved_network_of_a_regression_predicts_its_numbers_also_from_mlflow(
+    regression, in_tmp
+):
     words = ["objective=regression", "data=blobs", "model.hidden=[4]", "epochs=3", "observer=none"]
     run = lifecycle.run_overrides((*words, "checkpoint.epochs=1", "tracking.wait=60"))
     x = run.dataset.test.x[:5]
@@ -294,7 +315,10 @@ def test_an_objective_that_declares_another_output_is_refused_when_it_is_registe
     class Odd(registry.find("objective", "classification")):
         output = "hardmax"
 
-    with pytest.raises(PluginError, match=r"objective=odd: .*output = 'hardmax' is none of softmax, sigmoid, identity"):
+    with pytest.raises(
+        PluginError,
+        match=r"objective=odd: .*output = 'hardmax' is none of softmax, sigmoid, identity",
+    ):
         plugin("odd")(Odd)
 
 
@@ -302,12 +326,16 @@ def test_named_classes_are_the_labels(tmp_path):
     network_file.save_network(tmp_path / "n.npz", network(), classes=["ant", "bée", "cat"])
     served, x = network_file._load_pyfunc(str(tmp_path / "n.npz")), samples()
     numbers = served.predict(x).argmax(axis=1)
-    assert served.predict(x, {"output": "labels"}).tolist() == [["ant", "bée", "cat"][i] for i in numbers]
+    assert served.predict(x, {"output": "labels"}).tolist() == [
+        ["ant", "bée", "cat"][i] for i in numbers
+    ]
     with pytest.raises(ValueError, match="2 names for 3"):
         network_file.save_network(tmp_path / "n.npz", network(), classes=["ant", "bée"])
 
 
-@pytest.mark.parametrize("data", [samples()[:, :3], samples()[0], [["a", "b", "c", "d", "e"]], {"x": 1}, [[1], [1, 2]]])
+@pytest.mark.parametrize(
+    "data", [samples()[:, :3], samples()[0], [["a", "b", "c", "d", "e"]], {"x": 1}, [[1], [1, 2]]]
+)
 def test_data_that_do_not_fit_are_refused(saved, data):
     with pytest.raises(DataError, match="data"):
         network_file._load_pyfunc(str(saved)).predict(data)
@@ -320,7 +348,11 @@ def test_an_unknown_output_is_refused_with_the_known_ones(saved):
 
 def test_a_failed_save_leaves_the_old_file(saved, monkeypatch):
     before = saved.read_bytes()
-    monkeypatch.setattr(network_file.npy, "write_array", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(
+        network_file.npy,
+        "write_array",
+        lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")),
+    )
     with pytest.raises(OSError, match="disk full"):
         network_file.save_network(saved, network(hidden=3))
     assert saved.read_bytes() == before

@@ -1,4 +1,6 @@
-"""Studies at work under `claims`: which folder is whose, what is refused first, Ctrl-C, files that cannot be read."""
+"""Studies at work under `claims`: which folder is whose, what is refused first, Ctrl-C, files that
+cannot be read.
+"""
 
 import json
 import os
@@ -54,19 +56,28 @@ def test_a_study_is_found_again_in_a_folder_of_any_letters_when_a_second_variant
     assert len(pages) == 3
 
 
-def test_a_study_whose_report_failed_is_a_failure_though_an_older_report_lies_there(mine, in_tmp, monkeypatch, capsys):
+def test_a_study_whose_report_failed_is_a_failure_though_an_older_report_lies_there(
+    mine, in_tmp, monkeypatch, capsys
+):
     folder = in_tmp / "sweep"
     (folder / "report").mkdir(parents=True)
     old = {"claims": [{"id": "old", "verdict": "SUPPORTED"}]}
     (folder / "report" / "verdicts.json").write_text(json.dumps(old), "utf-8")
-    said = f"sweep     7 finished\nfolder    {folder}\nreport    the report cannot be written there: no space\n"
+    said = (
+        f"sweep     7 finished\nfolder    {folder}\nreport    the report cannot be written there:"
+        " no space\n"
+    )
     end = subprocess.CompletedProcess([], 0, said, "")
     monkeypatch.setattr(run, "_ended", lambda command, name, work: end)
     assert asked("zz") == 1
-    assert "zz: failed: report the report cannot be written there: no space" in capsys.readouterr().out
+    assert (
+        "zz: failed: report the report cannot be written there: no space" in capsys.readouterr().out
+    )
 
 
-def test_a_study_without_verdicts_is_a_failure_though_its_command_is_content(mine, monkeypatch, capsys):
+def test_a_study_without_verdicts_is_a_failure_though_its_command_is_content(
+    mine, monkeypatch, capsys
+):
     end = subprocess.CompletedProcess([], 0, "folder    nowhere\n", "")
     monkeypatch.setattr(run, "_ended", lambda command, name, work: end)
     assert asked("zz") == 1
@@ -79,21 +90,34 @@ def test_a_study_without_verdicts_is_a_failure_though_its_command_is_content(min
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["epochss=3"], "dlexp: error: epochss=3 (command line): there is no such key; choose from "),
-        (["optimizer.lrr=1"], "dlexp: error: optimizer.lrr=1 (command line): sgd has no field lrr; choose from lr;"),
-        (["zz", "aa", "epochs=many"], "dlexp: error: epochs=many (command line): must be a whole number"),
+        (
+            ["epochss=3"],
+            "dlexp: error: epochss=3 (command line): there is no such key; choose from ",
+        ),
+        (
+            ["optimizer.lrr=1"],
+            "dlexp: error: optimizer.lrr=1 (command line): sgd has no field lrr; choose from lr;",
+        ),
+        (
+            ["zz", "aa", "epochs=many"],
+            "dlexp: error: epochs=many (command line): must be a whole number",
+        ),
         (["zz", "seed=range(5,5)"], "dlexp: error: seed=range(5,5,1): is a range without a value"),
     ],
     ids=["key", "field", "value", "range"],
 )
-def test_an_override_that_no_study_takes_is_refused_once_before_any_starts(mine, nothing_starts, capsys, words, said):
+def test_an_override_that_no_study_takes_is_refused_once_before_any_starts(
+    mine, nothing_starts, capsys, words, said
+):
     assert asked(*words) == 2
     err = capsys.readouterr().err
     assert err.startswith(said)
     assert err.count("\n") == 1
 
 
-def test_an_override_that_means_nothing_to_some_studies_leaves_the_others_their_verdicts(mine, monkeypatch, capsys):
+def test_an_override_that_means_nothing_to_some_studies_leaves_the_others_their_verdicts(
+    mine, monkeypatch, capsys
+):
     surface = "  - override /objective: valley\n  - override /optimizer: sgd\n"
     valley = STUDY.replace("data: {n_train: 100}\nmodel: {hidden: [5]}\n", f"defaults:\n{surface}")
     (mine / "aa.yaml").write_text(valley, "utf-8")
@@ -101,14 +125,18 @@ def test_an_override_that_means_nothing_to_some_studies_leaves_the_others_their_
 
     def ended(command, name, work):
         started.append(name)
-        return subprocess.CompletedProcess([], 2, "", "dlexp: error: objective=valley has no data\n")
+        return subprocess.CompletedProcess(
+            [], 2, "", "dlexp: error: objective=valley has no data\n"
+        )
 
     monkeypatch.setattr(run, "_ended", ended)
     assert asked("aa", "zz", "data.n_train=50") == 1
     assert sorted(started) == ["aa", "zz"]
 
 
-def test_a_mistake_in_the_words_of_a_study_asked_for_is_told_before_any_starts(mine, nothing_starts, capsys):
+def test_a_mistake_in_the_words_of_a_study_asked_for_is_told_before_any_starts(
+    mine, nothing_starts, capsys
+):
     (mine / "aa.yaml").write_text(STUDY.replace("direction: less", "direction: lower"), "utf-8")
     assert asked("aa", "zz") == 2
     err = capsys.readouterr().err
@@ -121,10 +149,15 @@ def test_a_mistake_in_the_words_of_a_study_asked_for_is_told_before_any_starts(m
 
 @pytest.mark.parametrize(
     ("content", "why"),
-    [(b"study: {title: Latin \xe9t\xe9}\n", "byte 0xe9 is not UTF-8"), (b"a: [\n", "while parsing")],
+    [
+        (b"study: {title: Latin \xe9t\xe9}\n", "byte 0xe9 is not UTF-8"),
+        (b"a: [\n", "while parsing"),
+    ],
     ids=["latin", "no-yaml"],
 )
-def test_a_file_that_cannot_be_read_is_warned_of_and_stops_nobody_else(mine, in_tmp, capsys, content, why):
+def test_a_file_that_cannot_be_read_is_warned_of_and_stops_nobody_else(
+    mine, in_tmp, capsys, content, why
+):
     (mine / "broken.yaml").write_bytes(content)
     assert [study.name for study in catalogue.chosen(["zz"], in_tmp / "mine")] == ["zz"]
     err = capsys.readouterr().err
@@ -142,9 +175,26 @@ SLOW = STUDY.replace("epochs: 2", "epochs: 200000").replace("epochs: 1}", "epoch
 def test_an_interruption_says_which_studies_are_done_and_how_to_go_on(mine, in_tmp):
     (mine / "aa.yaml").write_text(STUDY.replace("  claims:", "  cost: 9\n  claims:"), "utf-8")
     (mine / "zz.yaml").write_text(SLOW, "utf-8")
-    command = [sys.executable, "-m", "dlexp", "claims", "--config-dir", "mine", "--quick", "aa", "zz"]
-    child = subprocess.Popen(command, cwd=in_tmp, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                             encoding="utf-8", start_new_session=True)  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "dlexp",
+        "claims",
+        "--config-dir",
+        "mine",
+        "--quick",
+        "aa",
+        "zz",
+    ]
+    child = subprocess.Popen(
+        command,
+        cwd=in_tmp,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        start_new_session=True,
+    )
     try:
         ended = ""
         while "aa: " not in ended:
@@ -169,11 +219,20 @@ def test_a_command_that_was_killed_says_so():
     assert run.what_failed("", "sweep  fine\n", -9) == "it was killed by signal 9"
 
 
-def test_sigterm_that_only_the_first_process_gets_ends_the_studies_with_the_same_message(mine, in_tmp):
+def test_sigterm_that_only_the_first_process_gets_ends_the_studies_with_the_same_message(
+    mine, in_tmp
+):
     (mine / "zz.yaml").write_text(SLOW, "utf-8")
     command = [sys.executable, "-m", "dlexp", "claims", "--config-dir", "mine", "--quick", "zz"]
-    child = subprocess.Popen(command, cwd=in_tmp, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                             encoding="utf-8", start_new_session=True)  # fmt: skip
+    child = subprocess.Popen(
+        command,
+        cwd=in_tmp,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        start_new_session=True,
+    )
     try:
         for _ in range(600):
             if list(in_tmp.glob("outputs/sweeps/zz-*/runs/*/journal.jsonl")):
@@ -185,4 +244,6 @@ def test_sigterm_that_only_the_first_process_gets_ends_the_studies_with_the_same
         if child.poll() is None:
             os.killpg(child.pid, signal.SIGKILL)
     assert child.returncode == 143
-    assert "interrupted: no study done; what is trained is kept, and the same command goes on: " in err
+    assert (
+        "interrupted: no study done; what is trained is kept, and the same command goes on: " in err
+    )

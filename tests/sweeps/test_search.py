@@ -1,4 +1,6 @@
-"""Search beyond the grid: what is drawn, how it is judged, what is refused, and that it goes on where it stopped."""
+"""Search beyond the grid: what is drawn, how it is judged, what is refused, and that it goes on
+where it stopped.
+"""
 
 import json
 import math
@@ -23,7 +25,9 @@ try:
     import optuna
 except ImportError:
     optuna = None
-needs_optuna = pytest.mark.skipif(optuna is None, reason='optuna is not installed: pip install "dlexp[search]"')
+needs_optuna = pytest.mark.skipif(
+    optuna is None, reason='optuna is not installed: pip install "dlexp[search]"'
+)
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +37,9 @@ def without_comparison(monkeypatch):
 
 
 def search(sweeper, n_trials, *words):
-    return main(["-m", f"hydra/sweeper={sweeper}", f"hydra.sweeper.n_trials={n_trials}", *words, *FAST])
+    return main(
+        ["-m", f"hydra/sweeper={sweeper}", f"hydra.sweeper.n_trials={n_trials}", *words, *FAST]
+    )
 
 
 def only(folder):
@@ -66,14 +72,23 @@ def listed(capsys, *words, n_trials=8):
 
 
 def test_fields_that_are_whole_numbers_get_whole_numbers(in_tmp, capsys):
-    jobs = listed(capsys, "batch_size=interval(5,50)", "optimizer.lr=interval(0.1,1)", "seed=0,1", n_trials=2)
+    jobs = listed(
+        capsys, "batch_size=interval(5,50)", "optimizer.lr=interval(0.1,1)", "seed=0,1", n_trials=2
+    )
     assert [job[2] for job in jobs] == ["seed=0", "seed=1"] * 2
-    assert all(re.fullmatch(r"batch_size=\d+", job[0]) and re.fullmatch(r"optimizer.lr=0\.\d+", job[1]) for job in jobs)
+    assert all(
+        re.fullmatch(r"batch_size=\d+", job[0]) and re.fullmatch(r"optimizer.lr=0\.\d+", job[1])
+        for job in jobs
+    )
     assert list(in_tmp.iterdir()) == []
 
 
-@pytest.mark.parametrize(("sweeper", "n"), [("random", 3), pytest.param("tpe", 11, marks=needs_optuna)])
-def test_the_same_search_again_trains_nothing_and_more_trials_only_the_new_ones(sweeper, n, in_tmp, capsys):
+@pytest.mark.parametrize(
+    ("sweeper", "n"), [("random", 3), pytest.param("tpe", 11, marks=needs_optuna)]
+)
+def test_the_same_search_again_trains_nothing_and_more_trials_only_the_new_ones(
+    sweeper, n, in_tmp, capsys
+):
     words = ("optimizer=sgd,adam", LR, "hydra.launcher.n_jobs=2")
     assert search(sweeper, n, *words) == 0
     out, err = capsys.readouterr()
@@ -99,7 +114,10 @@ def test_the_best_trial_is_told_with_its_metric_and_what_was_drawn(metric, bette
     name = metric or "val/accuracy"
     values = {drawn(e)[-1]: searches.measured(folder / e["folder"])[name] for e in ledger(in_tmp)}
     value = better(values.values())
-    said = re.match(r"best      (\S+) (\S+), trial \d of 3: (optimizer.lr=\S+) \(runs/", best(capsys.readouterr().out))
+    said = re.match(
+        r"best      (\S+) (\S+), trial \d of 3: (optimizer.lr=\S+) \(runs/",
+        best(capsys.readouterr().out),
+    )
     assert said.groups()[:2] == (name, f"{value:.4g}")
     assert values[said[3]] == value
 
@@ -109,14 +127,18 @@ def test_every_trial_is_trained_with_each_seed_and_judged_by_the_mean(in_tmp, ca
     folder = only(in_tmp / "outputs" / "sweeps")
     values = {}
     for e in ledger(in_tmp):
-        values.setdefault(drawn(e)[0], []).append(searches.measured(folder / e["folder"])["val/accuracy"])
+        values.setdefault(drawn(e)[0], []).append(
+            searches.measured(folder / e["folder"])["val/accuracy"]
+        )
     assert [len(v) for v in values.values()] == [2, 2]
     best = max(sum(v) / 2 for v in values.values())
     assert f"val/accuracy {best:.4g} (mean of 2 seeds), trial" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("sweeper", ["random", pytest.param("tpe", marks=needs_optuna)])
-def test_a_search_of_a_small_space_tries_every_trial_once_and_says_that_there_are_no_more(sweeper, in_tmp, capsys):
+def test_a_search_of_a_small_space_tries_every_trial_once_and_says_that_there_are_no_more(
+    sweeper, in_tmp, capsys
+):
     words = ("optimizer.lr=choice(0.1,0.2,3e38)", "optimizer=sgd", "hydra.sweeper.metric=val/loss")
     assert search(sweeper, 6, *words, "hydra.launcher.n_jobs=1") == 0
     out, err = capsys.readouterr()
@@ -167,7 +189,10 @@ def test_a_search_is_another_sweep_than_the_grid_over_the_same_keys(in_tmp):
 @needs_optuna
 def test_a_dry_run_of_tpe_says_that_its_trials_depend_on_results(in_tmp, capsys):
     assert search("tpe", 9, "--dry-run", LR, "hydra.launcher.n_jobs=3") == 0
-    assert "9 trials, 3 at a time, over optimizer.lr: which ones depends on the results" in capsys.readouterr().out
+    assert (
+        "9 trials, 3 at a time, over optimizer.lr: which ones depends on the results"
+        in capsys.readouterr().out
+    )
     assert list(in_tmp.iterdir()) == []
 
 
@@ -183,7 +208,9 @@ def ask(cost, *axes, n=40, seed=0, n_jobs=4):
         fake.trials += points
         return [cost(*point) for point in points]
 
-    fake = SimpleNamespace(space=Space((), axes, ()), options=searches.Options(n, seed, None), n_jobs=n_jobs, trials=[])
+    fake = SimpleNamespace(
+        space=Space((), axes, ()), options=searches.Options(n, seed, None), n_jobs=n_jobs, trials=[]
+    )
     fake.session, fake.train = SimpleNamespace(dry_run=False, expected=0), train
     searches.tpe(fake)
     return fake.trials, batches
@@ -208,7 +235,9 @@ def test_tpe_asks_for_as_many_as_there_are_workers_and_the_same_for_a_seed():
 @needs_optuna
 def test_tpe_draws_where_the_results_are_good():
     points, _ = ask(lambda x: (x - 0.3) ** 2, X)
-    assert np.mean([abs(x - 0.3) for (x,) in points[20:]]) < 0.5 * np.mean([abs(x - 0.3) for (x,) in points[:10]])
+    assert np.mean([abs(x - 0.3) for (x,) in points[20:]]) < 0.5 * np.mean(
+        [abs(x - 0.3) for (x,) in points[:10]]
+    )
 
 
 @needs_optuna
@@ -235,8 +264,18 @@ class Raiser(Optimizer):
 def test_trials_that_fail_or_diverge_are_recorded_count_as_the_worst_and_the_others_go_on(in_tmp):
     (in_tmp / "plugins" / "optimizer").mkdir(parents=True)
     (in_tmp / "plugins" / "optimizer" / "raiser.py").write_text(RAISER)
-    options = [f"hydra/sweeper={'tpe' if optuna else 'random'}", "hydra.sweeper.n_trials=9", "hydra.launcher.n_jobs=2"]
-    words = ["-m", *options, "optimizer=sgd,raiser", "optimizer.lr=0.001,3e38", "hydra.sweeper.metric=val/loss"]
+    options = [
+        f"hydra/sweeper={'tpe' if optuna else 'random'}",
+        "hydra.sweeper.n_trials=9",
+        "hydra.launcher.n_jobs=2",
+    ]
+    words = [
+        "-m",
+        *options,
+        "optimizer=sgd,raiser",
+        "optimizer.lr=0.001,3e38",
+        "hydra.sweeper.metric=val/loss",
+    ]
     command = [sys.executable, "-m", "dlexp", *words, *FAST]
     done = subprocess.run(command, cwd=in_tmp, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1, done.stderr
@@ -249,7 +288,9 @@ def test_trials_that_fail_or_diverge_are_recorded_count_as_the_worst_and_the_oth
     counts = [f"{n} {status.lower()}" for status, n in Counter(by.values()).items()]
     (line,) = re.findall(r"sweep .* trained now", done.stdout)
     assert sorted(re.findall(r"\d \w+", line)) == sorted([*counts, f"{len(by)} trained"])
-    assert re.search(r"best      val/loss \S+, trial \d+ of 4: optimizer=sgd optimizer.lr=0.001 \(", done.stdout)
+    assert re.search(
+        r"best      val/loss \S+, trial \d+ of 4: optimizer=sgd optimizer.lr=0.001 \(", done.stdout
+    )
 
 
 def test_where_no_trial_finished_there_is_no_best(in_tmp, capsys):
@@ -283,7 +324,8 @@ def test_a_run_that_stopped_early_is_judged_by_the_weights_it_kept(tmp_path):
 def test_an_interval_is_not_for_the_grid(in_tmp, capsys):
     assert main(["-m", "optimizer.lr=interval(0.1,1)", *FAST]) == 2
     said = (
-        "optimizer.lr=interval(0.1,1) (command line): an interval has no list of values for a grid: say hydra/sweeper="
+        "optimizer.lr=interval(0.1,1) (command line): an interval has no list of values for a grid:"
+        " say hydra/sweeper="
     )
     assert said in capsys.readouterr().err
     assert list(in_tmp.iterdir()) == []
@@ -292,15 +334,19 @@ def test_an_interval_is_not_for_the_grid(in_tmp, capsys):
 def test_without_optuna_tpe_says_how_to_install_it(in_tmp, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     assert search("tpe", 2, LR) == 2
-    assert capsys.readouterr().err == (
-        "dlexp: error: hydra/sweeper=tpe (command line): needs optuna, which is not installed: "
+    assert (
+        capsys.readouterr().err
+        == "dlexp: error: hydra/sweeper=tpe (command line): needs optuna, which is not installed: "
         'pip install "dlexp[search]"\n'
     )
     assert list(in_tmp.iterdir()) == []
 
 
 REFUSED = [
-    (["optimizer.lr=interval(0,1)"], "optimizer.lr=interval(0,1) (command line): at its end 0.0: must be > 0"),
+    (
+        ["optimizer.lr=interval(0,1)"],
+        "optimizer.lr=interval(0,1) (command line): at its end 0.0: must be > 0",
+    ),
     (["batch_size=interval(10,500)"], "at its end 500: there are only 100 training samples"),
     (["optimizer=sgd,adam", "optimizer.beta1=interval(0.1,0.9)"], "sgd has no field beta1"),
     (["optimizer=sgd,adm"], "optimizer=adm (command line): there is no optimizer of that name"),
@@ -310,17 +356,28 @@ REFUSED = [
     ([LR, "seed=0,-1"], "seed=-1 (command line): must be >= 0"),
     (
         [LR, "hydra.sweeper.metric=test/accuracy"],
-        "hydra.sweeper.metric=test/accuracy (command line): a search never sees the test data, or its result would be "
-        "no test; choose from val/accuracy, val/loss",
+        (
+            "hydra.sweeper.metric=test/accuracy (command line): a search never sees the test data,"
+            " or its result would be no test; choose from val/accuracy, val/loss"
+        ),
     ),
     ([LR, "hydra.sweeper.metric=train/loss"], "choose from val/accuracy, val/loss"),
     ([LR, "hydra.sweeper.metric=val/acuracy"], "did you mean 'val/accuracy'?"),
     ([LR, "hydra.sweeper.seed=-1"], "hydra.sweeper.seed=-1 (command line): must be >= 0"),
     ([LR, "hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0 (command line): must be >= 1"),
     ([LR, "max_jobs=5", "seed=0,1"], "the sweep has 6 jobs; max_jobs=5 is the limit"),
-    ([LR, "hydra/launcher=basic"], "hydra/launcher=basic (command line): there is no launcher of that name in dlexp"),
-    (["optimizer=sgd,adam", LR, "zip=[optimizer,optimizer.lr]"], "a search pairs keys with listed values only"),
-    (["optimizer=sgd,adam", "zip=[optimizer,optimizer.lr]"], "is not swept, so it cannot be paired"),
+    (
+        [LR, "hydra/launcher=basic"],
+        "hydra/launcher=basic (command line): there is no launcher of that name in dlexp",
+    ),
+    (
+        ["optimizer=sgd,adam", LR, "zip=[optimizer,optimizer.lr]"],
+        "a search pairs keys with listed values only",
+    ),
+    (
+        ["optimizer=sgd,adam", "zip=[optimizer,optimizer.lr]"],
+        "is not swept, so it cannot be paired",
+    ),
 ]
 
 
@@ -342,7 +399,14 @@ def test_a_mistake_is_told_before_the_first_trial_starts(words, said, in_tmp, ca
 
 
 def test_a_surface_is_searched_for_the_smallest_training_loss(in_tmp, capsys):
-    words = ["hydra/sweeper=random", "hydra.sweeper.n_trials=3", "objective=valley", "steps=5", "tracking=none", LR]
+    words = [
+        "hydra/sweeper=random",
+        "hydra.sweeper.n_trials=3",
+        "objective=valley",
+        "steps=5",
+        "tracking=none",
+        LR,
+    ]
     assert main(["-m", *words]) == 0
     assert "best      train/loss" in capsys.readouterr().out
 
@@ -350,8 +414,8 @@ def test_a_surface_is_searched_for_the_smallest_training_loss(in_tmp, capsys):
 def test_a_study_can_choose_its_sweeper_and_the_command_line_another(in_tmp, capsys):
     (in_tmp / "experiment").mkdir()
     (in_tmp / "experiment" / "drawn.yaml").write_text(
-        "# @package _global_\ndefaults: [override /hydra/sweeper: random]\n"
-        "hydra: {mode: MULTIRUN, sweeper: {params: {optimizer.lr: 'tag(log,interval(0.01,0.1))'}}}\n"
+        "# @package _global_\ndefaults: [override /hydra/sweeper: random]\nhydra: {mode: MULTIRUN,"
+        " sweeper: {params: {optimizer.lr: 'tag(log,interval(0.01,0.1))'}}}\n"
     )
     words = ["--config-dir", str(in_tmp), "experiment=drawn", *FAST, "--dry-run"]
     assert main([*words, "hydra.sweeper.n_trials=3"]) == 0

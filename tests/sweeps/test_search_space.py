@@ -1,4 +1,6 @@
-"""What a search draws from: intervals and lists, how likely each value is, and which of them are tried first."""
+"""What a search draws from: intervals and lists, how likely each value is, and which of them are
+tried first.
+"""
 
 import math
 import re
@@ -27,7 +29,9 @@ def shares(n=2000, seed=0):
 
 
 def distance(values, quantiles):
-    """Kolmogorov's: how far the values are from the law that `quantiles` maps to the uniform one, times √n."""
+    """Kolmogorov's: how far the values are from the law that `quantiles` maps to the uniform one,
+    times √n.
+    """
     u = np.sort([quantiles(v) for v in values])
     steps = np.arange(len(u) + 1) / len(u)
     return math.sqrt(len(u)) * max((steps[1:] - u).max(), (u - steps[:-1]).max())
@@ -49,7 +53,8 @@ def test_whole_numbers_are_equally_likely_or_by_their_logarithm_and_both_ends_am
     assert all(abs(count - 1000) < 4 * math.sqrt(1000) for count in plain.values())
     log = Counter(Interval("n", 1, 100, log=True, whole=True).at(u) for u in shares(5000))
     assert {1, 100} <= set(log)
-    assert abs(sum(count for n, count in log.items() if n <= 7) - 2500) < 4 * 36  # √(0.5·100.5) = 7.1
+    # √(0.5·100.5) = 7.1
+    assert abs(sum(count for n, count in log.items() if n <= 7) - 2500) < 4 * 36
     assert all(isinstance(n, int) for n in [*plain, *log])
 
 
@@ -92,7 +97,9 @@ def test_a_seed_draws_the_same_trials_more_of_them_extend_and_another_seed_draws
 def test_listed_numbers_are_in_their_order_and_words_are_not():
     lr, optimizer = space("optimizer.lr=1e-2,10,1,0.1", "optimizer=sgd,adam").axes[::-1]
     assert lr.ordered
-    assert [lr.words(i) for i in range(4)] == [[f"optimizer.lr={v}"] for v in ("0.01", "0.1", "1", "10")]
+    assert [lr.words(i) for i in range(4)] == [
+        [f"optimizer.lr={v}"] for v in ("0.01", "0.1", "1", "10")
+    ]
     assert not optimizer.ordered
     assert Counter(optimizer.at(u) for u in shares(1000)).keys() == {0, 1}
 
@@ -126,7 +133,9 @@ def test_ends_of_many_axes_are_each_tried_though_not_in_every_combination():
 def test_the_last_of_a_key_counts_for_intervals_too():
     parser = OverridesParser.create()
     plan = Plan.of(
-        parser.parse_overrides(["x=interval(0,1)", "x=3", "y=1,2", "y=interval(0,1)", "z=interval(0,1)", "z=1,2"])
+        parser.parse_overrides(
+            ["x=interval(0,1)", "x=3", "y=1,2", "y=interval(0,1)", "z=interval(0,1)", "z=1,2"]
+        )
     )
     assert plan.fixed == ("x=3",)
     assert plan.swept == {"y": ("interval(0,1)",), "z": ("1", "2")}
@@ -142,4 +151,8 @@ def test_a_space_of_whole_numbers_is_drawn_to_its_end_however_unlikely_a_value_i
 
 def test_an_interval_of_fewer_numbers_than_are_asked_for_ends():
     narrow = Space((), (Interval("x", 0.1, 0.100002, log=False, whole=False),), ())
-    assert len({tuple(narrow.words(point)) for point in narrow.draws(50, seed=0)}) == len(narrow.draws(50, seed=0)) < 10
+    assert (
+        len({tuple(narrow.words(point)) for point in narrow.draws(50, seed=0)})
+        == len(narrow.draws(50, seed=0))
+        < 10
+    )

@@ -1,4 +1,6 @@
-"""SIGTERM and SIGHUP at a sweep, a search and a study: the message of Ctrl-C, and the status a shell knows."""
+"""SIGTERM and SIGHUP at a sweep, a search and a study: the message of Ctrl-C, and the status a
+shell knows.
+"""
 
 import os
 import re
@@ -19,23 +21,34 @@ def under_way(folder):
     """Whether one run of a sweep has ended, and another has not."""
     journals = [path.read_text() for path in folder.glob("runs/*/journal.jsonl")]
     ledger = folder / "ledger.jsonl"
-    return ledger.exists() and ledger.read_text() and any('"finish"' not in text for text in journals)
+    return (
+        ledger.exists() and ledger.read_text() and any('"finish"' not in text for text in journals)
+    )
 
 
 def test_sigterm_and_sighup_stop_a_sweep_with_the_message_of_ctrl_c(in_tmp, start, until):
     for number, status in SIGNALS:
-        words = ["epochs=1,1000000", "model.hidden=[10]", "data.n_train=200", "hydra.launcher.n_jobs=2"]
+        words = [
+            "epochs=1,1000000",
+            "model.hidden=[10]",
+            "data.n_train=200",
+            "hydra.launcher.n_jobs=2",
+        ]
         command = start(*words, f"sweep={number.name}")
         until(partial(under_way, in_tmp / "outputs" / "sweeps" / number.name))
         command.send_signal(number)
         err = command.communicate(timeout=60)[1]
         assert "Traceback" not in err
-        assert re.search(r"interrupted: \d runs trained; the rest: python -m dlexp resume \w+", err), number
+        assert re.search(
+            r"interrupted: \d runs trained; the rest: python -m dlexp resume \w+", err
+        ), number
         assert command.returncode == status
 
 
 @pytest.mark.parametrize(("number", "status"), SIGNALS)
-def test_a_search_a_study_and_a_resumed_sweep_stop_with_the_same_message(number, status, in_tmp, capsys, monkeypatch):
+def test_a_search_a_study_and_a_resumed_sweep_stop_with_the_same_message(
+    number, status, in_tmp, capsys, monkeypatch
+):
     def interrupted(self, jobs, ledger, *, already, n_jobs):
         handlers.append(signal.getsignal(number))
         signal.raise_signal(number)
@@ -45,10 +58,20 @@ def test_a_search_a_study_and_a_resumed_sweep_stop_with_the_same_message(number,
     (in_tmp / "experiment").mkdir()
     (in_tmp / "experiment" / "small.yaml").write_text(STUDY, encoding="utf-8")
     study = ["--config-dir", str(in_tmp), "experiment=small", *FAST]
-    search = ("-m", "hydra/sweeper=random", "hydra.sweeper.n_trials=2", "optimizer.lr=0.1,0.2", "sweep=mine", *FAST)
+    search = (
+        "-m",
+        "hydra/sweeper=random",
+        "hydra.sweeper.n_trials=2",
+        "optimizer.lr=0.1,0.2",
+        "sweep=mine",
+        *FAST,
+    )
     for words in (search, ["resume", "mine"], study):
         assert main(words) == status
-        assert "interrupted: 0 runs trained; the rest: python -m dlexp resume " in capsys.readouterr().err
+        assert (
+            "interrupted: 0 runs trained; the rest: python -m dlexp resume "
+            in capsys.readouterr().err
+        )
     assert len(handlers) == 3
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL  # as it was before the command
 

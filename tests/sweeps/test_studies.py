@@ -1,4 +1,6 @@
-"""Named studies: what is swept, in parts; which runs belong to which; an edited study is another one."""
+"""Named studies: what is swept, in parts; which runs belong to which; an edited study is another
+one.
+"""
 
 import json
 
@@ -29,7 +31,8 @@ study:
 @pytest.fixture
 def study(in_tmp, monkeypatch):
     """Run a study from a file of one's own; the answer is its exit status."""
-    monkeypatch.setattr("dlexp.cli.main.summary.comparison", lambda session: "")  # has tests of its own
+    # has tests of its own
+    monkeypatch.setattr("dlexp.cli.main.summary.comparison", lambda session: "")
 
     def run(*words, text=STUDY):
         (in_tmp / "experiment").mkdir(exist_ok=True)
@@ -88,7 +91,13 @@ def test_more_seeds_extend_a_study_in_its_place(study, in_tmp, capsys):
 
 def test_other_words_are_the_same_study_and_other_settings_another(study, in_tmp, capsys):
     assert study("seed=0") == 0
-    assert study("seed=0", text=STUDY.replace("A study,", "A fine study,").replace("# A small", "# A tiny")) == 0
+    assert (
+        study(
+            "seed=0",
+            text=STUDY.replace("A study,", "A fine study,").replace("# A small", "# A tiny"),
+        )
+        == 0
+    )
     assert "0 trained now" in capsys.readouterr().out
     assert told(in_tmp)["study"]["title"]["en"] == "A fine study"
     assert study("seed=0", text=STUDY.replace("epochs: 1", "epochs: 2")) == 0
@@ -105,18 +114,28 @@ def test_a_study_is_continued_and_reported_by_its_name(study, in_tmp, capsys):
 @pytest.mark.parametrize(
     ("words", "text", "said"),
     [
-        (["study.title=x"], STUDY, "study.title=x (command line): what a study says and claims stands in its file"),
+        (
+            ["study.title=x"],
+            STUDY,
+            "study.title=x (command line): what a study says and claims stands in its file",
+        ),
         (
             [],
             STUDY.replace("claims: []", "claims: [{id: a}]"),
             "study.claims[0].says (small): is missing",
         ),
         (["max_jobs=7"], STUDY, "the sweep has 8 jobs; max_jobs=7 is the limit"),
-        ([], STUDY.replace("none,weight_decay", "none,wieght_decay"), "did you mean 'weight_decay'"),
+        (
+            [],
+            STUDY.replace("none,weight_decay", "none,wieght_decay"),
+            "did you mean 'weight_decay'",
+        ),
     ],
     ids=["words", "claim", "size", "option"],
 )
-def test_a_mistake_in_a_study_is_told_before_anything_is_created(study, in_tmp, capsys, words, text, said):
+def test_a_mistake_in_a_study_is_told_before_anything_is_created(
+    study, in_tmp, capsys, words, text, said
+):
     assert study(*words, text=text) == 2
     assert said in capsys.readouterr().err
     assert not (in_tmp / "outputs").exists()

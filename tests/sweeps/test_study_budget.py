@@ -63,9 +63,14 @@ def changed(own, now, typed=(), file=None):
         ({}, {}, ["data=mnist"], ["data=mnist"]),
         ({}, {}, ["model.hidden=[100]"], ["model.hidden=[100] (the study: [5,5])"]),
         ({"std": "1,0.1"}, {"std": "1,0.1"}, ["std=1,3"], ["std=1,3 (the study: 1,0.1)"]),
-        ({"std": "1,0.1"}, {"std": "1,0.1"}, ["quick=true", "tracking=none", "hydra.launcher.n_jobs=1"], []),
+        (
+            {"std": "1,0.1"},
+            {"std": "1,0.1"},
+            ["quick=true", "tracking=none", "hydra.launcher.n_jobs=1"],
+            [],
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_trained_otherwise_than_the_file_says_is_said(own, now, typed, said):
     english, chinese = changed(own, now, typed, {"epochs": 20, "model": {"hidden": [5, 5]}})
     assert english == said

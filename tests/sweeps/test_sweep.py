@@ -1,4 +1,6 @@
-"""Sweeps: what is trained, what is remembered, what is refused; and what becomes of killed workers and commands."""
+"""Sweeps: what is trained, what is remembered, what is refused; and what becomes of killed workers
+and commands.
+"""
 
 import json
 import os
@@ -34,14 +36,16 @@ def entries(outputs):
 
 
 def test_a_sweep_trains_every_combination_and_keeps_each_in_its_folder(in_tmp, capsys):
-    assert main(["optimizer=sgd,adam", "seed=0,1", *FAST, "-m"]) == 0  # the flag may stand behind, as people write it
+    # the flag may stand behind, as people write it
+    assert main(["optimizer=sgd,adam", "seed=0,1", *FAST, "-m"]) == 0
     found = entries(in_tmp)
     assert [e["status"] for e in found] == ["FINISHED"] * 4
     said = [journal.description(only(in_tmp / "outputs" / "sweeps") / e["folder"]) for e in found]
     combinations = {(d["params"]["optimizer"], d["params"]["seed"]) for d in said}
     assert combinations == {("sgd", 0), ("sgd", 1), ("adam", 0), ("adam", 1)}
     assert {d["id"] for d in said} == {e["key"] for e in found}
-    assert not list(in_tmp.glob("outputs/sweeps/*/runs/*/figures"))  # the sweep's figures stand for them
+    # the sweep's figures stand for them
+    assert not list(in_tmp.glob("outputs/sweeps/*/runs/*/figures"))
     assert "4 finished; 4 trained now" in capsys.readouterr().out
 
 
@@ -91,7 +95,9 @@ def test_resume_says_the_sweeps_own_command_again(in_tmp, capsys):
     assert "2 finished; 0 trained now" in capsys.readouterr().out
     assert main(["resume", "min"]) == 2
     said = capsys.readouterr().err
-    assert "resume=min (command line): there is no such run or sweep; choose from last, mine" in said
+    assert (
+        "resume=min (command line): there is no such run or sweep; choose from last, mine" in said
+    )
     assert "choose from last, mine; did you mean 'mine'?" in said
 
 
@@ -107,8 +113,19 @@ def test_a_run_in_a_sweep_is_the_run_alone_to_the_last_bit(in_tmp):
 
 
 def test_paired_values_advance_together(in_tmp):
-    assert sweep("optimizer=sgd,adam", "optimizer.lr=0.1,0.001", "seed=0,1", "zip=[optimizer,optimizer.lr]") == 0
-    said = [journal.description(only(in_tmp / "outputs" / "sweeps") / e["folder"])["params"] for e in entries(in_tmp)]
+    assert (
+        sweep(
+            "optimizer=sgd,adam",
+            "optimizer.lr=0.1,0.001",
+            "seed=0,1",
+            "zip=[optimizer,optimizer.lr]",
+        )
+        == 0
+    )
+    said = [
+        journal.description(only(in_tmp / "outputs" / "sweeps") / e["folder"])["params"]
+        for e in entries(in_tmp)
+    ]
     assert {(p["optimizer"], p["optimizer.lr"]) for p in said} == {("sgd", 0.1), ("adam", 0.001)}
     assert len(said) == 4
 
@@ -129,14 +146,20 @@ def test_repeated_values_are_left_out_with_a_warning(in_tmp, capsys):
 
 
 REFUSED = [
-    (["seed=0,1", "optimizer=sgd,adm"], "optimizer=adm (command line): there is no optimizer of that name"),
+    (
+        ["seed=0,1", "optimizer=sgd,adm"],
+        "optimizer=adm (command line): there is no optimizer of that name",
+    ),
     (["seed=0,-1"], "seed=-1 (command line): must be >= 0"),
     (["batch_size=10,5000"], "batch_size=5000 (command line): there are only 100 training samples"),
     (["seed=range(100)", "max_jobs=99"], "the sweep has 100 jobs; max_jobs=99 is the limit"),
     (["seed=range(20001)"], "the sweep has 20,001 jobs; max_jobs=20000 is the limit"),
     (["seed=1"], "-m sweeps, and nothing is swept"),
     (["seed=0,1", "sweep=../x"], "sweep=../x"),
-    (["seed=0,1", "zip=[seed,epoch]"], "zip=epoch (command line): is not swept, so it cannot be paired"),
+    (
+        ["seed=0,1", "zip=[seed,epoch]"],
+        "zip=epoch (command line): is not swept, so it cannot be paired",
+    ),
     (
         ["optimizer=sgd,adam", "optimizer.lr=1,2,3", "zip=[optimizer,optimizer.lr]"],
         "optimizer has 2, optimizer.lr has 3",
@@ -182,11 +205,18 @@ def write_plugin(folder, name, body):
 
 def dlexp(*words, cwd, **more):
     return subprocess.run(
-        [sys.executable, "-m", "dlexp", *words, *FAST], cwd=cwd, capture_output=True, text=True, timeout=120, **more
+        [sys.executable, "-m", "dlexp", *words, *FAST],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        **more,
     )
 
 
-def test_a_job_that_raises_or_kills_its_worker_is_recorded_as_what_it_is_and_the_others_go_on(in_tmp):
+def test_a_job_that_raises_or_kills_its_worker_is_recorded_as_what_it_is_and_the_others_go_on(
+    in_tmp,
+):
     write_plugin(in_tmp, "raiser", "raise RuntimeError('no')")
     write_plugin(in_tmp, "killer", "os.kill(os.getpid(), signal.SIGKILL)")
     done = dlexp("-m", "optimizer=sgd,raiser,killer,adam", "seed=0,1", cwd=in_tmp)
@@ -194,13 +224,17 @@ def test_a_job_that_raises_or_kills_its_worker_is_recorded_as_what_it_is_and_the
     by = {(e["overrides"][-2], e["overrides"][-1]): e for e in entries(in_tmp)}
     statuses = {key: e["status"] for key, e in by.items()}
     assert len(statuses) == 8
-    assert {s for (o, _), s in statuses.items() if o in ("optimizer=sgd", "optimizer=adam")} == {"FINISHED"}
+    assert {s for (o, _), s in statuses.items() if o in ("optimizer=sgd", "optimizer=adam")} == {
+        "FINISHED"
+    }
     assert {s for (o, _), s in statuses.items() if o == "optimizer=raiser"} == {"FAILED"}
     assert {s for (o, _), s in statuses.items() if o == "optimizer=killer"} == {"KILLED"}
     assert "RuntimeError: no" in done.stdout
     assert "the worker was killed by SIGKILL" in done.stdout
     assert "Traceback" not in done.stderr
-    log = only(in_tmp / "outputs" / "sweeps") / by["optimizer=raiser", "seed=0"]["folder"] / "run.log"
+    log = (
+        only(in_tmp / "outputs" / "sweeps") / by["optimizer=raiser", "seed=0"]["folder"] / "run.log"
+    )
     assert "RuntimeError: no" in log.read_text()
 
     write_plugin(in_tmp, "raiser", "w -= lr * g")  # mended: another source, another run
@@ -210,19 +244,25 @@ def test_a_job_that_raises_or_kills_its_worker_is_recorded_as_what_it_is_and_the
 
 
 def test_failed_runs_are_trained_again_on_request_only(in_tmp):
-    write_plugin(in_tmp, "moody", "\n        if not os.path.exists('calm'): raise RuntimeError('no')")
+    write_plugin(
+        in_tmp, "moody", "\n        if not os.path.exists('calm'): raise RuntimeError('no')"
+    )
     assert dlexp("-m", "optimizer=moody,sgd", cwd=in_tmp).returncode == 1
     (in_tmp / "calm").touch()
-    assert "1 failed, 1 finished; 0 trained now" in dlexp("-m", "optimizer=moody,sgd", cwd=in_tmp).stdout.replace(
-        "1 finished, 1 failed", "1 failed, 1 finished"
-    )
+    assert "1 failed, 1 finished; 0 trained now" in dlexp(
+        "-m", "optimizer=moody,sgd", cwd=in_tmp
+    ).stdout.replace("1 finished, 1 failed", "1 failed, 1 finished")
     again = dlexp("-m", "--retry-failed", "optimizer=moody,sgd", cwd=in_tmp)
     assert again.returncode == 0
     assert "2 finished; 1 trained now" in again.stdout
 
 
 def ended(outputs):
-    return [line for p in outputs.glob("outputs/sweeps/*/ledger.jsonl") for line in p.read_text().splitlines()]
+    return [
+        line
+        for p in outputs.glob("outputs/sweeps/*/ledger.jsonl")
+        for line in p.read_text().splitlines()
+    ]
 
 
 def marked(mark):
@@ -230,7 +270,10 @@ def marked(mark):
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if mark.encode() in (process / "environ").read_bytes() and int(process.name) != os.getpid():
+            if (
+                mark.encode() in (process / "environ").read_bytes()
+                and int(process.name) != os.getpid()
+            ):
                 found.append(process.name)
         except OSError:
             continue
@@ -238,7 +281,9 @@ def marked(mark):
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at processes through /proc")
-def test_a_killed_command_takes_its_workers_along_and_repeated_completes_the_sweep(in_tmp, start, monkeypatch, until):
+def test_a_killed_command_takes_its_workers_along_and_repeated_completes_the_sweep(
+    in_tmp, start, monkeypatch, until
+):
     monkeypatch.setenv("DLEXP_TEST_SWEEP", str(in_tmp))
     words = ["seed=range(6)", "epochs=40", "model.hidden=[10]", "data.n_train=200"]
     first = start(*words)
@@ -324,13 +369,19 @@ def composed(monkeypatch):
     return seen
 
 
-def test_jobs_that_differ_in_their_seed_alone_are_composed_once_and_are_what_hydra_would_make(in_tmp, composed, caught):
+def test_jobs_that_differ_in_their_seed_alone_are_composed_once_and_are_what_hydra_would_make(
+    in_tmp, composed, caught
+):
     assert sweep("optimizer=sgd,adam", "seed=range(4)", "init=xavier", "--dry-run") == 0
     assert len(composed) == 2
     assert len(caught) == 8
     for overrides, setup in caught:
         alone = config.compose(*overrides)
-        assert (setup.experiment, setup.yaml, setup.overrides) == (alone.experiment, alone.yaml, alone.overrides)
+        assert (setup.experiment, setup.yaml, setup.overrides) == (
+            alone.experiment,
+            alone.yaml,
+            alone.overrides,
+        )
 
 
 @pytest.fixture
@@ -347,10 +398,22 @@ def caught(monkeypatch):
     return found
 
 
-def test_a_study_in_which_the_seed_says_something_else_too_is_composed_for_every_seed(in_tmp, composed, caught):
+def test_a_study_in_which_the_seed_says_something_else_too_is_composed_for_every_seed(
+    in_tmp, composed, caught
+):
     (in_tmp / "experiment").mkdir()
-    (in_tmp / "experiment" / "grow.yaml").write_text("# @package _global_\nmodel: {hidden: ['${seed}', 5]}\n")
-    words = ["--config-dir", str(in_tmp), "experiment=grow", "seed=3,4", "epochs=1", "tracking=none", "--dry-run"]
+    (in_tmp / "experiment" / "grow.yaml").write_text(
+        "# @package _global_\nmodel: {hidden: ['${seed}', 5]}\n"
+    )
+    words = [
+        "--config-dir",
+        str(in_tmp),
+        "experiment=grow",
+        "seed=3,4",
+        "epochs=1",
+        "tracking=none",
+        "--dry-run",
+    ]
     assert main(["-m", *words]) == 0
     assert len(composed) == 2
     assert [setup.experiment.model.hidden for _, setup in caught] == [(3, 5), (4, 5)]

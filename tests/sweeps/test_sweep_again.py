@@ -1,4 +1,6 @@
-"""Sweeps asked for again: what failed keeps its folder, resume means the whole sweep, wherever it lies."""
+"""Sweeps asked for again: what failed keeps its folder, resume means the whole sweep, wherever it
+lies.
+"""
 
 import json
 import multiprocessing
@@ -31,7 +33,8 @@ class Boom(Optimizer):
 
 @pytest.fixture
 def quiet(monkeypatch):
-    monkeypatch.setattr("dlexp.cli.main.summary.comparison", lambda session: "")  # has tests of its own
+    # has tests of its own
+    monkeypatch.setattr("dlexp.cli.main.summary.comparison", lambda session: "")
 
 
 def entries(folder):
@@ -52,7 +55,9 @@ def dlexp(*words, cwd):
     import sys
 
     command = [sys.executable, "-m", "dlexp", *words]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, check=False, timeout=120
+    )
 
 
 def test_a_failed_run_that_is_not_tried_again_keeps_its_folder(boom):
@@ -83,8 +88,16 @@ def test_resume_means_all_that_a_sweep_was_asked_for(in_tmp, quiet, capsys):
     assert main(["-m", "optimizer=sgd,adam", "seed=0,1", "sweep=s", *FAST]) == 0
     assert main(["-m", "optimizer=sgd,adam", "seed=0", "sweep=s", *FAST]) == 0
     sweep = in_tmp / "outputs" / "sweeps" / "s"
-    (lost,) = [e for e in entries(sweep) if e["overrides"][-1] != "seed=0" and "optimizer=adam" in e["overrides"]][:1]
-    kept = [line for line in (sweep / "ledger.jsonl").read_text().splitlines(keepends=True) if lost["key"] not in line]
+    (lost,) = [
+        e
+        for e in entries(sweep)
+        if e["overrides"][-1] != "seed=0" and "optimizer=adam" in e["overrides"]
+    ][:1]
+    kept = [
+        line
+        for line in (sweep / "ledger.jsonl").read_text().splitlines(keepends=True)
+        if lost["key"] not in line
+    ]
     (sweep / "ledger.jsonl").write_text("".join(kept))
     (sweep / lost["folder"] / "journal.jsonl").unlink()
     capsys.readouterr()
@@ -99,7 +112,10 @@ def test_a_name_used_for_something_else_is_said(in_tmp, quiet, capsys):
     assert main(["-m", "seed=0,1", "sweep=s", "observer=none", *FAST]) == 0  # changes no number
     assert "also asked for" not in capsys.readouterr().err
     assert main(["-m", "seed=0,1", "sweep=s", "batch_size=50", *FAST]) == 0
-    assert "sweep s was also asked for with data.n_train=100 epochs=1 model.hidden=[5]: " in capsys.readouterr().err
+    assert (
+        "sweep s was also asked for with data.n_train=100 epochs=1 model.hidden=[5]: "
+        in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(
@@ -107,8 +123,14 @@ def test_a_name_used_for_something_else_is_said(in_tmp, quiet, capsys):
     [
         (("seed=range(0)",), "seed=range(0,0,1): is a range without a value"),
         (("seed=range(5,3)",), "is a range without a value"),
-        (("seed=range(100000000000)",), "seed has 100,000,000,000 values; more than 1,000,000 are no sweep"),
-        (("seed=0,1", "hydra.launcher.n_jobs=0"), "hydra.launcher.n_jobs=0 (command line): must be at least 1"),
+        (
+            ("seed=range(100000000000)",),
+            "seed has 100,000,000,000 values; more than 1,000,000 are no sweep",
+        ),
+        (
+            ("seed=0,1", "hydra.launcher.n_jobs=0"),
+            "hydra.launcher.n_jobs=0 (command line): must be at least 1",
+        ),
         (
             ("seed=0,1", "hydra.launcher.n_jobs=-3", "--dry-run"),
             "hydra.launcher.n_jobs=-3 (command line): must be at least 1",
@@ -126,7 +148,12 @@ def test_ranges_and_workers_that_cannot_be_meant_are_refused_at_once(in_tmp, cap
 def test_a_range_is_counted_as_it_is_written_out():
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    for text, n in (("a=range(5)", 5), ("a=range(2,9,3)", 3), ("a=range(0,1,0.25)", 4), ("a=range(5,0,-2)", 3)):
+    for text, n in (
+        ("a=range(5)", 5),
+        ("a=range(2,9,3)", 3),
+        ("a=range(0,1,0.25)", 4),
+        ("a=range(5,0,-2)", 3),
+    ):
         (override,) = OverridesParser.create().parse_overrides([text])
         assert length(override.value()) == len(Plan.of([override]).swept["a"]) == n
 
@@ -148,7 +175,10 @@ def test_an_override_in_no_encoding_is_written_down_and_read_again(tmp_path):
         ledger.write(Entry("k1", "FINISHED", "runs/a", ("data.label=\udcfc",)))
         ledger.write(Entry("k2", "FINISHED", "runs/b", ("data.label=学",)))
     with Ledger(tmp_path / "s").held() as again:
-        assert [again.entries[k].overrides for k in ("k1", "k2")] == [["data.label=\udcfc"], ["data.label=学"]]
+        assert [again.entries[k].overrides for k in ("k1", "k2")] == [
+            ["data.label=\udcfc"],
+            ["data.label=学"],
+        ]
     assert "学" in (tmp_path / "s" / "ledger.jsonl").read_text("utf-8")
 
 

@@ -1,4 +1,6 @@
-"""Fixed values in a sweep: each job is asked for itself whether it can take them. What `--cfg` and `--info` show."""
+"""Fixed values in a sweep: each job is asked for itself whether it can take them. What `--cfg` and
+`--info` show.
+"""
 
 import logging
 import re
@@ -39,12 +41,17 @@ def planned(capsys, *words):
         "objective=valley,rosenbrock objective.spread=0.1",
         "data=blobs,gaussian data.features=3",
         "regularizer=[dropout],[dropout,weight_decay] regularizer.dropout.ratio=0.3",
-        "optimizer=momentum,nesterov optimizer.momentum=0.5 hydra/sweeper=random hydra.sweeper.n_trials=2",
+        (
+            "optimizer=momentum,nesterov optimizer.momentum=0.5 hydra/sweeper=random"
+            " hydra.sweeper.n_trials=2"
+        ),
     ],
 )
 def test_a_value_that_only_the_swept_options_have_is_no_mistake(words, in_tmp, capsys):
     words = words.split()
-    assert main(["-m", *words, "epochs=1", "tracking=none", "--dry-run"]) == 0, capsys.readouterr().err
+    assert main(["-m", *words, "epochs=1", "tracking=none", "--dry-run"]) == 0, (
+        capsys.readouterr().err
+    )
     jobs = re.findall(r"^to do  (.*)$", capsys.readouterr().out, re.MULTILINE)
     fixed = [w for w in words if "." in w and not w.startswith("hydra")]
     assert len(jobs) == 2
@@ -52,7 +59,9 @@ def test_a_value_that_only_the_swept_options_have_is_no_mistake(words, in_tmp, c
 
 
 def test_a_sweep_with_such_a_value_has_the_name_and_the_jobs_its_words_say(in_tmp, capsys):
-    jobs, name = planned(capsys, "-m", "optimizer=momentum,nesterov", "optimizer.momentum=0.5", "seed=0,1")
+    jobs, name = planned(
+        capsys, "-m", "optimizer=momentum,nesterov", "optimizer.momentum=0.5", "seed=0,1"
+    )
     assert name == sweep_id(["optimizer.momentum=0.5", *FAST], ["optimizer", "seed"])
     assert jobs[0] == f"optimizer.momentum=0.5 {' '.join(FAST)} optimizer=momentum seed=0"
 
@@ -60,18 +69,35 @@ def test_a_sweep_with_such_a_value_has_the_name_and_the_jobs_its_words_say(in_tm
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("optimizer=sgd,momentum optimizer.momentum=0.5", "sgd has no field momentum; choose from lr"),
-        ("optimizer=heavy_momentum,adam optimizer.beta1=0.5", "heavy_momentum has no field beta1; choose from lr, mom"),
-        ("schedule=constant,step schedule.gamma=0.5", "constant has no field gamma"),
-        ("regularizer=dropout,none regularizer.dropout.ratio=0.3", "selected by regularizer=none: say regularizer=dro"),
-        ("seed=0,1 optimizer.momentum=0.5", "optimizer.momentum=0.5 (command line): adam has no field momentum"),
         (
-            "optimizer=sgd,momentum optimizer.momentum=0.5 hydra/sweeper=random hydra.sweeper.n_trials=2",
+            "optimizer=sgd,momentum optimizer.momentum=0.5",
+            "sgd has no field momentum; choose from lr",
+        ),
+        (
+            "optimizer=heavy_momentum,adam optimizer.beta1=0.5",
+            "heavy_momentum has no field beta1; choose from lr, mom",
+        ),
+        ("schedule=constant,step schedule.gamma=0.5", "constant has no field gamma"),
+        (
+            "regularizer=dropout,none regularizer.dropout.ratio=0.3",
+            "selected by regularizer=none: say regularizer=dro",
+        ),
+        (
+            "seed=0,1 optimizer.momentum=0.5",
+            "optimizer.momentum=0.5 (command line): adam has no field momentum",
+        ),
+        (
+            (
+                "optimizer=sgd,momentum optimizer.momentum=0.5 hydra/sweeper=random"
+                " hydra.sweeper.n_trials=2"
+            ),
             "sgd has no field momentum",
         ),
     ],
 )
-def test_the_option_that_lacks_a_field_is_named_before_anything_is_created(words, said, in_tmp, capsys):
+def test_the_option_that_lacks_a_field_is_named_before_anything_is_created(
+    words, said, in_tmp, capsys
+):
     assert main(["-m", *words.split(), *FAST]) == 2
     err = capsys.readouterr().err
     assert said in err
@@ -90,7 +116,9 @@ def study(folder, text):
     [
         SWEEPER + "params: {optimizer: 'momentum,nesterov', optimizer.momentum: 0.5}}}",
         SWEEPER + "parts: {a: {optimizer: momentum, optimizer.momentum: 0.5, seed: '0,1'}}}}",
-        SWEEPER + "params: {optimizer: 'momentum,nesterov'}}}\noptimizer: {momentum: 0.5}\nmodel: {hidden: [7]}",
+        SWEEPER
+        + "params: {optimizer: 'momentum,nesterov'}}}\noptimizer: {momentum: 0.5}\nmodel: {hidden:"
+        " [7]}",
     ],
     ids=["params", "parts", "body"],
 )
@@ -111,7 +139,20 @@ def test_what_a_studys_file_fixes_wrongly_is_told_with_the_file(in_tmp, capsys):
 
 
 def test_the_base_of_a_sweep_is_shown(in_tmp, capsys):
-    assert main(["-m", "seed=0,1", "epochs=7", "optimizer=momentum,sgd", "optimizer.momentum=0.5", "--cfg", "job"]) == 0
+    assert (
+        main(
+            [
+                "-m",
+                "seed=0,1",
+                "epochs=7",
+                "optimizer=momentum,sgd",
+                "optimizer.momentum=0.5",
+                "--cfg",
+                "job",
+            ]
+        )
+        == 0
+    )
     out = capsys.readouterr().out
     assert "\nepochs: 7\n" in out
     assert "\nseed: 0\n" in out

@@ -1,4 +1,5 @@
-"""SIGKILL of a worker, of the command, of both, at random moments: repeated, the sweep is complete, each run once.
+"""SIGKILL of a worker, of the command, of both, at random moments: repeated, the sweep is complete,
+each run once.
 
 Runs that were cut short go on from their checkpoints, to the bits of runs that were not.
 """
@@ -22,8 +23,17 @@ from dlexp.storage.ledger import RESULTS
 from dlexp.tracking import LOG
 from dlexp.tracking.state import STATE
 
-WORDS = ("optimizer=sgd,adam", "seed=range(4)", "epochs=100", "model.hidden=[20]", "data.n_train=500", "sweep=killed",
-         "regularizer=dropout", "normalization=batch_norm", "checkpoint.epochs=2")  # fmt: skip
+WORDS = (
+    "optimizer=sgd,adam",
+    "seed=range(4)",
+    "epochs=100",
+    "model.hidden=[20]",
+    "data.n_train=500",
+    "sweep=killed",
+    "regularizer=dropout",
+    "normalization=batch_norm",
+    "checkpoint.epochs=2",
+)
 N = 8
 VICTIMS = ("worker", "command", "both")
 
@@ -83,10 +93,18 @@ def ledger(folder):
 
 
 def written(folder, entries):
-    """What training wrote of the runs with a result: time and digest of each file. The sender's own two may change."""
-    runs = [folder / "outputs/sweeps/killed" / e["folder"] for e in entries if e["status"] in RESULTS]
-    files = [p for run in runs for p in run.rglob("*") if p.is_file() and p.name not in (LOG, STATE)]
-    return {str(p): (p.stat().st_mtime_ns, hashlib.sha256(p.read_bytes()).hexdigest()) for p in files}
+    """What training wrote of the runs with a result: time and digest of each file. The sender's own
+    two may change.
+    """
+    runs = [
+        folder / "outputs/sweeps/killed" / e["folder"] for e in entries if e["status"] in RESULTS
+    ]
+    files = [
+        p for run in runs for p in run.rglob("*") if p.is_file() and p.name not in (LOG, STATE)
+    ]
+    return {
+        str(p): (p.stat().st_mtime_ns, hashlib.sha256(p.read_bytes()).hexdigest()) for p in files
+    }
 
 
 def in_mlflow(folder):
@@ -148,16 +166,22 @@ def test_a_sweep_that_was_killed_is_completed_with_each_run_once(repetition, in_
     assert again.end() == 0, (in_tmp / "said").read_text()
     assert "Traceback" not in (in_tmp / "said").read_text()
     entries = ledger(in_tmp)
-    assert Counter(e["status"] for e in entries)["FINISHED"] == len({e["key"] for e in entries}) == N
+    assert (
+        Counter(e["status"] for e in entries)["FINISHED"] == len({e["key"] for e in entries}) == N
+    )
     assert [e for e in entries if e in finished] == finished
     assert before.items() <= written(in_tmp, entries).items()
     assert weights(in_tmp) == wanted
     for run, step in left.items():
-        assert step in [e["step"] for e in journal.events(run)[0] if e["event"] == "resume"], f"{run.name} began anew"
+        assert step in [e["step"] for e in journal.events(run)[0] if e["event"] == "resume"], (
+            f"{run.name} began anew"
+        )
     assert sorted(Path(in_tmp / "outputs/sweeps/killed/runs").iterdir()) == sorted(
         in_tmp / "outputs/sweeps/killed" / e["folder"] for e in entries if e["status"] == "FINISHED"
     )
     runs = in_mlflow(in_tmp)
     assert Counter(kind for kind, *_ in runs) == {"run": N, "sweep": 1}, runs
-    assert {key.rpartition(".")[2] for kind, key, _ in runs if kind == "run"} == {e["key"] for e in entries}
+    assert {key.rpartition(".")[2] for kind, key, _ in runs if kind == "run"} == {
+        e["key"] for e in entries
+    }
     assert {status for *_, status in runs} == {"FINISHED"}

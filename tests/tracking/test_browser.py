@@ -1,4 +1,6 @@
-"""What a browser shows of a sweep in MLflow: links, ready-made charts, report, runs. Nothing leaves this machine."""
+"""What a browser shows of a sweep in MLflow: links, ready-made charts, report, runs. Nothing leaves
+this machine.
+"""
 
 import os
 import re
@@ -25,9 +27,12 @@ def page():
     """A page of a browser that reaches this machine only; whoever asks for another fails."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
-        pytest.skip("no Chromium: install it from the system's packages (Debian: apt install chromium)")
+        pytest.skip(
+            "no Chromium: install it from the system's packages (Debian: apt install chromium)"
+        )
     playwright = pytest.importorskip(
-        "playwright.sync_api", reason='no Playwright: pip install -c constraints.txt -e ".[browser]"'
+        "playwright.sync_api",
+        reason='no Playwright: pip install -c constraints.txt -e ".[browser]"',
     )
     elsewhere, errors = [], []
 
@@ -55,7 +60,9 @@ def page():
 
 
 def dlexp(*words):
-    done = subprocess.run([sys.executable, "-m", "dlexp", *words], capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-m", "dlexp", *words], capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -85,7 +92,9 @@ def rows(page, n, pattern):
 
 def card(page, section, title):
     """A chart by its title; two may have one title, in two sections."""
-    grid = page.get_by_test_id("draggable-chart-cards-grid").nth(["results", "curves"].index(section))
+    grid = page.get_by_test_id("draggable-chart-cards-grid").nth(
+        ["results", "curves"].index(section)
+    )
     found = grid.locator(CARD).filter(has_text=re.compile(rf"^\s*{re.escape(title)}"))
     page.expect(found).to_have_count(1)
     found.scroll_into_view_if_needed()
@@ -93,9 +102,13 @@ def card(page, section, title):
 
 
 def sections_are(page, **charts):
-    """The sections, each with its number of charts, and no other: MLflow makes one for what has no chart. Opens all."""
+    """The sections, each with its number of charts, and no other: MLflow makes one for what has no
+    chart. Opens all.
+    """
     heads = page.get_by_test_id("experiment-view-compare-runs-section-header")
-    page.expect(heads).to_have_text([re.compile(rf"^\s*{name}\s*\({n}\)") for name, n in charts.items()])
+    page.expect(heads).to_have_text(
+        [re.compile(rf"^\s*{name}\s*\({n}\)") for name, n in charts.items()]
+    )
     heads.last.click()
     page.expect(page.locator(CARD)).to_have_count(sum(charts.values()))
 
@@ -110,7 +123,8 @@ def charts_are_drawn(page, *, result, lines, axes):
     for metric in CHARTS:
         curves = card(page, "curves", metric)
         page.expect(curves.get_by_text("Step", exact=True)).to_be_visible()
-        drawn = curves.locator(", ".join(f'path.js-line[d*="{step}"]' for step in "LHV"))  # not a single point
+        # not a single point
+        drawn = curves.locator(", ".join(f'path.js-line[d*="{step}"]' for step in "LHV"))
         page.expect(drawn.nth(lines - 1)).to_be_attached()
 
 
@@ -130,11 +144,20 @@ def test_the_link_opens_ready_made_charts_and_leads_to_the_report_and_the_runs(p
         groups = {f"{o} · lr={lr}" for o in ("sgd", "adam") for lr in ("0.1", "0.01")}
         assert set(rows(page, 4, r"(?<=Group: ).*lr=[\d.]+")) == groups
         page.expect(page.get_by_text("8 matching runs")).to_be_visible()
-        charts_are_drawn(page, result="test/accuracy", lines=4, axes=["optimizer.lr", "test/accuracy"])
+        charts_are_drawn(
+            page, result="test/accuracy", lines=4, axes=["optimizer.lr", "test/accuracy"]
+        )
         for name in groups:
             page.expect(card(page, "curves", "val/loss").get_by_text(name)).to_be_visible()
         has_columns(
-            page, link["sweep"], "optimizer", "optimizer.lr", "seed", "test/accuracy", "val/accuracy", "dlexp.status"
+            page,
+            link["sweep"],
+            "optimizer",
+            "optimizer.lr",
+            "seed",
+            "test/accuracy",
+            "val/accuracy",
+            "dlexp.status",
         )
 
         page.goto(link["look"])
@@ -142,10 +165,18 @@ def test_the_link_opens_ready_made_charts_and_leads_to_the_report_and_the_runs(p
         the_sweeps_own_page(page, groups)
 
         page.goto(link["report"])
-        page.goto(link["sweep"].partition("#")[0] + page.get_by_role("link", name="of each run").get_attribute("href"))
+        page.goto(
+            link["sweep"].partition("#")[0]
+            + page.get_by_role("link", name="of each run").get_attribute("href")
+        )
         names = rows(page, 8, r"\w+ lr=[\d.]+ s\d")
         assert set(names) == {f"{g.replace(' ·', '')} s{seed}" for g in groups for seed in (0, 1)}
-        charts_are_drawn(page, result="test/accuracy", lines=8, axes=["optimizer", "optimizer.lr", "test/accuracy"])
+        charts_are_drawn(
+            page,
+            result="test/accuracy",
+            lines=8,
+            axes=["optimizer", "optimizer.lr", "test/accuracy"],
+        )
         page.get_by_role("link", name=re.compile("^adam lr=0.1 s1")).click()
         a_runs_page(page)
 
@@ -188,7 +219,9 @@ def test_a_numeric_axis_is_drawn_as_an_axis(page, in_tmp):
         page.goto(link["sweep"])
         groups = rows(page, 3, r"(?<=Group: ).*lr=[\d.]+")
         assert set(groups) == {"lr=0.1", "lr=0.01", "lr=0.001"}
-        charts_are_drawn(page, result="test/accuracy", lines=3, axes=["optimizer.lr", "test/accuracy"])
+        charts_are_drawn(
+            page, result="test/accuracy", lines=3, axes=["optimizer.lr", "test/accuracy"]
+        )
         has_columns(page, link["sweep"], "optimizer.lr", "seed", "test/accuracy")
 
 
@@ -199,7 +232,9 @@ def test_a_search_shows_each_trial_and_no_test_metric(page, in_tmp):
     with links() as link:
         page.goto(link["sweep"])
         assert len(set(rows(page, 4, r"(sgd|adam) lr=[\d.]+"))) == 4
-        charts_are_drawn(page, result="val/accuracy", lines=4, axes=["optimizer", "optimizer.lr", "val/accuracy"])
+        charts_are_drawn(
+            page, result="val/accuracy", lines=4, axes=["optimizer", "optimizer.lr", "val/accuracy"]
+        )
         sections_are(page, results=2, curves=3, more=2)
         page.expect(page.locator(CARD).filter(has_text="test/")).to_have_count(0)
         shown = has_columns(page, link["sweep"], "optimizer", "optimizer.lr", "val/accuracy")

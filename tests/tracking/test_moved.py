@@ -1,4 +1,6 @@
-"""A project that was moved or copied: its runs belong to the store beside them, and the old place is left alone."""
+"""A project that was moved or copied: its runs belong to the store beside them, and the old place
+is left alone.
+"""
 
 import contextlib
 import json
@@ -20,7 +22,9 @@ SHOWN = {"experiment": "dlexp", "model": True, "wait": 60}
 
 
 def as_recorded(form, outputs):
-    """What run.json says of the store under `outputs`, as it is recorded now, or was by earlier versions."""
+    """What run.json says of the store under `outputs`, as it is recorded now, or was by earlier
+    versions.
+    """
     if form == "now":
         return {**SHOWN, "uri": address.OWN}
     return {**SHOWN, "uri": tracking.store_uri(outputs), "artifacts": str(outputs / "mlartifacts")}
@@ -34,7 +38,9 @@ def make_old(folder, outputs):
 
 @pytest.fixture
 def project(request, in_tmp, monkeypatch):
-    """A project `a` whose run x, a sweep and a killed run y were sent, and the form in which it recorded its store."""
+    """A project `a` whose run x, a sweep and a killed run y were sent, and the form in which it
+    recorded its store.
+    """
     outputs = in_tmp / "a" / "outputs"
     outputs.mkdir(parents=True)
     with_store(outputs)
@@ -73,8 +79,12 @@ def in_process(monkeypatch):
 def places(project):
     """All that a store says of places of artifacts."""
     with contextlib.closing(sqlite3.connect(project / "outputs" / "mlflow.db")) as store:
-        return [row[0] for table, columns in artifacts.PLACES.items() for column in columns
-                for row in store.execute(f"select {column} from {table}")]  # fmt: skip
+        return [
+            row[0]
+            for table, columns in artifacts.PLACES.items()
+            for column in columns
+            for row in store.execute(f"select {column} from {table}")
+        ]
 
 
 def statuses(project):
@@ -97,21 +107,36 @@ def lost(outputs):
     [("now", shutil.move), ("earlier", shutil.move), ("earlier", shutil.copytree)],
     indirect=["project"],
 )
-def test_a_project_that_was_moved_or_copied_writes_into_its_new_place_only(project, by, monkeypatch, capsys):
+def test_a_project_that_was_moved_or_copied_writes_into_its_new_place_only(
+    project, by, monkeypatch, capsys
+):
     here, _ = project
     there = here.parent / "b"
     by(here, there)
     monkeypatch.chdir(there)
     before, n, outputs = tree(here), len(statuses(there)), there / "outputs"
     with (outputs / "runs" / "y" / "journal.jsonl").open("a") as journal:  # it was resumed
-        journal.writelines(json.dumps(e) + "\n" for e in [event("resume", step=24, changes=[]),
-                           event("finish", status="FINISHED", error=None, step=24)])  # fmt: skip
-    new = run_folder(outputs / "runs" / "z", "", records(3), tracking={**SHOWN, "uri": address.OWN}, shown_as="new")
+        journal.writelines(
+            json.dumps(e) + "\n"
+            for e in [
+                event("resume", step=24, changes=[]),
+                event("finish", status="FINISHED", error=None, step=24),
+            ]
+        )
+    new = run_folder(
+        outputs / "runs" / "z",
+        "",
+        records(3),
+        tracking={**SHOWN, "uri": address.OWN},
+        shown_as="new",
+    )
     assert send(new) == 0
     assert main(["sync"]) == 0
     assert tree(here) == before, "nothing is written where the project was"
     shown = statuses(there)
-    assert [s for name, s in shown if name == "adam he dropout s0"] == ["FINISHED"] * 2, "of the store one sees"
+    assert [s for name, s in shown if name == "adam he dropout s0"] == ["FINISHED"] * 2, (
+        "of the store one sees"
+    )
     assert len(shown) == n + 1, "each run is there once"
     assert all(str(here) + "/" not in place for place in places(there))
     assert any(place.startswith((outputs / "mlartifacts").as_uri()) for place in places(there))
@@ -122,7 +147,9 @@ def test_a_project_that_was_moved_or_copied_writes_into_its_new_place_only(proje
     assert "mlflow.db" not in capsys.readouterr().out
 
 
-def test_the_doctor_names_and_sets_right_what_a_moved_store_says_of_its_former_place(project, monkeypatch, capsys):
+def test_the_doctor_names_and_sets_right_what_a_moved_store_says_of_its_former_place(
+    project, monkeypatch, capsys
+):
     import mlflow
     import numpy as np
 
@@ -150,14 +177,18 @@ def test_the_doctor_names_and_sets_right_what_a_moved_store_says_of_its_former_p
     assert not here.exists()
 
 
-def test_a_run_is_fetched_from_a_copied_store_without_a_look_at_the_original(project, monkeypatch, tmp_path):
+def test_a_run_is_fetched_from_a_copied_store_without_a_look_at_the_original(
+    project, monkeypatch, tmp_path
+):
     here, _ = project
     there = here.rename(here.parent / "b")
     monkeypatch.chdir(there)
     run_id = state.load(there / "outputs" / "runs" / "x").run_id
     (tmp_path / "spare").mkdir()
     found = fetch.run_folder(run_id, None, tmp_path / "spare")
-    assert (found / "journal.jsonl").read_bytes() == (there / "outputs/runs/x/journal.jsonl").read_bytes()
+    assert (found / "journal.jsonl").read_bytes() == (
+        there / "outputs/runs/x/journal.jsonl"
+    ).read_bytes()
 
 
 def test_artifacts_that_were_deleted_are_noticed_by_the_doctor_and_sent_again(project, capsys):
@@ -173,26 +204,39 @@ def test_artifacts_that_were_deleted_are_noticed_by_the_doctor_and_sent_again(pr
     names = {p.relative_to(outputs) for p in tree(outputs / "mlartifacts") if p.is_file()}
     assert names == {p.relative_to(outputs) for p in kept if p.suffix or p.name == "MLmodel"}
     assert lost(outputs) == []
-    (outputs / "mlartifacts" / str(state.load(outputs / "runs/x").run_id) / "artifacts/run.json").unlink()
+    (
+        outputs / "mlartifacts" / str(state.load(outputs / "runs/x").run_id) / "artifacts/run.json"
+    ).unlink()
     main(["doctor"])
-    assert "outputs/runs/x: 1 of its artifacts is not there any more: sent" in capsys.readouterr().out
+    assert (
+        "outputs/runs/x: 1 of its artifacts is not there any more: sent" in capsys.readouterr().out
+    )
     assert lost(outputs) == []
 
 
 def test_of_a_store_in_the_project_no_absolute_place_is_recorded(in_tmp):
-    own, mine = settings.told(settings.MLflow()), settings.told(settings.MLflow(uri="sqlite:///mine.db"))
+    own, mine = (
+        settings.told(settings.MLflow()),
+        settings.told(settings.MLflow(uri="sqlite:///mine.db")),
+    )
     same = settings.told(settings.MLflow(uri=tracking.store_uri(in_tmp / "outputs")))
     assert own["uri"] == same["uri"] == "sqlite:///{outputs}/mlflow.db"
     assert mine["uri"] == "sqlite:///{outputs}/../mine.db"
     assert str(in_tmp) not in json.dumps([own, same, mine])
     assert address.asked_for(mine, Path("/srv/b/outputs")) == "sqlite:////srv/b/mine.db"
     other = f"sqlite:///{in_tmp.parent}/theirs.db"
-    assert settings.told(settings.MLflow(uri=other))["uri"] == other, "what is elsewhere stays there"
+    assert settings.told(settings.MLflow(uri=other))["uri"] == other, (
+        "what is elsewhere stays there"
+    )
 
 
 def test_a_sender_whose_folder_was_moved_away_makes_nothing_of_it_anew(in_tmp):
     folder = run_folder(
-        in_tmp / "a/outputs/runs/x", "", records(1), finish=None, tracking={**SHOWN, "uri": address.OWN}
+        in_tmp / "a/outputs/runs/x",
+        "",
+        records(1),
+        finish=None,
+        tracking={**SHOWN, "uri": address.OWN},
     )
     follower = sender.Follower(folder, sender.Stores())
     (in_tmp / "a").rename(in_tmp / "b")
@@ -207,7 +251,14 @@ def test_places_that_a_user_chose_in_the_same_store_stay_as_they_are(in_tmp):
     outputs = in_tmp / "a" / "outputs"
     outputs.mkdir(parents=True)
     with_store(outputs)
-    assert send(run_folder(outputs / "runs" / "x", "", records(1), tracking={**SHOWN, "uri": address.OWN})) == 0
+    assert (
+        send(
+            run_folder(
+                outputs / "runs" / "x", "", records(1), tracking={**SHOWN, "uri": address.OWN}
+            )
+        )
+        == 0
+    )
     chosen = "file:///srv/elsewhere/mlartifacts"
     MlflowClient(tracking.store_uri(outputs)).create_experiment("mine", artifact_location=chosen)
     moved = (in_tmp / "a").rename(in_tmp / "b") / "outputs" / "mlflow.db"

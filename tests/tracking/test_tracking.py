@@ -1,4 +1,6 @@
-"""The mirror: what MLflow has is what the run folder says, however often it is sent and wherever sending stopped."""
+"""The mirror: what MLflow has is what the run folder says, however often it is sent and wherever
+sending stopped.
+"""
 
 import contextlib
 import json
@@ -42,8 +44,12 @@ def make(outputs, tmp_path, request):
     """Run folders for the common store, of ids that no other test has."""
 
     def make(events=None, name="a", uri=None, **more):
-        home = re.sub("[^a-z0-9]+", "-", f"{request.node.name.lower()}-{name}") + secrets.token_hex(3)
-        return run_folder(tmp_path / home, uri or tracking.store_uri(outputs), events or records(3), **more)
+        home = re.sub("[^a-z0-9]+", "-", f"{request.node.name.lower()}-{name}") + secrets.token_hex(
+            3
+        )
+        return run_folder(
+            tmp_path / home, uri or tracking.store_uri(outputs), events or records(3), **more
+        )
 
     return make
 
@@ -53,7 +59,9 @@ def mirrored(outputs, folder):
     mlflow = client(outputs)
     run_id = state.load(folder).run_id
     run = mlflow.get_run(run_id)
-    models = mlflow.search_logged_models([run.info.experiment_id], filter_string=f"source_run_id = '{run_id}'")
+    models = mlflow.search_logged_models(
+        [run.info.experiment_id], filter_string=f"source_run_id = '{run_id}'"
+    )
 
     def files(path=None):
         for f in mlflow.list_artifacts(run_id, path):
@@ -66,12 +74,18 @@ def mirrored(outputs, folder):
         "params": run.data.params,
         "tags": {k: v for k, v in run.data.tags.items() if k != "mlflow.user"},
         "metrics": {
-            key: sorted((m.step, m.value, m.timestamp) for m in mlflow.get_metric_history(run_id, key))
+            key: sorted(
+                (m.step, m.value, m.timestamp) for m in mlflow.get_metric_history(run_id, key)
+            )
             for key in run.data.metrics
         },
-        "data": [(d.dataset.name, d.dataset.digest, d.tags[0].value) for d in run.inputs.dataset_inputs],
+        "data": [
+            (d.dataset.name, d.dataset.digest, d.tags[0].value) for d in run.inputs.dataset_inputs
+        ],
         "files": sorted(files()),
-        "models": [(m.name, str(m.status), {x.key: x.value for x in m.metrics or ()}) for m in models],
+        "models": [
+            (m.name, str(m.status), {x.key: x.value for x in m.metrics or ()}) for m in models
+        ],
         "outputs": len(run.outputs.model_outputs) if run.outputs else 0,
     }
 
@@ -93,19 +107,34 @@ def test_a_finished_run_is_all_there(outputs, make):
     assert found["status"] == "FINISHED"
     assert found["times"] == (BEGAN, BEGAN + 9000)
     assert found["params"] == {
-        "optimizer": "adam", "optimizer.lr": "0.001", "model.hidden": "[100, 50]", "steps": "null", "x.on": "true",
-    }  # fmt: skip
+        "optimizer": "adam",
+        "optimizer.lr": "0.001",
+        "model.hidden": "[100, 50]",
+        "steps": "null",
+        "x.on": "true",
+    }
     assert found["metrics"]["train/loss"] == [(i, 1 / (i + 1), BEGAN + 120 * i) for i in range(3)]
     assert found["metrics"]["test/accuracy"] == [(2, 0.75, BEGAN + 240)]
     assert found["data"] == [("digits", "abababab", "training")]
-    assert found["files"] == ["config.yaml", "figures/curves.png", "journal.jsonl", "run.json", "run.log"]
+    assert found["files"] == [
+        "config.yaml",
+        "figures/curves.png",
+        "journal.jsonl",
+        "run.json",
+        "run.log",
+    ]
     assert found["models"] == [("network", "READY", {"test/accuracy": 0.75, "test/loss": 0.5})]
     assert found["outputs"] == 1
     tags = found["tags"]
     assert (tags["dlexp.kind"], tags["dlexp.status"]) == ("run", "FINISHED")
     assert tags["dlexp.git.commit"] == "c0ffee"
     assert tags["mlflow.source.name"] == "python -m dlexp optimizer=adam"
-    for said in ("**test/accuracy** 0.75", "    python -m dlexp optimizer=adam", "2 epochs (24 steps)", str(folder)):
+    for said in (
+        "**test/accuracy** 0.75",
+        "    python -m dlexp optimizer=adam",
+        "2 epochs (24 steps)",
+        str(folder),
+    ):
         assert said in tags["mlflow.note.content"]
     outcome = tracking.outcome([folder])
     assert outcome.complete
@@ -140,11 +169,16 @@ def test_a_parameter_that_is_there_stays_as_it_is(outputs, make):
 def test_records_within_an_epoch_do_not_share_a_place(outputs, make):
     steps = [(0, 0), (1, 12), (2, 24), (2, 30), (2, 30)]
     metrics = [{"train/loss": float(i)} for i in range(4)] + [{"test/loss": 9.0}]
-    events = [event("record", epoch=e, step=t, metrics=m) for (e, t), m in zip(steps, metrics, strict=True)]
+    events = [
+        event("record", epoch=e, step=t, metrics=m)
+        for (e, t), m in zip(steps, metrics, strict=True)
+    ]
     folder = make(events, net=False)
     send(folder)
     found = mirrored(outputs, folder)["metrics"]
-    assert [(step, value) for step, value, _ in found["train/loss"]] == [(i, float(i)) for i in range(4)]
+    assert [(step, value) for step, value, _ in found["train/loss"]] == [
+        (i, float(i)) for i in range(4)
+    ]
     assert [step for step, _, _ in found["test/loss"]] == [3]
 
 
@@ -170,8 +204,18 @@ def test_a_sender_killed_after_any_call_is_completed_by_the_next(outputs, make, 
 
         return call
 
-    writing = ("create_run", "log_batch", "log_inputs", "log_artifact", "log_artifacts", "create_logged_model",
-               "log_outputs", "log_model_artifacts", "finalize_logged_model", "set_terminated")  # fmt: skip
+    writing = (
+        "create_run",
+        "log_batch",
+        "log_inputs",
+        "log_artifact",
+        "log_artifacts",
+        "create_logged_model",
+        "log_outputs",
+        "log_model_artifacts",
+        "finalize_logged_model",
+        "set_terminated",
+    )
     for calls in range(30):
         folder, left[0] = make(events, name=f"{calls}"), calls
         with monkeypatch.context() as patched, contextlib.suppress(Killed):
@@ -214,7 +258,8 @@ def test_a_run_resumed_after_its_end_goes_on_in_the_same_place(outputs, make, en
 
 
 @pytest.mark.parametrize(
-    ("status", "shown"), [("DIVERGED", "FAILED"), ("FAILED", "FAILED"), ("INTERRUPTED", "KILLED"), (None, "KILLED")]
+    ("status", "shown"),
+    [("DIVERGED", "FAILED"), ("FAILED", "FAILED"), ("INTERRUPTED", "KILLED"), (None, "KILLED")],
 )
 def test_what_did_not_finish_says_how_it_ended(outputs, make, status, shown):
     folder = make(finish=status, error="it broke\nat step 3" if status else None, net=False)
@@ -222,7 +267,8 @@ def test_what_did_not_finish_says_how_it_ended(outputs, make, status, shown):
     found = mirrored(outputs, folder)
     assert (found["status"], found["tags"]["dlexp.status"]) == (shown, status or "KILLED")
     assert ("> it broke" in found["tags"]["mlflow.note.content"]) is bool(status)
-    assert found["times"][1] == BEGAN + (9000 if status else 240)  # a killed run's last sign of life
+    # a killed run's last sign of life
+    assert found["times"][1] == BEGAN + (9000 if status else 240)
 
 
 def test_what_is_not_finite_never_arrives(outputs, make):
@@ -278,7 +324,9 @@ def test_hostile_names_do_no_harm(outputs, make, name):
 
 def test_text_in_any_script_arrives_unharmed(outputs, make):
     folder = make(
-        params={"data.folder": "数字/été"}, tags={"dlexp.command": "python -m dlexp data=数字"}, error="größer"
+        params={"data.folder": "数字/été"},
+        tags={"dlexp.command": "python -m dlexp data=数字"},
+        error="größer",
     )
     send(folder)
     found = mirrored(outputs, folder)
@@ -316,7 +364,13 @@ def test_the_logged_model_predicts_what_the_network_does_and_holds_no_pickle(out
     assert (probabilities == expected).all()
     assert (labels == expected.argmax(axis=1)).all()
     files = [f for f in (outputs / "mlartifacts" / "models").rglob("*") if f.is_file()]
-    assert {f.name for f in files} >= {"MLmodel", "network.npz", "requirements.txt", "conda.yaml", "python_env.yaml"}
+    assert {f.name for f in files} >= {
+        "MLmodel",
+        "network.npz",
+        "requirements.txt",
+        "conda.yaml",
+        "python_env.yaml",
+    }
     for file in files:
         assert file.suffix not in (".pkl", ".pickle", ".joblib")
         assert not file.read_bytes().startswith(b"\x80")
@@ -326,7 +380,9 @@ def test_the_logged_model_predicts_what_the_network_does_and_holds_no_pickle(out
 
 
 def test_a_password_in_the_address_is_nowhere_to_be_read():
-    assert tracking.ui_command("postgresql://ann:secret@host/db").endswith("postgresql://ann:***@host/db'")
+    assert tracking.ui_command("postgresql://ann:secret@host/db").endswith(
+        "postgresql://ann:***@host/db'"
+    )
     assert tracking.redacted("http://ann:secret@host") == "http://***@host"
 
 

@@ -1,4 +1,6 @@
-"""MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME decide where new runs are shown, unless the command does."""
+"""MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME decide where new runs are shown, unless the
+command does.
+"""
 
 import json
 import os
@@ -21,8 +23,12 @@ URI, EXPERIMENT = "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"
 @pytest.fixture
 def unsent(in_tmp, monkeypatch):
     """Nothing is sent, and the two variables are set."""
-    monkeypatch.setattr(lifecycle.tracking, "start", lambda folders: tracking.Sender(folders, None, "not now"))
-    monkeypatch.setattr(tracking, "start_sweep", lambda folder: tracking.Sender([folder], None, "not now"))
+    monkeypatch.setattr(
+        lifecycle.tracking, "start", lambda folders: tracking.Sender(folders, None, "not now")
+    )
+    monkeypatch.setattr(
+        tracking, "start_sweep", lambda folder: tracking.Sender([folder], None, "not now")
+    )
     monkeypatch.setenv(URI, SERVER)
     monkeypatch.setenv(EXPERIMENT, NAME)
     return in_tmp
@@ -65,10 +71,13 @@ def test_without_the_variables_or_with_empty_ones_all_is_as_ever(unsent, monkeyp
 
 SECRET = "hunter2"
 REFUSED = {
-    f"http://ann:{SECRET}@localhost:1": "MLFLOW_TRACKING_PASSWORD", f"https://{SECRET}@localhost": "password",
-    f"http://localhost?token={SECRET}": "password", f"postgresql://ann:{SECRET}@db/runs": "PGPASSWORD",
-    "./mlruns": "must be a server or a database", "databricks": "must be a server or a database",
-}  # fmt: skip
+    f"http://ann:{SECRET}@localhost:1": "MLFLOW_TRACKING_PASSWORD",
+    f"https://{SECRET}@localhost": "password",
+    f"http://localhost?token={SECRET}": "password",
+    f"postgresql://ann:{SECRET}@db/runs": "PGPASSWORD",
+    "./mlruns": "must be a server or a database",
+    "databricks": "must be a server or a database",
+}
 
 
 @pytest.mark.parametrize("address", REFUSED)
@@ -93,7 +102,9 @@ def test_without_mlflow_the_variables_mean_nothing(unsent, monkeypatch):
     assert shown(unsent) is None
 
 
-def test_a_sweep_and_its_workers_are_of_one_mind_and_it_keeps_its_store_when_it_goes_on(unsent, monkeypatch, capsys):
+def test_a_sweep_and_its_workers_are_of_one_mind_and_it_keeps_its_store_when_it_goes_on(
+    unsent, monkeypatch, capsys
+):
     words = ["-m", "seed=0,1", *FAST]
     assert main(words) == 0
     (folder,) = (unsent / "outputs" / "sweeps").iterdir()
@@ -123,7 +134,9 @@ def test_a_sweep_in_our_own_store_stays_there(unsent, monkeypatch):
 
 def test_ui_shows_the_store_that_new_runs_go_to(unsent, monkeypatch, capsys):
     served = []
-    monkeypatch.setattr(ui, "serve", lambda uri, **more: served.append((uri, more["experiment"])) or 0)
+    monkeypatch.setattr(
+        ui, "serve", lambda uri, **more: served.append((uri, more["experiment"])) or 0
+    )
     assert main(["ui"]) == 0
     assert f"chosen    by the environment: {URI}={SERVER}\n" in capsys.readouterr().out
     assert main(["ui", "--uri", "sqlite:///own.db", "--experiment", "x"]) == 0
@@ -132,7 +145,11 @@ def test_ui_shows_the_store_that_new_runs_go_to(unsent, monkeypatch, capsys):
 
 
 def test_credentials_of_mlflows_own_reach_the_sender_and_no_file(unsent, monkeypatch):
-    own = {"MLFLOW_TRACKING_USERNAME": "ann", "MLFLOW_TRACKING_PASSWORD": SECRET, "MLFLOW_TRACKING_TOKEN": SECRET}
+    own = {
+        "MLFLOW_TRACKING_USERNAME": "ann",
+        "MLFLOW_TRACKING_PASSWORD": SECRET,
+        "MLFLOW_TRACKING_TOKEN": SECRET,
+    }
     for name, value in own.items():
         monkeypatch.setenv(name, value)
     assert own.items() <= tracking.environment().items()
@@ -144,9 +161,12 @@ def test_credentials_of_mlflows_own_reach_the_sender_and_no_file(unsent, monkeyp
 
 def test_the_tests_themselves_are_not_disturbed():
     code = (
-        "import os, conftest; print([n for n in ('MLFLOW_TRACKING_URI', 'MLFLOW_EXPERIMENT_NAME') if n in os.environ])"
+        "import os, conftest; print([n for n in ('MLFLOW_TRACKING_URI', 'MLFLOW_EXPERIMENT_NAME')"
+        " if n in os.environ])"
     )
     env = os.environ | {URI: SERVER, EXPERIMENT: NAME, "PYTHONPATH": str(Path(__file__).parents[1])}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
+    )
     assert done.stdout == "[]\n"
     assert settings.of_environment(*settings.VARIABLES) == {}

@@ -1,4 +1,6 @@
-"""MLflow is dead, hangs, is broken, comes back; runs are killed and go on: training ends, then MLflow has it all."""
+"""MLflow is dead, hangs, is broken, comes back; runs are killed and go on: training ends, then
+MLflow has it all.
+"""
 
 import json
 import os
@@ -26,7 +28,13 @@ def dlexp(folder, *words, **environment):
     """A command, in a process of its own."""
     command = [sys.executable, "-m", "dlexp", *words]
     return subprocess.run(
-        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=BOUND, check=False
+        command,
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=BOUND,
+        check=False,
     )
 
 
@@ -42,7 +50,9 @@ def rest(run):
 
 
 def trained(folder, done):
-    """The run's folder, after it is seen that the training has come to its end, and nothing of MLflow hindered it."""
+    """The run's folder, after it is seen that the training has come to its end, and nothing of
+    MLflow hindered it.
+    """
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     run = only_run(folder)
@@ -61,24 +71,34 @@ def measured(run):
     """Every finite measurement of a journal: name, value, time."""
     events, _ = journal.events(run)
     found = [e for e in events if e["event"] in journal.MEASURED]
-    return sorted((k, v, e["time_ms"]) for e in found for k, v in e["metrics"].items() if v is not None)
+    return sorted(
+        (k, v, e["time_ms"]) for e in found for k, v in e["metrics"].items() if v is not None
+    )
 
 
 def mirrored(store, run):
-    """What a store has of a run: statuses, the measurements with their whole history, how many models."""
+    """What a store has of a run: statuses, the measurements with their whole history, how many
+    models.
+    """
     own = json.loads((run / "run.json").read_text())["id"]
     ids = "(select run_uuid from tags where key = 'dlexp.run_id' and value = ?)"
     return (
         asked(store, f"select status from runs where run_uuid in {ids}", own),
-        sorted(asked(store, f"select key, value, timestamp from metrics where run_uuid in {ids}", own)),
+        sorted(
+            asked(store, f"select key, value, timestamp from metrics where run_uuid in {ids}", own)
+        ),
         asked(store, f"select count(*) from logged_models where source_run_id in {ids}", own),
         sorted(asked(store, f"select key, value from params where run_uuid in {ids}", own)),
     )
 
 
-@pytest.mark.parametrize("kind", ["hanging", pytest.param("dead", marks=SLOW), pytest.param("broken", marks=SLOW)])
+@pytest.mark.parametrize(
+    "kind", ["hanging", pytest.param("dead", marks=SLOW), pytest.param("broken", marks=SLOW)]
+)
 def test_training_ends_as_if_nothing_were_whatever_the_server_does(tmp_path, kind):
-    """The command waits for `tracking.wait` and no longer: the hanging server answers when the command has ended."""
+    """The command waits for `tracking.wait` and no longer: the hanging server answers when the
+    command has ended.
+    """
     with Gate(lambda n: AWAY.get(kind)) as gate:
         address = f"http://127.0.0.1:{free_port()}" if kind == "dead" else gate.address
         done = dlexp(tmp_path, *RUN, f"tracking.uri={address}", "tracking.wait=0.5", **PATIENT)
@@ -106,7 +126,9 @@ def server(tmp_path_factory):
 
 
 def synced(folder, store, run):
-    """Two calls of `sync`, after each of which MLflow has what the journal says, and each thing once."""
+    """Two calls of `sync`, after each of which MLflow has what the journal says, and each thing
+    once.
+    """
     for said in ("all there", "all there"):
         done = dlexp(folder, "sync")
         assert done.returncode == 0, done.stderr
@@ -124,11 +146,16 @@ def test_sync_brings_a_server_that_was_away_up_to_date(tmp_path, server, kind):
     address, store = server
     port = free_port()
     if kind == "dead":
-        run, _ = trained(tmp_path, dlexp(tmp_path, *RUN, f"tracking.uri=http://127.0.0.1:{port}", "tracking.wait=0"))
+        run, _ = trained(
+            tmp_path,
+            dlexp(tmp_path, *RUN, f"tracking.uri=http://127.0.0.1:{port}", "tracking.wait=0"),
+        )
         rest(run)
     else:
         with Gate(lambda n: AWAY[kind], port=port) as gate:
-            run, _ = trained(tmp_path, dlexp(tmp_path, *RUN, f"tracking.uri={gate.address}", "tracking.wait=0"))
+            run, _ = trained(
+                tmp_path, dlexp(tmp_path, *RUN, f"tracking.uri={gate.address}", "tracking.wait=0")
+            )
         rest(run)
     assert mirrored(store, run)[0] == []
     with Gate(lambda n: "pass", address, port):
@@ -137,16 +164,20 @@ def test_sync_brings_a_server_that_was_away_up_to_date(tmp_path, server, kind):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("what", "first", "n"), [("500", 0, 2), ("500", 3, 2), ("mute", 0, 99), ("mute", 3, 9), ("drop", 3, 9)]
+    ("what", "first", "n"),
+    [("500", 0, 2), ("500", 3, 2), ("mute", 0, 99), ("mute", 3, 9), ("drop", 3, 9)],
 )
 def test_a_server_that_fails_for_a_while_has_everything_once(tmp_path, server, what, first, n):
-    """A `mute` one does what it is asked and says that it failed: what is sent again must not be there twice.
+    """A `mute` one does what it is asked and says that it failed: what is sent again must not be
+    there twice.
 
     Nor what was carried out by one that is given up (`drop`) since its answer has no end.
     """
     address, store = server
     with Gate(lambda i: what if first <= i < first + n else "pass", address) as gate:
-        done = dlexp(tmp_path, *RUN, f"tracking.uri={gate.address}", MLFLOW_HTTP_REQUEST_TIMEOUT="2")
+        done = dlexp(
+            tmp_path, *RUN, f"tracking.uri={gate.address}", MLFLOW_HTTP_REQUEST_TIMEOUT="2"
+        )
         assert done.returncode == 0
         assert len(gate.calls) > first + 1
         gate.behave = lambda n: "pass"
@@ -162,7 +193,8 @@ def test_a_server_that_starts_while_the_run_is_trained_needs_no_sync(tmp_path, s
     words = ("epochs=400", *RUN[1:], "data.n_train=1000", f"tracking.uri=http://127.0.0.1:{port}")
     command = [sys.executable, "-m", "dlexp", *words]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
-        until(lambda: any((tmp_path / "outputs" / "runs").glob("*/mlflow.json")))  # it has failed once
+        # it has failed once
+        until(lambda: any((tmp_path / "outputs" / "runs").glob("*/mlflow.json")))
         with Gate(lambda n: "pass", address, port):
             out, _ = process.communicate(timeout=BOUND)
     assert process.returncode == 0
@@ -181,7 +213,9 @@ def until(true):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("patience", ["until MLflow says KILLED", "none"])
-def test_a_killed_run_is_killed_in_mlflow_and_finished_when_it_is_resumed_each_measurement_once(tmp_path, patience):
+def test_a_killed_run_is_killed_in_mlflow_and_finished_when_it_is_resumed_each_measurement_once(
+    tmp_path, patience
+):
     with_store(tmp_path / "outputs")
     store = tmp_path / "outputs" / "mlflow.db"
     words = ("epochs=300", "model.hidden=[10]", "observer=none", "checkpoint.epochs=20")

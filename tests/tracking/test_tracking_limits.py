@@ -1,4 +1,6 @@
-"""A server that answers without an end, in time or in size: each request has its limits, and nothing is lost."""
+"""A server that answers without an end, in time or in size: each request has its limits, and
+nothing is lost.
+"""
 
 import gzip
 import json
@@ -75,7 +77,9 @@ def test_what_is_sent_itself_may_take_longer():
 @pytest.mark.parametrize(
     ("what", "said"), [("drip", "did not answer within 3 s"), ("claim", "is no MLflow server: it")]
 )
-def test_the_sender_says_what_the_server_does_and_keeps_the_run_for_sync(tmp_path, monkeypatch, what, said):
+def test_the_sender_says_what_the_server_does_and_keeps_the_run_for_sync(
+    tmp_path, monkeypatch, what, said
+):
     monkeypatch.setattr(sender, "TRIES", 1)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -90,7 +94,8 @@ def test_the_sender_says_what_the_server_does_and_keeps_the_run_for_sync(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("what", "said"), [("drip", "did not answer within"), ("drop", "less than 1,000 bytes a second")]
+    ("what", "said"),
+    [("drip", "did not answer within"), ("drop", "less than 1,000 bytes a second")],
 )
 def test_a_download_that_would_never_end_is_given_up(tmp_path, what, said, monkeypatch):
     monkeypatch.delenv("http_proxy", raising=False)

@@ -1,4 +1,6 @@
-"""The mirror's processes: the parent without MLflow, the sender beside a live run, sync, and the server."""
+"""The mirror's processes: the parent without MLflow, the sender beside a live run, sync, and the
+server.
+"""
 
 import contextlib
 import json
@@ -36,8 +38,13 @@ def until(true, seconds=300):
 
 
 def test_the_parents_side_never_imports_mlflow():
-    code = "import sys; from dlexp.tracking import settings, state, sync, translate, ui; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    code = (
+        "import sys; from dlexp.tracking import settings, state, sync, translate, ui;"
+        " print(*sys.modules)"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
     assert "dlexp.tracking" in loaded
     assert not {"mlflow", "pandas", "sqlalchemy"} & set(loaded)
 
@@ -77,13 +84,19 @@ def test_eight_senders_share_a_store_that_does_not_exist_yet(tmp_path):
     started = [tracking.start([folder]) for folder in folders]
     outcomes = [s.wait(300) for s in started]
     assert all(o.complete for o in outcomes), [(f / tracking.LOG).read_text() for f in folders]
-    assert rows(tmp_path / "outputs", "select count(*) from experiments where name = 'dlexp'") == [(1,)]
-    assert rows(tmp_path / "outputs", "select status, count(*) from runs group by status") == [("FINISHED", 8)]
+    assert rows(tmp_path / "outputs", "select count(*) from experiments where name = 'dlexp'") == [
+        (1,)
+    ]
+    assert rows(tmp_path / "outputs", "select status, count(*) from runs group by status") == [
+        ("FINISHED", 8)
+    ]
     assert rows(tmp_path / "outputs", "select count(*) from metrics") == [(8 * 40,)]
     assert not list((tmp_path / "outputs").glob("*.new"))
 
 
-def test_a_second_sender_waits_and_takes_over_a_run_that_was_resumed_while_the_first_sent_its_death(tmp_path):
+def test_a_second_sender_waits_and_takes_over_a_run_that_was_resumed_while_the_first_sent_its_death(
+    tmp_path,
+):
     folder = run_folder(tmp_path / "run", with_store(tmp_path), records(2), finish=None, net=False)
     second = sender.Follower(folder, sender.Stores())
     with sender.FileLock(folder / "mlflow.lock"):
@@ -209,7 +222,10 @@ def alive(pid):
 @pytest.mark.slow
 def test_the_pages_are_served_on_this_machine_only_and_end_with_ctrl_c(in_tmp):
     folder = run_folder(
-        in_tmp / "outputs" / "runs" / "a", tracking.store_uri(in_tmp / "outputs"), records(2), net=False
+        in_tmp / "outputs" / "runs" / "a",
+        tracking.store_uri(in_tmp / "outputs"),
+        records(2),
+        net=False,
     )
     assert send(folder) == 0
     before = {f.name for f in in_tmp.iterdir()}
@@ -245,19 +261,27 @@ def test_the_sender_speaks_utf8_whatever_the_locale_says(monkeypatch):
         assert tracking.environment()["PYTHONUTF8"] == "1"
 
 
-PLAIN = {"PYTHONUTF8": "0", "LC_ALL": "C"}  # names of files are ASCII, with what is none smuggled through
+# names of files are ASCII, with what is none smuggled through
+PLAIN = {"PYTHONUTF8": "0", "LC_ALL": "C"}
 
 
 def in_plain(code, folder):
     """What Python prints where names of files are ASCII."""
     environ = {**os.environ, **PLAIN, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     return subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=environ, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere names of files are never ASCII")
-def test_an_address_is_the_same_in_every_locale_and_is_printed_so_that_a_shell_understands_it(tmp_path):
+def test_an_address_is_the_same_in_every_locale_and_is_printed_so_that_a_shell_understands_it(
+    tmp_path,
+):
     (tmp_path / "fün").mkdir()
     store = tracking.store_uri(tmp_path / "fün" / "outputs")
     code = """if True:
@@ -273,7 +297,10 @@ def test_an_address_is_the_same_in_every_locale_and_is_printed_so_that_a_shell_u
     assert same == "True True"
     word = command.removeprefix("mlflow ui --backend-store-uri ")
     assert word.isascii()
-    assert subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True).stdout == store.encode()
+    assert (
+        subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True).stdout
+        == store.encode()
+    )
     assert look.strip() == "look      python -m dlexp ui"
 
 

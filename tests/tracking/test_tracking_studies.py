@@ -1,4 +1,6 @@
-"""How a named study is looked at in MLflow: its title, what it shows, and the verdicts on its claims."""
+"""How a named study is looked at in MLflow: its title, what it shows, and the verdicts on its
+claims.
+"""
 
 import json
 
@@ -10,7 +12,10 @@ from sweep_folders import found, say
 from dlexp import report, tracking
 from dlexp.tracking import sweep_page
 
-SAID = {"title": {"en": "Weight decay", "zh": "权重衰减"}, "shows": {"en": "It\n restrains.", "zh": "抑制。"}}
+SAID = {
+    "title": {"en": "Weight decay", "zh": "权重衰减"},
+    "shows": {"en": "It\n restrains.", "zh": "抑制。"},
+}
 
 
 @pytest.fixture
@@ -18,10 +23,19 @@ def make(tmp_path):
     """A study with its report, and the page that MLflow is sent."""
 
     def made(claims=None, place="w", **how):
-        claims = [claim(), claim(id="b", says={"en": "It a|b grows.", "zh": "增"}, direction="more"),
-                  claim(id="c", metric="x")] if claims is None else claims  # fmt: skip
+        claims = (
+            [
+                claim(),
+                claim(id="b", says={"en": "It a|b grows.", "zh": "增"}, direction="more"),
+                claim(id="c", metric="x"),
+            ]
+            if claims is None
+            else claims
+        )
         study = {"name": "small", **SAID, "claims": claims}
-        folder = studied(tmp_path / place, [], shift(0.1), study=study, name="small", ended_ms=5, **how)
+        folder = studied(
+            tmp_path / place, [], shift(0.1), study=study, name="small", ended_ms=5, **how
+        )
         report.make([folder])
         return folder
 
@@ -47,9 +61,17 @@ def test_the_page_begins_with_the_title_what_it_shows_and_the_verdicts(make):
         ["Weight decay shrinks it.", "? INCONCLUSIVE"],
     ]
     low, high = verdicts[0]["interval"]
-    assert table[2][2:] == [f"{verdicts[0]['effect']:.4g} [{low:.4g}, {high:.4g}]", "10", "0.003906"]
+    assert table[2][2:] == [
+        f"{verdicts[0]['effect']:.4g} [{low:.4g}, {high:.4g}]",
+        "10",
+        "0.003906",
+    ]
     assert table[4][2:] == ["–", "0", "–"]
-    assert note.index("NOT SUPPORTED") < note.index("Charts of the groups") < note.index("test/loss, IQM")
+    assert (
+        note.index("NOT SUPPORTED")
+        < note.index("Charts of the groups")
+        < note.index("test/loss, IQM")
+    )
     assert sweep_page.name(told, 20) == "study small: regularizer (20 runs)"
 
 
@@ -80,8 +102,12 @@ def test_a_study_without_claims_and_a_plain_sweep_have_no_table_of_verdicts(make
 def test_both_pages_go_along_to_mlflow(make, tmp_path):
     with_store(tmp_path / "outputs")
     uri = tracking.store_uri(tmp_path / "outputs")
-    folder = make(tracking={"uri": uri, "artifacts": None, "experiment": "dlexp", "model": True, "wait": 60.0})
+    folder = make(
+        tracking={"uri": uri, "artifacts": None, "experiment": "dlexp", "model": True, "wait": 60.0}
+    )
     send(folder)
     told = found(tmp_path / "outputs", folder)
     assert told["note"].startswith("### Weight decay")
-    assert {"report/report.html", "report/report.zh.html", "report/verdicts.json"} <= set(told["files"])
+    assert {"report/report.html", "report/report.zh.html", "report/verdicts.json"} <= set(
+        told["files"]
+    )

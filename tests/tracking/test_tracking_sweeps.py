@@ -1,4 +1,6 @@
-"""Sweeps in MLflow: every run once and whole, the sweep's own run, the views; wherever sending or training stopped."""
+"""Sweeps in MLflow: every run once and whole, the sweep's own run, the views; wherever sending or
+training stopped.
+"""
 
 import contextlib
 import json
@@ -60,9 +62,13 @@ def test_a_sweep_is_all_there(outputs, make):
     }
     assert tags.items() <= told["tags"].items()
     note = (
-        "**4 runs**, 4 finished", "adam beats sgd.", "> few seeds", "    python -m dlexp -m optimizer=sgd,adam",
-        f"python -m dlexp resume {folder.name}", "(#/experiments/1/runs?workflowType=machine_learning",
-    )  # fmt: skip
+        "**4 runs**, 4 finished",
+        "adam beats sgd.",
+        "> few seeds",
+        "    python -m dlexp -m optimizer=sgd,adam",
+        f"python -m dlexp resume {folder.name}",
+        "(#/experiments/1/runs?workflowType=machine_learning",
+    )
     assert not [said for said in note if said not in told["note"]]
     assert told["note"].index("|adam") < told["note"].index("|sgd")  # the best first
     assert sorted(told["runs"]) == ["adam 0", "adam 1", "sgd 0", "sgd 1"]
@@ -73,9 +79,12 @@ def test_a_sweep_is_all_there(outputs, make):
     assert run["data"] == ["digits"]
     assert run["files"] == ["config.yaml", "journal.jsonl", "run.json", "run.log"]
     key = told["tags"]["dlexp.run_id"]
-    assert {"dlexp.kind": "run", "dlexp.group": "adam", "dlexp.view": key, "dlexp.status": "FINISHED"}.items() <= run[
-        "tags"
-    ].items()
+    assert {
+        "dlexp.kind": "run",
+        "dlexp.group": "adam",
+        "dlexp.view": key,
+        "dlexp.status": "FINISHED",
+    }.items() <= run["tags"].items()
     outcome = tracking.outcome([folder])
     assert outcome.complete
     assert str(outcome) == f"the sweep's run {outcome.run_id} and its 4 runs"
@@ -92,15 +101,26 @@ def test_sending_again_adds_nothing_even_when_the_folders_have_forgotten(outputs
         known.unlink()
     assert send(folder) == 0
     assert found(outputs, folder) == before
-    assert tracking.finish_sweep(folder, None, 0.0).complete  # nothing is left: no process is started
+    # nothing is left: no process is started
+    assert tracking.finish_sweep(folder, None, 0.0).complete
 
 
 class Killed(BaseException):
     """Not an Exception: nothing may catch it, as nothing catches SIGKILL."""
 
 
-WRITING = ("create_run", "delete_run", "log_batch", "log_inputs", "log_artifact", "log_artifacts", "set_tag",
-           "update_run", "set_terminated", "set_experiment_tag")  # fmt: skip
+WRITING = (
+    "create_run",
+    "delete_run",
+    "log_batch",
+    "log_inputs",
+    "log_artifact",
+    "log_artifacts",
+    "set_tag",
+    "update_run",
+    "set_terminated",
+    "set_experiment_tag",
+)
 
 
 def test_a_sender_killed_after_any_call_is_completed_by_the_next(outputs, make, monkeypatch):
@@ -163,23 +183,37 @@ def test_a_call_that_was_carried_out_but_not_answered_is_not_made_again(outputs,
 def test_a_run_trained_again_is_there_once_and_as_it_ended_last(outputs, make, status):
     folder = make()
     add(folder, "a", ["optimizer=sgd", "seed=0"])
-    add(folder, "b", ["optimizer=adam", "seed=0"], status=None if status == "KILLED" else status, events=records(2))
+    add(
+        folder,
+        "b",
+        ["optimizer=adam", "seed=0"],
+        status=None if status == "KILLED" else status,
+        events=records(2),
+    )
     assert send(folder) == 0
     first = found(outputs, folder)
     assert first["status"] == "FAILED"
-    assert (first["runs"]["adam 0"]["tags"]["dlexp.status"], len(first["runs"]["adam 0"]["loss"])) == (status, 2)
+    assert (
+        first["runs"]["adam 0"]["tags"]["dlexp.status"],
+        len(first["runs"]["adam 0"]["loss"]),
+    ) == (status, 2)
     (folder / "runs" / "b-x" / "mlflow.json").unlink()  # as the sweep clears the folder away
     add(folder, "b", ["optimizer=adam", "seed=0"], began=BEGAN + 60_000)
     assert not tracking.outcome([folder]).complete
     assert send(folder) == 0
     second = found(outputs, folder)
     assert (second["status"], len(second["runs"])) == ("FINISHED", 2)
-    assert (second["runs"]["adam 0"]["status"], len(second["runs"]["adam 0"]["loss"])) == ("FINISHED", 3)
+    assert (second["runs"]["adam 0"]["status"], len(second["runs"]["adam 0"]["loss"])) == (
+        "FINISHED",
+        3,
+    )
     assert second["runs"]["sgd 0"] == first["runs"]["sgd 0"]
 
 
 @pytest.mark.parametrize("ended", ["FINISHED", "KILLED"])
-def test_a_run_that_went_on_after_it_was_sent_is_completed_there_with_nothing_doubled(outputs, make, ended):
+def test_a_run_that_went_on_after_it_was_sent_is_completed_there_with_nothing_doubled(
+    outputs, make, ended
+):
     folder, words = make(), ["optimizer=adam", "seed=0"]
     place = add(folder, "b", words, status="KILLED", events=records(2))
     assert send(folder) == 0
@@ -189,10 +223,14 @@ def test_a_run_that_went_on_after_it_was_sent_is_completed_there_with_nothing_do
         event("finish", status=ended, error=None, step=300),
     ]
     with (place / "journal.jsonl").open("a") as file:
-        file.writelines(json.dumps({**line, "time_ms": line["time_ms"] + 60_000}) + "\n" for line in lines)
+        file.writelines(
+            json.dumps({**line, "time_ms": line["time_ms"] + 60_000}) + "\n" for line in lines
+        )
     before = found(outputs, folder)["runs"]["adam 0"]
     assert send(folder) == 0
-    assert found(outputs, folder)["runs"]["adam 0"] == before, "the ledger has not said yet how it ended"
+    assert found(outputs, folder)["runs"]["adam 0"] == before, (
+        "the ledger has not said yet how it ended"
+    )
     write(folder, "b", words, ended, time_ms=BEGAN + 90_000)
     assert not tracking.outcome([folder]).complete
     for _ in range(2):
@@ -205,7 +243,8 @@ def test_half_runs_are_not_sent(outputs, make):
     folder = make(ended=False)
     add(folder, "a", ["optimizer=sgd", "seed=0"])
     add(folder, "b", ["optimizer=adam", "seed=0"], status=None, ledger=False)
-    write(folder, "c", ["optimizer=adam", "seed=1"], "KILLED")  # killed once, and now half trained again
+    # killed once, and now half trained again
+    write(folder, "c", ["optimizer=adam", "seed=1"], "KILLED")
     add(folder, "c", ["optimizer=adam", "seed=1"], status=None, began=BEGAN + 60_000, ledger=False)
     with (folder / "ledger.jsonl").open("a") as file:
         file.write('{"key": "d", "sta')
@@ -214,7 +253,9 @@ def test_half_runs_are_not_sent(outputs, make):
     assert list(told["runs"]) == ["sgd 0"]
     assert (told["status"], told["tags"]["dlexp.status"]) == ("KILLED", "INTERRUPTED")
     assert "**interrupted**" in told["note"]
-    assert list((folder / "runs").glob("*/mlflow.json")) == [folder / "runs" / "a-x" / "mlflow.json"]
+    assert list((folder / "runs").glob("*/mlflow.json")) == [
+        folder / "runs" / "a-x" / "mlflow.json"
+    ]
 
 
 def test_an_extended_sweep_is_the_same_run_of_mlflow(outputs, make):
@@ -236,7 +277,8 @@ def test_statuses_say_how_it_ended(outputs, make):
     add(folder, "a", ["optimizer=sgd", "seed=0"], status="DIVERGED", error="not finite\nat step 3")
     assert send(folder) == 0
     told = found(outputs, folder)
-    assert (told["status"], told["runs"]["sgd 0"]["status"]) == ("FINISHED", "FAILED")  # a divergence is a result
+    # a divergence is a result
+    assert (told["status"], told["runs"]["sgd 0"]["status"]) == ("FINISHED", "FAILED")
     assert told["runs"]["sgd 0"]["tags"]["dlexp.status"] == "DIVERGED"
     write(
         folder, "b", ["optimizer=adam", "+x=1"], "KILLED", error="the worker was killed by SIGKILL"
@@ -246,7 +288,10 @@ def test_statuses_say_how_it_ended(outputs, make):
     assert told["status"] == "FAILED"
     assert "1 diverged, 1 killed" in told["note"]
     lost = told["runs"]["adam epochs=3 +x=1"]
-    assert (lost["status"], lost["params"]) == ("KILLED", {"epochs": "3", "optimizer": "adam", "x": "1"})
+    assert (lost["status"], lost["params"]) == (
+        "KILLED",
+        {"epochs": "3", "optimizer": "adam", "x": "1"},
+    )
 
 
 def test_a_run_with_a_changed_plugin_takes_the_place_of_the_old_one_in_the_view(outputs, make):
@@ -256,18 +301,41 @@ def test_a_run_with_a_changed_plugin_takes_the_place_of_the_old_one_in_the_view(
     assert send(folder) == 0
     mlflow, key = client(outputs), sweep_page.key(json.loads((folder / "sweep.json").read_text()))
     shown = mlflow.search_runs(["1"], f"tags.`dlexp.view` = '{key}'")
-    assert sorted((r.data.params["seed"], r.data.params.get("edited")) for r in shown) == [("0", "yes"), ("1", None)]
-    assert len(mlflow.search_runs(["1"], f"tags.`dlexp.sweep` = '{folder.name}' and tags.`dlexp.kind` = 'run'")) == 3
-    assert "**2 runs**" in mlflow.get_run(state.load(folder).run_id).data.tags["mlflow.note.content"]
+    assert sorted((r.data.params["seed"], r.data.params.get("edited")) for r in shown) == [
+        ("0", "yes"),
+        ("1", None),
+    ]
+    assert (
+        len(
+            mlflow.search_runs(
+                ["1"], f"tags.`dlexp.sweep` = '{folder.name}' and tags.`dlexp.kind` = 'run'"
+            )
+        )
+        == 3
+    )
+    assert (
+        "**2 runs**" in mlflow.get_run(state.load(folder).run_id).data.tags["mlflow.note.content"]
+    )
 
 
-def test_a_plugin_that_failed_twice_and_was_then_mended_leaves_a_sweep_that_is_all_there(outputs, make):
-    """The first attempt is deleted in MLflow, where nothing deleted can be changed; the second makes room."""
+def test_a_plugin_that_failed_twice_and_was_then_mended_leaves_a_sweep_that_is_all_there(
+    outputs, make
+):
+    """The first attempt is deleted in MLflow, where nothing deleted can be changed; the second
+    makes room.
+    """
     folder = make()
     add(folder, "a", ["optimizer=sgd", "seed=0"])
     for attempt in range(2):
         (folder / "runs" / "b-x" / "mlflow.json").unlink(missing_ok=True)
-        add(folder, "b", ["optimizer=adam", "seed=0"], status="FAILED", events=[], began=BEGAN + 60_000 * attempt)
+        add(
+            folder,
+            "b",
+            ["optimizer=adam", "seed=0"],
+            status="FAILED",
+            events=[],
+            began=BEGAN + 60_000 * attempt,
+        )
         assert send(folder) == 0
     add(folder, "mended", ["optimizer=adam", "seed=0"], began=BEGAN + 180_000, edited="yes")
     assert send(folder) == 0, str(tracking.outcome([folder]))
@@ -275,17 +343,24 @@ def test_a_plugin_that_failed_twice_and_was_then_mended_leaves_a_sweep_that_is_a
     assert mlflow.get_run(state.load(folder).run_id).info.status == "FINISHED"
     shown = mlflow.search_runs(["1"], f"tags.`dlexp.view` = '{key}'")
     assert sorted((r.data.params["optimizer"], r.data.params.get("edited")) for r in shown) == [
-        ("adam", "yes"), ("sgd", None)
-    ]  # fmt: skip
+        ("adam", "yes"),
+        ("sgd", None),
+    ]
     assert tracking.outcome([folder]).complete
 
 
 def test_two_sweeps_of_one_name_do_not_mix(outputs, make, tmp_path):
     mine = fill(make())
-    other = fill(sweep_folder(tmp_path / "elsewhere" / mine.name, tracking.store_uri(outputs), created=BEGAN + 1))
+    other = fill(
+        sweep_folder(
+            tmp_path / "elsewhere" / mine.name, tracking.store_uri(outputs), created=BEGAN + 1
+        )
+    )
     assert send(mine, other) == 0
     assert state.load(mine).run_id != state.load(other).run_id
-    runs = client(outputs).search_runs(["1"], f"tags.`dlexp.sweep` = '{mine.name}' and tags.`dlexp.kind` = 'run'")
+    runs = client(outputs).search_runs(
+        ["1"], f"tags.`dlexp.sweep` = '{mine.name}' and tags.`dlexp.kind` = 'run'"
+    )
     assert len(runs) == 8
     assert len({run.data.tags["dlexp.view"] for run in runs}) == 2
 
@@ -308,7 +383,10 @@ def test_a_damaged_sweep_is_refused_in_one_line(make, text):
     folder = fill(make())
     (folder / "sweep.json").write_text(text)
     assert send(folder) == 1
-    assert "sweep.json cannot be read" in (said := str(tracking.outcome([folder]))) or "tracking=none" in said
+    assert (
+        "sweep.json cannot be read" in (said := str(tracking.outcome([folder])))
+        or "tracking=none" in said
+    )
 
 
 def test_what_was_deleted_in_mlflow_stays_deleted(outputs, make):

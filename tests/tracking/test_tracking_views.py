@@ -75,7 +75,11 @@ def test_the_views_show_groups_and_runs(outputs, make):
     assert groups["groupBy"]["groupByKeys"] == [{"mode": "tag", "groupByData": "dlexp.group"}]
     assert groups["groupsExpanded"] == {"tag.dlexp.group.sgd": False, "tag.dlexp.group.adam": False}
     assert (groups["orderByKey"], groups["orderByAsc"]) == ("metrics.`val/accuracy`", False)
-    assert groups["selectedColumns"][:3] == ["metrics.`val/accuracy`", "metrics.`train/loss`", "params.`optimizer`"]
+    assert groups["selectedColumns"][:3] == [
+        "metrics.`val/accuracy`",
+        "metrics.`train/loss`",
+        "params.`optimizer`",
+    ]
     assert each["groupBy"] is None
     charts = {c["type"]: c for c in each["compareRunCharts"]}
     assert charts["PARALLEL"]["selectedParams"] == ["optimizer"]
@@ -89,7 +93,13 @@ def test_a_search_is_looked_at_without_its_test_metrics(outputs, make):
         folder = make({"optimizer": ["sgd"], "optimizer.lr": ["interval(0,1)"]}, sweeper=sweeper)
         for i in (1, 2):
             lines = records(3, **{"test/accuracy": 0.5})
-            add(folder, f"{i}", ["optimizer=sgd", f"optimizer.lr=0.{i}"], events=lines, **{"optimizer.lr": i / 10})
+            add(
+                folder,
+                f"{i}",
+                ["optimizer=sgd", f"optimizer.lr=0.{i}"],
+                events=lines,
+                **{"optimizer.lr": i / 10},
+            )
         send(folder)
         key = sweep_page.key(json.loads((folder / "sweep.json").read_text()))
         shown[sweeper] = unpacked(client(outputs).get_experiment("1").tags[view.PREFIX + key])
@@ -97,9 +107,16 @@ def test_a_search_is_looked_at_without_its_test_metrics(outputs, make):
     assert shown["random"]["orderByKey"] == "metrics.`val/accuracy`"
     assert "test/" in json.dumps(shown["grid"])
     assert "test/" not in json.dumps(shown["random"]["selectedColumns"])
-    charts = [(c["type"], c.get("metricKey")) for c in shown["random"]["compareRunCharts"] if not c["deleted"]]
+    charts = [
+        (c["type"], c.get("metricKey"))
+        for c in shown["random"]["compareRunCharts"]
+        if not c["deleted"]
+    ]
     assert "test/" not in json.dumps(charts)
-    assert [c for c in charts if c[1] == "val/accuracy"] == [("BAR", "val/accuracy"), ("LINE", "val/accuracy")]
+    assert [c for c in charts if c[1] == "val/accuracy"] == [
+        ("BAR", "val/accuracy"),
+        ("LINE", "val/accuracy"),
+    ]
 
 
 def test_a_view_of_any_size_has_room_in_mlflow():
@@ -110,7 +127,8 @@ def test_a_view_of_any_size_has_room_in_mlflow():
     for grouped in (True, False):
         state = view.sweep("k" * 100, found, grouped=grouped)
         assert len(view.tag_value("x" * 80, state, BEGAN)) < 5000
-    assert state["orderByKey"] == "params.`seed`"  # of more runs than MLflow loads, every group has its share
+    # of more runs than MLflow loads, every group has its share
+    assert state["orderByKey"] == "params.`seed`"
 
 
 def test_the_last_sweep_of_the_store_is_linked(outputs, make, tmp_path):
@@ -119,7 +137,7 @@ def test_the_last_sweep_of_the_store_is_linked(outputs, make, tmp_path):
         folder = sweep_folder(tmp_path / "sweeps" / name, uri, created=created)
         state.State(uri, "1", f"{name}9").save(folder)
     assert ui._last_sweep(tmp_path, "sqlite:///other.db", "http://h", ask=False) == []
-    ((report, own), (name, link)) = ui._last_sweep(tmp_path, uri, "http://h", ask=False)
+    (report, own), (name, link) = ui._last_sweep(tmp_path, uri, "http://h", ask=False)
     assert (report, name) == ("report", "sweep")
     assert own == "http://h/#/experiments/1/runs/b9?workflowType=machine_learning"
     assert link.startswith("http://h/#/experiments/1/runs?")
@@ -147,12 +165,24 @@ class Spy(Optimizer):
 def test_a_command_sends_its_sweep_and_no_worker_imports_mlflow(in_tmp, outputs, capfd):
     (in_tmp / "plugins" / "optimizer").mkdir(parents=True)
     (in_tmp / "plugins" / "optimizer" / "spy.py").write_text(PLUGIN)
-    words = ["-m", "optimizer=spy,sgd", "seed=0,1", f"sweep=e{secrets.token_hex(4)}", "epochs=1", "model.hidden=[5]",
-             "data.n_train=100", f"tracking.uri={tracking.store_uri(outputs)}"]  # fmt: skip
+    words = [
+        "-m",
+        "optimizer=spy,sgd",
+        "seed=0,1",
+        f"sweep=e{secrets.token_hex(4)}",
+        "epochs=1",
+        "model.hidden=[5]",
+        "data.n_train=100",
+        f"tracking.uri={tracking.store_uri(outputs)}",
+    ]
     said = []
     for more in ([], [], ["seed=2"]):
         done = subprocess.run(
-            [sys.executable, "-m", "dlexp", *words, *more], cwd=in_tmp, capture_output=True, text=True, timeout=120
+            [sys.executable, "-m", "dlexp", *words, *more],
+            cwd=in_tmp,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         assert done.returncode == 0, done.stderr
         said.append(done.stdout)

@@ -11,18 +11,38 @@ import numpy as np
 from dlexp.core.arrays import Array
 from dlexp.errors import DataError
 
-MISSING = ("", "?", "NA", "na", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NAN", "-nan", "-NaN", "NaT", "null",
-           "NULL", "Null", "None")  # fmt: skip
+MISSING = (
+    "",
+    "?",
+    "NA",
+    "na",
+    "N/A",
+    "n/a",
+    "#N/A",
+    "<NA>",
+    "NaN",
+    "nan",
+    "NAN",
+    "-nan",
+    "-NaN",
+    "NaT",
+    "null",
+    "NULL",
+    "Null",
+    "None",
+)
 EMPTY = ("",)  # what is missing where every word is a value
 TRUTH = {"true": 1.0, "false": 0.0}
-SIGNS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " ", "point": "."}  # as a shell takes them
+# as a shell takes them
+SIGNS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " ", "point": "."}
 LARGEST = np.float64(np.finfo(np.float32).max)
 UNREAD = np.empty(0)  # the values of a dropped column
 TOGETHER = 8  # columns written at a time: a line of the cache holds so many numbers
 
 
 def number(cell: str, decimal: str = ".") -> float:
-    """The number a cell holds. Raises `ValueError` for what is none, and for what only Python calls one: 1_000, ٣.
+    """The number a cell holds. Raises `ValueError` for what is none, and for what only Python calls
+    one: 1_000, ٣.
 
     >>> number(" 2.5 "), number("2,5", ",")
     (2.5, 2.5)
@@ -46,14 +66,10 @@ def is_number(cell: str, decimal: str = ".") -> bool:
     return True
 
 
-def shown(text: str) -> str:
-    """A cell or a name as a message repeats it."""
-    return repr(text if len(text) <= 40 else f"{text[:37]}…")
-
-
 @dataclass(frozen=True)
 class Column:
-    """A column as it was read: numbers, NaN where there is none; or words, as places in `words`, −1 for none.
+    """A column as it was read: numbers, NaN where there is none; or words, as places in `words`, −1
+    for none.
 
     One that is not `named` in the file is called as pandas calls it: `Unnamed: 0`.
     """
@@ -72,7 +88,9 @@ class Column:
         return 1 if self.words is None else len(self.words)
 
     def write(self, rows: Array, into: Array) -> None:
-        """Its features for these rows, (features, n): the number, or one of its words as 1 and the others as 0."""
+        """Its features for these rows, (features, n): the number, or one of its words as 1 and the
+        others as 0.
+        """
         if self.words is None:
             np.take(self.values, rows, out=into[0], mode="clip")  # "clip": no copy of the output
             return
@@ -86,7 +104,8 @@ def matrix(columns: Sequence[Column], rows: Array) -> Array:
     groups = [columns[i : i + TOGETHER] for i in range(0, len(columns), TOGETHER)]
     widths = [sum(column.width() for column in group) for group in groups]
     out, at = np.empty((len(rows), sum(widths))), 0
-    memory = np.empty((max(widths), len(rows)))  # the same for every group: new memory takes its time
+    # the same for every group: new memory takes its time
+    memory = np.empty((max(widths), len(rows)))
     for group, width in zip(groups, widths, strict=True):
         end = 0
         for column in group:
@@ -105,7 +124,8 @@ def of_words(name: str, series: Any, missing: Collection[str]) -> Column:
     cells = [str(cell).strip() for cell in found]
     words = tuple(sorted({cell for cell in cells if cell not in missing}))
     places = {word: i for i, word in enumerate(words)}
-    new = np.array([*(places.get(cell, -1) for cell in cells), -1], np.int64)  # the last is that of codes −1
+    # the last is that of codes −1
+    new = np.array([*(places.get(cell, -1) for cell in cells), -1], np.int64)
     return Column(name, new[codes], words)
 
 
@@ -122,9 +142,13 @@ def as_numbers(column: Column, decimal: str = ".") -> Column:
 
 
 def label_at(names: Sequence[str], label: str | None) -> int:
-    """The place of the label's column: the last, where none is named. Raises `DataError` for one that is not there."""
+    """The place of the label's column: the last, where none is named. Raises `DataError` for one
+    that is not there.
+    """
     if label is None:
         return len(names) - 1
     if label not in names:
-        raise DataError("there is no such column", key="label", value=label, allowed="\0".join(names))
+        raise DataError(
+            "there is no such column", key="label", value=label, allowed="\0".join(names)
+        )
     return names.index(label)

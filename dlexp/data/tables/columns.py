@@ -7,15 +7,18 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from dlexp.data.tables.cells import Column, is_number, shown
+from dlexp.data.tables.cells import Column, is_number
 from dlexp.data.tables.headers import LABELS
+from dlexp.errors import shown
 
 UNNAMED = "Unnamed: 0"
-NUMBERING = (UNNAMED.lower(), "id", "index")  # names, in small letters, of columns that number the samples
+# names, in small letters, of columns that number the samples
+NUMBERING = (UNNAMED.lower(), "id", "index")
 
 
 def numbering(column: Column, names: Collection[str] = NUMBERING) -> str:
-    """Why a column only numbers the samples; nothing where it does not, or where other `names` than ours are asked of.
+    """Why a column only numbers the samples; nothing where it does not, or where other `names` than
+    ours are asked of.
 
     >>> numbering(Column("Id", np.array([7.0, 9.0]))), numbering(Column("a", np.array([1.0, 2.0])))
     ('called like a numbering', 'counts the samples')
@@ -25,19 +28,35 @@ def numbering(column: Column, names: Collection[str] = NUMBERING) -> str:
     if column.name.lower() in names or (column.name == UNNAMED and not column.named):
         return "called like a numbering"
     values = column.values
-    if names is not NUMBERING or column.words is not None or len(values) < 2 or values[0] not in (0, 1):
+    if (
+        names is not NUMBERING
+        or column.words is not None
+        or len(values) < 2
+        or values[0] not in (0, 1)
+    ):
         return ""
-    return "counts the samples" if np.array_equal(values, np.arange(len(values)) + values[0]) else ""
+    return (
+        "counts the samples" if np.array_equal(values, np.arange(len(values)) + values[0]) else ""
+    )
 
 
 def doubts(columns: Sequence[Column], taken: Column) -> list[str]:
     """Where another column looks more like the label than `taken`, which nobody named."""
     others = [column for column in columns if column.name != taken.name]
-    called = [(column.name, "is called like a label") for column in others if column.name.lower() in LABELS]
-    worded = [(column.name, "is the only column with words") for column in others if column.words is not None]
+    called = [
+        (column.name, "is called like a label")
+        for column in others
+        if column.name.lower() in LABELS
+    ]
+    worded = [
+        (column.name, "is the only column with words")
+        for column in others
+        if column.words is not None
+    ]
     alone = len(worded) == 1 and all(is_number(word) for word in taken.words or ())
     return [
-        f"{shown(taken.name)}, the last column, is taken as the label, but {shown(name)} {why}: {option('label', name)}"
+        f"{shown(taken.name)}, the last column, is taken as the label, but {shown(name)} {why}:"
+        f" {option('label', name)}"
         for name, why in called or worded * alone
     ]
 

@@ -1,4 +1,6 @@
-"""Tables as text: encoding, delimiter, decimal sign and line of names, recognised where nobody says them."""
+"""Tables as text: encoding, delimiter, decimal sign and line of names, recognised where nobody says
+them.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,9 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
 
-from dlexp.data.tables.cells import MISSING, SIGNS, is_number, shown
+from dlexp.data.tables.cells import MISSING, SIGNS, is_number
 from dlexp.data.tables.headers import is_header
-from dlexp.errors import DataError
+from dlexp.errors import DataError, shown
 
 LIMIT = 2**30  # bytes of text, unpacked
 LOOKED_AT = 500  # lines by which a form is recognised
@@ -28,16 +30,26 @@ CHUNK = 2**20
 COMMA = re.compile(r"[+-]?\d*,\d+(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 POINT = re.compile(r"[+-]?\d*\.\d+(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 MARKS = {  # byte-order marks, the longer ones first
-    codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32", codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
-}  # fmt: skip
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 HANZI = re.compile(rb"(?:[\x00-\x7f]|[\xa1-\xf7][\xa1-\xfe])*")  # text in the first planes of GBK
-OTHERS = {"gb18030": "Chinese", "cp1252": "Western European", "shift_jis": "Japanese", "cp1251": "Cyrillic"}
+OTHERS = {
+    "gb18030": "Chinese",
+    "cp1252": "Western European",
+    "shift_jis": "Japanese",
+    "cp1251": "Cyrillic",
+}
 
 
 @dataclass(frozen=True)
 class Form:
-    """How a table is written. `skip` counts the lines (a quoted one may have several) before the first sample."""
+    """How a table is written. `skip` counts the lines (a quoted one may have several) before the
+    first sample.
+    """
 
     file: Path
     packed: bool
@@ -51,7 +63,9 @@ class Form:
     quoted: bool  # whether a quotation mark is among all its bytes
 
     def lines(self, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
-        """The samples, each with the number of its last line. Raises `csv.Error` where quotes are wrong."""
+        """The samples, each with the number of its last line. Raises `csv.Error` where quotes are
+        wrong.
+        """
         with opened(self.file, self.packed) as content, _text(content, self.encoding) as text:
             reader = _reader(text, self.delimiter, strict=strict)
             for row in islice(reader, self.skip, None):
@@ -64,8 +78,14 @@ def opened(file: Path, packed: bool) -> IO[bytes]:
     return cast("IO[bytes]", gzip.open(file, "rb") if packed else file.open("rb"))
 
 
-def recognised(file: Path, *, encoding: str | None, delimiter: str | None, decimal: str | None,
-               header: bool | None) -> Form:  # fmt: skip
+def recognised(
+    file: Path,
+    *,
+    encoding: str | None,
+    delimiter: str | None,
+    decimal: str | None,
+    header: bool | None,
+) -> Form:
     """The form of a text table; what is not None is taken as said.
 
     Raises `DataError`, its key a field's name, for text that is none, and where it must be said.
@@ -93,16 +113,22 @@ def recognised(file: Path, *, encoding: str | None, delimiter: str | None, decim
     words = {i for i in range(len(first)) if any(_is_word(row[i], point) for row in samples)}
     skip = before + 1 if header else before
     nameless = frozenset(i for i, cell in enumerate(first) if header and not cell.strip())
-    return Form(file, packed, encoding, sign, point, names, skip, frozenset(words), nameless, quoted)
+    return Form(
+        file, packed, encoding, sign, point, names, skip, frozenset(words), nameless, quoted
+    )
 
 
 def _survey(file: Path, packed: bool, encoding: str | None) -> tuple[str, bool]:
-    """One pass over all bytes: the limit, NUL, and whether the encoding, asked for or recognised, fits them."""
+    """One pass over all bytes: the limit, NUL, and whether the encoding, asked for or recognised,
+    fits them.
+    """
     size, plain, quoted = 0, True, False
     with _refusing_damage(), opened(file, packed) as stream:
         start = stream.read(4)
         if encoding is None:
-            encoding = next((name for mark, name in MARKS.items() if start.startswith(mark)), "utf-8")
+            encoding = next(
+                (name for mark, name in MARKS.items() if start.startswith(mark)), "utf-8"
+            )
         wide = "16" in encoding or "32" in encoding
         decoder = codecs.getincrementaldecoder(encoding)()
         chunk = start + stream.read(CHUNK)
@@ -110,17 +136,25 @@ def _survey(file: Path, packed: bool, encoding: str | None) -> tuple[str, bool]:
             size += len(chunk)
             if size > LIMIT:
                 more = "use a Parquet file, or an .npz file and data=npz"
-                raise DataError(f"its text has more than {LIMIT:,} bytes, which is the limit: {more}")
+                raise DataError(
+                    f"its text has more than {LIMIT:,} bytes, which is the limit: {more}"
+                )
             plain, quoted = plain and chunk.isascii(), quoted or b'"' in chunk
             try:
                 text = "" if plain and not wide else decoder.decode(chunk)
             except UnicodeDecodeError as e:
                 raise _undecodable(file, packed, encoding, e) from None
-            except UnicodeError as e:  # UTF-16 or UTF-32 without the mark that tells the order of its bytes
+            except UnicodeError as e:
+                # UTF-16 or UTF-32 without the mark that tells the order of its bytes
                 cure = f"if it is one, say data.encoding={encoding}-le or {encoding}-be"
-                raise DataError(f"it is not {encoding}: {e}; {cure}; else leave data.encoding out") from None
+                raise DataError(
+                    f"it is not {encoding}: {e}; {cure}; else leave data.encoding out"
+                ) from None
             if "\0" in text if wide else b"\0" in chunk:
-                raise DataError("there is a NUL byte in it, which no text has; for UTF-16 say data.encoding=utf-16-le")
+                raise DataError(
+                    "there is a NUL byte in it, which no text has; for UTF-16 say"
+                    " data.encoding=utf-16-le"
+                )
             chunk = stream.read(CHUNK)
         try:
             decoder.decode(b"", final=True)
@@ -154,9 +188,15 @@ def _undecodable(file: Path, packed: bool, encoding: str, error: UnicodeDecodeEr
                     break
     if line[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         line = b""
-    order = list(OTHERS) if HANZI.fullmatch(line.rstrip(b"\r\n")) else ["cp1252", *(n for n in OTHERS if n != "cp1252")]
+    order = (
+        list(OTHERS)
+        if HANZI.fullmatch(line.rstrip(b"\r\n"))
+        else ["cp1252", *(n for n in OTHERS if n != "cp1252")]
+    )
     names = ", ".join(f"{name} ({OTHERS[name]})" for name in order if name != encoding)
-    return DataError(f"{wrong}; say which encoding it has: data.encoding={names}; or save the file as UTF-8")
+    return DataError(
+        f"{wrong}; say which encoding it has: data.encoding={names}; or save the file as UTF-8"
+    )
 
 
 def _text(stream: IO[bytes], encoding: str) -> io.TextIOWrapper:
@@ -193,7 +233,9 @@ def _is_blank(row: Sequence[str]) -> bool:
 
 
 def _delimiter(lines: Sequence[str]) -> str:
-    """The one that gives all lines the same number of columns, and most numbers; a comma where none does."""
+    """The one that gives all lines the same number of columns, and most numbers; a comma where none
+    does.
+    """
     best = ((False, 0.0, 1), ",")
     for sign in (",", ";", "\t", "|", " "):
         if sign == " " and best[0][2] > 1:
@@ -202,8 +244,14 @@ def _delimiter(lines: Sequence[str]) -> str:
         width, often = Counter(map(len, rows)).most_common(1)[0]
         if width > 1 and 2 * often >= len(rows):
             cells = [cell.strip() for row in rows for cell in row]
-            numbers = sum(is_number(cell) or (sign != "," and bool(COMMA.fullmatch(cell))) for cell in cells)
-            best = max(best, ((often >= 0.95 * len(rows), numbers / len(cells), width), sign), key=lambda b: b[0])
+            numbers = sum(
+                is_number(cell) or (sign != "," and bool(COMMA.fullmatch(cell))) for cell in cells
+            )
+            best = max(
+                best,
+                ((often >= 0.95 * len(rows), numbers / len(cells), width), sign),
+                key=lambda b: b[0],
+            )
     return best[1]
 
 
@@ -220,10 +268,14 @@ def _decimal(rows: Sequence[Sequence[str]], delimiter: str) -> str:
 
 
 def _check_first(line: int, first: Sequence[str], width: int, header: bool | None) -> None:
-    """Raises `DataError` for a table of one column, and for a first line that is not as wide as those below it."""
+    """Raises `DataError` for a table of one column, and for a first line that is not as wide as
+    those below it.
+    """
     if width == 1 and len(first) == 1:
         wrong = f"line {line} has only one column, {shown(first[0].strip())}; two are needed"
-        raise DataError(f"{wrong}: say data.delimiter=comma, semicolon, tab, pipe or space where there are more")
+        raise DataError(
+            f"{wrong}: say data.delimiter=comma, semicolon, tab, pipe or space where there are more"
+        )
     if len(first) != width:
         most = f"line {line} has {len(first)} columns, most lines have {width}"
         raise DataError(f"{most}: take out what stands above the table, or name each column")
@@ -234,7 +286,10 @@ def _named(line: int, first: Sequence[str]) -> tuple[str, ...]:
     names = [cell.strip() or f"Unnamed: {i}" for i, cell in enumerate(first)]
     for i, name in enumerate(names):
         if name in names[:i]:
-            wrong = f"line {line}: columns {names.index(name) + 1} and {i + 1} are both named {shown(name)}"
+            wrong = (
+                f"line {line}: columns {names.index(name) + 1} and {i + 1} are both named"
+                f" {shown(name)}"
+            )
             raise DataError(f"{wrong}; if it is a sample, say data.header=false")
     return tuple(names)
 

@@ -1,4 +1,6 @@
-"""How the columns of a table become a network's inputs: kept with the network, so that it can be given raw tables."""
+"""How the columns of a table become a network's inputs: kept with the network, so that it can be
+given raw tables.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dlexp.core.arrays import Array
-from dlexp.data.tables.cells import MISSING, TRUTH, Column, is_number, matrix, number, shown
-from dlexp.errors import DataError, nearest
+from dlexp.data.tables.cells import MISSING, TRUTH, Column, is_number, matrix, number
+from dlexp.errors import DataError, nearest, shown
 
 if TYPE_CHECKING:
     import zipfile
@@ -26,9 +28,10 @@ NAMED = 20  # names in a message
 class Preparation:
     """What was done to a table before it was trained on, so that it can be done again.
 
-    `columns` are the feature columns in their order, each with its words, or None for numbers; `classes` the labels in
-    the order of the outputs; `fill` replaces missing values (None where they are refused), `shift` and `scale` are
-    those of the training split; all three are of features.
+    `columns` are the feature columns in their order, each with its words, or None for numbers;
+    `classes` the labels in the order of the outputs; `fill` replaces missing values (None where
+    they are refused), `shift` and `scale` are those of the training split; all three are of
+    features.
     """
 
     label: str
@@ -43,7 +46,9 @@ class Preparation:
     def features(self) -> list[str]:
         """The features' names: a column's, or a column's with one of its words."""
         return [
-            n for name, words in self.columns for n in ([name] if words is None else [f"{name}={w}" for w in words])
+            n
+            for name, words in self.columns
+            for n in ([name] if words is None else [f"{name}={w}" for w in words])
         ]
 
     def write(self, archive: zipfile.ZipFile) -> None:
@@ -55,7 +60,8 @@ class Preparation:
 
     @staticmethod
     def read(archive: zipfile.ZipFile, n_in: int) -> Preparation | None:
-        """Inverse of `write`; None where there is none. Raises `DataError` and what damage raises (`archives.DAMAGE`).
+        """Inverse of `write`; None where there is none. Raises `DataError` and what damage raises
+        (`archives.DAMAGE`).
 
         `n_in` is how many inputs the network has.
         """
@@ -71,7 +77,9 @@ class Preparation:
         made = Preparation(
             label=str(told["label"]),
             classes=tuple(told["classes"]),
-            columns=tuple((str(n), None if w is None else tuple(map(str, w))) for n, w in told["columns"]),
+            columns=tuple(
+                (str(n), None if w is None else tuple(map(str, w))) for n, w in told["columns"]
+            ),
             fill=None if told["fill"] is None else tuple(map(float, told["fill"])),
             shift=tuple(map(float, told["shift"])),
             scale=tuple(map(float, told["scale"])),
@@ -79,12 +87,18 @@ class Preparation:
         )
         fill = made.shift if made.fill is None else made.fill
         if {n_in, len(made.features)} != {len(part) for part in (made.shift, made.scale, fill)}:
-            raise DataError(f"its table has {len(made.features)} features, the network takes {n_in}")
+            raise DataError(
+                f"its table has {len(made.features)} features, the network takes {n_in}"
+            )
         return made
 
     def scaled(self, x: Array) -> Array:
-        """The features of `matrix` as the network is given them: filled, scaled, in float32. `x` is overwritten."""
-        shift, scale, fill = (np.asarray(part) for part in (self.shift, self.scale, self.fill or ()))
+        """The features of `matrix` as the network is given them: filled, scaled, in float32. `x` is
+        overwritten.
+        """
+        shift, scale, fill = (
+            np.asarray(part) for part in (self.shift, self.scale, self.fill or ())
+        )
         out = np.empty(x.shape, np.float32)
         for i in range(0, len(x), BLOCK):
             part = x[i : i + BLOCK]
@@ -103,24 +117,35 @@ class Preparation:
         names = getattr(data, "columns", None)
         if names is None:
             return False
-        known, counted = {name for name, _ in self.columns}, [str(i) for i in range(len(self.features))]
+        known, counted = (
+            {name for name, _ in self.columns},
+            [str(i) for i in range(len(self.features))],
+        )
         found = [str(name).strip() for name in names]
         return found != counted or known <= set(found)
 
     def __call__(self, data: Any) -> Array:
-        """The network's inputs, (n, features), of a raw table: a DataFrame, or columns by name, in any order.
+        """The network's inputs, (n, features), of a raw table: a DataFrame, or columns by name, in
+        any order.
 
-        Further columns, the label's among them, are not looked at. Raises `DataError` for a column that is not there,
-        for words or missing values that the training table did not have.
+        Further columns, the label's among them, are not looked at. Raises `DataError` for a column
+        that is not there, for words or missing values that the training table did not have.
         """
-        found = {str(name).strip(): name for name in (data if isinstance(data, Mapping) else data.columns)}
+        found = {
+            str(name).strip(): name
+            for name in (data if isinstance(data, Mapping) else data.columns)
+        }
         columns = []
         for name, words in self.columns:
             if name not in found:
                 there = ", ".join([*found][:NAMED])
                 hint = nearest(name, found)
-                raise DataError(f"the data have no column {shown(name)}; there are {there}", hint=hint)
-            columns.append(self._column(name, words, np.asarray(data[found[name]], object).reshape(-1)))
+                raise DataError(
+                    f"the data have no column {shown(name)}; there are {there}", hint=hint
+                )
+            columns.append(
+                self._column(name, words, np.asarray(data[found[name]], object).reshape(-1))
+            )
         if len({len(c.values) for c in columns}) > 1:
             raise DataError("the columns of the data are not of one length")
         return self.scaled(matrix(columns, np.arange(len(columns[0].values))))
@@ -130,15 +155,25 @@ class Preparation:
         gone = [text in MISSING and text not in (words or ()) for text in texts]
         if self.fill is None and any(gone):
             where = f"row {gone.index(True)} (counted from 0), column {shown(name)}"
-            raise DataError(f"{where}: the value is missing, and the network was trained without any")
+            raise DataError(
+                f"{where}: the value is missing, and the network was trained without any"
+            )
         places = {} if words is None else {word: i for i, word in enumerate(words)}
         values = np.empty(len(texts), np.float64 if words is None else np.int64)
         for i, text in enumerate(texts):
             try:
-                values[i] = (np.nan, -1)[words is not None] if gone[i] else self._value(text, places, words)
+                values[i] = (
+                    (np.nan, -1)[words is not None] if gone[i] else self._value(text, places, words)
+                )
             except (ValueError, KeyError):
-                known = "not a finite number" if words is None else f"none of its words: {', '.join(places)[:200]}"
-                raise DataError(f"row {i} (counted from 0), column {shown(name)}: {shown(text)} is {known}") from None
+                known = (
+                    "not a finite number"
+                    if words is None
+                    else f"none of its words: {', '.join(places)[:200]}"
+                )
+                raise DataError(
+                    f"row {i} (counted from 0), column {shown(name)}: {shown(text)} is {known}"
+                ) from None
         return Column(name, values, words)
 
     def _value(self, text: str, places: Mapping[str, int], words: object) -> float:
@@ -152,28 +187,5 @@ class Preparation:
         return value
 
 
-def messages(dataset: Mapping[str, Any] | None) -> list[str]:
-    """What a run says of its table, a line each: of the `dataset` in its run.json."""
-    if not dataset or "label" not in dataset:
-        return []
-    classes = [str(name) for name in dataset.get("class_names") or ()]
-    parts = [f"label {shown(str(dataset['label']))} ({len(classes)} classes: {_listed(classes)})"]
-    parts.append(f"{dataset.get('features')} features")
-    if encoded := dataset.get("encoded"):
-        parts.append(f"one-hot: {_listed([*encoded])}")
-    if dropped := dataset.get("dropped"):
-        parts.append(f"left out: {_listed([f'{name} ({why})' for name, why in dropped.items()])}")
-    if n := dataset.get("dropped_samples"):
-        parts.append(f"{n} samples with missing values left out")
-    if filled := dataset.get("filled"):
-        parts.append(f"filled with means: {_listed([f'{name} ({n})' for name, n in filled.items()])}")
-    return [f"table     {'; '.join(parts)}", *(f"warning   {line}" for line in dataset.get("warnings") or ())]
-
-
 def _pairs(name: str, words: Sequence[str]) -> list[str]:
     return [f"{name}={word}" for word in words]
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f", … ({len(names)} in all)" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more

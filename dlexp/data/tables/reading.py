@@ -1,4 +1,6 @@
-"""Tables of the user's own, read with pandas: text (`delimited` says how it is recognised) and Parquet (`parquet`)."""
+"""Tables of the user's own, read with pandas: text (`delimited` says how it is recognised) and
+Parquet (`parquet`).
+"""
 
 from __future__ import annotations
 
@@ -22,27 +24,35 @@ from dlexp.data.tables.cells import (
     label_at,
     number,
     of_words,
-    shown,
 )
 from dlexp.data.tables.columns import option
 from dlexp.data.tables.delimited import COMMA, Form, opened, recognised
-from dlexp.errors import DataError
+from dlexp.errors import DataError, shown
 
-NO_TEXT = {b"PK": "a zip, an .npz file (data=npz reads it) or an Excel file", b"\x93N": "an array of NumPy's",
-           b"BZ": "packed with bzip2", b"\xfd7": "packed with xz", b"(\xb5": "packed with zstd",
-           b"\x80\x04": "a pickle, which is never loaded"}  # fmt: skip
+NO_TEXT = {
+    b"PK": "a zip, an .npz file (data=npz reads it) or an Excel file",
+    b"\x93N": "an array of NumPy's",
+    b"BZ": "packed with bzip2",
+    b"\xfd7": "packed with xz",
+    b"(\xb5": "packed with zstd",
+    b"\x80\x04": "a pickle, which is never loaded",
+}
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns as they were read, the label's as words; `form` is how it is written, None for Parquet."""
+    """Columns as they were read, the label's as words; `form` is how it is written, None for
+    Parquet.
+    """
 
     columns: tuple[Column, ...]
     label: int
     form: Form | None
 
     def place(self, i: int, wanted: Callable[[str], bool], row: int) -> tuple[str, str]:
-        """Where the first cell of column i is that is `wanted`, and the cell; of Parquet, which has no lines, `row`."""
+        """Where the first cell of column i is that is `wanted`, and the cell; of Parquet, which has
+        no lines, `row`.
+        """
         if self.form is None:
             return f"row {row + 1}", ""
         for line, cells in self.form.lines():
@@ -51,13 +61,21 @@ class Table:
         return f"sample {row + 1}", ""
 
 
-def read(file: Path, label: str | None, *, drop: Sequence[str] = (), words: Sequence[str] = (),
-         no_label: Collection[str] = MISSING, **said: Any) -> Table:  # fmt: skip
+def read(
+    file: Path,
+    label: str | None,
+    *,
+    drop: Sequence[str] = (),
+    words: Sequence[str] = (),
+    no_label: Collection[str] = MISSING,
+    **said: Any,
+) -> Table:
     """The table in a file; `said` is what `delimited.recognised` takes.
 
-    `label` names its column, None the last one; a cell of `no_label` is no label; columns in `drop` may hold anything.
-    In columns of `words`, whatever a cell holds is a word, and only an empty one is missing.
-    Raises `DataError` for a file that is no table, its key the name of the field to change.
+    `label` names its column, None the last one; a cell of `no_label` is no label; columns in `drop`
+    may hold anything. In columns of `words`, whatever a cell holds is a word, and only an empty one
+    is missing. Raises `DataError` for a file that is no table, its key the name of the field to
+    change.
     """
     with file.open("rb") as stream:
         start = stream.read(4)
@@ -68,13 +86,15 @@ def read(file: Path, label: str | None, *, drop: Sequence[str] = (), words: Sequ
         return Table(tuple(columns), at, None)
     if wrong := NO_TEXT.get(start[:2]):
         raise DataError(
-            f"line 1 is no text: the file is {wrong}; save the table as CSV (also packed with gzip) or Parquet"
+            f"line 1 is no text: the file is {wrong}; save the table as CSV (also packed with gzip)"
+            " or Parquet"
         )
     form = recognised(file, **said)
     at = label_at(form.names, label)
     marks = {at: no_label} | {i: EMPTY for i, n in enumerate(form.names) if n in words}
     frame = _frame(form, {at, *form.words, *marks})
-    if frame[len(form.names) - 1].isna().any():  # pandas fills up a line that is too short, as far as the last column
+    # pandas fills up a line that is too short, as far as the last column
+    if frame[len(form.names) - 1].isna().any():
         _check_widths(form)
     unread = {i for i, n in enumerate(form.names) if n in drop and i != at}
     columns = [
@@ -85,21 +105,37 @@ def read(file: Path, label: str | None, *, drop: Sequence[str] = (), words: Sequ
 
 
 def _frame(form: Form, words: Collection[int]) -> Any:
-    """The cells as pandas reads them: text in the columns `words`, elsewhere what pandas sees in them."""
+    """The cells as pandas reads them: text in the columns `words`, elsewhere what pandas sees in
+    them.
+    """
     import pandas as pd
 
     n = len(form.names)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # a column of both is read again, as text
+            # a column of both is read again, as text
+            warnings.simplefilter("ignore", pd.errors.DtypeWarning)
             frame = pd.read_csv(
-                str(form.file), sep=r"\s+" if form.delimiter == " " else form.delimiter, header=None, names=range(n),
-                skiprows=form.skip, index_col=False, dtype=dict.fromkeys(words, "str"), keep_default_na=False,
-                na_values={i: [""] if i in words else list(MISSING) for i in range(n)}, skipinitialspace=True,
-                decimal=form.decimal, encoding=form.encoding, compression="gzip" if form.packed else None,
-            )  # fmt: skip
-    except (ValueError, OverflowError, pd.errors.ParserWarning) as e:  # pandas' own errors among them
+                str(form.file),
+                sep=r"\s+" if form.delimiter == " " else form.delimiter,
+                header=None,
+                names=range(n),
+                skiprows=form.skip,
+                index_col=False,
+                dtype=dict.fromkeys(words, "str"),
+                keep_default_na=False,
+                na_values={i: [""] if i in words else list(MISSING) for i in range(n)},
+                skipinitialspace=True,
+                decimal=form.decimal,
+                encoding=form.encoding,
+                compression="gzip" if form.packed else None,
+            )
+    except (
+        ValueError,
+        OverflowError,
+        pd.errors.ParserWarning,
+    ) as e:  # pandas' own errors among them
         _check_widths(form)
         raise DataError(f"cannot be read as a table: {' '.join(str(e).split())[:200]}") from None
     if not len(frame):
@@ -109,7 +145,9 @@ def _frame(form: Form, words: Collection[int]) -> Any:
 
 
 def _check_widths(form: Form) -> None:
-    """Raises `DataError` for the first line that has not as many columns as the first, or whose quotes are wrong."""
+    """Raises `DataError` for the first line that has not as many columns as the first, or whose
+    quotes are wrong.
+    """
     n, names = len(form.names), "line of names" if form.skip else "first line"
     if not form.quoted and form.delimiter != " " and form.encoding in ("utf-8", "utf-8-sig"):
         sign = form.delimiter.encode()
@@ -125,19 +163,26 @@ def _check_widths(form: Form) -> None:
         raise DataError(f"line {line + 1}: {e}") from None
 
 
-def _column(form: Form, i: int, name: str, series: Any, marks: Collection[str] | None,
-            drop: Sequence[str]) -> Column:  # fmt: skip
-    """A column of numbers or of words; with `marks` of what is missing, as of the label, always one of words."""
+def _column(
+    form: Form, i: int, name: str, series: Any, marks: Collection[str] | None, drop: Sequence[str]
+) -> Column:
+    """A column of numbers or of words; with `marks` of what is missing, as of the label, always one
+    of words.
+    """
     if marks is None and series.dtype.kind in "biuf":
         values = series.to_numpy(np.float64)
         return _checked(form, i, Column(name, values, None, i not in form.nameless), drop)
     column = of_words(name, series, MISSING if marks is None else marks)
     column = replace(column, named=i not in form.nameless)
-    return column if marks is not None else _checked(form, i, as_numbers(column, form.decimal), drop)
+    return (
+        column if marks is not None else _checked(form, i, as_numbers(column, form.decimal), drop)
+    )
 
 
 def _checked(form: Form, i: int, column: Column, drop: Sequence[str]) -> Column:
-    """The column. Raises `DataError` for a number that none is, or that float32 does not hold, with its line."""
+    """The column. Raises `DataError` for a number that none is, or that float32 does not hold, with
+    its line.
+    """
     if column.words is not None:
         _check_words(form, i, column, drop)
         return column
@@ -146,18 +191,28 @@ def _checked(form: Form, i: int, column: Column, drop: Sequence[str]) -> Column:
         return column
     bad = np.flatnonzero(~(np.abs(values) <= LARGEST) & ~np.isnan(values))
     if bad.size:
-        place, cell = Table((), 0, form).place(i, lambda text: _is_too_large(text, form.decimal), int(bad[0]))
-        finite = "a finite number" if np.isinf(values[bad[0]]) else "a finite number of float32's range"
+        place, cell = Table((), 0, form).place(
+            i, lambda text: _is_too_large(text, form.decimal), int(bad[0])
+        )
+        finite = (
+            "a finite number" if np.isinf(values[bad[0]]) else "a finite number of float32's range"
+        )
         raise DataError(f"{place}, column {shown(column.name)}: {shown(cell)} is not {finite}")
     return column
 
 
 def _is_too_large(cell: str, decimal: str) -> bool:
-    return cell not in MISSING and is_number(cell, decimal) and not abs(number(cell, decimal)) <= LARGEST
+    return (
+        cell not in MISSING
+        and is_number(cell, decimal)
+        and not abs(number(cell, decimal)) <= LARGEST
+    )
 
 
 def _check_words(form: Form, i: int, column: Column, drop: Sequence[str]) -> None:
-    """Raises `DataError` for a column of numbers with a few words among them: those are no categories."""
+    """Raises `DataError` for a column of numbers with a few words among them: those are no
+    categories.
+    """
     words = column.words or ()
     strange = {word for word in words if not is_number(word, form.decimal)}
     if 2 * len(strange) > len(words):
@@ -167,4 +222,7 @@ def _check_words(form: Form, i: int, column: Column, drop: Sequence[str]) -> Non
     cure = f"; {as_words} makes every value of it a word, {without} leaves the column out"
     if COMMA.fullmatch(cell) and form.delimiter != ",":
         cure = "; for decimal commas say data.decimal=comma"
-    raise DataError(f"{place}, column {shown(column.name)}: {shown(cell)} is not a number, as others in it are{cure}")
+    raise DataError(
+        f"{place}, column {shown(column.name)}: {shown(cell)} is not a number, as others in it"
+        f" are{cure}"
+    )

@@ -13,4 +13,13 @@ from dlexp.report.claims.rendering import blocks, text
 from dlexp.report.claims.spec import Claim
 from dlexp.report.claims.verdicts import INCONCLUSIVE, NOT_SUPPORTED, SUPPORTED, Verdict, decide
 
-__all__ = ["INCONCLUSIVE", "NOT_SUPPORTED", "SUPPORTED", "Claim", "Verdict", "blocks", "decide", "text"]
+__all__ = [
+    "INCONCLUSIVE",
+    "NOT_SUPPORTED",
+    "SUPPORTED",
+    "Claim",
+    "Verdict",
+    "blocks",
+    "decide",
+    "text",
+]

@@ -1,4 +1,6 @@
-"""The guard of a claim: a gap can shrink because the network collapsed, and then there is nothing to judge."""
+"""The guard of a claim: a gap can shrink because the network collapsed, and then there is nothing
+to judge.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,11 @@ from dlexp.report.claims.values import beyond, value
 
 @dataclass(frozen=True)
 class Guarded:
-    """A side's value of the guard's metric: its mean, and the mean over seeds of the setting that is nearest to fail.
+    """A side's value of the guard's metric: its mean, and the mean over seeds of the setting that
+    is nearest to fail.
 
-    `holds` is judged by `worst`; `outside` of the `runs` do not keep it one by one. A diverged run counts as 0 where
-    the metric is an accuracy; otherwise it is nan, and nothing holds.
+    `holds` is judged by `worst`; `outside` of the `runs` do not keep it one by one. A diverged run
+    counts as 0 where the metric is an accuracy; otherwise it is nan, and nothing holds.
     """
 
     side: str
@@ -31,7 +34,9 @@ class Guarded:
 
 
 def found(sides: Sides, claim: Claim, seeds: tuple[int, ...]) -> tuple[Guarded, ...]:
-    """The guard's values at the seeds that are judged. Raises `Undecided` where they were not measured."""
+    """The guard's values at the seeds that are judged. Raises `Undecided` where they were not
+    measured.
+    """
     guard = claim.guard
     if guard is None:
         return ()
@@ -56,7 +61,16 @@ def found(sides: Sides, claim: Claim, seeds: tuple[int, ...]) -> tuple[Guarded, 
         kept = np.ones(table.shape, bool)
         kept &= True if guard.at_least is None else table >= guard.at_least
         kept &= True if guard.at_most is None else table <= guard.at_most
-        values.append(Guarded(name, float(means.mean()), worst, fits_low and fits_high, int((~kept).sum()), table.size))
+        values.append(
+            Guarded(
+                name,
+                float(means.mean()),
+                worst,
+                fits_low and fits_high,
+                int((~kept).sum()),
+                table.size,
+            )
+        )
     return tuple(values)
 
 

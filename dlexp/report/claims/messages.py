@@ -1,4 +1,6 @@
-"""The sentences that say why a claim has its verdict, in English and in Chinese, from the same numbers."""
+"""The sentences that say why a claim has its verdict, in English and in Chinese, from the same
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ class Undecided(Exception):
 
 
 def say(code: str, **values: object) -> Said:
-    """A sentence in both languages. A value that is a `Said` is put in language by language, a list as one.
+    """A sentence in both languages. A value that is a `Said` is put in language by language, a list
+    as one.
 
     >>> say("one_level", over="initializer.std")["en"]
     'initializer.std has fewer than two values that both sides have'
@@ -45,7 +48,8 @@ def listed(names: Sequence[str], language: str) -> str:
 
 
 def ended(sentence: str, language: str) -> str:
-    """With its full stop, and a capital letter where it begins with a word, not with a key or a symbol.
+    """With its full stop, and a capital letter where it begins with a word, not with a key or a
+    symbol.
 
     >>> ended("did you mean 'x'?", "en"), ended("它成立", "zh"), ended("optimizer.lr goes with it", "en")
     ("Did you mean 'x'?", '它成立。', 'optimizer.lr goes with it.')
@@ -79,7 +83,10 @@ TEMPLATES = {
         "the two sides have no setting in common: they have other values of {keys}",
         "两侧没有共同的设置：{keys} 的取值不同",
     ),
-    "one_level": ("{over} has fewer than two values that both sides have", "{over} 在两侧共有的取值不足两个"),
+    "one_level": (
+        "{over} has fewer than two values that both sides have",
+        "{over} 在两侧共有的取值不足两个",
+    ),
     "unmeasured": ("no run has measured {name}{hint}", "没有运行测量过 {name}{hint}"),
     "unmeasured_side": (
         "no finished run with {side} has a value of {metric}",
@@ -94,23 +101,36 @@ TEMPLATES = {
         "没有一个种子在两侧的所有设置上都有结果（缺少 {missing} 个结果）",
     ),
     "few": (
-        "n = {n} paired seeds: no verdict below {fewest}, since the smallest possible p would be {p}",
+        (
+            "n = {n} paired seeds: no verdict below {fewest}, since the smallest possible p would"
+            " be {p}"
+        ),
         "n = {n} 个配对种子：少于 {fewest} 个不作结论，因为可能的最小 p 为 {p}",
     ),
     "seedless": (
-        "the seed changes nothing here: every run of a setting measured the same numbers, and repeating them is no "
-        "evidence",
+        (
+            "the seed changes nothing here: every run of a setting measured the same numbers, and"
+            " repeating them is no evidence"
+        ),
         "种子在此不起任何作用：同一设置的每次运行测得的数字完全相同，重复并不构成证据",
     ),
     "all_diverged": ("every run of both sides diverged", "两侧的所有运行都发散了"),
     "diverged": (
-        "{n} of {total} runs diverged or have no finite value of {metric}, and the claim does not say what such a run "
-        "counts as (`diverged`)",
-        "{total} 次运行中有 {n} 次发散或 {metric} 不是有限数，而论断没有说明这样的运行按什么值计（`diverged`）",
+        (
+            "{n} of {total} runs diverged or have no finite value of {metric}, and the claim does"
+            " not say what such a run counts as (`diverged`)"
+        ),
+        (
+            "{total} 次运行中有 {n} 次发散或 {metric} 不是有限数，"
+            "而论断没有说明这样的运行按什么值计（`diverged`）"
+        ),
     ),
     "not_finite": ("the values are too large to be compared", "数值过大，无法比较"),
     "guard": (
-        "the guard does not hold: {metric} is {value} at a setting of {side}, where {bound} was asked for",
+        (
+            "the guard does not hold: {metric} is {value} at a setting of {side}, where {bound} was"
+            " asked for"
+        ),
         "前提条件不成立：{side} 的某个设置下 {metric} 为 {value}，而要求 {bound}",
     ),
     "guard_unmeasured": (
@@ -135,11 +155,17 @@ TEMPLATES = {
         "效应 {effect} 不小于界限 {margin}，且 Holm 校正后 p = {p}",
     ),
     "as_good": (
-        "it is not worse by more than the margin, {margin}: the effect is {effect}, p = {p} after Holm",
+        (
+            "it is not worse by more than the margin, {margin}: the effect is {effect}, p = {p}"
+            " after Holm"
+        ),
         "不比对方差超过界限 {margin}：效应为 {effect}，Holm 校正后 p = {p}",
     ),
     "worse": (
-        "it is worse by more than the margin, {margin}: the whole interval {interval} lies below −{margin}",
+        (
+            "it is worse by more than the margin, {margin}: the whole interval {interval} lies"
+            " below −{margin}"
+        ),
         "比对方差，且超过界限 {margin}：整个区间 {interval} 低于 −{margin}",
     ),
     "opposite": (
@@ -147,8 +173,10 @@ TEMPLATES = {
         "效应的方向相反：整个区间 {interval} 低于 0",
     ),
     "small": (
-        "an effect there is, but a smaller one than matters: the whole interval {interval} lies below the margin, "
-        "{margin}",
+        (
+            "an effect there is, but a smaller one than matters: the whole interval {interval} lies"
+            " below the margin, {margin}"
+        ),
         "效应存在，但小于有意义的大小：整个区间 {interval} 低于界限 {margin}",
     ),
     "none": (
@@ -156,26 +184,39 @@ TEMPLATES = {
         "整个区间 {interval} 低于界限 {margin}，且包含 0",
     ),
     "open": (
-        "p = {p} after Holm is above .05, and the interval {interval} reaches the margin, {margin}: it may matter, or "
-        "not",
+        (
+            "p = {p} after Holm is above .05, and the interval {interval} reaches the margin,"
+            " {margin}: it may matter, or not"
+        ),
         "Holm 校正后 p = {p} 大于 .05，而区间 {interval} 达到界限 {margin}：可能有意义，也可能没有",
     ),
     "open_size": (
-        "there is an effect (p = {p} after Holm), {effect}, below the margin, {margin}, which the interval {interval} "
-        "reaches",
+        (
+            "there is an effect (p = {p} after Holm), {effect}, below the margin, {margin}, which"
+            " the interval {interval} reaches"
+        ),
         "存在效应（Holm 校正后 p = {p}），为 {effect}，小于界限 {margin}，而区间 {interval} 达到该界限",
     ),
     "open_as_good": (
-        "p = {p} after Holm is above .05, and the interval {interval} is not wholly below −{margin}",
+        (
+            "p = {p} after Holm is above .05, and the interval {interval} is not wholly below"
+            " −{margin}"
+        ),
         "Holm 校正后 p = {p} 大于 .05，而区间 {interval} 并非全部低于 −{margin}",
     ),
     # cautions
     "alike": (
-        "every seed gives the same difference: more seeds are no more evidence, and n is 1 in effect, not {n}",
+        (
+            "every seed gives the same difference: more seeds are no more evidence, and n is 1 in"
+            " effect, not {n}"
+        ),
         "每个种子给出的差都相同：增加种子并不增加证据，实际上 n 为 1，而不是 {n}",
     ),
     "outside": (
-        "the guard holds for the mean only: {n} of {total} runs with {side} do not keep {metric} {bound}",
+        (
+            "the guard holds for the mean only: {n} of {total} runs with {side} do not keep"
+            " {metric} {bound}"
+        ),
         "前提条件只对均值成立：{side} 的 {total} 次运行中有 {n} 次不满足 {metric} {bound}",
     ),
     "preview": ("preview: {changes}", "预览：{changes}"),
@@ -202,7 +243,10 @@ TEMPLATES = {
         "{key} goes with it ({of} against {against}), and the two cannot be told apart",
         "{key} 随之不同（{of} 对 {against}），二者无法区分",
     ),
-    "own": ("{side}: averaged over its {keys}, which the other side has not", "{side}：对其 {keys} 取平均，另一侧没有"),
+    "own": (
+        "{side}: averaged over its {keys}, which the other side has not",
+        "{side}：对其 {keys} 取平均，另一侧没有",
+    ),
     "uncommon": (
         "{n} settings that only one side has are left out",
         "有 {n} 个设置只有一侧具备，未计入",
@@ -222,9 +266,14 @@ TEMPLATES = {
     "smallest": ("smallest", "最小"),
     "largest": ("largest", "最大"),
     "power": (
-        "with n = {n} and {family} claims tested the smallest p after Holm is {p}, above .05, unless other claims have "
-        "smaller ones; {need} seeds could decide",
-        "n = {n}、共检验 {family} 条论断时，Holm 校正后的最小 p 为 {p}，大于 .05（除非其他论断的 p 更小）；"
-        "{need} 个种子才可能得出结论",
+        (
+            "with n = {n} and {family} claims tested the smallest p after Holm is {p}, above .05,"
+            " unless other claims have smaller ones; {need} seeds could decide"
+        ),
+        (
+            "n = {n}、共检验 {family} 条论断时，Holm 校正后的最小 p 为 {p}，大于"
+            " .05（除非其他论断的 p 更小）；"
+            "{need} 个种子才可能得出结论"
+        ),
     ),
-}  # fmt: skip
+}

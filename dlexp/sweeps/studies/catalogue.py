@@ -1,4 +1,6 @@
-"""Which studies there are: files under conf/experiment/ and under a folder of the user's, and what they say."""
+"""Which studies there are: files under conf/experiment/ and under a folder of the user's, and what
+they say.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def words_of(path: Path) -> Mapping[str, Any]:
     try:
         held = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
     except UnicodeDecodeError as e:
-        raise UserError(f"cannot be read: byte {e.object[e.start]:#04x} is not UTF-8", key=str(path)) from None
+        raise UserError(
+            f"cannot be read: byte {e.object[e.start]:#04x} is not UTF-8", key=str(path)
+        ) from None
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as e:
         raise UserError(f"cannot be read: {' '.join(str(e).split())}", key=str(path)) from None
     said = held.get("study") if isinstance(held, dict) else None
@@ -44,7 +48,9 @@ def in_english(text: Any) -> str:
 
 @dataclass(frozen=True)
 class Shelf:
-    """The files of a folder of experiments by name: studies with claims, files without, files that cannot be read."""
+    """The files of a folder of experiments by name: studies with claims, files without, files that
+    cannot be read.
+    """
 
     studies: dict[str, Named] = field(default_factory=dict)
     silent: dict[str, Path] = field(default_factory=dict)
@@ -74,21 +80,28 @@ def _cost(said: Mapping[str, Any]) -> float:
 
 
 def named(folder: Path) -> list[Named]:
-    """The studies with claims in a folder of experiments, by name; files that cannot be read are left out."""
+    """The studies with claims in a folder of experiments, by name; files that cannot be read are
+    left out.
+    """
     return list(Shelf.of(folder).studies.values())
 
 
 def chosen(names: Sequence[str], home: Path | None) -> list[Named]:
     """The studies of these names, or all there are, in the order of their names.
 
-    A file of the user's that cannot be read is warned of, and refused where it was asked for by its name.
+    A file of the user's that cannot be read is warned of, and refused where it was asked for by its
+    name.
     """
     shipped = Shelf.of(paths.CONF / "experiment")
     own = _own(home, names) if home else Shelf()
     for name in own.studies:
         if name in shipped.studies:
-            raise UserError("dlexp has a study of this name: give yours another", key="--config-dir", value=name,
-                            where="command line")  # fmt: skip
+            raise UserError(
+                "dlexp has a study of this name: give yours another",
+                key="--config-dir",
+                value=name,
+                where="command line",
+            )
     known = dict(sorted({**shipped.studies, **own.studies}.items()))
     for name in names:
         if name in own.broken:
@@ -97,11 +110,18 @@ def chosen(names: Sequence[str], home: Path | None) -> list[Named]:
             path = own.silent.get(name) or shipped.silent[name]
             theirs = ["--config-dir", str(path.parents[1])] if name in own.silent else []
             way = shell.command(*theirs, f"experiment={name}")
-            raise UserError(f"makes no claims; to train it: {way}", key="claims",
-                            value=name, where=str(path))  # fmt: skip
+            raise UserError(
+                f"makes no claims; to train it: {way}", key="claims", value=name, where=str(path)
+            )
         if name not in known:
-            raise UserError("there is no such study", key="claims", value=name, where="command line",
-                            allowed=", ".join(known), hint=nearest(name, known))  # fmt: skip
+            raise UserError(
+                "there is no such study",
+                key="claims",
+                value=name,
+                where="command line",
+                allowed=", ".join(known),
+                hint=nearest(name, known),
+            )
     for error in own.broken.values():
         print(f"dlexp: warning: {error}; it is left out", file=sys.stderr)
     return [study for name, study in known.items() if name in names or not names]
@@ -113,6 +133,10 @@ def _own(home: Path, names: Sequence[str]) -> Shelf:
     if not found.studies and not {*names} & {*found.silent, *found.broken}:
         if found.broken:
             raise next(iter(found.broken.values()))
-        wrong = f"there is no study with claims in {folder}" if folder.is_dir() else f"there is no folder {folder}"
+        wrong = (
+            f"there is no study with claims in {folder}"
+            if folder.is_dir()
+            else f"there is no folder {folder}"
+        )
         raise UserError(wrong, key="--config-dir", value=str(home), where="command line")
     return found

@@ -9,11 +9,13 @@ from dlexp.sweeps.studies.catalogue import Named
 
 
 def check(studies: Sequence[Named], overrides: Sequence[str], *, quick: bool, named: bool) -> None:
-    """Raises the `UserError` of an override, or of the words of a study that was `named`, before one of them starts.
+    """Raises the `UserError` of an override, or of the words of a study that was `named`, before
+    one of them starts.
 
-    An override may mean nothing to some studies (a surface has no data): the others have their verdicts. So it is
-    refused here where it cannot be meant at all, or where no study takes it; and all studies are composed for that
-    only if the first of them do not take it, since each costs half a second.
+    An override may mean nothing to some studies (a surface has no data): the others have their
+    verdicts. So it is refused here where it cannot be meant at all, or where no study takes it; and
+    all studies are composed for that only if the first of them do not take it, since each costs
+    half a second.
     """
     if not (overrides or named):
         return

@@ -22,12 +22,15 @@ from dlexp.sweeps.studies.catalogue import Named
 from dlexp.sweeps.workers import cores
 
 WRONG = 2  # the exit status of a command that was asked for something wrong: nothing was trained
-GRACE = 5.0  # seconds after Ctrl-C, in which the commands, which a terminal tells as well, may end by themselves
+# seconds after Ctrl-C, in which the commands, which a terminal tells as well, may end by themselves
+GRACE = 5.0
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a study's command ended; `verdicts` are those of its verdicts.json, None where there is none."""
+    """How a study's command ended; `verdicts` are those of its verdicts.json, None where there is
+    none.
+    """
 
     study: Named
     status: int
@@ -60,9 +63,11 @@ class _Work:
     stopped: threading.Event = field(default_factory=threading.Event)
 
     def stop(self, number: int) -> None:
-        """Start nothing more, and wait for the commands, which have been told by the terminal, or are told now.
+        """Start nothing more, and wait for the commands, which have been told by the terminal, or
+        are told now.
 
-        A terminal does not send SIGTERM, so they are told at once. They may ignore SIGINT (of a shell's background).
+        A terminal does not send SIGTERM, so they are told at once. They may ignore SIGINT (of a
+        shell's background).
         """
         with self.lock:
             self.stopped.set()
@@ -76,7 +81,8 @@ class _Work:
 
 
 def conduct(studies: Sequence[Named], overrides: Sequence[str], *, quick: bool) -> list[Outcome]:
-    """Run studies, as many at once as there are processors, the longest first; a line on stderr as each ends.
+    """Run studies, as many at once as there are processors, the longest first; a line on stderr as
+    each ends.
 
     Raises `Interrupted` at Ctrl-C, SIGTERM and SIGHUP.
     """
@@ -84,7 +90,14 @@ def conduct(studies: Sequence[Named], overrides: Sequence[str], *, quick: bool) 
 
     n = min(len(studies), cores())
     work = _Work()
-    with tqdm(total=len(studies), unit="study", file=sys.stderr, disable=None, dynamic_ncols=True, leave=False) as bar:
+    with tqdm(
+        total=len(studies),
+        unit="study",
+        file=sys.stderr,
+        disable=None,
+        dynamic_ncols=True,
+        leave=False,
+    ) as bar:
 
         def one(study: Named) -> None:
             with work.lock:
@@ -100,7 +113,9 @@ def conduct(studies: Sequence[Named], overrides: Sequence[str], *, quick: bool) 
                     return
                 work.ended[study.name] = outcome
                 bar.update()
-                bar.write(f"{study.name}: {counted(outcome)}, {outcome.seconds:.0f} s", file=sys.stderr)
+                bar.write(
+                    f"{study.name}: {counted(outcome)}, {outcome.seconds:.0f} s", file=sys.stderr
+                )
 
         with ThreadPoolExecutor(n) as pool:
             try:
@@ -110,11 +125,15 @@ def conduct(studies: Sequence[Named], overrides: Sequence[str], *, quick: bool) 
                 number = number_of(e)
                 work.stop(number)
                 pool.shutdown(wait=True, cancel_futures=True)
-                raise Interrupted([work.ended[s.name] for s in studies if s.name in work.ended], number) from None
+                raise Interrupted(
+                    [work.ended[s.name] for s in studies if s.name in work.ended], number
+                ) from None
     return [work.ended[study.name] for study in studies]
 
 
-def run(study: Named, overrides: Sequence[str], *, quick: bool, workers: int, work: _Work | None = None) -> Outcome:
+def run(
+    study: Named, overrides: Sequence[str], *, quick: bool, workers: int, work: _Work | None = None
+) -> Outcome:
     """One study, as a command of its own, which says in which folder its sweep and its report are."""
     began = time.monotonic()
     done = _ended(command_of(study, overrides, quick=quick, workers=workers), study.name, work)
@@ -133,11 +152,22 @@ def command_of(study: Named, overrides: Sequence[str], *, quick: bool, workers: 
     return [sys.executable, "-m", "dlexp", *own, f"experiment={study.name}", launcher, *extra]
 
 
-def _ended(command: Sequence[str], name: str, work: _Work | None) -> subprocess.CompletedProcess[str]:
-    """A command that has ended. Its letters are UTF-8 whatever the terminal's: they hold the folder's name."""
+def _ended(
+    command: Sequence[str], name: str, work: _Work | None
+) -> subprocess.CompletedProcess[str]:
+    """A command that has ended. Its letters are UTF-8 whatever the terminal's: they hold the
+    folder's name.
+    """
     said = {**os.environ, "PYTHONIOENCODING": "utf-8"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8",
-                          errors="replace", env=said) as child:  # fmt: skip
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        env=said,
+    ) as child:
         if work is not None:
             with work.lock:
                 work.commands[name] = child
@@ -154,7 +184,8 @@ def _folder(out: str) -> Path | None:
     (PosixPath('outputs/sweeps/a b-1'), None)
     """
     lines = out.splitlines()
-    if any(line.startswith("report    ") for line in lines):  # why there is none; an older one may lie there
+    # why there is none; an older one may lie there
+    if any(line.startswith("report    ") for line in lines):
         return None
     said = [line.removeprefix("folder    ") for line in lines if line.startswith("folder    ")]
     return Path(said[0]) if said else None
@@ -169,17 +200,26 @@ def _verdicts(path: Path) -> list[dict[str, Any]] | None:
 
 
 def what_failed(err: str, out: str, status: int = 0) -> str:
-    """The line of a command that says what went wrong: its error, its failed run or report, else its last word.
+    """The line of a command that says what went wrong: its error, its failed run or report, else
+    its last word.
 
     >>> what_failed("dlexp: error: no\\n 10%|#   | 1/10 [00:01<?, ?run/s]\\n", "")
     'error: no'
     >>> what_failed("", "", -9)
     'it was killed by signal 9'
     """
-    lines = [line.strip() for line in err.splitlines() if line.strip() and not re.search(r"\d+%\||run/s|s/run", line)]
+    lines = [
+        line.strip()
+        for line in err.splitlines()
+        if line.strip() and not re.search(r"\d+%\||run/s|s/run", line)
+    ]
     errors = [line.removeprefix("dlexp: ") for line in lines if line.startswith("dlexp: error: ")]
     told = [line.strip() for line in out.splitlines() if line.strip()]
-    failed = [" ".join(line.split()) for line in told if line.startswith(("failed ", "killed ", "report    "))]
+    failed = [
+        " ".join(line.split())
+        for line in told
+        if line.startswith(("failed ", "killed ", "report    "))
+    ]
     if status <= 0:
         silent = f"it was killed by signal {-status}" if status else "it has written no verdicts"
         return next(iter([*errors[-1:], *failed[:1]]), silent)

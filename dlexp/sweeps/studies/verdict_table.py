@@ -18,18 +18,32 @@ def told(outcomes: Sequence[Outcome], *, quick: bool, seconds: float) -> str:
     """The table of all claims, and where the pages are."""
     preview = " (preview)" * quick
     rows = [
-        [outcome.study.name, str(v["id"]), f"{MARKS[v['verdict']]} {v['verdict']}{preview}", _effect(v), str(v["n"]),
-         words.probability(v["p_holm"])]
-        for outcome in outcomes for v in outcome.verdicts or ()
-    ]  # fmt: skip
-    lines = table(Grid(["study", "claim", "verdict", "effect [95 % interval]", "n", "p Holm"], rows, "sslrrr"))
+        [
+            outcome.study.name,
+            str(v["id"]),
+            f"{MARKS[v['verdict']]} {v['verdict']}{preview}",
+            _effect(v),
+            str(v["n"]),
+            words.probability(v["p_holm"]),
+        ]
+        for outcome in outcomes
+        for v in outcome.verdicts or ()
+    ]
+    lines = table(
+        Grid(["study", "claim", "verdict", "effect [95 % interval]", "n", "p Holm"], rows, "sslrrr")
+    )
     counts = Counter(row[2] for row in rows)
     counted = ", ".join(f"{n} {status}" for status, n in counts.items())
     lines += ["", f"{words.many(len(rows), 'claim')}: {counted}" if rows else "No verdicts."]
     lines += _notes(outcomes)
     if quick:
-        lines.append("--quick: a smaller budget; these verdicts are a preview, not the studies' result.")
-    lines.append(f"{len(outcomes)} {'study' if len(outcomes) == 1 else 'studies'} in {seconds:.0f} s; the pages:")
+        lines.append(
+            "--quick: a smaller budget; these verdicts are a preview, not the studies' result."
+        )
+    lines.append(
+        f"{len(outcomes)} {'study' if len(outcomes) == 1 else 'studies'} in {seconds:.0f} s; the"
+        " pages:"
+    )
     for o in outcomes:
         lines += [f"  {o.page}"] if o.page else []
         lines += [f"  {o.study.name}: failed: {o.said}"] if o.failed else []
@@ -43,7 +57,10 @@ def _notes(outcomes: Sequence[Outcome]) -> list[str]:
         for v in outcome.verdicts or ():
             for note in v.get("cautions") or ():
                 found.setdefault((outcome.study.name, str(note["en"])), []).append(str(v["id"]))
-    told = [Words(f"{study}: {', '.join(ids)}: {note}.", "warning") for (study, note), ids in found.items()]
+    told = [
+        Words(f"{study}: {', '.join(ids)}: {note}.", "warning")
+        for (study, note), ids in found.items()
+    ]
     return render(told).splitlines()
 
 
@@ -58,4 +75,7 @@ def _effect(v: Mapping[str, Any]) -> str:
 def interrupted(done: Sequence[Outcome], command: str) -> str:
     """What Ctrl-C has left, and how to go on."""
     names = words.listed([outcome.study.name for outcome in done], 99) if done else "no study"
-    return f"interrupted: {names} done; what is trained is kept, and the same command goes on: {command}"
+    return (
+        f"interrupted: {names} done; what is trained is kept, and the same command goes on:"
+        f" {command}"
+    )
