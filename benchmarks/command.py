@@ -104,8 +104,8 @@ def hang(clocks: Clocks, first: list[float]) -> None:
     from dlexp.cli import main, summary
     from dlexp.core.trainer import Trainer
     from dlexp.runs import lifecycle
-    from dlexp.runs.checkpointing import Keeper
-    from dlexp.runs.observer_runner import Watch
+    from dlexp.runs.checkpointing import Checkpointer
+    from dlexp.runs.observer_runner import ObserverRunner
     from dlexp.storage import network_file
     from dlexp.storage.journal import Journal
     from dlexp.tracking import Sender
@@ -125,8 +125,8 @@ def hang(clocks: Clocks, first: list[float]) -> None:
     clocks.clock(Trainer, "evaluate", EVALUATION)
     clocks.clock(Trainer, "conclude", EVALUATION)
     clocks.clock(Journal, "record", JOURNAL)
-    clocks.clock(Keeper, "__call__", BETWEEN)
-    clocks.clock(Watch, "tell", "observer {}")
+    clocks.clock(Checkpointer, "__call__", BETWEEN)
+    clocks.clock(ObserverRunner, "tell", "observer {}")
     clocks.clock(network_file, "save_network", SAVED)
     clocks.clock(Sender, "wait", WAITING)
     clocks.clock(summary, "of_runs", END)

@@ -83,7 +83,7 @@ def overhead() -> float:
             run.train()
             clocks.append(time.process_time())
             place = lifecycle.Place(
-                Path(name) / str(seed), str(seed), {"dlexp.sweep": "bench"}, alone=False
+                Path(name) / str(seed), str(seed), {"dlexp.sweep": "bench"}, standalone=False
             )
             lifecycle.perform(setup, place=place)
             clocks.append(time.process_time())

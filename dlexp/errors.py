@@ -32,7 +32,7 @@ class UserError(ValueError):
 
     def __init__(
         self,
-        wrong: str,
+        message: str,
         *,
         key: str = "",
         value: object = None,
@@ -40,9 +40,18 @@ class UserError(ValueError):
         allowed: str = "",
         hint: str = "",
     ) -> None:
-        self.wrong, self.key, self.value, self.where = wrong, key, value, where
+        self.message, self.key, self.value, self.where = message, key, value, where
         self.allowed, self.hint = allowed, hint
-        super().__init__(wrong)
+        super().__init__(message)
+
+    @property
+    def wrong(self) -> str:
+        """The older name of `message`."""
+        return self.message
+
+    @wrong.setter
+    def wrong(self, message: str) -> None:
+        self.message = message
 
     def __str__(self) -> str:
         value = str(self.value)
@@ -50,7 +59,7 @@ class UserError(ValueError):
         shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
         subject = self.key if self.value is None or not self.key else f"{self.key}={shown}"
         place = f" ({self.where})" if self.where else ""
-        parts = [self.wrong]
+        parts = [self.message]
         if self.allowed:
             parts.append(f"choose from {self.allowed}")
         if self.hint:
@@ -129,7 +138,7 @@ def one_line(kind: type[BaseException], error: BaseException, trace: Any) -> Non
     state, one line.
     """
     if is_of_the_machine(error):
-        print(f"dlexp: error: {told(error)}", file=sys.stderr)
+        print(f"dlexp: error: {describe_error(error)}", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)
 
@@ -147,13 +156,13 @@ def not_created(error: OSError, folder: Path, what: str) -> OSError | UserError:
     return UserError(wrong, key=str(folder))
 
 
-def told(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """What an error says, or, if nothing, what it is; of the system's, the file and its reason,
     without a number.
 
-    >>> told(OSError(30, "Read-only file system", "outputs/lock"))
+    >>> describe_error(OSError(30, "Read-only file system", "outputs/lock"))
     'outputs/lock: Read-only file system'
-    >>> told(AssertionError())
+    >>> describe_error(AssertionError())
     'AssertionError'
     """
     if isinstance(error, SystemExit):

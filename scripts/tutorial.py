@@ -42,10 +42,10 @@ def study_now(name: str) -> tuple[Study, dict[str, list[str]]]:
     """A study as its file is now, and the values that it sweeps."""
     from hydra import compose, initialize_config_dir
 
-    from dlexp.config import offer
+    from dlexp.config import register
     from dlexp.sweeps.validate import plan_of
 
-    offer()
+    register()
     with initialize_config_dir(str(CONF), version_base="1.3", job_name="dlexp"):
         config = compose("config", [f"experiment={name}"], return_hydra_config=True)
     study = Study.of(config)

@@ -20,7 +20,7 @@ from typing import NoReturn
 
 from dlexp import paths, shell, tracking
 from dlexp.core import kinds
-from dlexp.errors import DataError, UserError, told
+from dlexp.errors import DataError, UserError, describe_error
 from dlexp.plugins import discovery
 from dlexp.runs import checkpointing, repair
 from dlexp.storage import journal
@@ -140,7 +140,7 @@ class Doctor:
         except BlockingIOError:  # it was resumed this instant
             self.live.add(folder)
         except OSError as e:
-            self.say("to do", folder, f"cannot be mended: {told(e)}")
+            self.say("to do", folder, f"cannot be mended: {describe_error(e)}")
         for file in sorted(folder.glob(f"{journal.PROBES}/*/{journal.EVENTS}")):
             self.run(file.parent, sweep, probed=folder)
 
@@ -170,9 +170,9 @@ class Doctor:
         """
         try:
             repair.check_journal(folder)
-            found = repair.bury(folder, dry=self.dry)
+            found = repair.close_dead_run(folder, dry=self.dry)
         except DataError as e:
-            self.say("to do", folder / journal.EVENTS, f"{e.wrong}: {BACK}")
+            self.say("to do", folder / journal.EVENTS, f"{e.message}: {BACK}")
             return None
         if found.half:
             self.say(
@@ -218,7 +218,7 @@ class Doctor:
             if isinstance(e, BlockingIOError):  # its command goes on this instant
                 self.live.add(folder)
             else:
-                self.say("to do", folder, f"cannot be mended: {told(e)}")
+                self.say("to do", folder, f"cannot be mended: {describe_error(e)}")
             return
         for file in sorted(folder.glob(f"runs/*/{journal.EVENTS}")):
             self.run(file.parent, folder)
@@ -270,7 +270,7 @@ class Doctor:
             for f in sorted((folder / k).glob("*.py"))
         ):
             if (wrong := discovery.left_out(file)) is not None:
-                self.say("to do", file, wrong.wrong)
+                self.say("to do", file, wrong.message)
 
     def send(self) -> None:
         """Tell MLflow what it does not know yet of what was looked at."""

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from dlexp import paths, shell
 from dlexp.cli import console
-from dlexp.errors import Stopped, UserError, is_of_the_machine, nearest, of_long_name, told
+from dlexp.errors import (
+    Stopped,
+    UserError,
+    describe_error,
+    is_of_the_machine,
+    nearest,
+    of_long_name,
+)
 from dlexp.runs import signals
 
 if TYPE_CHECKING:
@@ -58,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _refused(of_long_name(e, words))
         if not is_of_the_machine(e):
             raise
-        return _refused(told(e), 1)
+        return _refused(describe_error(e), 1)
 
 
 def _refused(wrong: object, status: int = 2) -> int:
@@ -111,8 +118,8 @@ def train(words: list[str]) -> int:
     from dlexp.config import application, overrides
 
     application.check_flags(asked)
-    config.offer()
-    asked.overrides = overrides.spelled_out(overrides.typed(asked.overrides))
+    config.register()
+    asked.overrides = overrides.normalize(overrides.typed(asked.overrides))
     overrides.check(asked.overrides)
     from dlexp.cli import summary
     from dlexp.sweeps import session as sweeps

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from dlexp import paths, shell
 from dlexp.core.dataset import messages
-from dlexp.errors import UserError, nearest, told
+from dlexp.errors import UserError, describe_error, nearest
 from dlexp.runs import lifecycle, provenance, records
 from dlexp.storage import journal
 from dlexp.tracking import Outcome, quoted, ui_command
-from dlexp.tracking.settings import told as shown_in, usual_uri
+from dlexp.tracking.settings import to_json as shown_in, usual_uri
 
 if TYPE_CHECKING:
     from dlexp.config import Setup
@@ -87,7 +87,7 @@ def words(run: Run) -> str:
     if run.status == "INTERRUPTED" and run.folder:
         lines[0] = f"{run.status.lower()} at step {run.trainer.t} of {run.trainer.total}"
     elif run.error is not None and run.status != "FINISHED":
-        lines[0] = f"{run.status.lower():9} {_one_line(told(run.error))}"
+        lines[0] = f"{run.status.lower():9} {_one_line(describe_error(run.error))}"
     if run.status in ("INTERRUPTED", "FAILED") and run.folder:
         lines.append(f"go on     {shell.command('resume', shell.name_of(run.folder))}")
     lines[1:1] = run.dataset.messages() if run.dataset else []

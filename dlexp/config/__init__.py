@@ -15,6 +15,6 @@ from dlexp.config.build import Setup, build
 from dlexp.config.compose import compose, files_in_use
 from dlexp.config.explain import explain
 from dlexp.config.rebuild import rebuild
-from dlexp.config.store import offer
+from dlexp.config.store import register
 
-__all__ = ["Setup", "build", "compose", "explain", "files_in_use", "offer", "rebuild"]
+__all__ = ["Setup", "build", "compose", "explain", "files_in_use", "rebuild", "register"]

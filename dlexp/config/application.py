@@ -23,7 +23,7 @@ from omegaconf import DictConfig
 
 from dlexp.config.base import Bases
 from dlexp.config.overrides import COMMAND_LINE
-from dlexp.config.sources import looked_through
+from dlexp.config.sources import checked_sources
 from dlexp.errors import UserError
 from dlexp.paths import CONF
 
@@ -132,7 +132,7 @@ def run(asked: argparse.Namespace, task: Callable[[DictConfig], None]) -> None:
         redirect_stderr(io.StringIO()) if asked.package else nullcontext()
     )
     try:
-        with looked_through(), _composed_by_us(asked), unsaid:
+        with checked_sources(), _composed_by_us(asked), unsaid:
             hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
     except SystemExit as e:
         if asked.package and e.code:

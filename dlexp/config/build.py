@@ -50,9 +50,9 @@ class Setup:
     # of a run's own config.yaml, which then is at fault, not what was typed long ago
     rebuilt: bool = False
 
-    def placed(self, error: UserError) -> UserError:
+    def with_location(self, error: UserError) -> UserError:
         """The error with the place its key was set at."""
-        return placed(error, () if self.rebuilt else self.overrides, self.files)
+        return with_location(error, () if self.rebuilt else self.overrides, self.files)
 
     def checked(self, run: Run) -> Run:
         """Its run. Raises `UserError` for an observer that was asked for and cannot look at this
@@ -65,7 +65,7 @@ class Setup:
                     f"{observer.name} needs {lack}, and objective={run.experiment.objective.name}"
                     " has none"
                 )
-                raise self.placed(UserError(wrong, key="observer", value=observer.name))
+                raise self.with_location(UserError(wrong, key="observer", value=observer.name))
         return run
 
     def reseeded(self, seed: int, overrides: Sequence[str]) -> Setup:
@@ -75,23 +75,23 @@ class Setup:
         try:
             experiment = replace(self.experiment, seed=seed)
         except UserError as e:
-            raise placed(e, overrides, self.files) from None
+            raise with_location(e, overrides, self.files) from None
         return replace(
             self,
             experiment=experiment,
             overrides=tuple(overrides),
-            yaml=written(experiment, self.tracking, self.checkpoint),
+            yaml=to_yaml(experiment, self.tracking, self.checkpoint),
         )
 
 
-def placed(
+def with_location(
     error: UserError, overrides: Sequence[str], files: Sequence[tuple[str, Path]]
 ) -> UserError:
     """The error with the place its key was set at, and the value as it was typed there."""
     if error.key and not error.where:
         error.where = where(error.key, overrides, files)
         if typed := said(error.key, overrides):
-            error.value, error.wrong = redacted(typed), cleaned_of(typed, error.wrong)
+            error.value, error.message = redacted(typed), cleaned_of(typed, error.message)
     return error
 
 
@@ -115,7 +115,7 @@ def build(
     except OmegaConfBaseException as e:
         # of a plain value: what a part holds is read, and refused, part by part
         said = explain(e, list(overrides)) or UserError(plain(e))
-        raise placed(said, overrides, files) from None
+        raise with_location(said, overrides, files) from None
 
 
 def _check_no_secret(setup: Setup) -> None:
@@ -127,7 +127,9 @@ def _check_no_secret(setup: Setup) -> None:
                     isinstance(text, str) and clean(text) != text
                     for text in [getattr(p, name), *_several(value)]
                 ):
-                    raise setup.placed(UserError(SECRET, key=f"{prefix}.{name}", value=value))
+                    raise setup.with_location(
+                        UserError(SECRET, key=f"{prefix}.{name}", value=value)
+                    )
 
 
 def _several(value: Any) -> list[Any]:
@@ -166,11 +168,11 @@ def _build(cfg: DictConfig, overrides: Sequence[str], files: Sequence[tuple[str,
         )
     if cfg.max_jobs < 1:
         reader.refuse(UserError("must be >= 1", key="max_jobs", value=cfg.max_jobs))
-    text = written(experiment, tracking, checkpoint)
+    text = to_yaml(experiment, tracking, checkpoint)
     return Setup(experiment, tracking, tuple(overrides), text, tuple(files), cfg.sweep, checkpoint)
 
 
-def written(e: Experiment, tracking: Any, checkpoint: Checkpointing) -> str:
+def to_yaml(e: Experiment, tracking: Any, checkpoint: Checkpointing) -> str:
     """The complete configuration as YAML: every part by name with all its values, then the plain
     values.
     """
@@ -216,7 +218,7 @@ class Reader:
     def refuse(self, error: UserError, prefix: str = "") -> NoReturn:
         """Raise the error with its full key and its place."""
         error.key = f"{prefix}.{error.key}" if prefix else error.key
-        raise placed(error, self.overrides, self.files) from None
+        raise with_location(error, self.overrides, self.files) from None
 
     def plugin(self, key: str, wanted: Any) -> Any:
         """The object at a key, which must be of the class wanted."""

@@ -11,19 +11,19 @@ from omegaconf import open_dict
 from dlexp.config import overrides as overrides_
 from dlexp.config.build import Setup, build
 from dlexp.config.explain import explain
-from dlexp.config.sources import looked_through
-from dlexp.config.store import offer
+from dlexp.config.sources import checked_sources
+from dlexp.config.store import register
 from dlexp.paths import CONF
 
 
 def compose(*overrides: str) -> Setup:
     """What `python -m dlexp <overrides>` would run. Raises the `UserError` it would print."""
-    offer()
-    words = overrides_.spelled_out(overrides)
+    register()
+    words = overrides_.normalize(overrides)
     overrides_.check(words)
     try:
         with (
-            looked_through(),
+            checked_sources(),
             initialize_config_dir(str(CONF), version_base="1.3", job_name="dlexp"),
         ):
             cfg = hydra_compose("config", words, return_hydra_config=True)

@@ -45,7 +45,7 @@ def _missing(e: MissingConfigException, overrides: list[str]) -> UserError:
         return UserError(f"there is no configuration file {name}")
     if broken := discovery.broken(group, name):
         return UserError(
-            broken.wrong, key=group, value=name, where=where(group, overrides) or chosen_in(group)
+            broken.message, key=group, value=name, where=where(group, overrides) or chosen_in(group)
         )
     known = sorted(e.options or options(group))
     return UserError(

@@ -90,7 +90,7 @@ def typed(words: Iterable[str]) -> list[str]:
     ]
 
 
-def spelled_out(overrides: Iterable[str]) -> list[str]:
+def normalize(overrides: Iterable[str]) -> list[str]:
     """`init=he` is `initializer=he`, with whatever sigil stands before it; `regularizer=[]` is
     `regularizer=none`.
     """
@@ -152,7 +152,7 @@ def _check_one(o: Override, text: str) -> None:
     try:
         check_references(shown or "")
     except UserError as e:
-        raise wrong(e.wrong) from None
+        raise wrong(e.message) from None
     if o.is_hydra_override():
         if key not in HYDRA_KEYS and not key.startswith(SWEPT):
             raise wrong(
@@ -227,9 +227,9 @@ def _check_swept(key: str, value: Any, wrong: Any) -> None:
     if "." in key:  # Hydra would make a group of values of it
         raise wrong(f"say it without hydra.sweeper.params: {key}=…")
     try:
-        check(spelled_out([f"{key}={value if isinstance(value, str) else json.dumps(value)}"]))
+        check(normalize([f"{key}={value if isinstance(value, str) else json.dumps(value)}"]))
     except UserError as e:
-        raise wrong(e.wrong, allowed=e.allowed, hint=e.hint) from None
+        raise wrong(e.message, allowed=e.allowed, hint=e.hint) from None
 
 
 def _check_choice(group: str, value: Any, wrong: Any) -> None:
@@ -256,7 +256,7 @@ def _check_name(group: str, value: Any, wrong: Any) -> None:
     if not isinstance(value, str) or not re.fullmatch(r"[\w-]+", value):
         raise wrong(f"an option of {group} is a name", allowed=", ".join(options(group)))
     if error := discovery.broken(group, value):
-        raise wrong(error.wrong)
+        raise wrong(error.message)
 
 
 def options(group: str) -> list[str]:

@@ -26,7 +26,7 @@ def rebuild(path: Path, overrides: Sequence[str] = ()) -> Setup:
 
     Raises `UserError` for a file that is none, and for a plugin that is there no more.
     """
-    store.offer()
+    store.register()
     try:
         held = yamlfile.construct(yamlfile.read(path, str(path)), str(path))
         if not isinstance(held, dict):

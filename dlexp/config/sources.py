@@ -33,7 +33,7 @@ from dlexp.config.overrides import (
     SWEEPERS,
     check,
     misfit,
-    spelled_out,
+    normalize,
 )
 from dlexp.config.where import seen
 from dlexp.config.wording import of_key
@@ -106,7 +106,7 @@ class FileConfigSource(HydrasFiles):
 
 
 @contextmanager
-def looked_through() -> Iterator[None]:
+def checked_sources() -> Iterator[None]:
     """Inside, Hydra reads no file that has not been looked through."""
     types = SourcesRegistry.instance().types
     before = types.get("file", HydrasFiles)
@@ -222,7 +222,7 @@ def _check_swept(held: Any, key: str, shown: str) -> None:
                 "there is no such key", key=f"{key}.{name}", where=shown, allowed=", ".join(ROOT)
             )
         try:
-            check(spelled_out([f"{name}={value if isinstance(value, str) else json.dumps(value)}"]))
+            check(normalize([f"{name}={value if isinstance(value, str) else json.dumps(value)}"]))
         except UserError as e:
             e.key, e.where = f"{key}.{name}", shown
             raise
@@ -285,4 +285,4 @@ def _check_circle(root: Path, shown: str, above: tuple[str, ...], done: set[str]
                 )
 
 
-__all__ = ["FileConfigSource", "leaving_out", "looked_through"]
+__all__ = ["FileConfigSource", "checked_sources", "leaving_out"]

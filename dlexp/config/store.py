@@ -25,7 +25,7 @@ from dlexp.tracking.settings import TRACKING
 _stored: set[type] = set()
 
 
-def offer() -> None:
+def register() -> None:
     """Discover the plugins and make `optimizer=adam optimizer.lr=0.01` mean something to Hydra."""
     discovery.discover()
     for cls in list(every()):

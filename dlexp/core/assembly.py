@@ -13,7 +13,7 @@ import numpy as np
 
 from dlexp.core.arrays import Context
 from dlexp.core.network import Network
-from dlexp.errors import PluginError, UserError, is_of_the_machine, told
+from dlexp.errors import PluginError, UserError, describe_error, is_of_the_machine
 
 if TYPE_CHECKING:
     from dlexp.core.experiment import Experiment
@@ -50,7 +50,7 @@ def blamed(experiment: Experiment) -> Iterator[None]:
             else f" for data={experiment.data.name}"
         )
         notes = "".join(f": {note}" for note in getattr(e, "__notes__", ()))
-        wrong = f"cannot be built{data}{notes}: {type(e).__name__}: {told(e)} ({place})"
+        wrong = f"cannot be built{data}{notes}: {type(e).__name__}: {describe_error(e)} ({place})"
         raise PluginError(" ".join(wrong.split()), key=kind, value=name) from e
 
 

@@ -89,11 +89,11 @@ class Trainer:
         patience = self.early_stopping.patience
         return patience is not None and self.best.waited >= patience
 
-    def run(self, between: Callable[[], None] = lambda: None) -> Iterator[Record]:
+    def run(self, after_step: Callable[[], None] = lambda: None) -> Iterator[Record]:
         """Train; yield a record of the untrained network, of every `eval_every`-th epoch and of the
         last step.
 
-        The caller may look, save, or stop iterating; `between` is called between two steps, and may
+        The caller may look, save, or stop iterating; `after_step` is called between two steps, and may
         do the same, or raise. The very last record holds the test metrics. Raises `Diverged` within
         a step of the first number that is not finite. A trainer that was given a saved state goes
         on from there.
@@ -108,7 +108,7 @@ class Trainer:
                 self.step(batch)
                 if self.t == self.total:
                     break
-                between()
+                after_step()
         yield self.conclude()
 
     def _is_due(self) -> bool:

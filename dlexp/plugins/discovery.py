@@ -26,7 +26,7 @@ from dlexp.core.registry import Plugin, every, unregister
 from dlexp.errors import PluginError
 from dlexp.paths import PLUGINS, expanded
 from dlexp.plugins import source_code
-from dlexp.plugins.isolation import Quarantine
+from dlexp.plugins.isolation import Isolation
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -73,7 +73,7 @@ def discover() -> None:
     installed = _installed()
     if not new and not installed:
         return
-    with Quarantine() as quarantine:
+    with Isolation() as quarantine:
         for kind, file in new:
             _loaded.add(file)
             _load(kind, file, quarantine)
@@ -102,7 +102,7 @@ def _installed() -> list[EntryPoint]:
     return list(entry_points(group="dlexp.plugins"))
 
 
-def _load_installed(point: EntryPoint, quarantine: Quarantine) -> None:
+def _load_installed(point: EntryPoint, quarantine: Isolation) -> None:
     try:
         quarantine.admit(point.value, point.load, partial(_say_of, point.value, point.value))
     except BaseException as e:
@@ -139,7 +139,7 @@ def leave_out(cls: type[Plugin], wrong: str) -> None:
     _report(cls.kind, cls.name, wrong)
 
 
-def _load(kind: str, file: Path, quarantine: Quarantine) -> None:
+def _load(kind: str, file: Path, quarantine: Isolation) -> None:
     module = f"{HOME}.{kind}.{file.stem}"
     before = set(every())
     try:

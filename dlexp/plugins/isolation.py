@@ -100,7 +100,7 @@ INTERRUPTIONS = [
 PATHS = ("path", "meta_path", "path_hooks")
 
 
-class Quarantine:
+class Isolation:
     """Inside, nobody ends the process, nor keeps it from ending: a thread that is started is not
     waited for.
     """
@@ -113,7 +113,7 @@ class Quarantine:
         self._builtins = builtins.__dict__.copy()
         self._paths = {name: (getattr(sys, name), list(getattr(sys, name))) for name in PATHS}
 
-    def __enter__(self) -> Quarantine:
+    def __enter__(self) -> Isolation:
         self._exit, self._start = os._exit, threading.Thread.start
         self._active = True
         os._exit = self._refuse_exit  # type: ignore[assignment]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from dlexp.report import paired, words
 from dlexp.report.compare import SEARCH, Comparison
-from dlexp.report.runs import Run
+from dlexp.report.runs import RunRecord
 from dlexp.report.table import Table
 
 SAME = {  # tags that should be equal in all runs of a comparison
@@ -174,7 +174,7 @@ def _torn(table: Table) -> list[int]:
     return sorted({int(str(key[0])) for key, digests in seen.items() if len(digests) > 1})
 
 
-def _data(run: Run) -> Sequence[str]:
+def _data(run: RunRecord) -> Sequence[str]:
     return [
         f"{k}={words.token(v)}"
         for k, v in sorted(run.params.items())

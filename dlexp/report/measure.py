@@ -12,7 +12,7 @@ from dlexp.core import directions
 from dlexp.errors import UserError, nearest
 from dlexp.figures import HUGE
 from dlexp.report.measured import Curve
-from dlexp.report.runs import Run
+from dlexp.report.runs import RunRecord
 from dlexp.report.statistics import Floats
 from dlexp.report.table import Table, Tokens
 
@@ -64,7 +64,7 @@ class Measure:
         """The same without the unit, for an axis without room: `training accuracy`."""
         return self.unit.replace(" (share correct)", "").replace(" (nats)", "")
 
-    def of(self, run: Run) -> float | None:
+    def of(self, run: RunRecord) -> float | None:
         """A run's value; None where there is none, for a run that is no result or measured no such
         thing.
         """
@@ -75,7 +75,7 @@ class Measure:
         value = run.final[self.metric]
         return value if abs(value) <= HUGE else self.worst
 
-    def values(self, runs: Mapping[int, Run]) -> dict[int, float]:
+    def values(self, runs: Mapping[int, RunRecord]) -> dict[int, float]:
         """The values of a group by seed, those that there are."""
         found = {seed: self.of(run) for seed, run in sorted(runs.items())}
         return {seed: value for seed, value in found.items() if value is not None}
@@ -114,7 +114,7 @@ def _is_directed(metric: str, table: Table) -> bool:
     return len(ways) == 1 and None not in ways
 
 
-def direction(metric: str, better: str | None, runs: Iterable[Run] = ()) -> bool:
+def direction(metric: str, better: str | None, runs: Iterable[RunRecord] = ()) -> bool:
     """Whether more is better, as far as the objectives of these runs say. Raises `UserError` where
     nobody says.
     """
@@ -134,7 +134,7 @@ def direction(metric: str, better: str | None, runs: Iterable[Run] = ()) -> bool
     raise UserError(f"{wrong}; or {directions.declaration(metric)}", key="metric", value=metric)
 
 
-def measure_of(metric: str, runs: Iterable[Run]) -> Measure:
+def measure_of(metric: str, runs: Iterable[RunRecord]) -> Measure:
     """A metric of these runs, without a cap. Raises `UserError` where nobody says which way it is
     better.
     """
@@ -175,7 +175,7 @@ def per_epoch(table: Table) -> bool:
     return bool(lengths - {None, 1}) and None not in lengths
 
 
-def places(run: Run, curve: Curve, epochs: bool) -> list[float]:
+def places(run: RunRecord, curve: Curve, epochs: bool) -> list[float]:
     """Where the points of a curve stand: in epochs, fractions for a record in the middle of one, or
     in steps.
     """
@@ -204,7 +204,7 @@ def curves(
     A run that stopped early keeps its last value; after it diverged a run counts as worst, to the
     end of `whole`, the places at which other groups were measured.
     """
-    found: list[tuple[Run, Floats, Floats]] = []
+    found: list[tuple[RunRecord, Floats, Floats]] = []
     for _, run in sorted(table.groups[group].items()):
         curve = run.curves.get(measure.metric)
         if run.observed and curve and curve.steps:
@@ -219,7 +219,7 @@ def curves(
     return x, np.stack(columns, axis=1)
 
 
-def _on(x: Floats, run: Run, at: Floats, y: Floats, measure: Measure) -> Floats:
+def _on(x: Floats, run: RunRecord, at: Floats, y: Floats, measure: Measure) -> Floats:
     """A curve at the points x: between its own points the value before, as it was known then."""
     values = y[np.maximum(np.searchsorted(at, x + 1e-9) - 1, 0)]
     if run.status == "DIVERGED":
@@ -227,7 +227,7 @@ def _on(x: Floats, run: Run, at: Floats, y: Floats, measure: Measure) -> Floats:
     return values
 
 
-def time_to(run: Run, measure: Measure, target: float, epochs: bool) -> float:
+def time_to(run: RunRecord, measure: Measure, target: float, epochs: bool) -> float:
     """The first epoch (or step) at which a run's metric was at least as good as the target;
     infinite if it never was.
 
@@ -255,5 +255,5 @@ def seedless(table: Table) -> bool:
     return bool(several) and all(_same(runs) for runs in several)
 
 
-def _same(runs: Sequence[Run]) -> bool:
+def _same(runs: Sequence[RunRecord]) -> bool:
     return all(run.curves == runs[0].curves for run in runs[1:])

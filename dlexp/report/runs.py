@@ -24,7 +24,7 @@ NAMED = 8  # names listed in an error message
 
 
 @dataclass(frozen=True)
-class Run:
+class RunRecord:
     """What a report needs to know of a run; `final` are the latest values, of the weights that were
     kept.
     """
@@ -56,7 +56,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Sweep:
+class SweepRecord:
     """A sweep's folder: what was asked, and the runs in the order of their keys."""
 
     folder: Path
@@ -66,7 +66,7 @@ class Sweep:
     fixed: tuple[str, ...]
     axes: Mapping[str, tuple[str, ...]]
     command: str
-    runs: tuple[Run, ...]
+    runs: tuple[RunRecord, ...]
     notes: tuple[str, ...] = ()
     # of a named study: its words and claims, as they stand in its file
     study: Mapping[str, Any] | None = None
@@ -127,7 +127,7 @@ def names() -> list[str]:
     return sorted({str(_told(folder).get("name") or folder.name) for folder in folders})
 
 
-def read(folder: Path) -> Sweep:
+def read(folder: Path) -> SweepRecord:
     """The sweep in a folder. Raises `UserError` if its sweep.json cannot be read."""
     try:
         told = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
@@ -157,7 +157,7 @@ def read(folder: Path) -> Sweep:
             f"{len(loose)} run folder{'s' * (len(loose) != 1)} of {sweep} not in its ledger: still"
             " training, cut off, or replaced by a later attempt"
         )
-    return Sweep(
+    return SweepRecord(
         folder=folder,
         id=sweep,
         name=str(told.get("name") or ""),
@@ -216,7 +216,7 @@ def _ledger(folder: Path) -> tuple[dict[str, dict[str, Any]], int]:
     return entries, damaged
 
 
-def _run(folder: Path, sweep: str, entry: Mapping[str, Any]) -> Run:
+def _run(folder: Path, sweep: str, entry: Mapping[str, Any]) -> RunRecord:
     """A run by its ledger line, its run.json and its journal; what of these is missing stays empty."""
     name = str(entry.get("folder") or "")
     overrides = tuple(map(str, entry.get("overrides") or ()))
@@ -252,7 +252,7 @@ def _run(folder: Path, sweep: str, entry: Mapping[str, Any]) -> Run:
             "status": "MISSING" if lost else known["status"],
             "error": known["error"] or _why(e),
         }
-    return Run(**known)
+    return RunRecord(**known)
 
 
 def _why(error: Exception) -> str:

@@ -15,7 +15,7 @@ from dlexp.report.checks import warnings
 from dlexp.report.compare import Comparison
 from dlexp.report.method import definitions
 from dlexp.report.plots import Picture
-from dlexp.report.runs import Run, Sweep
+from dlexp.report.runs import RunRecord, SweepRecord
 from dlexp.report.table import Table
 from dlexp.report.tuned import Tuned
 
@@ -36,7 +36,7 @@ MADE_WITH = (
 class Findings:
     """All that a report tells: one comparison, or with `--tuned` two, and the pictures."""
 
-    sweeps: Sequence[Sweep]
+    sweeps: Sequence[SweepRecord]
     table: Table
     main: Comparison
     tuned: Tuned | None
@@ -68,7 +68,7 @@ class Findings:
         )
 
     @property
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[RunRecord]:
         """Every run."""
         return [run for _, _, run in self.table.runs()] + list(self.table.unplaced)
 
@@ -186,7 +186,7 @@ def _statuses(f: Findings) -> str:
     return words.listed([f"{sum(run.status == kind for run in f.runs)} {kind}" for kind in kinds])
 
 
-def _same(runs: Sequence[Run]) -> dict[str, str]:
+def _same(runs: Sequence[RunRecord]) -> dict[str, str]:
     """Parameters with one value in all runs."""
     keys = dict.fromkeys(key for run in runs for key in run.params if key != "seed")
     seen = {key: {words.token(run.params.get(key)) for run in runs if run.params} for key in keys}

@@ -16,7 +16,7 @@ from dlexp.report.checks import warnings
 from dlexp.report.compare import compare
 from dlexp.report.plots import Picture
 from dlexp.report.plots.study import Undrawn, draw_study
-from dlexp.report.runs import Sweep
+from dlexp.report.runs import SweepRecord
 from dlexp.report.sections import Findings
 
 OF_PAIRS = re.compile("planned|^The comparisons of|^Along ")
@@ -39,7 +39,7 @@ class Part:
 class Study:
     """All that the page of a study tells."""
 
-    sweep: Sweep
+    sweep: SweepRecord
     verdicts: Sequence[claims.Verdict]
     parts: Sequence[Part]
     figures: Sequence[Picture | Undrawn]
@@ -101,7 +101,7 @@ class Study:
                 yield status, ids
 
 
-def read(sweep: Sweep, figures: Path, repeat: str) -> Study:
+def read(sweep: SweepRecord, figures: Path, repeat: str) -> Study:
     """Decide the claims of a study and draw its figures. Raises `UserError`."""
     study = sweep.study or {}
     members = sweep.parts or {"all": tuple(run.key for run in sweep.runs)}
@@ -144,7 +144,7 @@ def _previewed(spec: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _tuned(
-    arranged: table.Table, chosen: measure.Measure, sweep: Sweep
+    arranged: table.Table, chosen: measure.Measure, sweep: SweepRecord
 ) -> tuple[tuned.Tuned | None, str]:
     """Each method at its best; or why not, as where there are too few seeds to choose with some and
     report others.
@@ -153,7 +153,7 @@ def _tuned(
         return tuned.tune(arranged, chosen, [sweep]), ""
     except UserError as e:
         # with what command is for a sweep, not for a study
-        why = re.split(r"\. Run |: add seeds", e.wrong)[0]
+        why = re.split(r"\. Run |: add seeds", e.message)[0]
         return (
             None,
             f"Every setting stands for itself. Each method at its best is not shown: {why}.",

@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import product
 
 from dlexp.report import words
-from dlexp.report.runs import Run, Sweep
+from dlexp.report.runs import RunRecord, SweepRecord
 
 # the task: nobody tunes these
 CONDITIONS = ("data", "objective", "model", "epochs", "steps", "eval_every", "dtype")
@@ -71,9 +71,9 @@ class Table:
     """
 
     axes: tuple[Axis, ...]
-    groups: Mapping[Tokens, Mapping[int, Run]]
+    groups: Mapping[Tokens, Mapping[int, RunRecord]]
     notes: tuple[str, ...] = ()
-    unplaced: tuple[Run, ...] = ()
+    unplaced: tuple[RunRecord, ...] = ()
     searched: bool = False
 
     @property
@@ -90,7 +90,7 @@ class Table:
         ]
         return " · ".join(had) or "all runs"
 
-    def runs(self) -> Iterator[tuple[Tokens, int, Run]]:
+    def runs(self) -> Iterator[tuple[Tokens, int, RunRecord]]:
         """Every run, with its group and seed."""
         for group, runs in self.groups.items():
             for seed, run in sorted(runs.items()):
@@ -110,13 +110,13 @@ class Table:
         return found
 
 
-def arrange(sweeps: Sequence[Sweep]) -> Table:
+def arrange(sweeps: Sequence[SweepRecord]) -> Table:
     """Find the axes, sort the runs into groups, and keep one run per group and seed: the latest
     with a result.
     """
     runs, unplaced = _placed([run for sweep in sweeps for run in sweep.runs])
     axes = _axes(runs, sweeps)
-    groups: dict[Tokens, dict[int, Run]] = {}
+    groups: dict[Tokens, dict[int, RunRecord]] = {}
     doubles = 0
     for run in sorted(runs, key=lambda r: (r.observed, r.time_ms, r.key)):
         cell = groups.setdefault(tuple(token(run, axis.key) for axis in axes), {})
@@ -137,7 +137,7 @@ def arrange(sweeps: Sequence[Sweep]) -> Table:
     )
 
 
-def _placed(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
+def _placed(runs: Sequence[RunRecord]) -> tuple[list[RunRecord], list[RunRecord]]:
     """The runs that can be put in a group. One that died before it said what it is borrows the
     words of its sisters.
     """
@@ -154,16 +154,16 @@ def _placed(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
     return placed, lost
 
 
-def _asked(run: Run) -> tuple[str, ...]:
+def _asked(run: RunRecord) -> tuple[str, ...]:
     return (run.sweep, *sorted(o for o in run.overrides if not o.startswith("seed=")))
 
 
-def token(run: Run, key: str) -> str | None:
+def token(run: RunRecord, key: str) -> str | None:
     """A run's value of a key, as JSON; None where it has no such field."""
     return words.token(run.params[key]) if key in run.params else None
 
 
-def _axes(runs: Sequence[Run], sweeps: Sequence[Sweep]) -> list[Axis]:
+def _axes(runs: Sequence[RunRecord], sweeps: Sequence[SweepRecord]) -> list[Axis]:
     keys = sorted({key for run in runs for key in run.params} - {"seed"})
     columns = {key: tuple(token(run, key) for run in runs) for key in keys}
     varied = {key: column for key, column in columns.items() if len(set(column)) > 1}

@@ -9,7 +9,7 @@ from dlexp.report import statistics, words
 from dlexp.report.blocks import Grid
 from dlexp.report.compare import BETTER, EQUIVALENT, NO_VERDICT, Comparison, Pair, Summary
 from dlexp.report.plots import tests
-from dlexp.report.runs import Run
+from dlexp.report.runs import RunRecord
 from dlexp.report.statistics import Range
 from dlexp.report.table import Table
 from dlexp.report.tuned import Tuned
@@ -177,7 +177,7 @@ def ranks(c: Comparison) -> Iterator[Grid]:
 
 def failures(table: Table, *, most: int, wide: bool) -> Grid | None:
     """The runs that did not finish, those of a group that ended alike in one row."""
-    rows: dict[tuple[str, str], list[tuple[int | None, Run]]] = {}
+    rows: dict[tuple[str, str], list[tuple[int | None, RunRecord]]] = {}
     for group, seed, run in table.runs():
         if run.status != "FINISHED":
             rows.setdefault((table.label(group), run.status), []).append((seed, run))

@@ -19,7 +19,7 @@ from dlexp.errors import UserError
 from dlexp.report import measure as measures, statistics, words
 from dlexp.report.compare import Comparison, compare
 from dlexp.report.measure import Measure
-from dlexp.report.runs import Run, Sweep
+from dlexp.report.runs import RunRecord, SweepRecord
 from dlexp.report.table import Axis, Table, Tokens, token
 
 LOSS = "val/loss"  # decides between equals
@@ -61,7 +61,7 @@ class Tuned:
 def tune(
     table: Table,
     measure: Measure,
-    sweeps: Sequence[Sweep],
+    sweeps: Sequence[SweepRecord],
     *,
     target: float | None = None,
     margin: float | None = None,
@@ -172,7 +172,7 @@ def _choose(
     groups: Sequence[Tokens],
     tuning: Sequence[int],
     by: Measure,
-    sweeps: Sequence[Sweep],
+    sweeps: Sequence[SweepRecord],
 ) -> Choice:
     """The setting with the best interquartile mean over the tuning seeds; ties go to the better
     validation loss.
@@ -224,7 +224,7 @@ def _edges(axes: Sequence[Axis], settings: Sequence[Tokens], chosen: Tokens) -> 
 
 
 def _default(
-    table: Table, hyper: Sequence[int], method: Tokens, sweeps: Sequence[Sweep]
+    table: Table, hyper: Sequence[int], method: Tokens, sweeps: Sequence[SweepRecord]
 ) -> Tokens | None:
     """A method's default setting: as its runs say, or as a run has it for which nobody asked
     otherwise.
@@ -251,7 +251,7 @@ def _default(
     return tuple(found)
 
 
-def _asked(run: Run, overrides: Sequence[str], key: str) -> bool:
+def _asked(run: RunRecord, overrides: Sequence[str], key: str) -> bool:
     """Whether somebody may have asked for a value: by its key, by a named study, by a named variant
     of the plugin.
     """
@@ -272,7 +272,7 @@ def _reporting(
     hyper: Sequence[int],
     choices: Sequence[Choice],
     tuning: Sequence[int],
-    sweeps: Sequence[Sweep],
+    sweeps: Sequence[SweepRecord],
 ) -> list[int]:
     """The seeds, other than the tuning seeds, for which every method has a result at its chosen
     setting.

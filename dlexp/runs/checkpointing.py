@@ -21,7 +21,7 @@ class CheckpointError(DataError):
     """A checkpoint that training cannot go on from."""
 
 
-class Keeper:
+class Checkpointer:
     """What a run does between two of its steps: save what is due, and end if that was asked for."""
 
     def __init__(
@@ -36,7 +36,7 @@ class Keeper:
         """Raises the interruption that was asked for, `OSError` where the state cannot be saved."""
         if self.interruption.asked is not None or self._is_due():
             self.save()
-        self.interruption.obey()
+        self.interruption.raise_if_requested()
 
     def _is_due(self) -> bool:
         trainer, every = self.run.trainer, self.settings
@@ -96,7 +96,7 @@ class Keeper:
             self.book.go_on(0, 0, changes)
             return 0
         except DataError as e:
-            raise CheckpointError(e.wrong, key=e.key) from None
+            raise CheckpointError(e.message, key=e.key) from None
         try:
             measured, step = int(saved["measured"]), int(saved["trainer"]["t"])
         except (ValueError, LookupError, TypeError) as e:

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 from dlexp import paths, tracking
 from dlexp.core.experiment import Experiment
 from dlexp.core.trainer import Diverged, Record
-from dlexp.errors import Busy, UserError, is_of_the_machine, told as said
+from dlexp.errors import Busy, UserError, describe_error, is_of_the_machine
 from dlexp.runs import provenance, records, signals
-from dlexp.runs.checkpointing import CheckpointError, Keeper
+from dlexp.runs.checkpointing import Checkpointer, CheckpointError
 from dlexp.runs.run import Run
 from dlexp.runs.run_log import in_the_way, logged_to
-from dlexp.runs.signals import Interruption, awaited
+from dlexp.runs.signals import Interruption, deferred_signals
 from dlexp.storage import atomic, journal, network_file
-from dlexp.tracking.settings import MLflow, told
+from dlexp.tracking.settings import MLflow, to_json
 
 if TYPE_CHECKING:
     from dlexp.config import Setup
@@ -56,14 +56,14 @@ def run_overrides(overrides: tuple[str, ...], *, keep: bool = True) -> Run:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run is kept. One that is not `alone` belongs to a sweep, which sends it to MLflow and
+    """Where a run is kept. One that is not `standalone` belongs to a sweep, which sends it to MLflow and
     needs no model.
     """
 
     folder: Path
     identity: str
     tags: Mapping[str, str] = field(default_factory=dict)
-    alone: bool = True
+    standalone: bool = True
     # what its sweep says: a worker's environment may say something else
     tracking: Mapping[str, Any] | None = None
 
@@ -92,7 +92,7 @@ def perform(
         loaded()
         if not keep:
             with interruption.patience():
-                _train(run, interruption.obey)
+                _train(run, interruption.raise_if_requested)
             return run
         place = place or Place.new(setup.experiment)
         run.folder = place.folder
@@ -107,8 +107,8 @@ def perform(
             log.info("asked for: %s", " ".join(setup.overrides) or "the defaults")
             for line in run.dataset.messages() if run.dataset else ():
                 log.info("%s", line)
-            keeper = Keeper(run, book, setup.checkpoint, interruption)
-            _train_and_keep(run, setup, keeper, alone=place.alone)
+            keeper = Checkpointer(run, book, setup.checkpoint, interruption)
+            _train_and_keep(run, setup, keeper, standalone=place.standalone)
     return run
 
 
@@ -123,7 +123,7 @@ def resume(folder: Path, *, anyway: bool = False) -> Run:
     try:
         return go_on(folder, anyway=anyway)
     except CheckpointError as e:
-        e.wrong += "; delete it to begin anew"
+        e.message += "; delete it to begin anew"
         raise
 
 
@@ -148,14 +148,17 @@ def go_on(folder: Path, *, anyway: bool = False) -> Run:
             raise Busy("is being trained now", key="resume", value=folder.name) from None
         except OSError as e:
             raise in_the_way(e, e.filename or folder) from None
-        keeper = Keeper(run, book, past.setup.checkpoint, interruption)
+        keeper = Checkpointer(run, book, past.setup.checkpoint, interruption)
         try:
             log.info("resumed at step %d", keeper.restore(changes))
         except UserError:
             book.close()
             raise
         _train_and_keep(
-            run, past.setup, keeper, alone="dlexp.sweep" not in past.description.get("tags", {})
+            run,
+            past.setup,
+            keeper,
+            standalone="dlexp.sweep" not in past.description.get("tags", {}),
         )
     return run
 
@@ -163,7 +166,7 @@ def go_on(folder: Path, *, anyway: bool = False) -> Run:
 @contextmanager
 def _at_work() -> Iterator[Interruption]:
     """Inside, this process trains: with one BLAS thread and interruptions that wait for a step."""
-    with _ONE_AT_A_TIME, provenance.one_blas_thread(), awaited() as interruption:
+    with _ONE_AT_A_TIME, provenance.one_blas_thread(), deferred_signals() as interruption:
         yield interruption
 
 
@@ -174,14 +177,16 @@ def assembled(setup: Setup) -> Run:
     try:
         run = Run(setup.experiment, setup.experiment.trainer())
     except UserError as e:
-        raise setup.placed(e) from None
+        raise setup.with_location(e) from None
     return setup.checked(run)
 
 
-def _train(run: Run, between: Callable[[], None], ended: Callable[[], None] = lambda: None) -> None:
+def _train(
+    run: Run, after_step: Callable[[], None], ended: Callable[[], None] = lambda: None
+) -> None:
     """Train, and do what belongs to a trained network; the status and the error say how it ended."""
     try:
-        run.train(between)
+        run.train(after_step)
         ended()
         run.status = "FINISHED"
     except Diverged as e:
@@ -191,22 +196,22 @@ def _train(run: Run, between: Callable[[], None], ended: Callable[[], None] = la
         run.status, run.error = "INTERRUPTED", e
     except SystemExit as e:
         run.status, run.error = "FAILED", e
-        log.error("the run failed at step %d: %s", run.trainer.t, said(e))
+        log.error("the run failed at step %d: %s", run.trainer.t, describe_error(e))
         log.info("from here:", exc_info=True)
     except BaseException as e:
         run.status, run.error = "FAILED", e
         if is_of_the_machine(e):
-            log.error("the run failed at step %d: %s", run.trainer.t, said(e))
+            log.error("the run failed at step %d: %s", run.trainer.t, describe_error(e))
         else:
             log.exception("the run failed at step %d", run.trainer.t)
 
 
-def _train_and_keep(run: Run, setup: Setup, keeper: Keeper, *, alone: bool) -> None:
+def _train_and_keep(run: Run, setup: Setup, keeper: Checkpointer, *, standalone: bool) -> None:
     """Train with a folder, a journal and a sender; wait at the end for what is still to be sent."""
 
     def ended() -> None:
         keeper.save_best()
-        if alone and run.network is not None:
+        if standalone and run.network is not None:
             output = run.experiment.objective.output
             network_file.save_network(
                 folder / "network.npz", run.network, output=output, dataset=run.dataset
@@ -215,7 +220,7 @@ def _train_and_keep(run: Run, setup: Setup, keeper: Keeper, *, alone: bool) -> N
     assert run.folder is not None
     folder = run.folder
     run.journal = keeper.book
-    tracked = alone and isinstance(setup.tracking, MLflow)
+    tracked = standalone and isinstance(setup.tracking, MLflow)
     sender = tracking.start([folder]) if tracked else None
     began = time.monotonic()
     with keeper.interruption.patience():
@@ -223,10 +228,12 @@ def _train_and_keep(run: Run, setup: Setup, keeper: Keeper, *, alone: bool) -> N
     log.info("%s after %d steps in %.2f s", run.status, run.trainer.t, time.monotonic() - began)
     try:
         keeper.book.finish(
-            run.status, said(run.error) if run.error else None, weights=provenance.weights(run)
+            run.status,
+            describe_error(run.error) if run.error else None,
+            weights=provenance.weights(run),
         )
     except OSError as e:
-        log.error("how the run ended cannot be written down: %s", said(e))
+        log.error("how the run ended cannot be written down: %s", describe_error(e))
     if sender is not None and isinstance(setup.tracking, MLflow):
         try:
             run.tracked = sender.wait(setup.tracking.wait)
@@ -248,7 +255,7 @@ def _describe(setup: Setup, run: Run, place: Place, name: str) -> dict[str, Any]
         "better": dict(run.experiment.objective.better),
         "dataset": run.dataset.describe() if run.dataset else None,
         "sources": provenance.sources(run.experiment),
-        "tracking": told(setup.tracking) if place.alone else place.tracking,
+        "tracking": to_json(setup.tracking) if place.standalone else place.tracking,
         "config_file": "config.yaml",
     }
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("dlexp")
 
 
-class Watch:
+class ObserverRunner:
     """An observer at one run; if it raises it is logged and heard no more."""
 
     def __init__(self, observer: kinds.Observer, run: Run) -> None:
@@ -29,9 +29,9 @@ class Watch:
         long ago.
         """
         if not self.resumed:
-            self.tell("start")
+            self.notify("start")
 
-    def tell(self, moment: str, *news: Any) -> None:
+    def notify(self, moment: str, *news: Any) -> None:
         """Call `start`, `record` or `finish` on the observer."""
         if self.broken:
             return

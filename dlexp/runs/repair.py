@@ -27,7 +27,7 @@ STATUSES = ("FINISHED", "DIVERGED", "FAILED", "INTERRUPTED", "KILLED")
 
 
 @dataclass(frozen=True)
-class Found:
+class JournalState:
     """A journal's state: bytes of a half-written last line, whether it had no end, whether it has
     measurements.
     """
@@ -54,7 +54,7 @@ def check_journal(folder: Path) -> None:
         step = event["step"] if event["event"] == "record" else step
 
 
-def bury(folder: Path, *, dry: bool) -> Found:
+def close_dead_run(folder: Path, *, dry: bool) -> JournalState:
     """Cut the half-written last line of a dead run's journal, and end what has no end as KILLED,
     when it was last seen.
 
@@ -77,7 +77,7 @@ def bury(folder: Path, *, dry: bool) -> Found:
                 book.finish("KILLED", time_ms=now[-1]["time_ms"], elapsed=now[-1]["elapsed"])
         finally:
             book.close()
-    return Found(half, dead, measured > 0)
+    return JournalState(half, dead, measured > 0)
 
 
 def _lost(folder: Path, measured: int) -> str:
@@ -121,7 +121,7 @@ def damaged_checkpoints(folder: Path) -> Iterator[tuple[Path, str]]:
             continue  # what it needs is elsewhere
         except DataError as e:
             last = ", and resume begins anew" if name == checkpoint.LAST else ""
-            yield path, f"{e.wrong.replace(f'{path} ', '')}; delete it{last}"
+            yield path, f"{e.message.replace(f'{path} ', '')}; delete it{last}"
 
 
 def undescribed(folder: Path) -> Iterator[tuple[str, str]]:
@@ -133,7 +133,7 @@ def undescribed(folder: Path) -> Iterator[tuple[str, str]]:
         except FileNotFoundError:
             yield name, MISSING
         except (ValueError, yaml.YAMLError, RecursionError) as e:
-            yield name, f"is damaged ({e.wrong if isinstance(e, UserError) else e})"
+            yield name, f"is damaged ({e.message if isinstance(e, UserError) else e})"
 
 
 def _configuration(folder: Path) -> Any:

@@ -172,7 +172,10 @@ def probe(words: Sequence[str]) -> int:
     )
     identity = atomic.new_id()
     place = lifecycle.Place(
-        folder / journal.PROBES / identity, identity, {"dlexp.probe_of": folder.name}, alone=False
+        folder / journal.PROBES / identity,
+        identity,
+        {"dlexp.probe_of": folder.name},
+        standalone=False,
     )
     run = lifecycle.perform(setup, place=place)
     print(f"probed    {past.name}\nfolder    {run.folder}")

@@ -16,7 +16,7 @@ from dlexp.core.dataset import Dataset
 from dlexp.core.experiment import Experiment
 from dlexp.core.network import Network
 from dlexp.core.trainer import Record, Trainer
-from dlexp.runs.observer_runner import Watch
+from dlexp.runs.observer_runner import ObserverRunner
 from dlexp.storage.archives import write_arrays
 
 
@@ -45,11 +45,11 @@ class Run:
     tracked: Any = None
     mixed: list[str] = field(default_factory=list)
     journal: Journal | None = field(default=None, repr=False)
-    watching: list[Watch] = field(init=False, repr=False)
+    observer_runners: list[ObserverRunner] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.watching = [
-            Watch(observer, self)
+        self.observer_runners = [
+            ObserverRunner(observer, self)
             for observer in self.experiment.observer
             if not self.lacks(observer)
         ]
@@ -122,39 +122,41 @@ class Run:
         if self.folder is not None:
             write_arrays(paths.made(self.folder / "arrays") / f"{name}.npz", arrays)
 
-    def train(self, between: Callable[[], None] = lambda: None) -> None:
-        """Train under the observers' eyes; `between` is called between two steps, and may save or
+    def train(self, after_step: Callable[[], None] = lambda: None) -> None:
+        """Train under the observers' eyes; `after_step` is called between two steps, and may save or
         raise.
 
         What the training raises is raised, after the observers were told.
         """
         error: BaseException | None = None
         try:
-            for watch in self.watching:
-                watch.start()
-            for record in self.trainer.run(between):
+            for runner in self.observer_runners:
+                runner.start()
+            for record in self.trainer.run(after_step):
                 self.records.append(record)
                 if self.journal is not None:
                     self.journal.record(record)
-                for watch in self.watching:
-                    watch.tell("record", record)
+                for runner in self.observer_runners:
+                    runner.notify("record", record)
         except BaseException as e:
             error = e
             raise
         finally:
-            for watch in self.watching:
-                watch.tell("finish", error)
+            for runner in self.observer_runners:
+                runner.notify("finish", error)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to go on as if nothing had happened, but the records: those are in the
         journal.
         """
-        watching = {watch.observer.name: watch.state_dict() for watch in self.watching}
-        return {"trainer": self.trainer.state_dict(), "observers": watching}
+        observer_runners = {
+            runner.observer.name: runner.state_dict() for runner in self.observer_runners
+        }
+        return {"trainer": self.trainer.state_dict(), "observers": observer_runners}
 
     def load_state_dict(self, saved: Mapping[str, Any], records: Iterable[Record]) -> None:
         """Inverse of `state_dict`, with the records of before."""
         self.trainer.load_state_dict(saved["trainer"])
         self.records[:] = records
-        for watch in self.watching:
-            watch.load_state_dict(saved["observers"].get(watch.observer.name))
+        for runner in self.observer_runners:
+            runner.load_state_dict(saved["observers"].get(runner.observer.name))

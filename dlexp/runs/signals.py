@@ -83,14 +83,14 @@ class Interruption:
         finally:
             self.patient = False
 
-    def obey(self) -> None:
+    def raise_if_requested(self) -> None:
         """Raise what was asked for, if anything was."""
         if self.asked is not None:
             raise self.asked
 
 
 @contextmanager
-def awaited() -> Iterator[Interruption]:
+def deferred_signals() -> Iterator[Interruption]:
     """Inside, an interruption may be waited with (where signals can be caught: in the main thread).
 
     A process that ignores Ctrl-C or the end of its terminal (`nohup`), or has its own way with

@@ -150,7 +150,7 @@ def _layer(told: Mapping[str, Any]) -> Layer:
     try:
         cls = Dense if (kind, name) == (Dense.kind, Dense.name) else registry.find(kind, name)
     except PluginError as e:
-        wrong = f"{e.wrong}; if it is your own, DLEXP_PLUGINS says in which folder to look"
+        wrong = f"{e.message}; if it is your own, DLEXP_PLUGINS says in which folder to look"
         raise PluginError(wrong, key=e.key, value=e.value, allowed=e.allowed, hint=e.hint) from None
     layer = cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
     if not isinstance(layer, Layer):

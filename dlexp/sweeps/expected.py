@@ -16,11 +16,11 @@ from typing import Any
 from dlexp.config import Setup
 from dlexp.errors import UserError, nearest
 from dlexp.report import words
-from dlexp.report.claims.messages import Undecided
+from dlexp.report.claims.messages import NoVerdict
 from dlexp.report.claims.sides import split
 from dlexp.report.claims.spec import Claim, read
 from dlexp.report.paired import FEWEST
-from dlexp.report.runs import Run, Sweep
+from dlexp.report.runs import RunRecord, SweepRecord
 from dlexp.report.tuned import TUNING
 from dlexp.runs.provenance import one_blas_thread
 from dlexp.sweeps.job import unobserved
@@ -90,7 +90,7 @@ def _check_claim(part: Part, claim: Claim, key: str) -> None:
         return
     try:
         sides = split(_sweep(part), claim).common()
-    except Undecided as e:
+    except NoVerdict as e:
         raise UserError(e.said["en"], key=key, value=claim.id) from None
     for tuned in claim.tuned:
         _check_key(part, tuned, f"{key}.tuned")
@@ -100,10 +100,10 @@ def _check_claim(part: Part, claim: Claim, key: str) -> None:
         raise UserError(wrong, key=f"{key}.tuned", value=claim.id)
 
 
-def _sweep(part: Part) -> Sweep:
+def _sweep(part: Part) -> SweepRecord:
     """What the part's runs will be, as far as that is known: their parameters."""
     made = [
-        Run(
+        RunRecord(
             "",
             str(i),
             "",
@@ -115,7 +115,7 @@ def _sweep(part: Part) -> Sweep:
         for i, setup in enumerate(part.setups)
     ]
     keys = {part.name: tuple(run.key for run in made)}
-    return Sweep(Path(), "", "", 0, (), {}, "", tuple(made), parts=keys)
+    return SweepRecord(Path(), "", "", 0, (), {}, "", tuple(made), parts=keys)
 
 
 def _check_key(part: Part, name: str, key: str) -> None:

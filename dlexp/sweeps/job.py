@@ -12,7 +12,7 @@ from typing import Any
 
 from dlexp.config import Setup
 from dlexp.config.where import asks_for
-from dlexp.errors import Busy, told
+from dlexp.errors import Busy, describe_error
 from dlexp.runs import lifecycle
 from dlexp.sweeps import member
 from dlexp.sweeps.identity import Changed, Ingredients
@@ -60,7 +60,7 @@ def do(job: Job) -> Result | Refused | Elsewhere:
     began, cpu = time.monotonic(), time.process_time()
     try:
         place = lifecycle.Place(
-            job.folder, job.key, {"dlexp.sweep": job.sweep}, alone=False, tracking=job.tracking
+            job.folder, job.key, {"dlexp.sweep": job.sweep}, standalone=False, tracking=job.tracking
         )
         trained = member.train(job.setup, place, job.held)
     except Changed as e:
@@ -86,7 +86,7 @@ def do(job: Job) -> Result | Refused | Elsewhere:
 
 
 def _line(error: BaseException | None) -> str | None:
-    return f"{type(error).__name__}: {told(error)}" if error else None
+    return f"{type(error).__name__}: {describe_error(error)}" if error else None
 
 
 def _peak_mb() -> float:

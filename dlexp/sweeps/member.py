@@ -78,7 +78,7 @@ def _reason(error: UserError, folder: Path) -> str:
             return ""
     except (OSError, UserError):
         pass
-    return "; ".join(map(str, error.changes)) if isinstance(error, OtherRun) else error.wrong
+    return "; ".join(map(str, error.changes)) if isinstance(error, OtherRun) else error.message
 
 
 def _clear(folder: Path) -> None:

@@ -15,7 +15,7 @@ from hydra.types import RunMode
 from dlexp import config
 from dlexp.config import overrides as words_
 from dlexp.config.base import Bases
-from dlexp.config.sources import looked_through
+from dlexp.config.sources import checked_sources
 from dlexp.paths import CONF
 from dlexp.sweeps import validate
 from dlexp.sweeps.study import Study
@@ -23,8 +23,8 @@ from dlexp.sweeps.study import Study
 
 def check_words(overrides: Sequence[str]) -> None:
     """Raises the `UserError` of an override that cannot be meant, whatever the study."""
-    config.offer()
-    words_.check(words_.spelled_out(overrides))
+    config.register()
+    words_.check(words_.normalize(overrides))
 
 
 def rehearse(name: str, overrides: Sequence[str], home: Path | None = None) -> None:
@@ -32,12 +32,12 @@ def rehearse(name: str, overrides: Sequence[str], home: Path | None = None) -> N
 
     What only its data, or another of its jobs, would show is left to the command.
     """
-    config.offer()
-    words = words_.spelled_out([f"experiment={name}", *overrides])
+    config.register()
+    words = words_.normalize([f"experiment={name}", *overrides])
     words_.check(words)
     try:
         with (
-            looked_through(),
+            checked_sources(),
             initialize_config_dir(str(CONF), version_base="1.3", job_name="dlexp"),
         ):
             loader = _loader(home)

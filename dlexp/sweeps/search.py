@@ -213,7 +213,7 @@ def _corners(loader: Any, config: DictConfig, plan: Plan, space: Space) -> list[
         ]
     except UserError as e:
         if e.key in plan.intervals:
-            e.wrong, e.value = f"at its end {e.value}: {e.wrong}", plan.swept[e.key][0]
+            e.message, e.value = f"at its end {e.value}: {e.message}", plan.swept[e.key][0]
         raise
 
 

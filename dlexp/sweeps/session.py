@@ -24,7 +24,7 @@ from dlexp.sweeps.plan import Plan
 from dlexp.sweeps.planned import Planned, planned
 from dlexp.sweeps.study import Study
 from dlexp.sweeps.workers import Lost, Pool, Refused, cores
-from dlexp.tracking.settings import told
+from dlexp.tracking.settings import to_json
 
 log = logging.getLogger("dlexp")
 
@@ -97,7 +97,7 @@ class Session:
         first = jobs[0][1]
         self.searched = plan.by != "grid"
         self.folder = paths.outputs() / "sweeps" / (first.sweep or self._called(plan))
-        shown = told(first.tracking, Ledger(self.folder).description().get("tracking"))
+        shown = to_json(first.tracking, Ledger(self.folder).description().get("tracking"))
         if self.dry_run:
             self._list(unique)
             return []

@@ -182,4 +182,4 @@ def _try(setup: Setup, tried: set[Any]) -> None:
             with one_blas_thread():
                 setup.checked(Run(e, e.trainer()))
         except UserError as error:
-            raise setup.placed(error) from None
+            raise setup.with_location(error) from None

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from dlexp.errors import is_of_the_machine, told
+from dlexp.errors import describe_error, is_of_the_machine
 from dlexp.plugins import discovery
 
 Work = Callable[[Any], Any]
@@ -175,7 +175,7 @@ def serve(pipe: Connection, work: Work) -> None:
     except Exception as e:
         if not is_of_the_machine(e):
             raise
-        print(f"dlexp: error: a worker ends: {told(e)}", file=sys.stderr, flush=True)
+        print(f"dlexp: error: a worker ends: {describe_error(e)}", file=sys.stderr, flush=True)
         os._exit(1)
 
 

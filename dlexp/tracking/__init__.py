@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dlexp import paths
-from dlexp.errors import told
+from dlexp.errors import describe_error
 from dlexp.paths import native
 from dlexp.redaction import redacted
 from dlexp.shell import quoted
@@ -138,7 +138,9 @@ def _start(words: Sequence[str], folders: Sequence[Path]) -> Sender:
             )
     except OSError as e:
         return Sender(
-            folders, None, f"the sender cannot be started: {told(e)}; `{SYNC}` sends it later"
+            folders,
+            None,
+            f"the sender cannot be started: {describe_error(e)}; `{SYNC}` sends it later",
         )
     return Sender(folders, process)
 

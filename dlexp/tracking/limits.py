@@ -34,7 +34,7 @@ class TooLarge(RequestException):
     """An answer that is larger than any of MLflow's."""
 
 
-class Watch:
+class Deadline:
     """Ends the connections that this thread uses when the time is over."""
 
     def __init__(self, seconds: float) -> None:
@@ -124,7 +124,7 @@ def limited() -> Iterator[None]:
     def within(
         self: HTTPAdapter, request: PreparedRequest, stream: bool = False, **more: Any
     ) -> Response:
-        watch = _watched.watch = Watch(_seconds(request.headers, more.get("timeout")))
+        watch = _watched.watch = Deadline(_seconds(request.headers, more.get("timeout")))
         watch.start()
         try:
             answer = send(self, request, stream=stream, **more)
@@ -164,7 +164,7 @@ def _seconds(headers: Mapping[str, Any], timeout: Any) -> float:
     return PIECES * float(silent) + (int(sent) if sent.isdecimal() else 0) / SLOWEST
 
 
-def _bound(answer: Response, watch: Watch) -> None:
+def _bound(answer: Response, watch: Deadline) -> None:
     """Let the body be read up to the limit only, and the watch end with it."""
     pieces = answer.raw.stream
     said = f"an answer of more than {ANSWER:,} bytes"

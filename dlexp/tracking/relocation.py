@@ -11,7 +11,7 @@ from typing import Any
 from filelock import Timeout
 
 from dlexp import shell
-from dlexp.errors import told
+from dlexp.errors import describe_error
 from dlexp.storage.atomic import is_held, lock
 from dlexp.tracking import artifacts
 
@@ -44,7 +44,7 @@ def check_store(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
         except Timeout:
             return  # it is being made now
         except OSError as e:
-            yield "to do", f"cannot be mended: {told(e)}"
+            yield "to do", f"cannot be mended: {describe_error(e)}"
     if not file.exists():
         return
     yield from _moved(file, dry=dry)
@@ -94,7 +94,7 @@ def _moved(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
         return  # a run is being begun in it, which sets it right
     except (OSError, sqlite3.DatabaseError) as e:
         if found:
-            yield "to do", f"it was in {found[0].before}, and cannot be mended: {told(e)}"
+            yield "to do", f"it was in {found[0].before}, and cannot be mended: {describe_error(e)}"
         return  # or the next look says what is wrong with it
     for moved in found:
         n = moved.places

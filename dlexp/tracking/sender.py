@@ -35,7 +35,9 @@ def run(folders: Sequence[Path]) -> int:
     from dlexp.tracking import sweeps
 
     stores = Stores()
-    followed = [(sweeps.Follower if states.is_sweep(f) else Follower)(f, stores) for f in folders]
+    followed = [
+        (sweeps.SweepFollower if states.is_sweep(f) else RunFollower)(f, stores) for f in folders
+    ]
     try:
         while waiting := [f for f in followed if not f.over]:
             for follower in waiting:
@@ -70,7 +72,7 @@ class Stores:
         return self._open[uri, experiment]
 
 
-class Follower:
+class RunFollower:
     """Follows one run folder until its end; `over` says that there is nothing more to do or to hope
     for.
     """

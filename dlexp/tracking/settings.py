@@ -88,7 +88,10 @@ def of_environment(*names: str) -> dict[str, str]:
             check_uri(found["uri"], VARIABLES["uri"])
             check_no_secret(found["uri"], VARIABLES["uri"])
         except FieldError as e:
-            e.where, e.wrong = "environment", f"{e.wrong}; or say tracking.uri=… or tracking=none"
+            e.where, e.message = (
+                "environment",
+                f"{e.message}; or say tracking.uri=… or tracking=none",
+            )
             raise
     return found
 
@@ -98,7 +101,7 @@ def usual_uri() -> str:
     return of_environment("uri").get("uri") or store_uri(paths.outputs())
 
 
-def told(settings: object, before: object = None) -> dict[str, Any] | None:
+def to_json(settings: object, before: object = None) -> dict[str, Any] | None:
     """What `run.json` and `sweep.json` say of it: the options, and where the store is; None without
     MLflow.
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dlexp import paths, shell
-from dlexp.errors import is_of_memory, is_of_the_machine, told
+from dlexp.errors import describe_error, is_of_memory, is_of_the_machine
 from dlexp.redaction import clean
 from dlexp.storage import atomic
 from dlexp.tracking import SYNC, artifacts, page, redacted, store_file
@@ -167,9 +167,9 @@ def explain(e: BaseException, uri: str) -> tuple[str, bool]:
     if isinstance(e, Refused):
         return clean(text), True
     if is_of_memory(e):
-        return f"MLflow could not be reached at {where}: {told(e)}", True
+        return f"MLflow could not be reached at {where}: {describe_error(e)}", True
     if is_of_the_machine(e):
-        return told(e), getattr(e, "errno", None) == errno.ELOOP
+        return describe_error(e), getattr(e, "errno", None) == errno.ELOOP
     if isinstance(e, ImportError):
         return f"MLflow needs a Python package to reach {where}: {clean(text)}", True
     if found := re.search(

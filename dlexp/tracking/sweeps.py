@@ -28,12 +28,12 @@ from dlexp.tracking.store import Store, explain
 from dlexp.tracking.sweep_folder import Entry, Ledger, survey
 
 
-class Follower(sender.Follower):
+class SweepFollower(sender.RunFollower):
     """Follows one sweep until it is at rest and sent."""
 
     def __init__(self, folder: Path, stores: sender.Stores) -> None:
         super().__init__(folder, stores)
-        self.sweep: Sweep | None = None
+        self.sweep: SweepState | None = None
         self.ledger = Ledger(folder)
         self.refused: dict[str, str] = {}
 
@@ -46,7 +46,7 @@ class Follower(sender.Follower):
     def _send(self, ended: bool) -> None:
         if self.sweep is None:
             told = self._told()
-            self.sweep = Sweep(self.folder, self._store(told), self.uri, told)
+            self.sweep = SweepState(self.folder, self._store(told), self.uri, told)
             if not ended:
                 self.sweep.stir(told, self.ledger)
         pending = self.ledger.pending
@@ -68,7 +68,7 @@ class Follower(sender.Follower):
         except (KeyError, TypeError, ValueError) as e:
             raise Refused(f"{states.SWEEP} cannot be read: {type(e).__name__}: {e}") from None
 
-    def _send_one(self, sweep: Sweep, entry: Entry) -> None:
+    def _send_one(self, sweep: SweepState, entry: Entry) -> None:
         """Send a run; one that can never be sent stops no other."""
         self.refused.pop(entry["key"], None)
         try:
@@ -85,7 +85,7 @@ class Follower(sender.Follower):
             self.refused[entry["key"]] = said
 
 
-class Sweep:
+class SweepState:
     """A sweep in an open store: its own run, and its runs.
 
     Made by finding its own run, or beginning it; raises `Refused` if MLflow's user has deleted

@@ -73,7 +73,7 @@ def test_a_plugin_whose_field_no_configuration_can_hold_is_left_out_in_our_words
     }
     cls = plugin(f"odd_{name}")(type("Odd", (Optimizer,), body))
     try:
-        store.offer()
+        store.register()
         said = discovery.broken("optimizer", f"odd_{name}")
         if name != "a_name":
             assert said is not None

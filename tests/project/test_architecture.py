@@ -97,10 +97,7 @@ def imports_upwards(path, text):
     if here in FREE:
         return
     if here not in ORDER:
-        yield (
-            f"{here} has no place in the table of docs/architecture.md:"
-            " give it one"
-        )
+        yield (f"{here} has no place in the table of docs/architecture.md: give it one")
         return
     inside_functions = {f"{n.module}" for n in lazy(text) if isinstance(n, ast.ImportFrom)}
     for name in imports(path, text):

@@ -148,7 +148,7 @@ TYPED = st.builds(
 
 @drawn(200, words=st.lists(TYPED, max_size=3))
 def test_no_override_makes_a_traceback(words):
-    only_a_user_error(lambda: overrides.check(overrides.spelled_out(words)))
+    only_a_user_error(lambda: overrides.check(overrides.normalize(words)))
 
 
 LIKELY = st.builds(

@@ -88,8 +88,8 @@ def test_every_part_of_a_message_is_looked_through(value):
 
 def test_what_the_system_says_and_what_is_logged_and_sent_is_looked_through(capsys):
     value = SHAPES["s3"]
-    assert SECRET not in errors.told(OSError(2, "No such file", value))
-    assert SECRET not in errors.told(ValueError(value))
+    assert SECRET not in errors.describe_error(OSError(2, "No such file", value))
+    assert SECRET not in errors.describe_error(ValueError(value))
     assert SECRET not in translate.readable(value, 1000)
     assert SECRET not in translate.value([value])
     assert SECRET not in store.explain(OSError(f"failed: {value}"), "http://host")[0]

@@ -9,7 +9,7 @@ from claim_folders import claim
 
 from dlexp.report.claims import decide
 from dlexp.report.measured import Curve
-from dlexp.report.runs import Run, Sweep
+from dlexp.report.runs import RunRecord, SweepRecord
 
 
 def simulated(rng, shifts, direction, margin, n=10):
@@ -24,7 +24,7 @@ def simulated(rng, shifts, direction, margin, n=10):
             final = {f"m{i}": float(x) for i, x in enumerate(own)}
             curves = {name: Curve((1,), array("d", (x,))) for name, x in final.items()}
             found.append(
-                Run(
+                RunRecord(
                     "s",
                     f"{side}{seed}",
                     "",
@@ -38,7 +38,7 @@ def simulated(rng, shifts, direction, margin, n=10):
     told = claim(of={"which": "a"}, against={"which": "b"}, direction=direction, margin=margin)
     better = {"better": "high"} if direction == "as_good" else {}
     claims = [told | better | {"id": f"c{i}", "metric": f"m{i}"} for i in range(len(shifts))]
-    return Sweep(
+    return SweepRecord(
         Path(), "s", "", 0, (), {}, "", tuple(found), study={"name": "s", "claims": claims}
     )
 

@@ -9,7 +9,7 @@ from claim_folders import claim
 from dlexp import UserError
 from dlexp.report.claims import expression, spec
 from dlexp.report.measured import Curve
-from dlexp.report.runs import Run
+from dlexp.report.runs import RunRecord
 
 
 def read(*claims, parts=("all",)):
@@ -190,7 +190,7 @@ def run(status="FINISHED", epoch_steps=5, **final):
     curve = Curve((0, 5, 10), array("d", (8.0, 4.0, 3.0)))
     way = Curve((0, 1, 2, 3, 4, 5), array("d", (0.0, 1.0, -1.0, -1.0, -2.0, 3.0)))
     known = {"d/y": 3.0, "a": 2.0, "d/x/a1": 100.0, "d/x/a5": 1.0, "test/loss": 0.5} | final
-    return Run(
+    return RunRecord(
         "s",
         "k",
         "r",
@@ -260,7 +260,7 @@ def test_what_was_not_measured_is_nothing(text):
 
 
 def test_a_diverging_curve_has_no_mean_and_an_epoch_without_a_length_no_value():
-    broken = Run(
+    broken = RunRecord(
         "s", "k", "r", "FINISHED", 0, curves={"c": Curve((0, 5), array("d", (1.0, math.nan)))}
     )
     assert math.isnan(expression.parse("c @ mean").of(broken))

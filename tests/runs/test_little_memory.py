@@ -70,8 +70,8 @@ def test_a_network_that_does_not_fit_is_one_line(tmp_path):
 @pytest.mark.parametrize("error", SHORT, ids=lambda e: type(e).__name__)
 def test_it_is_told_from_a_defect_of_ours(error):
     assert errors.is_of_the_machine(error)
-    assert errors.told(error).startswith("there is too little memory")
-    assert "\n" not in errors.told(error)
+    assert errors.describe_error(error).startswith("there is too little memory")
+    assert "\n" not in errors.describe_error(error)
     assert not errors.is_of_the_machine(RuntimeError("of ours"))
 
 

@@ -216,16 +216,16 @@ def test_artifacts_that_were_deleted_are_noticed_by_the_doctor_and_sent_again(pr
 
 def test_of_a_store_in_the_project_no_absolute_place_is_recorded(in_tmp):
     own, mine = (
-        settings.told(settings.MLflow()),
-        settings.told(settings.MLflow(uri="sqlite:///mine.db")),
+        settings.to_json(settings.MLflow()),
+        settings.to_json(settings.MLflow(uri="sqlite:///mine.db")),
     )
-    same = settings.told(settings.MLflow(uri=tracking.store_uri(in_tmp / "outputs")))
+    same = settings.to_json(settings.MLflow(uri=tracking.store_uri(in_tmp / "outputs")))
     assert own["uri"] == same["uri"] == "sqlite:///{outputs}/mlflow.db"
     assert mine["uri"] == "sqlite:///{outputs}/../mine.db"
     assert str(in_tmp) not in json.dumps([own, same, mine])
     assert address.asked_for(mine, Path("/srv/b/outputs")) == "sqlite:////srv/b/mine.db"
     other = f"sqlite:///{in_tmp.parent}/theirs.db"
-    assert settings.told(settings.MLflow(uri=other))["uri"] == other, (
+    assert settings.to_json(settings.MLflow(uri=other))["uri"] == other, (
         "what is elsewhere stays there"
     )
 
@@ -238,7 +238,7 @@ def test_a_sender_whose_folder_was_moved_away_makes_nothing_of_it_anew(in_tmp):
         finish=None,
         tracking={**SHOWN, "uri": address.OWN},
     )
-    follower = sender.Follower(folder, sender.Stores())
+    follower = sender.RunFollower(folder, sender.Stores())
     (in_tmp / "a").rename(in_tmp / "b")
     follower.look()
     assert follower.over

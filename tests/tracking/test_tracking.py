@@ -242,7 +242,7 @@ def test_a_run_resumed_after_its_end_goes_on_in_the_same_place(outputs, make, en
             book.writelines(json.dumps(line) + "\n" for line in more)
 
     write(event("resume", pid=1, step=12), records(3)[2])
-    follower = sender.Follower(folder, sender.Stores())
+    follower = sender.RunFollower(folder, sender.Stores())
     with journal.FileLock(folder / "lock"):
         follower.look()  # while it is trained
         found = mirrored(outputs, folder)

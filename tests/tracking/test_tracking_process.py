@@ -98,7 +98,7 @@ def test_a_second_sender_waits_and_takes_over_a_run_that_was_resumed_while_the_f
     tmp_path,
 ):
     folder = run_folder(tmp_path / "run", with_store(tmp_path), records(2), finish=None, net=False)
-    second = sender.Follower(folder, sender.Stores())
+    second = sender.RunFollower(folder, sender.Stores())
     with sender.FileLock(folder / "mlflow.lock"):
         with journal.FileLock(folder / "lock"):
             second.look()

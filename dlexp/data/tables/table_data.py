@@ -109,12 +109,12 @@ class TableData(FileData):
             )
             made, preparation = self._scaled(columns, splits, begun)
         except DataError as e:
-            if self.label is None and "data.label=" not in e.wrong:
+            if self.label is None and "data.label=" not in e.message:
                 taken = (
                     f"{shown(label.name)}, the last column, is taken as the label:"
                     " data.label=<column> names another"
                 )
-                e.wrong = f"{e.wrong}; {suspected[0] if suspected else taken}"
+                e.message = f"{e.message}; {suspected[0] if suspected else taken}"
             raise
         notes = {
             "label": label.name,
@@ -154,7 +154,7 @@ class TableData(FileData):
         except DataError as e:
             known = e.allowed.split("\0") if e.key == "label" else ()
             raise self.refused(
-                e.wrong, key=e.key or "path", asked=str(e.value), known=known
+                e.message, key=e.key or "path", asked=str(e.value), known=known
             ) from None
 
     def _chosen(self, table: Table) -> tuple[list[Column], dict[str, str]]:

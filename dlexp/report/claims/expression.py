@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from dlexp.errors import UserError, nearest
 from dlexp.figures import HUGE
 from dlexp.report.claims.terms import FUNCTIONS, MOMENTS, Call, Name, Node, Number, length
-from dlexp.report.runs import Run
+from dlexp.report.runs import RunRecord
 
 LONGEST, DEEPEST = 500, 40  # letters, and parentheses in parentheses
 SHOWN = 60  # letters of an expression that an error repeats
@@ -60,14 +60,14 @@ class Expression:
         split, _, what = self.root.name.rpartition("/")
         return what == "accuracy" and split != "gap"
 
-    def beyond(self, run: Run) -> Name | None:
+    def beyond(self, run: RunRecord) -> Name | None:
         """What is asked for at a moment after the end of the run."""
         later = (
             n for n in _names(self.root) if (step := n.step(run)) is not None and step > length(run)
         )
         return next(later, None)
 
-    def of(self, run: Run) -> float | None:
+    def of(self, run: RunRecord) -> float | None:
         """A run's value: None where it has not measured what is needed, nan where that is no finite
         number.
         """

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dlexp.report import words
-from dlexp.report.claims.messages import Said, Undecided, say
+from dlexp.report.claims.messages import NoVerdict, Said, say
 from dlexp.report.claims.sides import Sides, described
 from dlexp.report.claims.spec import Claim
 from dlexp.report.claims.values import beyond, value
@@ -48,7 +48,7 @@ def found(sides: Sides, claim: Claim, seeds: tuple[int, ...]) -> tuple[Guarded, 
         if any(x is None for row in rows for x in row):
             there = [run for runs in side.values() for run in runs.values()]
             beyond(there, guard.metric, claim.of if name == "of" else claim.against)
-            raise Undecided("guard_unmeasured", metric=guard.metric.text)
+            raise NoVerdict("guard_unmeasured", metric=guard.metric.text)
         table = np.array(rows, float)
         table = np.where(np.isnan(table), 0.0 if guard.metric.accuracy else np.nan, table)
         means = table.mean(axis=1)

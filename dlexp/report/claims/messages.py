@@ -11,7 +11,7 @@ from dlexp.report import words
 Said = dict[str, str]  # language → sentence
 
 
-class Undecided(Exception):
+class NoVerdict(Exception):
     """There is no verdict, for this reason."""
 
     def __init__(self, code: str, **values: object) -> None:

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from dlexp.errors import nearest
 from dlexp.report import words
-from dlexp.report.claims.messages import Said, Undecided, hint, say
+from dlexp.report.claims.messages import NoVerdict, Said, hint, say
 from dlexp.report.claims.spec import Claim
-from dlexp.report.runs import Run, Sweep
+from dlexp.report.runs import RunRecord, SweepRecord
 from dlexp.report.table import Tokens, token
 
 
@@ -34,17 +34,19 @@ class Sides:
     stand for.
     """
 
-    of: Mapping[Place, Mapping[int, Run]]
-    against: Mapping[Place, Mapping[int, Run]]
+    of: Mapping[Place, Mapping[int, RunRecord]]
+    against: Mapping[Place, Mapping[int, RunRecord]]
     keys: Place
     notes: tuple[Said, ...] = ()
 
     @property
-    def both(self) -> tuple[Mapping[Place, Mapping[int, Run]], Mapping[Place, Mapping[int, Run]]]:
+    def both(
+        self,
+    ) -> tuple[Mapping[Place, Mapping[int, RunRecord]], Mapping[Place, Mapping[int, RunRecord]]]:
         """Of, against."""
         return self.of, self.against
 
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[RunRecord]:
         """Every run of both."""
         return [run for side in self.both for runs in side.values() for run in runs.values()]
 
@@ -58,11 +60,11 @@ class Sides:
         shared = found[0] & found[1]
         if not shared:
             keys = [*self.keys.level, *self.keys.cell]
-            raise Undecided("no_common", keys=keys)
+            raise NoVerdict("no_common", keys=keys)
         if self.keys.level:
             counts = [sum(cell == other for _, other in shared) for _, cell in shared]
             if min(counts) < 2:
-                raise Undecided("one_level", over=self.keys.level[0])
+                raise NoVerdict("one_level", over=self.keys.level[0])
         lone = len((found[0] | found[1]) - shared)
         of, against = (
             {p: r for p, r in side.items() if (p.level, p.cell) in shared} for side in self.both
@@ -75,8 +77,8 @@ class Sides:
         gone = set(without)
 
         def kept(
-            side: Mapping[Place, Mapping[int, Run]], setting: Tokens
-        ) -> dict[Place, dict[int, Run]]:
+            side: Mapping[Place, Mapping[int, RunRecord]], setting: Tokens
+        ) -> dict[Place, dict[int, RunRecord]]:
             there = {place: runs for place, runs in side.items() if place.setting == setting}
             return {
                 place: {s: run for s, run in runs.items() if s not in gone}
@@ -86,17 +88,17 @@ class Sides:
         return replace(self, of=kept(self.of, of), against=kept(self.against, against))
 
 
-def split(sweep: Sweep, claim: Claim) -> Sides:
+def split(sweep: SweepRecord, claim: Claim) -> Sides:
     """The sides of a claim in the runs of a sweep. Raises `Undecided` where a side has none."""
     belong = None if claim.part is None else {*sweep.parts.get(claim.part, ())}
     mine = [run for run in sweep.runs if belong is None or run.key in belong]
     known = [run for run in mine if run.params and run.seed is not None]
     if not known:
-        raise Undecided("no_part", part=claim.part or sweep.label)
+        raise NoVerdict("no_part", part=claim.part or sweep.label)
     of, against = _matching(known, claim.of), _matching(known, claim.against)
     twice = {run.key for run in of} & {run.key for run in against}
     if twice and not claim.tuned:  # what is tuned may well be tuned to the other side
-        raise Undecided("shared", n=len(twice))
+        raise NoVerdict("shared", n=len(twice))
     cells, own = _keys(of, against, claim, sweep)
     over = (claim.over,) if claim.over else ()
     keys = Place(over, cells, claim.tuned, own)
@@ -115,7 +117,7 @@ def described(conditions: Mapping[str, Any]) -> str:
     )
 
 
-def _matching(runs: Sequence[Run], conditions: Mapping[str, Any]) -> list[Run]:
+def _matching(runs: Sequence[RunRecord], conditions: Mapping[str, Any]) -> list[RunRecord]:
     """The runs whose parameters have these values. Raises `Undecided`, with the nearest name or
     value, for none.
     """
@@ -123,11 +125,11 @@ def _matching(runs: Sequence[Run], conditions: Mapping[str, Any]) -> list[Run]:
         have = [run.params[key] for run in runs if key in run.params]
         if not have:
             near = nearest(key, {name for run in runs for name in run.params})
-            raise Undecided("no_key", key=key, hint=hint(near))
+            raise NoVerdict("no_key", key=key, hint=hint(near))
         if not any(_equal(value, other) for other in have):
             shown = sorted({words.value(words.token(other)) for other in have})
             wanted = words.value(words.token(value))
-            raise Undecided(
+            raise NoVerdict(
                 "no_value", key=key, value=wanted, known=shown, hint=hint(nearest(wanted, shown))
             )
     found = [
@@ -136,7 +138,7 @@ def _matching(runs: Sequence[Run], conditions: Mapping[str, Any]) -> list[Run]:
         if all(k in r.params and _equal(v, r.params[k]) for k, v in conditions.items())
     ]
     if not found:
-        raise Undecided("no_together", what=described(conditions))
+        raise NoVerdict("no_together", what=described(conditions))
     return found
 
 
@@ -146,7 +148,7 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 def _keys(
-    of: Sequence[Run], against: Sequence[Run], claim: Claim, sweep: Sweep
+    of: Sequence[RunRecord], against: Sequence[RunRecord], claim: Claim, sweep: SweepRecord
 ) -> tuple[Tokens, Tokens]:
     """(keys of cells, keys that vary on one side alone), those that were swept first."""
     sides = (of, against)
@@ -175,13 +177,13 @@ def _keys(
     return tuple(cells), tuple(own)
 
 
-def _follows(runs: Sequence[Run], key: str, leaders: Sequence[str]) -> bool:
+def _follows(runs: Sequence[RunRecord], key: str, leaders: Sequence[str]) -> bool:
     """Whether equal values of the leaders always meet equal values of the key."""
     met = {tuple(token(run, k) for k in [*leaders, key]) for run in runs}
     return len(met) == len({row[:-1] for row in met})
 
 
-def _of_seed(sides: Sequence[Sequence[Run]], key: str) -> bool:
+def _of_seed(sides: Sequence[Sequence[RunRecord]], key: str) -> bool:
     """Whether a key is drawn by the seed: one value per seed, and for every seed another."""
     return all(
         len({token(run, key) for run in side}) == len({run.seed for run in side})
@@ -190,11 +192,11 @@ def _of_seed(sides: Sequence[Sequence[Run]], key: str) -> bool:
     )
 
 
-def _grid(runs: Sequence[Run], keys: Place) -> tuple[dict[Place, dict[int, Run]], int]:
+def _grid(runs: Sequence[RunRecord], keys: Place) -> tuple[dict[Place, dict[int, RunRecord]], int]:
     """Runs by place and seed, and how many of them repeat another: the latest with a result is
     taken.
     """
-    found: dict[Place, dict[int, Run]] = {}
+    found: dict[Place, dict[int, RunRecord]] = {}
     for run in sorted(runs, key=lambda r: (r.observed, r.time_ms, r.key)):
         place = Place(*(tuple(token(run, str(key)) for key in part) for part in keys))
         found.setdefault(place, {})[run.seed or 0] = run
@@ -204,7 +206,9 @@ def _grid(runs: Sequence[Run], keys: Place) -> tuple[dict[Place, dict[int, Run]]
     )
 
 
-def _beside(of: Sequence[Run], against: Sequence[Run], claim: Claim, cells: Tokens) -> list[Said]:
+def _beside(
+    of: Sequence[RunRecord], against: Sequence[RunRecord], claim: Claim, cells: Tokens
+) -> list[Said]:
     """What differs between the sides though the claim does not name it."""
     found = []
     free = {*of[0].params} & {*against[0].params} - {
@@ -223,7 +227,9 @@ def _beside(of: Sequence[Run], against: Sequence[Run], claim: Claim, cells: Toke
     return found
 
 
-def _averaged(of: Sequence[Run], against: Sequence[Run], claim: Claim, own: Tokens) -> list[Said]:
+def _averaged(
+    of: Sequence[RunRecord], against: Sequence[RunRecord], claim: Claim, own: Tokens
+) -> list[Said]:
     found = []
     for side, conditions in ((of, claim.of), (against, claim.against)):
         keys = [str(key) for key in own if len({token(run, str(key)) for run in side}) > 1]

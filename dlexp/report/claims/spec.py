@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from dlexp.errors import UserError, nearest
 from dlexp.report import measure
 from dlexp.report.claims.expression import Expression, parse
-from dlexp.report.runs import Run
+from dlexp.report.runs import RunRecord
 
 LANGUAGES = ("en", "zh")
 DIRECTIONS = ("more", "less", "as_good")
@@ -71,7 +71,7 @@ NEEDED = ("id", "says", "metric", "of", "against", "direction", "margin")
 
 
 def read(
-    study: Mapping[str, Any], parts: Collection[str], runs: Sequence[Run] | None = ()
+    study: Mapping[str, Any], parts: Collection[str], runs: Sequence[RunRecord] | None = ()
 ) -> tuple[Claim, ...]:
     """The claims of a study's mapping; `parts` are the names of its sweep's parts. Raises
     `UserError`.
@@ -174,7 +174,7 @@ class _Reader:
             self.fail(name, "must be text", value)
         return value
 
-    def claim(self, parts: Collection[str], runs: Sequence[Run] | None) -> Claim:
+    def claim(self, parts: Collection[str], runs: Sequence[RunRecord] | None) -> Claim:
         self.only(FIELDS, NEEDED)
         of, against = self.runs("of"), self.runs("against")
         if of == against:
@@ -240,7 +240,7 @@ class _Reader:
         return next(iter(parts), None)
 
     def _better(
-        self, direction: str, metric: Expression, runs: Sequence[Run] | None
+        self, direction: str, metric: Expression, runs: Sequence[RunRecord] | None
     ) -> bool | None:
         """Which way is better, where that matters."""
         told = self.told.get("better")

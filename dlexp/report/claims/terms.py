@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from dlexp.report.runs import Run
+from dlexp.report.runs import RunRecord
 
 MOMENTS = ("end", "mean", "start", "step", "epoch", "travel", "turns")
 
@@ -24,7 +24,7 @@ class Name:
     moment: str = "end"
     at: int = 0
 
-    def of(self, run: Run) -> float | None:
+    def of(self, run: RunRecord) -> float | None:
         name = self.found(run)
         if self.moment == "end":
             return run.final.get(name)
@@ -49,7 +49,7 @@ class Name:
         here = bisect_right(curve.steps, last)
         return curve.values[here - 1] if here else None
 
-    def step(self, run: Run) -> int | None:
+    def step(self, run: RunRecord) -> int | None:
         """The step of a moment that is a number of steps or epochs; None where it is none, or not
         known.
         """
@@ -58,13 +58,13 @@ class Name:
         known = self.moment == "epoch" and run.epoch_steps is not None
         return self.at * (run.epoch_steps or 0) if known else None
 
-    def found(self, run: Run) -> str:
+    def found(self, run: RunRecord) -> str:
         """The name in a run: where it has a `*`, the one that fits, if there is exactly one."""
         fits = fnmatch.filter(run.final, self.name) if "*" in self.name else []
         return fits[0] if len(fits) == 1 else self.name
 
 
-def length(run: Run) -> float:
+def length(run: RunRecord) -> float:
     """The step up to which a run has values: its last; one that stopped early keeps its last value
     to the end.
 
@@ -86,7 +86,7 @@ class Number:
 
     value: float
 
-    def of(self, run: Run) -> float | None:
+    def of(self, run: RunRecord) -> float | None:
         return self.value
 
 
@@ -97,7 +97,7 @@ class Call:
     function: str
     arguments: tuple[Node, ...]
 
-    def of(self, run: Run) -> float | None:
+    def of(self, run: RunRecord) -> float | None:
         found = [argument.of(run) for argument in self.arguments]
         values = [value for value in found if value is not None]
         if len(values) < len(found):

@@ -13,15 +13,15 @@ import numpy as np
 
 from dlexp.errors import UserError
 from dlexp.report import statistics, words
-from dlexp.report.claims.messages import Said, Undecided, say
+from dlexp.report.claims.messages import NoVerdict, Said, say
 from dlexp.report.claims.sides import Place, Sides, described
 from dlexp.report.claims.spec import Claim
 from dlexp.report.measure import Measure, measure_of
-from dlexp.report.runs import Run
+from dlexp.report.runs import RunRecord
 from dlexp.report.table import Tokens
 from dlexp.report.tuned import LOSS, TUNING
 
-Grid = Mapping[Place, Mapping[int, Run]]
+Grid = Mapping[Place, Mapping[int, RunRecord]]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def tune(sides: Sides, claim: Claim) -> tuple[Sides, tuple[Chosen, ...]]:
     by = _watched(sides, claim)
     seeds = sides.seeds()[:TUNING]
     if len(sides.seeds()) <= TUNING:
-        raise Undecided("few_tuning", need=TUNING, keys=keys, n=len(sides.seeds()))
+        raise NoVerdict("few_tuning", need=TUNING, keys=keys, n=len(sides.seeds()))
     found, settings, notes = [], [], list(sides.notes)
     for name, side, conditions in (
         ("of", sides.of, claim.of),
@@ -53,7 +53,7 @@ def tune(sides: Sides, claim: Claim) -> tuple[Sides, tuple[Chosen, ...]]:
     ):
         scores = _scores(side, by, seeds)
         if not scores:
-            raise Undecided(
+            raise NoVerdict(
                 "tuning_missing", keys=keys, seeds=words.ranges(seeds), side=described(conditions)
             )
         best = min(scores, key=lambda setting: scores[setting])
@@ -82,7 +82,7 @@ def _watched(sides: Sides, claim: Claim) -> Measure:
         if name in known:
             with suppress(UserError):
                 return measure_of(name, runs)
-    raise Undecided("no_validation", keys=claim.tuned)
+    raise NoVerdict("no_validation", keys=claim.tuned)
 
 
 def _scores(side: Grid, by: Measure, seeds: Sequence[int]) -> dict[Tokens, tuple[float, float]]:
@@ -111,7 +111,7 @@ def _scores(side: Grid, by: Measure, seeds: Sequence[int]) -> dict[Tokens, tuple
     return found
 
 
-def _value(run: Run | None, by: Measure) -> float | None:
+def _value(run: RunRecord | None, by: Measure) -> float | None:
     return None if run is None else by.of(run)
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from dlexp.report.claims.expression import Expression
-from dlexp.report.claims.messages import Undecided
+from dlexp.report.claims.messages import NoVerdict
 from dlexp.report.claims.sides import Place, Sides, described
 from dlexp.report.claims.spec import Claim
-from dlexp.report.runs import Run
+from dlexp.report.runs import RunRecord
 from dlexp.report.statistics import Floats
 from dlexp.report.table import Tokens
 
@@ -49,19 +49,19 @@ class Values:
     total: int
 
 
-def value(run: Run | None, metric: Expression) -> float | None:
+def value(run: RunRecord | None, metric: Expression) -> float | None:
     """A run's value: None where there is no result, nan where it diverged or has no finite value."""
     if run is None or not run.observed:
         return None
     return math.nan if run.status == "DIVERGED" else metric.of(run)
 
 
-def beyond(runs: Iterable[Run], metric: Expression, conditions: Mapping[str, Any]) -> None:
+def beyond(runs: Iterable[RunRecord], metric: Expression, conditions: Mapping[str, Any]) -> None:
     """Raises `Undecided` where the moment that the metric asks for comes after the end of a run."""
     for run in runs:
         if run.status == "FINISHED" and (name := metric.beyond(run)):
             epoch = f" (epoch {run.steps / run.epoch_steps:g})" if run.epoch_steps else ""
-            raise Undecided(
+            raise NoVerdict(
                 "beyond",
                 moment=f"{name.moment} {name.at}",
                 name=name.name,

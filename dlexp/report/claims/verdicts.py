@@ -19,13 +19,13 @@ from dlexp.errors import nearest
 from dlexp.report import paired, statistics, words
 from dlexp.report.claims import cautions, guards, spec, tuning
 from dlexp.report.claims.guards import Guarded
-from dlexp.report.claims.messages import Said, Undecided, hint, say
+from dlexp.report.claims.messages import NoVerdict, Said, hint, say
 from dlexp.report.claims.sides import Sides, described, split
 from dlexp.report.claims.spec import Claim
 from dlexp.report.claims.tuning import Chosen
 from dlexp.report.claims.values import Values, beyond, measured
 from dlexp.report.measure import seedless
-from dlexp.report.runs import Run, Sweep
+from dlexp.report.runs import RunRecord, SweepRecord
 from dlexp.report.statistics import Range
 from dlexp.report.table import Table, Tokens
 
@@ -90,7 +90,7 @@ class Verdict:
         return {side: float(statistics.iqm(found)) for side, found in self.values.items()}
 
 
-def decide(sweep: Sweep) -> tuple[Verdict, ...]:
+def decide(sweep: SweepRecord) -> tuple[Verdict, ...]:
     """The verdicts on all claims of a sweep's study, in their order. Raises `UserError` for a claim
     that is wrong.
     """
@@ -105,7 +105,7 @@ def decide(sweep: Sweep) -> tuple[Verdict, ...]:
     return tuple(_judged(v, next(corrected), len(tested)) if v.p is not None else v for v in found)
 
 
-def _examined(sweep: Sweep, claim: Claim, study: str) -> Verdict:
+def _examined(sweep: SweepRecord, claim: Claim, study: str) -> Verdict:
     """Everything that can be said of one claim alone; `because` is empty as long as nothing forbids
     a verdict.
     """
@@ -122,11 +122,11 @@ def _examined(sweep: Sweep, claim: Claim, study: str) -> Verdict:
         _worth(v, sides, found)
         v = replace(v, guard=guards.found(sides, claim, found.seeds))
         return _tested(v, guards.fault(v.guard, claim))
-    except Undecided as e:
+    except NoVerdict as e:
         return replace(v, because=e.said)
 
 
-def _cautions(sweep: Sweep, v: Verdict) -> Iterator[Said]:
+def _cautions(sweep: SweepRecord, v: Verdict) -> Iterator[Said]:
     """What must be said beside the verdict."""
     yield from cautions.of_changes(
         (sweep.study or {}).get("changes"), v.claim.part, quick=sweep.quick
@@ -138,22 +138,22 @@ def _cautions(sweep: Sweep, v: Verdict) -> Iterator[Said]:
         yield from cautions.of_guard(v.guard, v.claim)
 
 
-def _known(sweep: Sweep, sides: Sides, claim: Claim) -> None:
+def _known(sweep: SweepRecord, sides: Sides, claim: Claim) -> None:
     """Raises `Undecided` where the metric was not measured."""
     runs = sides.runs()
     known = {name for run in sweep.runs for name in (*run.final, *run.curves)}
     for name in claim.metric.names:
         if name not in known and not fnmatch.filter(known, name):
-            raise Undecided("unmeasured", name=name, hint=hint(nearest(name, sorted(known))))
+            raise NoVerdict("unmeasured", name=name, hint=hint(nearest(name, sorted(known))))
     if runs and all(run.status == "DIVERGED" for run in runs):
-        raise Undecided("all_diverged")
+        raise NoVerdict("all_diverged")
     for side, conditions in zip(sides.both, (claim.of, claim.against), strict=True):
         ended = [
             run for there in side.values() for run in there.values() if run.status == "FINISHED"
         ]
         if ended and all(claim.metric.of(run) is None for run in ended):
             beyond(ended, claim.metric, conditions)
-            raise Undecided("unmeasured_side", side=described(conditions), metric=claim.metric.text)
+            raise NoVerdict("unmeasured_side", side=described(conditions), metric=claim.metric.text)
 
 
 def _counted(v: Verdict, sides: Sides, found: Values) -> Verdict:
@@ -206,23 +206,23 @@ def _worth(v: Verdict, sides: Sides, found: Values) -> None:
                 v.claim.metric,
                 conditions,
             )
-        raise Undecided("no_seed", missing=found.missing)
+        raise NoVerdict("no_seed", missing=found.missing)
     if sum(found.diverged) and found.counted_as is None:
-        raise Undecided(
+        raise NoVerdict(
             "diverged", n=sum(found.diverged), total=found.total, metric=v.claim.metric.text
         )
     if v.effect is None:
-        raise Undecided("not_finite")
-    groups: dict[Tokens, Mapping[int, Run]] = {
+        raise NoVerdict("not_finite")
+    groups: dict[Tokens, Mapping[int, RunRecord]] = {
         (f"{i} {place!r}",): runs
         for i, side in enumerate(sides.both)
         for place, runs in side.items()
     }
     if seedless(Table((), groups)):
-        raise Undecided("seedless")
+        raise NoVerdict("seedless")
     if v.n < paired.FEWEST:
         p = words.probability(paired.smallest_p(v.n))
-        raise Undecided("few", n=v.n, fewest=paired.FEWEST, p=p)
+        raise NoVerdict("few", n=v.n, fewest=paired.FEWEST, p=p)
 
 
 def _tested(v: Verdict, fault: Said | None) -> Verdict:

@@ -67,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
             file=sys.stderr,
         )
         raise
-    print(verdict_table.told(outcomes, quick=asked.quick, seconds=time.monotonic() - began))
+    print(verdict_table.of_outcomes(outcomes, quick=asked.quick, seconds=time.monotonic() - began))
     return 1 if any(outcome.failed for outcome in outcomes) else 0
 
 

@@ -14,7 +14,7 @@ from dlexp.sweeps.studies.run import Outcome
 MARKS = {"SUPPORTED": "✓", "NOT SUPPORTED": "✗", "INCONCLUSIVE": "?"}
 
 
-def told(outcomes: Sequence[Outcome], *, quick: bool, seconds: float) -> str:
+def of_outcomes(outcomes: Sequence[Outcome], *, quick: bool, seconds: float) -> str:
     """The table of all claims, and where the pages are."""
     preview = " (preview)" * quick
     rows = [

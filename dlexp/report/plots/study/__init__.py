@@ -26,7 +26,7 @@ from dlexp.report.plots.study.gap import gap
 from dlexp.report.plots.study.panels import panels
 from dlexp.report.plots.study.paths import paths, paths_animation
 from dlexp.report.plots.study.scene import CannotDraw, Scene
-from dlexp.report.runs import Sweep
+from dlexp.report.runs import SweepRecord
 from dlexp.report.table import Table, arrange
 
 Test = Callable[[Any], bool]
@@ -154,7 +154,10 @@ def _refuse(
 
 
 def draw_study(
-    sweep: Sweep, tables: Mapping[str, Table], asked: Sequence[Mapping[str, Any]], folder: Path
+    sweep: SweepRecord,
+    tables: Mapping[str, Table],
+    asked: Sequence[Mapping[str, Any]],
+    folder: Path,
 ) -> list[Picture | Undrawn]:
     """The figures that are asked for, in that order, drawn into `folder`; for one that cannot be
     drawn the reason.
@@ -170,7 +173,7 @@ def draw_study(
 
 
 def _drawn(
-    sweep: Sweep,
+    sweep: SweepRecord,
     tables: Mapping[str, Table],
     spec: Mapping[str, Any],
     folder: Path,

@@ -9,7 +9,7 @@ from dlexp.core.arrays import Array
 from dlexp.errors import DataError, UserError, nearest
 from dlexp.report import measure as measures, words
 from dlexp.report.measure import Measure
-from dlexp.report.runs import Run
+from dlexp.report.runs import RunRecord
 from dlexp.report.table import Axis, Table, Tokens
 from dlexp.storage.archives import read_arrays
 
@@ -30,7 +30,7 @@ class Scene:
     name: str
     title: str
 
-    def arrays(self, run: Run, name: str) -> dict[str, Array] | str:
+    def arrays(self, run: RunRecord, name: str) -> dict[str, Array] | str:
         """What an observer left in the run's folder; or why there is nothing."""
         if not run.observed:
             return f"the run is {run.status}"
@@ -39,7 +39,7 @@ class Scene:
         except FileNotFoundError:
             return f"it has no arrays/{name}.npz"
         except DataError as e:
-            return f"its arrays/{name}.npz {e.wrong}"
+            return f"its arrays/{name}.npz {e.message}"
 
     @property
     def surface(self) -> str:
