@@ -19,7 +19,7 @@ from dlexp import paths, tracking
 from dlexp.core.experiment import Experiment
 from dlexp.core.trainer import Diverged, Record
 from dlexp.errors import Busy, UserError, describe_error, is_of_the_machine
-from dlexp.runs import provenance, records, signals
+from dlexp.runs import identity, provenance, records, signals
 from dlexp.runs.checkpointing import Checkpointer, CheckpointError
 from dlexp.runs.run import Run
 from dlexp.runs.run_log import in_the_way, logged_to
@@ -138,6 +138,8 @@ def go_on(folder: Path, *, anyway: bool = False) -> Run:
     past.check_resumable()
     with _at_work() as interruption, logged_to(folder / "run.log"):
         run = assembled(past.setup)
+        if note := past.framework_note(run):
+            log.info(note)
         changes = [change.said for change in past.check_same(run, anyway=anyway)]
         for change in changes:
             log.warning("not as when the run began: %s", change)
@@ -254,6 +256,7 @@ def _describe(setup: Setup, run: Run, place: Place, name: str) -> dict[str, Any]
         "tags": provenance.tags(list(setup.overrides)) | dict(place.tags),
         "better": dict(run.experiment.objective.better),
         "dataset": run.dataset.describe() if run.dataset else None,
+        "identity": identity.describe(run.experiment),
         "sources": provenance.sources(run.experiment),
         "tracking": to_json(setup.tracking) if place.standalone else place.tracking,
         "config_file": "config.yaml",

@@ -16,9 +16,11 @@ from typing import Any, cast
 
 import numpy as np
 
+from dlexp import paths
 from dlexp.core.experiment import Experiment
 from dlexp.core.registry import Plugin
 from dlexp.plugins import source_code
+from dlexp.plugins.code_digest import SHORT
 from dlexp.redaction import clean
 from dlexp.runs.run import Run
 
@@ -49,6 +51,7 @@ NUMERIC_MODULES = (
 )
 source_code.remember(f"dlexp.{name}" for name in NUMERIC_MODULES)
 PLUGINS = "dlexp.plugins."
+HOME = Path(__file__).parents[1]
 PACKAGES = (
     "dlexp",
     "numpy",
@@ -129,30 +132,49 @@ def _blas() -> dict[str, Any]:
 
 def source_files(e: Experiment) -> dict[str, Path]:
     """The files of the code that decides a run's numbers, by their short names."""
-    home = Path(__file__).parents[1]
-    modules = [name.replace(".", "/") for name in NUMERIC_MODULES]
-    core = {f"dlexp/{name}.py": home / f"{name}.py" for name in modules}
-    chosen = (p for kind, several in e.plugins() if kind != "observer" for p in several)
-    classes = {cls for p in chosen for cls in source_code.lineage(type(p))}
-    files = {path for cls in classes if (path := source_code.file_of(cls))}
+    framework = {HOME / f"{name.replace('.', '/')}.py" for name in NUMERIC_MODULES}
+    framework.update(file for file in _files_of_classes(e) if _is_framework(file))
+    own = {f"dlexp/{file.relative_to(HOME).as_posix()}": file for file in sorted(framework)}
+    return own | plugin_files(e)
+
+
+def plugin_files(e: Experiment) -> dict[str, Path]:
+    """Those of them that are a plugin's, or are imported by one and the user's own."""
+    classes = _classes(e)
+    files = {file for file in _files_of_classes(e) if not _is_framework(file)}
     files = files.union(
         *(source_code.companions(cls) for cls in classes if cls.__module__.startswith(PLUGINS))
     )
-    return core | {
-        f"{path.parent.name}/{path.name}": path
-        for path in sorted(files)
-        if path not in core.values()
-    }
+    named: dict[str, Path] = {}
+    for file in sorted(files):
+        name = "/".join(file.parts[-2:])
+        named[name if name not in named else "/".join(file.parts[-3:])] = file
+    return named
+
+
+def _classes(e: Experiment) -> set[type]:
+    """What the chosen plugins are made of; observers change no number."""
+    chosen = (p for kind, several in e.plugins() if kind != "observer" for p in several)
+    return {cls for p in chosen for cls in source_code.lineage(type(p))}
+
+
+def _files_of_classes(e: Experiment) -> set[Path]:
+    return {file for cls in _classes(e) if (file := source_code.file_of(cls))}
+
+
+def _is_framework(file: Path) -> bool:
+    """Whether a file is dlexp's own, and no shipped plugin."""
+    return file.is_relative_to(HOME) and not file.is_relative_to(paths.PLUGINS)
 
 
 def sources(e: Experiment) -> dict[str, str]:
     """The code that decides a run's numbers, as it was imported: each file with the beginning of
-    its SHA-256.
+    the SHA-256 of its bytes. For information: `dlexp.runs.identity` says what counts.
     """
     found = {}
     for name, path in source_files(e).items():
         with suppress(OSError):  # it was typed into a notebook's cell
-            found[name] = source_code.digest(path)[:16]
+            found[name] = source_code.digest(path)[:SHORT]
     return found
 
 

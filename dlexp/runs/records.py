@@ -12,9 +12,12 @@ from typing import Any
 
 from dlexp import paths, shell
 from dlexp.config import Setup, rebuild
+from dlexp.core.experiment import Experiment
+from dlexp.core.identity import NUMERICS
 from dlexp.core.trainer import Record
 from dlexp.errors import UserError, nearest
-from dlexp.runs import provenance
+from dlexp.runs import identity, provenance
+from dlexp.runs.identity import FRAMEWORK
 from dlexp.runs.run import Run
 from dlexp.storage import journal
 from dlexp.tracking.translate import value
@@ -28,7 +31,8 @@ WHERE = ("data.path", "data.folder")  # what lies there is compared itself
 class Change:
     """Something a run's numbers depend on that is not what it was when the run began."""
 
-    # configuration, code, data or arithmetic; or mixture: it was otherwise when the run was resumed
+    # configuration, numerics, code, data or arithmetic; or mixture: it was otherwise when the run
+    # was resumed
     kind: str
     said: str
 
@@ -90,9 +94,10 @@ class Recorded:
         if any(change.kind in ("configuration", "data") for change in found):
             wrong = f"it would be another run: {said}"
         elif found and not anyway:
+            advice = self._advice() if any(change.kind == "numerics" for change in found) else ""
             wrong = (
-                f"it would not be the same to the bit: {said}; --anyway goes on regardless, and"
-                " records that"
+                f"it would not be the same to the bit: {said}; {advice}--anyway goes on regardless,"
+                " and records that"
             )
         if wrong:
             raise OtherRun(wrong, found, self.folder.name)
@@ -104,21 +109,15 @@ class Recorded:
         A value that only one of them knows came or went with the code. Ask for it inside
         `one_blas_thread`.
         """
-        asked = json.loads(json.dumps(run.experiment.params()))
-        for name, was in (self.description.get("params") or {}).items():
-            if name in asked and asked[name] != was and name not in WHERE:
-                yield Change("configuration", f"{name} was {value(was)}, is {value(asked[name])}")
-        before, now = self.description.get("sources") or {}, provenance.sources(run.experiment)
-        for name in sorted({**before, **now}):
-            if before and before.get(name) != now.get(name):
-                what = (
-                    "is gone"
-                    if name not in now
-                    else "is new"
-                    if name not in before
-                    else "was changed"
-                )
-                yield Change("code", f"{name} {what}")
+        for said in configuration_changes(self.description, run.experiment):
+            yield Change("configuration", said)
+        if before := identity.of_record(self.description):
+            now = identity.of_experiment(run.experiment)
+            if before.numerics not in (None, now.numerics):
+                said = f"NUMERICS of dlexp was {before.numerics}, is {now.numerics}"
+                yield Change("numerics", said)
+            for said in identity.code_changes(before, now):
+                yield Change("code", said)
         data, found = (self.description.get("dataset") or {}).get("sha256"), run.dataset
         digest = found.describe()["sha256"] if found else None
         if data != digest:
@@ -129,6 +128,25 @@ class Recorded:
             if told[name] != here[name]:
                 yield Change("arithmetic", f"{name} was {told[name]}, is {here[name]}")
 
+    def _advice(self) -> str:
+        """What to do with a run of another NUMERICS."""
+        tags = self.description.get("tags") or {}
+        commit = str(tags.get("dlexp.git.commit") or "")[:12]
+        version = f"commit {commit}" if commit else f"version {tags.get('dlexp.version.dlexp')}"
+        command = tags.get("dlexp.command") or "python -m dlexp …"
+        return f"to complete it as it began, use dlexp's {version}; to train it anew: {command}; "
+
+    def framework_note(self, run: Run) -> str:
+        """Whether dlexp's own code is another, in words; for information, NUMERICS decides."""
+        if (before := identity.of_record(self.description)) is None:
+            return ""
+        sources, now = self.description.get("sources") or {}, provenance.sources(run.experiment)
+        names = [n for n in now if n.startswith(FRAMEWORK) and sources.get(n) != now[n]]
+        if not names or before.numerics != NUMERICS:
+            return ""
+        files = ", ".join(names[:3]) + (f", … ({len(names)} files)" if len(names) > 3 else "")
+        return f"dlexp's own code differs: {files}; NUMERICS is {NUMERICS} as it was"
+
     def numerics(self) -> dict[str, str]:
         """The numerics fingerprint the run was begun with."""
         prefix = "dlexp.numerics."
@@ -138,6 +156,23 @@ class Recorded:
             for key, value in told.items()
             if key.startswith(prefix)
         }
+
+
+def configuration_changes(description: Mapping[str, Any], e: Experiment) -> Iterator[str]:
+    """The values that an experiment has and a recorded run had otherwise, in words.
+
+    A setting that only one of them knows came or went with the code: it counts if it was not at
+    its default.
+    """
+    now = json.loads(json.dumps(e.params()))
+    defaults = description.get("defaults") or {}
+    for name, was in (description.get("params") or {}).items():
+        if name in WHERE:
+            continue
+        if name in now and now[name] != was:
+            yield f"{name} was {value(was)}, is {value(now[name])}"
+        elif name not in now and was != defaults.get(name, was):
+            yield f"{name} was {value(was)}, and there is no such setting any more"
 
 
 def read(folder: Path) -> Recorded:

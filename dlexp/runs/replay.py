@@ -59,6 +59,7 @@ class Comparison:
     """A run held against its record: what was compared, what differs, what has changed since.
 
     `weights` are None where there was nothing to compare them with, else whether they are the same.
+    `note` says what else is another, and should change no number.
     """
 
     records: int
@@ -68,11 +69,13 @@ class Comparison:
     ending: str
     changes: tuple[Change, ...]
     same_machine: bool
+    note: str = ""
 
     def told(self, tolerance: float) -> tuple[str, int]:
         """What there is to say, and the exit status: 1 where it is not the same run."""
         extent = f"{self.records} records of {self.metrics} metrics"
         changed = [f"changed   {change}" for change in self.changes]
+        changed += [f"note      {self.note}"] if self.note else []
         if not self.differences and not self.ending and self.weights is not False:
             same = f"same      {extent}{' and the weights' if self.weights else ''}, to the bit"
             return "\n".join([same, *changed]), 0
@@ -83,7 +86,11 @@ class Comparison:
         )
         lines = [f"differs   {first}", *changed]
         if self.same_machine:
-            if not self.changes:
+            if not self.changes and self.note:
+                lines.append(
+                    "note      if that code means to compute other numbers, raise NUMERICS"
+                )
+            elif not self.changes:
                 lines.append(
                     "changed   nothing that was recorded: the same code, data and arithmetic should"
                     " repeat it"
@@ -252,6 +259,7 @@ def compare(past: Recorded, run: Run) -> Comparison:
         ending=ending,
         changes=tuple(changes),
         same_machine=past.numerics().get("digest") == here,
+        note=past.framework_note(run),
     )
 
 

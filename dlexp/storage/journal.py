@@ -43,6 +43,7 @@ SHAPES = {  # of what run.json says
     "params": MAPPING,
     "defaults": MAPPING,
     "tags": MAPPING,
+    "identity": MAPPING,
     "sources": MAPPING,
     "better": MAPPING,
     "dataset": MAYBE,

@@ -161,6 +161,10 @@ class Ledger:
             return {}
         return found if isinstance(found, dict) else {}
 
+    def has_result(self, key: str) -> bool:
+        """Whether a run ended with a result."""
+        return key in self.entries and self.entries[key].status in RESULTS
+
     def is_done(self, key: str, *, retry_failed: bool) -> bool:
         """Whether a run need not be trained: it has a result, or has failed and is not to be tried
         again.
@@ -175,7 +179,7 @@ class Ledger:
         is left alone.
         """
         place = self.folder / "runs" / name
-        if key in self.entries and self.entries[key].status in RESULTS:
+        if self.has_result(key):
             return
         paths.check_inside(place)
         if not place.is_dir() or journal.is_alive(place):

@@ -110,7 +110,8 @@ class Search:
         new = {key: job for key, job in zip(keys, made, strict=True) if key not in self.ended}
         if new:
             entries = self.session.conduct(list(new.values()), self.plan, n_jobs=self.n_jobs)
-            self.ended |= {entry.key: entry for entry in entries}
+            # an entry may have the key that an earlier version of dlexp gave to its run
+            self.ended |= zip(new, entries, strict=False)
         if self.session.dry_run:
             return []
         n = self.space.repeats

@@ -17,6 +17,7 @@ from dlexp.core.silent_keys import is_silent
 from dlexp.errors import Stopped, UserError
 from dlexp.storage import journal
 from dlexp.storage.ledger import Entry, Ledger
+from dlexp.sweeps import earlier
 from dlexp.sweeps.identity import sweep_id
 from dlexp.sweeps.job import Elsewhere, Job, Result, do, unobserved
 from dlexp.sweeps.live import LiveLine
@@ -62,6 +63,7 @@ class Session:
     _told: dict[str, Any] = field(default_factory=dict)
     _sender: tracking.Sender | None = None
     _ledger: Ledger | None = None
+    _earlier: earlier.Members | None = None
     _pool: Pool | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
 
@@ -89,14 +91,14 @@ class Session:
                 key="hydra.launcher.n_jobs",
                 value=n_jobs,
             )
-        asked = planned(jobs)
+        first = jobs[0][1]
+        self.searched = plan.by != "grid"
+        self.folder = paths.outputs() / "sweeps" / (first.sweep or self._called(plan))
+        asked = self._with_earlier(planned(jobs))
         members = self._members([job.key for job in asked])
         unique = list({job.key: job for job in reversed(asked)}.values())[
             ::-1
         ]  # of jobs that repeat each other, the first
-        first = jobs[0][1]
-        self.searched = plan.by != "grid"
-        self.folder = paths.outputs() / "sweeps" / (first.sweep or self._called(plan))
         shown = to_json(first.tracking, Ledger(self.folder).description().get("tracking"))
         if self.dry_run:
             self._list(unique)
@@ -117,6 +119,13 @@ class Session:
         entries = [ledger.entries[job.key] for job in unique]
         self.entries += entries
         return entries
+
+    def _with_earlier(self, jobs: list[Planned]) -> list[Planned]:
+        """The jobs, those that an earlier version of dlexp has trained by their keys of then."""
+        assert self.folder is not None
+        if self._earlier is None:
+            self._earlier = earlier.members(self.folder)
+        return list(earlier.recognized(jobs, self._earlier)) if self._earlier else jobs
 
     def _missing(self, jobs: Iterable[Planned], ledger: Ledger) -> list[Job]:
         """The jobs that have no end yet, neither in the ledger nor in their folder."""
