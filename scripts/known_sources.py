@@ -29,10 +29,12 @@ LISTED = """arrays cells columns dataset delimited directions experiment filedat
 
 
 def sha256(content):
+    """As a run records the bytes of a file."""
     return hashlib.sha256(content).hexdigest()[:SHORT]
 
 
 def git(*words):
+    """What git answers, in bytes."""
     return subprocess.run(["git", *words], cwd=HOME, capture_output=True, check=True).stdout
 
 
@@ -50,6 +52,7 @@ def add(known, name, *digests):
 
 
 def add_history(known, numerics, commits):
+    """Add the files of these commits, and their plugins as equal to those of today."""
     framework = known["framework"].setdefault(numerics, {})
     for commit in commits:
         listed = {f"dlexp/{name}.py" for name in LISTED.split()}
@@ -76,6 +79,7 @@ def unknown(known):
 
 
 def main():
+    """Do what the command line asks for, and name what is left to decide."""
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--same", nargs="+", default=[])
     parser.add_argument("--other", nargs="+", default=[])

@@ -44,9 +44,9 @@ def members(sweep: Path) -> Members:
     if read:
         ledger.read()
     for member in read:
-        if known := identity.of_record(member.description):
-            if known.key() not in found or ledger.has_result(member.key):
-                found[known.key()] = member
+        known = identity.of_record(member.description)
+        if known and (known.key() not in found or ledger.has_result(member.key)):
+            found[known.key()] = member
     return found
 
 

@@ -108,17 +108,16 @@ def test_what_changed_is_named_plugin_code_and_data(run, capsys, monkeypatch):
         adam, "update", lambda self, w, g, s, lr, t: update(self, w, g, s, 1.001 * lr, t)
     )
     said = json.loads((run / "run.json").read_text())
-    sources = said["sources"] | {
-        "optimizer/adam.py": "0" * 16,
-        "dlexp/core/trainer.py": "0" * 16,
-        "layer/gone.py": "0" * 16,
-    }
-    describe(run, sources=sources, dataset=said["dataset"] | {"sha256": "f" * 64})
+    code = said["identity"]["code"] | {"optimizer/adam.py": "0" * 16, "layer/gone.py": "0" * 16}
+    describe(
+        run,
+        identity=said["identity"] | {"code": code},
+        dataset=said["dataset"] | {"sha256": "f" * 64},
+    )
     assert main(["replay", "last"]) == 1
     out = capsys.readouterr().out
     assert "differs   train/loss at step 4 was " in out
     assert "changed   optimizer/adam.py was changed\n" in out
-    assert "changed   dlexp/core/trainer.py was changed\n" in out
     assert "changed   layer/gone.py is gone\n" in out
     assert (
         "changed   the data are not what they were: SHA-256 ffffffffffff… when the run began" in out

@@ -201,7 +201,7 @@ def test_a_run_that_another_process_trains_is_left_alone_and_the_command_to_repe
 
 
 CHANGE = {
-    "edit": "path = Path(__file__); path.write_text(path.read_text() + '# edited')",
+    "edit": "path = Path(__file__); path.write_text(path.read_text() + 'EDITED = 1')",
     "delete": "Path(__file__).unlink()",
     "data": (
         "import numpy as np; np.savez('a.npz', x=np.ones((200, 3)) * [[1, 2, 3]], y=np.arange(200)"

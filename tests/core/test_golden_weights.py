@@ -1,0 +1,80 @@
+"""The weights of small runs are those that are recorded, to the bit: NUMERICS stands for them."""
+
+import json
+
+import golden
+import numpy as np
+import pytest
+
+from dlexp.core.identity import NUMERICS
+from dlexp.core.registry import every
+from dlexp.plugins import discovery
+from dlexp.runs import provenance
+
+KNOWN = json.loads(golden.DIGESTS.read_text())
+RECORD = "raise NUMERICS in dlexp/core/identity.py and record anew: python tests/golden.py"
+CLOSE = {"float32": 1e-4, "float64": 1e-9}  # where the arithmetic is another one
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    golden.write_data(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def arithmetic():
+    with provenance.one_blas_thread():
+        return provenance.numerics()["digest"]
+
+
+@pytest.mark.parametrize("name", golden.SETUPS)
+def test_a_run_ends_with_the_weights_that_are_recorded(name, data, arithmetic, monkeypatch):
+    monkeypatch.chdir(data)
+    with np.load(golden.WEIGHTS) as file:
+        before = file[name]
+    now = golden.weights(name)
+    assert now.dtype == before.dtype
+    if arithmetic in KNOWN["digests"]:
+        was = KNOWN["digests"][arithmetic]["weights"][name]
+        assert golden.digest(now) == was, f"{name} has other bits: {RECORD}"
+    else:
+        limit = CLOSE[str(now.dtype)]
+        np.testing.assert_allclose(now, before, limit, limit, err_msg=f"{name}: {RECORD}")
+
+
+def test_what_is_recorded_is_of_this_numerics():
+    assert KNOWN["numerics"] == NUMERICS, f"NUMERICS was raised: {RECORD}"
+    assert all({*one["weights"]} == {*golden.SETUPS} for one in KNOWN["digests"].values())
+    assert KNOWN["digests"]
+
+
+def test_every_shipped_plugin_has_its_weights_recorded():
+    used = set()
+    for words in golden.SETUPS.values():
+        for kind, chosen in golden.experiment(words).plugins():
+            used |= {(kind, plugin.name) for plugin in chosen}
+    shipped = {
+        (cls.kind, cls.name)
+        for cls in every()
+        if discovery.is_shipped(cls) and cls.kind != "observer" and cls.name != "none"
+    }
+    assert shipped <= used
+
+
+def test_a_run_that_is_recorded_stops_early_and_another_does_not():
+    trainers = [
+        golden.experiment(golden.SETUPS[name]).trainer() for name in ("everything", "float64")
+    ]
+    for trainer in trainers:
+        list(trainer.run())
+    assert [t.t < t.total for t in trainers] == [True, False]
+
+
+def test_a_default_of_dlexps_own_fields_stays_or_numerics_is_raised():
+    """A field at its default is no part of a run's identity."""
+    now = golden.defaults()
+    changed = {k: v for k, v in KNOWN["defaults"].items() if k in now and now[k] != v}
+    assert not changed, f"other defaults now: {RECORD}"
+    assert {"Experiment.epochs", "EarlyStopping.patience", "Data.n_train"} <= {*KNOWN["defaults"]}
