@@ -65,6 +65,7 @@ def test_a_tree_without_a_circle_passes_the_check(structure, tmp_path, capsys):
 def test_an_import_for_typing_is_counted_apart_and_passes_the_check(structure, tmp_path):
     tree = write(tmp_path, STRAIGHT | {"dlexp/low.py": TYPING})
     assert structure.main(["--check", str(tree)]) == 0
+    assert structure.main(["--check", "--typing", str(tree)]) == 1
     rows, names = structure.measure(structure.Tree(tree))
     assert names["circles between units, with typing"] == ["box ↔ high ↔ low"]
     assert (rows["circles between units"], rows["… for typing only"]) == (0, 1)
@@ -98,7 +99,7 @@ def test_an_example_is_found_by_its_name_wherever_it_lies(structure, tmp_path):
         "tests/rules/test_architecture_order.py": 'ORDER = ["replay"]\n',
         "tests/test_other.py": 'x = ["replay"]\n',
     }
-    reasons = structure.touched(structure.Tree(write(tmp_path, files)), "verb")
+    reasons = structure.touched(structure.Tree(write(tmp_path, files)), "verb", "replay")
     assert reasons == {
         "dlexp/chinese.py": ["repeats “Nothing else explains this in the tree…”"],
         "dlexp/cli/commands/replay.py": ["file name"],
@@ -115,7 +116,7 @@ def test_a_kind_is_found_by_its_class_and_not_by_its_plugins(structure, tmp_path
         "plugins/schedule/constant.py": "from dlexp import Schedule\n",
         "conf/config.yaml": "- schedule: constant\n",
     }
-    places = structure.touched(structure.Tree(write(tmp_path, files)), "kind")
+    places = structure.touched(structure.Tree(write(tmp_path, files)), "kind", "schedule")
     assert sorted(places) == [
         "conf/config.yaml",
         "dlexp/core/experiment.py",
@@ -130,8 +131,17 @@ def test_the_table_has_a_column_per_tree_and_files_on_request(structure, tmp_pat
     assert structure.main([str(one), str(two), "--files"]) == 0
     out = capsys.readouterr().out
     (row,) = [line for line in out.splitlines() if "touched to add a launcher  " in line]
-    assert row.split()[-2:] == ["1", "0"]
+    assert row.split()[-3:] == ["1", "no", "example"]
     assert "  dlexp/sweeps/local.py: file name, definition (1)" in out
+
+
+def test_another_example_may_be_chosen_and_an_unknown_sort_is_refused(structure, tmp_path, capsys):
+    tree = write(tmp_path, {"dlexp/verbs/doctor.py": "", "dlexp/cli.py": 'VERBS = ["doctor"]\n'})
+    assert structure.main([str(tree), "--files", "--example", "verb=doctor"]) == 0
+    assert "touched to add a verb (2)" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="2"):
+        structure.main(["--example", "word=doctor"])
+    assert "--example word=doctor: choose from optimizer, kind," in capsys.readouterr().err
 
 
 def test_an_unknown_revision_ends_in_one_line(structure, capsys):
