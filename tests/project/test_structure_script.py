@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "structure"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "structure"
 
 
 @pytest.fixture(scope="module")
