@@ -24,7 +24,7 @@ from filelock import FileLock
 JOB = ["optimizer=adam", "init=he", "regularizer=dropout", "observer=none"]
 TRAIN = """if True:
     import json, sys, time
-    from dlexp.cli import main
+    from dlexp.cli.main import main
     from dlexp.experiment import Run
 
     train = Run.train
