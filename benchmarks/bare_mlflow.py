@@ -1,9 +1,9 @@
 """What a person would write by hand to log one finished run: the yardstick of `main_job.py`.
 
-    python benchmarks/bare_mlflow.py <run folder of a dlexp run> <sqlite store> <artifact folder>
+    python -m benchmarks.bare_mlflow <run folder of a dlexp run> <sqlite store> <artifact folder>
 
-Logs the same parameters, tags, metrics, figure and model as dlexp's sender did, with MLflow's ordinary calls. It
-neither trains nor composes a configuration.
+Logs the same parameters, tags, metrics, figure and model as dlexp's sender did, with MLflow's
+ordinary calls. It neither trains nor composes a configuration.
 """
 
 import json
@@ -24,7 +24,9 @@ from mlflow.entities import Metric
 def main(folder: Path, store: Path, artifacts: Path) -> None:
     """Log one run into an SQLite store."""
     run = json.loads((folder / "run.json").read_text("utf-8"))
-    events = [json.loads(line) for line in (folder / "journal.jsonl").read_text("utf-8").splitlines()]
+    events = [
+        json.loads(line) for line in (folder / "journal.jsonl").read_text("utf-8").splitlines()
+    ]
     records = [e for e in events if e["event"] == "record"]
     mlflow.set_tracking_uri(f"sqlite:///{store}")
     client = mlflow.MlflowClient()
@@ -45,7 +47,9 @@ def main(folder: Path, store: Path, artifacts: Path) -> None:
         for axis, what in zip(axes, ("loss", "accuracy"), strict=True):
             for split in ("train", "val"):
                 points = [
-                    (r["epoch"], r["metrics"][f"{split}/{what}"]) for r in records if f"{split}/{what}" in r["metrics"]
+                    (r["epoch"], r["metrics"][f"{split}/{what}"])
+                    for r in records
+                    if f"{split}/{what}" in r["metrics"]
                 ]
                 axis.plot(*zip(*points, strict=True), label=split)
             axis.set(xlabel="epoch", ylabel=what)
@@ -55,7 +59,7 @@ def main(folder: Path, store: Path, artifacts: Path) -> None:
             mlflow.log_artifact(str(folder / name))
         mlflow.pyfunc.log_model(
             name="model",
-            loader_module="dlexp.serving",
+            loader_module="dlexp.storage.network_file",
             data_path=str(folder / "network.npz"),
             pip_requirements=["dlexp", "numpy"],
         )

@@ -1,4 +1,5 @@
-"""The regression guard: instructions and memory of a training step, against a stored budget. No clock is read.
+"""The regression guard: instructions and memory of a training step, against a stored budget. No
+clock is read.
 
     scripts/bench [W1 W2 W3 W4] [--write]
 
@@ -7,7 +8,8 @@
   Valgrind shows programs a processor without AVX-512.
 - peak_bytes: the most memory that a step's arrays take on top of what is there before, by tracemalloc.
 
-Exit status 1 if a number is more than 2 % above its budget. `--write` makes today's numbers the budget.
+Exit status 1 if a number is more than 2 % above its budget. `--write` makes today's numbers the
+budget.
 """
 
 from __future__ import annotations
@@ -24,15 +26,16 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from measuring import HERE, environment, prepared, table
-from page import version_of
-from workloads import WORKLOADS, Workload
+from benchmarks.measuring import HERE, environment, prepared, table
+from benchmarks.page import version_of
+from benchmarks.workloads import WORKLOADS, Workload
 
 BUDGET = HERE / "budget.json"
 BEFORE, STEPS = 4, 16
 MORE = 1.02
 LESS = 1.1  # a budget that is so many times what is found is out of date
-FEWER = {"data.n=78571": "data.n=2000"}  # a step's instructions do not depend on it, and valgrind is slow
+# a step's instructions do not depend on it, and valgrind is slow
+FEWER = {"data.n=78571": "data.n=2000"}
 
 
 def small(workload: Workload) -> Workload:
@@ -42,9 +45,8 @@ def small(workload: Workload) -> Workload:
 
 def peak_bytes(workload: Workload) -> int:
     """The most that any of a few steps allocates beyond what was there before it."""
-    from peers.with_dlexp import trainer
-
-    from dlexp import provenance
+    from benchmarks.peers.with_dlexp import trainer
+    from dlexp.runs import provenance
 
     with provenance.one_blas_thread():
         running = trainer(small(workload), 0)
@@ -66,7 +68,9 @@ def peak_bytes(workload: Workload) -> int:
 
 
 def instructions(workload: Workload) -> int | None:
-    """Instructions a step, or None without valgrind. Only the steps are counted, not what comes before them."""
+    """Instructions a step, or None without valgrind. Only the steps are counted, not what comes
+    before them.
+    """
     if not (shutil.which("valgrind") and shutil.which("callgrind_control")):
         return None
     with prepared(small(workload)) as folder:
@@ -74,9 +78,13 @@ def instructions(workload: Workload) -> int | None:
         tool = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={out}"]
         with (folder / "log").open("w") as log:
             process = subprocess.Popen(
-                [*tool, sys.executable, str(HERE / "worker.py"), "dlexp", str(folder)], text=True, stderr=log,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(PYTHONHASHSEED="0"),
-            )  # fmt: skip
+                [*tool, sys.executable, "-m", "benchmarks.worker", "dlexp", str(folder)],
+                text=True,
+                stderr=log,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env=environment(PYTHONHASHSEED="0"),
+            )
             try:
                 _ask(process)
                 _ask(process, BEFORE)
@@ -103,12 +111,21 @@ def _ask(process: subprocess.Popen[str], steps: int | None = None) -> None:
 
 
 def _count(process: subprocess.Popen[str], switch: str) -> None:
-    subprocess.run(["callgrind_control", "-i", switch, str(process.pid)], check=True, capture_output=True, timeout=120)
+    subprocess.run(
+        ["callgrind_control", "-i", switch, str(process.pid)],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
 
 
 def versions() -> dict[str, str]:
     """What the counts depend on beside dlexp."""
-    return {"python": platform.python_version(), "machine": platform.machine(), "numpy": version_of("numpy")}
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "numpy": version_of("numpy"),
+    }
 
 
 def over(found: dict[str, int], budget: dict[str, int], more: float = MORE) -> list[str]:
@@ -119,7 +136,9 @@ def over(found: dict[str, int], budget: dict[str, int], more: float = MORE) -> l
 def main() -> int:
     """Count, compare, print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("workloads", nargs="*", metavar="W", help=f"of {', '.join(WORKLOADS)}; all by default")
+    parser.add_argument(
+        "workloads", nargs="*", metavar="W", help=f"of {', '.join(WORKLOADS)}; all by default"
+    )
     parser.add_argument("--write", action="store_true", help="make what is found the budget")
     asked = parser.parse_args()
     for unknown in set(asked.workloads) - set(WORKLOADS):
@@ -128,10 +147,16 @@ def main() -> int:
     with suppress(FileNotFoundError):
         stored = json.loads(BUDGET.read_text("utf-8"))
     if not asked.write and stored["versions"] != versions():
-        print(f"The budget was made with {stored['versions']}, this is {versions()}: differences may be theirs.")
+        print(
+            f"The budget was made with {stored['versions']}, this is {versions()}: differences may"
+            " be theirs."
+        )
     rows, wrong, spare = [], [], []
     for name in asked.workloads or WORKLOADS:
-        counts = {"instructions": instructions(WORKLOADS[name]), "peak_bytes": peak_bytes(WORKLOADS[name])}
+        counts = {
+            "instructions": instructions(WORKLOADS[name]),
+            "peak_bytes": peak_bytes(WORKLOADS[name]),
+        }
         found = {what: n for what, n in counts.items() if n is not None}
         budget = stored["budget"].get(name, {})
         for what, n in found.items():
@@ -150,7 +175,10 @@ def main() -> int:
     if wrong:
         print(f"over budget: {', '.join(wrong)}")
     if spare:
-        print(f"far below a budget that guards nothing then, write it anew (--write): {', '.join(spare)}")
+        print(
+            "far below a budget that guards nothing then, write it anew (--write):"
+            f" {', '.join(spare)}"
+        )
     return bool(wrong or spare)
 
 

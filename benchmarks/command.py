@@ -1,10 +1,11 @@
-"""The whole command: where the main job's wall time goes, and how soon it trains, helps and refuses.
+"""The whole command: where the main job's wall time goes, and how soon it trains, helps and
+refuses.
 
-    python benchmarks/command.py [--rounds 5] [--page]
+    python -m benchmarks.command [--rounds 5] [--page]
 
-`python -m dlexp optimizer=adam init=he regularizer=dropout` in a fresh process and a store that exists already, with
-clocks at its parts; each part is counted without the parts inside it. MLflow's process works beside it: only what the
-command waits for it at the end is its wall time.
+`python -m dlexp optimizer=adam init=he regularizer=dropout` in a fresh process and a store that
+exists already, with clocks at its parts; each part is counted without the parts inside it. MLflow's
+process works beside it: only what the command waits for it at the end is its wall time.
 """
 
 from __future__ import annotations
@@ -20,17 +21,37 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import goals
-from main_job import JOB
-from measuring import Spread, environment, table
-from page import asked_for, tell
+from benchmarks import goals
+from benchmarks.main_job import JOB
+from benchmarks.measuring import Spread, environment, table
+from benchmarks.page import asked_for, tell
 
-START, CONFIGURATION, DATA, FOLDER = "start-up", "configuration", "data and network", "folder, journal and sender begun"
+START, CONFIGURATION, DATA, FOLDER = (
+    "start-up",
+    "configuration",
+    "data and network",
+    "folder, journal and sender begun",
+)
 STEPS, EVALUATION = "training steps", "evaluation of each epoch"
 JOURNAL, BETWEEN, PROGRESS = "journal", "interruptions and checkpoints", "observer progress"
 SAVED, WAITING, END = "network saved", "waiting for MLflow", "last words, exit"
-PARTS = (START, CONFIGURATION, DATA, FOLDER, STEPS, EVALUATION, JOURNAL, BETWEEN, PROGRESS, "observer curves",
-         "observer histograms", "observer path", SAVED, WAITING, END)  # fmt: skip
+PARTS = (
+    START,
+    CONFIGURATION,
+    DATA,
+    FOLDER,
+    STEPS,
+    EVALUATION,
+    JOURNAL,
+    BETWEEN,
+    PROGRESS,
+    "observer curves",
+    "observer histograms",
+    "observer path",
+    SAVED,
+    WAITING,
+    END,
+)
 
 
 class Clocks:
@@ -66,24 +87,28 @@ class Clocks:
 
 def inside(told: str, began: float, words: list[str]) -> int:
     """The command itself, with clocks at its parts; they go to the file `told`."""
-    from dlexp import cli
+    from dlexp.cli import main
 
     clocks, first = Clocks(began), []
     hang(clocks, first)
-    status = cli.main(words)
+    status = main.main(words)
     clocks.switch()
-    Path(told).write_text(json.dumps({"parts": clocks.spent, "cpu": first[0], "ended": time.time()}), "utf-8")
+    Path(told).write_text(
+        json.dumps({"parts": clocks.spent, "cpu": first[0], "ended": time.time()}), "utf-8"
+    )
     return status
 
 
 def hang(clocks: Clocks, first: list[float]) -> None:
     """Put the clocks where the parts begin and end; note the CPU time at the first step."""
-    from dlexp import cli, closing, lifecycle, serving
-    from dlexp.journal import Journal
-    from dlexp.keeping import Keeper
+    from dlexp.cli import main, summary
+    from dlexp.core.trainer import Trainer
+    from dlexp.runs import lifecycle
+    from dlexp.runs.checkpointing import Checkpointer
+    from dlexp.runs.observer_runner import ObserverRunner
+    from dlexp.storage import network_file
+    from dlexp.storage.journal import Journal
     from dlexp.tracking import Sender
-    from dlexp.trainer import Trainer
-    from dlexp.watching import Watch
 
     step = Trainer.step
 
@@ -93,25 +118,25 @@ def hang(clocks: Clocks, first: list[float]) -> None:
         return step(trainer, batch)
 
     Trainer.step = noted  # type: ignore[method-assign]
-    clocks.clock(cli, "train", CONFIGURATION)
+    clocks.clock(main, "train", CONFIGURATION)
     clocks.clock(lifecycle, "perform", FOLDER)
     clocks.clock(lifecycle, "assembled", DATA)
     clocks.clock(lifecycle.Run, "train", STEPS)
     clocks.clock(Trainer, "evaluate", EVALUATION)
     clocks.clock(Trainer, "conclude", EVALUATION)
     clocks.clock(Journal, "record", JOURNAL)
-    clocks.clock(Keeper, "__call__", BETWEEN)
-    clocks.clock(Watch, "tell", "observer {}")
-    clocks.clock(serving, "save_network", SAVED)
+    clocks.clock(Checkpointer, "__call__", BETWEEN)
+    clocks.clock(ObserverRunner, "tell", "observer {}")
+    clocks.clock(network_file, "save_network", SAVED)
     clocks.clock(Sender, "wait", WAITING)
-    clocks.clock(closing, "of_runs", END)
+    clocks.clock(summary, "of_runs", END)
 
 
 def profiled(folder: Path) -> dict[str, float]:
     """Seconds of wall time by part, and in all; CPU seconds until the first step."""
     told = folder / "told.json"
     began = time.time()
-    command = [sys.executable, __file__, "--inside", str(told), str(began), *JOB]
+    command = [sys.executable, "-m", "benchmarks.command", "--inside", str(told), str(began), *JOB]
     _succeed(command, folder)
     ended = time.time()
     found = json.loads(told.read_text("utf-8"))
@@ -135,7 +160,9 @@ def _succeed(command: list[str], folder: Path, status: int = 0) -> None:
 
 
 def report(runs: list[dict[str, float]], answers: dict[str, list[float]]) -> str:
-    """Two tables: the parts of the main job; how soon it trains, what watching costs, how soon it answers."""
+    """Two tables: the parts of the main job; how soon it trains, what watching costs, how soon it
+    answers.
+    """
     whole = statistics.median(r["all"] for r in runs)
     rows = []
     for part in (*PARTS, "all"):
@@ -144,7 +171,10 @@ def report(runs: list[dict[str, float]], answers: dict[str, list[float]]) -> str
     watched = Spread.of(watching(runs))
     more = [
         ["from start to the first training step, CPU s", str(Spread.of([r["cpu"] for r in runs]))],
-        ["journal, progress, interruptions and checkpoints: % of training and evaluation", str(watched)],
+        [
+            "journal, progress, interruptions and checkpoints: % of training and evaluation",
+            str(watched),
+        ],
         *([f"`{words}`, wall s", str(Spread.of(v))] for words, v in answers.items()),
     ]
     head = f"The main job, wall time by part: median (smallest–largest), n = {len(runs)}:"
@@ -152,14 +182,21 @@ def report(runs: list[dict[str, float]], answers: dict[str, list[float]]) -> str
 
 
 def watching(runs: list[dict[str, float]]) -> list[float]:
-    """Percent of training and evaluation that go to journal, progress, interruptions and checkpoints."""
-    return [100 * (r[JOURNAL] + r[BETWEEN] + r[PROGRESS]) / (r[STEPS] + r[EVALUATION]) for r in runs]
+    """Percent of training and evaluation that go to journal, progress, interruptions and
+    checkpoints.
+    """
+    return [
+        100 * (r[JOURNAL] + r[BETWEEN] + r[PROGRESS]) / (r[STEPS] + r[EVALUATION]) for r in runs
+    ]
 
 
 def main() -> None:
     """Measure, print, and write the page if asked to."""
     asked = asked_for(__doc__ or "", rounds=5).parse_args()
-    answers: dict[str, list[float]] = {"python -m dlexp --help": [], "python -m dlexp optimizer=adm": []}
+    answers: dict[str, list[float]] = {
+        "python -m dlexp --help": [],
+        "python -m dlexp optimizer=adm": [],
+    }
     runs = []
     with TemporaryDirectory(prefix="dlexp-bench-") as name:
         folder = Path(name)
@@ -172,7 +209,9 @@ def main() -> None:
     goals.tell(kept(runs, *answers.values()), write=asked.page)
 
 
-def kept(runs: list[dict[str, float]], helped: list[float], refused: list[float]) -> dict[str, list[float]]:
+def kept(
+    runs: list[dict[str, float]], helped: list[float], refused: list[float]
+) -> dict[str, list[float]]:
     """The goals' values."""
     return {
         "from start to the first step, CPU s": [r["cpu"] for r in runs],

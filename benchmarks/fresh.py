@@ -1,11 +1,12 @@
 """Short runs in a fresh process, imports and compilation included; and a mixed sweep of 32 of them.
 
-    python benchmarks/fresh.py [run] [sweep] [--rounds 5] [--page]
+    python -m benchmarks.fresh [run] [sweep] [--rounds 5] [--page]
 
-`run` is 500 steps of W1. `sweep` is 4 optimizers × 2 initial values × 4 seeds × 500 steps of W1, one after the other in
-one process; what JAX compiles for an optimizer serves all its runs. Peers are given the data as arrays; dlexp loads
-them by itself and composes its configuration with Hydra, or ("no Hydra") is given its plugins as objects. Nothing is
-evaluated or kept. For comparison, dlexp's whole command, which evaluates every epoch and keeps journal and folder.
+`run` is 500 steps of W1. `sweep` is 4 optimizers × 2 initial values × 4 seeds × 500 steps of W1,
+one after the other in one process; what JAX compiles for an optimizer serves all its runs. Peers
+are given the data as arrays; dlexp loads them by itself and composes its configuration with Hydra,
+or ("no Hydra") is given its plugins as objects. Nothing is evaluated or kept. For comparison,
+dlexp's whole command, which evaluates every epoch and keeps journal and folder.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import goals
-from measuring import HERE, Measured, Spread, Times, over, prepared, ratios, spent, table
-from page import asked_for, tell
-from peers import PEERS
-from workloads import WORKLOADS
+from benchmarks import goals
+from benchmarks.measuring import Measured, Spread, Times, over, prepared, ratios, spent, table
+from benchmarks.page import asked_for, tell
+from benchmarks.peers import PEERS
+from benchmarks.workloads import WORKLOADS
 
 STEPS = 500
 WHOLE = "the whole command"
@@ -34,16 +35,37 @@ COLUMNS = {
         "PyTorch foreach",
         "scikit-learn",
     ),
-    "sweep": ("dlexp", "dlexp, no Hydra", "JAX scan", "JAX step", "PyTorch fused", "PyTorch foreach"),
+    "sweep": (
+        "dlexp",
+        "dlexp, no Hydra",
+        "JAX scan",
+        "JAX step",
+        "PyTorch fused",
+        "PyTorch foreach",
+    ),
 }
 COMMANDS = {
     "run": ("-m", "dlexp", f"steps={STEPS}", "tracking=none", "observer=none"),
-    "sweep": ("-m", "dlexp", "-m", "optimizer=sgd,momentum,adagrad,adam", "init=xavier,he", "seed=range(4)",
-              f"steps={STEPS}", "tracking=none", "hydra.launcher.n_jobs=1"),
-}  # fmt: skip
+    "sweep": (
+        "-m",
+        "dlexp",
+        "-m",
+        "optimizer=sgd,momentum,adagrad,adam",
+        "init=xavier,he",
+        "seed=range(4)",
+        f"steps={STEPS}",
+        "tracking=none",
+        "hydra.launcher.n_jobs=1",
+    ),
+}
 TITLES = {
-    "run": f"{STEPS} steps of W1 in a fresh process: CPU seconds, and divided by dlexp's of the same round",
-    "sweep": f"32 runs of {STEPS} steps of W1: CPU seconds, and divided by dlexp's of the same round",
+    "run": (
+        f"{STEPS} steps of W1 in a fresh process: CPU seconds, and divided by dlexp's of the same"
+        " round"
+    ),
+    "sweep": (
+        f"32 runs of {STEPS} steps of W1: CPU seconds, and divided by dlexp's of the same round"
+    ),
 }
 
 
@@ -52,7 +74,7 @@ def command(what: str, column: str, folder: Path) -> list[str]:
     if column == WHOLE:
         return [sys.executable, *COMMANDS[what]]
     how = ("mixed", str(STEPS)) if what == "sweep" else (str(STEPS),)
-    return [sys.executable, str(HERE / "worker.py"), column, str(folder), *how]
+    return [sys.executable, "-m", "benchmarks.worker", column, str(folder), *how]
 
 
 def timed(what: str, rounds: int) -> tuple[Measured, Times]:
@@ -79,16 +101,29 @@ def report(what: str, found: Measured, wall: Times, columns: Sequence[str]) -> s
     rows = []
     for c in columns:
         seconds = [str(Spread.of(times[c])) if c in times else "" for times in (found.times, wall)]
-        rows.append([c, found.absent.get(c) or seconds[0], seconds[1], *(str(r.get(c, "")) for r in relative)])
+        rows.append(
+            [
+                c,
+                found.absent.get(c) or seconds[0],
+                seconds[1],
+                *(str(r.get(c, "")) for r in relative),
+            ]
+        )
     return f"{TITLES[what]}:\n\n{table(['', 'CPU, s', 'wall, s', '÷ dlexp, no Hydra', '÷ dlexp'], rows)}"
 
 
 def kept(what: str, times: Times) -> dict[str, list[float]]:
-    """The goals' values: beside dlexp with plugins as objects, as its peers compose nothing, and with Hydra."""
+    """The goals' values: beside dlexp with plugins as objects, as its peers compose nothing, and
+    with Hydra.
+    """
     named = "500 steps in a fresh process" if what == "run" else "mixed sweep of 32 runs"
     found = {}
     for base, how in {"dlexp, no Hydra": "no Hydra", "dlexp": "with Hydra"}.items():
-        for peer, column in {"JAX": "JAX scan", "PyTorch": "PyTorch fused", "scikit-learn": "scikit-learn"}.items():
+        for peer, column in {
+            "JAX": "JAX scan",
+            "PyTorch": "PyTorch fused",
+            "scikit-learn": "scikit-learn",
+        }.items():
             if column in times:
                 found[f"{named}, {peer} ÷ dlexp, {how}"] = over(times, column, base)
     return found

@@ -1,6 +1,8 @@
-"""What was asked of dlexp's speed, what was found, and whether that is met: one table of the page, row by row.
+"""What was asked of dlexp's speed, what was found, and whether that is met: one table of the page,
+row by row.
 
-Each command writes the rows that it measures; the others stay, each with the command and the code that measured it.
+Each command writes the rows that it measures; the others stay, each with the command and the code
+that measured it.
 """
 
 from __future__ import annotations
@@ -10,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from measuring import Spread, table
-from page import PAGE, block, put, stamp
+from benchmarks.measuring import Spread, table
+from benchmarks.page import PAGE, block, put, stamp
 
 HEAD = ("", "asked", "found: median (smallest–largest)", "met", "measured")
 
@@ -68,20 +70,41 @@ GOALS = {
 def row(name: str, values: Sequence[float], measured: str) -> list[str]:
     """Met where the median is, as it is printed; how many rounds say so."""
     goal, found = GOALS[name], Spread.of([round(value, 3) for value in values])
-    met = f"{'yes' if goal.met(round(found.median, 3)) else 'no'}, {sum(map(goal.met, values))} of {len(values)}"
-    return [name, str(goal), f"{found.median:.3f} ({found.low:.3f}–{found.high:.3f})", met, measured]
+    met = (
+        f"{'yes' if goal.met(round(found.median, 3)) else 'no'}, {sum(map(goal.met, values))} of"
+        f" {len(values)}"
+    )
+    return [
+        name,
+        str(goal),
+        f"{found.median:.3f} ({found.low:.3f}–{found.high:.3f})",
+        met,
+        measured,
+    ]
 
 
 def tell(found: Mapping[str, Sequence[float]], *, write: bool, page: Path = PAGE) -> None:
-    """Print these rows; put them among the page's others if asked to. Raises `KeyError` for what is no goal."""
-    measured = re.sub(r"\*| --page|python benchmarks/|, [^,]*(, a virtual machine)?; load.*", "", stamp())
+    """Print these rows; put them among the page's others if asked to. Raises `KeyError` for what is
+    no goal.
+    """
+    measured = re.sub(
+        r"\*| --page|python -m benchmarks\.|, [^,]*(, a virtual machine)?; load.*", "", stamp()
+    )
     rows = {name: row(name, values, measured) for name, values in found.items()}
     if not rows:
         return
     print(table(HEAD, list(rows.values())), flush=True)
     if write:
-        kept = {cells[0]: cells for cells in map(cells_of, block("goals", page).splitlines()) if cells[0] in GOALS}
-        put("goals", table(HEAD, [(kept | rows)[name] for name in GOALS if name in kept | rows]), page)
+        kept = {
+            cells[0]: cells
+            for cells in map(cells_of, block("goals", page).splitlines())
+            if cells[0] in GOALS
+        }
+        put(
+            "goals",
+            table(HEAD, [(kept | rows)[name] for name in GOALS if name in kept | rows]),
+            page,
+        )
 
 
 def cells_of(line: str) -> list[str]:

@@ -1,10 +1,10 @@
 """How the time of a step grows with units, depth, batch size and data size.
 
-    python benchmarks/growth.py [units depth batch data] [--rounds 5] [--only GEMM dlexp] [--page]
+    python -m benchmarks.growth [units depth batch data] [--rounds 5] [--only GEMM dlexp] [--page]
 
-One number of W1's shape is changed at a time: 64 features, five hidden layers of 100 units, batch 100, Adam; the data
-are drawn. The exponent is that of the power law through two neighbouring rows, time ∝ size^exponent: 1 doubles the time
-when the size doubles, 0 leaves it as it is.
+One number of W1's shape is changed at a time: 64 features, five hidden layers of 100 units, batch
+100, Adam; the data are drawn. The exponent is that of the power law through two neighbouring rows,
+time ∝ size^exponent: 1 doubles the time when the size doubles, 0 leaves it as it is.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import statistics
 from collections.abc import Sequence
 from itertools import pairwise
 
-from measuring import Measured, measure, table
-from page import asked_for, tell
-from peers import PEERS
-from workloads import Workload
+from benchmarks.measuring import Measured, measure, table
+from benchmarks.page import asked_for, tell
+from benchmarks.peers import PEERS
+from benchmarks.workloads import Workload
 
 COLUMNS = ("GEMM", "dlexp", "JAX scan", "PyTorch fused")
 SECONDS = 0.1  # of dlexp's training per measurement, about
@@ -43,8 +43,15 @@ def workload(what: str, size: int) -> Workload:
     guess = 3e-5 * len(sizes) + products * (6 * number["batch"] / 4e10 + 4e-9)  # seconds a step
     steps = min(max(int(SECONDS / guess), 20), 1000)
     samples = f"data.n={round(number['data'] / 0.7)}"
-    return Workload(f"{what} {size}", MEANT[what], sizes, number["batch"], steps, steps,
-                    ("data=gaussian", "data.features=64", "data.classes=10", samples))  # fmt: skip
+    return Workload(
+        f"{what} {size}",
+        MEANT[what],
+        sizes,
+        number["batch"],
+        steps,
+        steps,
+        ("data=gaussian", "data.features=64", "data.classes=10", samples),
+    )
 
 
 def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
@@ -66,14 +73,21 @@ def report(what: str, found: dict[int, Measured], columns: Sequence[str]) -> str
             before, now = (statistics.median(found[s].times["dlexp"]) for s in sizes[i - 1 : i + 1])
             law = f"{exponent((sizes[i - 1], size), (before, now)):.2f}"
         rows.append([f"{size:,}", *(m.cell(c, cells) for c in columns), law])
-    return f"Microseconds of CPU time a step:\n\n{table([MEANT[what], *columns, 'exponent of dlexp'], rows)}"
+    return (
+        "Microseconds of CPU time a"
+        f" step:\n\n{table([MEANT[what], *columns, 'exponent of dlexp'], rows)}"
+    )
 
 
 def main() -> None:
     """Measure, print, and write the page if asked to."""
     parser = asked_for(__doc__ or "", rounds=5)
-    parser.add_argument("what", nargs="*", metavar="SIZE", help=f"of {', '.join(SIZES)}; all by default")
-    parser.add_argument("--only", nargs="+", choices=PEERS, metavar="PEER", help=f"of {', '.join(PEERS)}")
+    parser.add_argument(
+        "what", nargs="*", metavar="SIZE", help=f"of {', '.join(SIZES)}; all by default"
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=PEERS, metavar="PEER", help=f"of {', '.join(PEERS)}"
+    )
     asked = parser.parse_args()
     for unknown in set(asked.what) - set(SIZES):
         parser.error(f"there is no size {unknown}; there are {', '.join(SIZES)}")

@@ -1,11 +1,13 @@
-"""Does a step cost more late in a training? Step 3,000 against step 100, once 60,000; and without dlexp's flush.
+"""Does a step cost more late in a training? Step 3,000 against step 100, once 60,000; and without
+dlexp's flush.
 
-    python benchmarks/late.py [W1 W2 W3 W4] [--rounds 9] [--page]
+    python -m benchmarks.late [W1 W2 W3 W4] [--rounds 9] [--page]
 
-Gradients that vanish leave an optimizer's running averages as denormal numbers, with which processors are many times
-slower; the trainer sets them to zero. Two states of one training are saved, early and late; in every round the trainer
-goes back to each and trains the same steps from there. "Step 3,000" is the nearest at the same place in an epoch. The
-share of the optimizer's numbers that are denormal then says whether there was anything to flush.
+Gradients that vanish leave an optimizer's running averages as denormal numbers, with which
+processors are many times slower; the trainer sets them to zero. Two states of one training are
+saved, early and late; in every round the trainer goes back to each and trains the same steps from
+there. "Step 3,000" is the nearest at the same place in an epoch. The share of the optimizer's
+numbers that are denormal then says whether there was anything to flush.
 """
 
 from __future__ import annotations
@@ -15,10 +17,10 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-import goals
-from measuring import Spread, table
-from page import asked_for, tell
-from workloads import WORKLOADS, Workload
+from benchmarks import goals
+from benchmarks.measuring import Spread, table
+from benchmarks.page import asked_for, tell
+from benchmarks.workloads import WORKLOADS, Workload
 
 HEAD = ("work", "step", "dlexp", "denormals", "without the flush", "denormals")
 EARLY, LATE, LONG = 100, 3000, ("W1", 60_000)
@@ -27,7 +29,7 @@ STEPS = 64  # as many steps as the trainer takes between two flushes
 
 def train(trainer: Any, n: int) -> float:
     """CPU seconds of n steps; one more before them is not counted."""
-    from peers.with_dlexp import batches
+    from benchmarks.peers.with_dlexp import batches
 
     endless = batches(trainer)
     trainer.step(next(endless))
@@ -38,13 +40,14 @@ def train(trainer: Any, n: int) -> float:
 
 
 def late(workload: Workload, step: int, rounds: int, *, flush: bool) -> tuple[list[float], float]:
-    """The time of the steps around `step` over that of the steps around EARLY, round by round; and the late denormals.
+    """The time of the steps around `step` over that of the steps around EARLY, round by round; and
+    the late denormals.
 
-    Both begin at the same place in an epoch, so that as many permutations are drawn: `step` is moved there.
+    Both begin at the same place in an epoch, so that as many permutations are drawn: `step` is
+    moved there.
     """
-    from peers.with_dlexp import trainer as assembled
-
-    from dlexp import provenance
+    from benchmarks.peers.with_dlexp import trainer as assembled
+    from dlexp.runs import provenance
 
     with provenance.one_blas_thread():
         trainer = assembled(workload, 0)
@@ -77,17 +80,27 @@ def denormals(slots: Iterable[Any]) -> float:
 def main() -> None:
     """Measure, print, and write the page if asked to."""
     parser = asked_for(__doc__ or "", rounds=9)
-    parser.add_argument("workloads", nargs="*", metavar="W", help=f"of {', '.join(WORKLOADS)}; all by default")
+    parser.add_argument(
+        "workloads", nargs="*", metavar="W", help=f"of {', '.join(WORKLOADS)}; all by default"
+    )
     asked = parser.parse_args()
     rows, kept = [], {}
-    for name, step in [*((name, LATE) for name in asked.workloads or WORKLOADS), *([] if asked.workloads else [LONG])]:
+    for name, step in [
+        *((name, LATE) for name in asked.workloads or WORKLOADS),
+        *([] if asked.workloads else [LONG]),
+    ]:
         found = [late(WORKLOADS[name], step, asked.rounds, flush=flush) for flush in (True, False)]
         if step == LATE:
             kept[f"step {LATE:,} ÷ step {EARLY}, {name}"] = found[0][0]
-        cells = [cell for ratios, share in found for cell in (str(Spread.of(ratios)), f"{share:.2%}")]
+        cells = [
+            cell for ratios, share in found for cell in (str(Spread.of(ratios)), f"{share:.2%}")
+        ]
         rows.append([f"{name} {WORKLOADS[name].title}", f"{step:,}", *cells])
         print(rows[-1], flush=True)
-    title = f"CPU time of a late step divided by that of step {EARLY}: median (smallest–largest), n = {asked.rounds}:"
+    title = (
+        f"CPU time of a late step divided by that of step {EARLY}: median (smallest–largest), n ="
+        f" {asked.rounds}:"
+    )
     tell("late", f"{title}\n\n{table(HEAD, rows)}", write=asked.page)
     goals.tell(kept, write=asked.page)
 

@@ -1,9 +1,11 @@
-"""How long the main job takes, beside a bare MLflow script that logs the same things: wall time, as a ratio.
+"""How long the main job takes, beside a bare MLflow script that logs the same things: wall time, as
+a ratio.
 
-    python benchmarks/main_job.py [--rounds 5] [--page]
+    python -m benchmarks.main_job [--rounds 5] [--page]
 
-Both run in turn, on stores that exist already, each in a fresh process. Prints the median and the range of each, and
-of the ratio pair by pair. The main job trains as well; the bare script only logs.
+Both run in turn, on stores that exist already, each in a fresh process. Prints the median and the
+range of each, and of the ratio pair by pair. The main job trains as well; the bare script only
+logs.
 """
 
 import os
@@ -13,9 +15,9 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import goals
-from measuring import Spread, Times, over, table
-from page import asked_for, tell
+from benchmarks import goals
+from benchmarks.measuring import Spread, Times, over, table
+from benchmarks.page import asked_for, tell
 
 HERE = Path(__file__).resolve().parent
 JOB = ["optimizer=adam", "init=he", "regularizer=dropout"]
@@ -24,8 +26,14 @@ JOB = ["optimizer=adam", "init=he", "regularizer=dropout"]
 def timed(command: list[str], folder: Path) -> float:
     """Wall seconds of a command that must succeed and send everything."""
     began = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, env=os.environ | {"DLEXP_OUTPUTS": str(folder / "outputs")}, check=False,
-                          capture_output=True, text=True)  # fmt: skip
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | {"DLEXP_OUTPUTS": str(folder / "outputs")},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
     if "not all there yet" in done.stdout:
@@ -41,7 +49,14 @@ def main() -> None:
         job = [sys.executable, "-m", "dlexp", *JOB]
         timed(job, folder)  # makes the store, and the run that the bare script logs again
         run = next((folder / "outputs" / "runs").iterdir())
-        bare = [sys.executable, str(HERE / "bare_mlflow.py"), str(run), str(folder / "bare.db"), str(folder / "bare")]
+        bare = [
+            sys.executable,
+            "-m",
+            "benchmarks.bare_mlflow",
+            str(run),
+            str(folder / "bare.db"),
+            str(folder / "bare"),
+        ]
         timed(bare, folder)
         pairs = [(timed(job, folder), timed(bare, folder)) for _ in range(asked.rounds)]
     times = {"main job": [a for a, _ in pairs], "bare script": [b for _, b in pairs]}
@@ -52,7 +67,9 @@ def main() -> None:
 def report(times: Times) -> str:
     """Both, and their ratio."""
     lines = [[f"{what}, s", str(Spread.of(values))] for what, values in times.items()]
-    lines.append(["ratio, pair by pair", *(str(Spread.of(ratio)) for ratio in kept(times).values())])
+    lines.append(
+        ["ratio, pair by pair", *(str(Spread.of(ratio)) for ratio in kept(times).values())]
+    )
     head = f"Wall time: median (smallest–largest), n = {len(times['main job'])}:"
     return f"{head}\n\n{table(['', ''], lines)}"
 

@@ -16,8 +16,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from peers import ONE_THREAD, PEERS
-from workloads import Workload, task
+from benchmarks.peers import ONE_THREAD, PEERS
+from benchmarks.workloads import Workload, task
 
 HERE = Path(__file__).resolve().parent
 Times = dict[str, list[float]]  # column → seconds a step (or of the whole), round by round
@@ -67,7 +67,9 @@ class Measured:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """One thread for everybody, and bytecode that is kept: a checkout has none yet, installed peers have theirs."""
+    """One thread for everybody, and bytecode that is kept: a checkout has none yet, installed peers
+    have theirs.
+    """
     mine = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**mine, **ONE_THREAD, **more}
 
@@ -96,9 +98,13 @@ class Worker:
         self.column = column
         self.errors = (folder / f"{column.replace(' ', '-')}.log").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "worker.py"), column, str(folder)], env=environment(), text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
-        )  # fmt: skip
+            [sys.executable, "-m", "benchmarks.worker", column, str(folder)],
+            env=environment(),
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+        )
 
     def answer(self) -> str:
         """The next line it says. Raises `RuntimeError` with its last words where it says no more."""
@@ -127,10 +133,11 @@ class Worker:
 
 
 def measure(workload: Workload, columns: Sequence[str], rounds: int) -> Measured:
-    """Train all columns in turn: in each round every peer `workload.steps` steps, beginning with another one.
+    """Train all columns in turn: in each round every peer `workload.steps` steps, beginning with
+    another one.
 
-    What comes before the first round (compilation, first touch of memory) is not counted. A peer that is not installed,
-    or that breaks down, is told of in `absent`.
+    What comes before the first round (compilation, first touch of memory) is not counted. A peer
+    that is not installed, or that breaks down, is told of in `absent`.
     """
     absent = {c: why for c in columns if (why := PEERS[c].absent(workload))}
     with prepared(workload) as folder:
@@ -158,12 +165,15 @@ def measure(workload: Workload, columns: Sequence[str], rounds: int) -> Measured
 def spent(command: Sequence[str], folder: Path, **more: str) -> tuple[float, float, float]:
     """CPU seconds, wall seconds and peak memory (MB) of a command that must succeed.
 
-    CPU time is that of all its processes, also of those that outlive it: they are waited for, outside the wall time.
+    CPU time is that of all its processes, also of those that outlive it: they are waited for,
+    outside the wall time.
     """
     _adopt()
     with (folder / "command.log").open("w+") as log:
         began = time.perf_counter()
-        process = subprocess.Popen(list(command), cwd=folder, env=environment(**more), stdout=log, stderr=log)
+        process = subprocess.Popen(
+            list(command), cwd=folder, env=environment(**more), stdout=log, stderr=log
+        )
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -190,4 +200,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [list(head), *map(list, rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     lines.insert(1, ["-" * w for w in widths])
-    return "\n".join("| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |"
+        for line in lines
+    )

@@ -1,4 +1,6 @@
-"""docs/speed.md: what stands between `<!-- begin NAME -->` and `<!-- end -->` is written by the commands."""
+"""docs/speed.md: what stands between `<!-- begin NAME -->` and `<!-- end -->` is written by the
+commands.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,10 @@ PACKAGES = ("numpy", "scikit-learn", "torch", "jax", "jaxlib", "mlflow", "hydra-
 def put(name: str, text: str, page: Path = PAGE) -> None:
     """Replace a block of the page. Raises `ValueError` where the page has no such block."""
     block(name, page)
-    page.write_text(_marked(name).sub(lambda m: f"{m[1]}{text.strip()}\n{m[3]}", page.read_text("utf-8")), "utf-8")
+    page.write_text(
+        _marked(name).sub(lambda m: f"{m[1]}{text.strip()}\n{m[3]}", page.read_text("utf-8")),
+        "utf-8",
+    )
 
 
 def block(name: str, page: Path = PAGE) -> str:
@@ -39,14 +44,15 @@ def tell(name: str, text: str, *, write: bool) -> None:
     """Print a result; write it and where it was measured into the page if asked to."""
     print(text, flush=True)
     if write:
-        stamped = f"{text.strip()}\n\n{stamp()}"  # before the page itself is changed: that is no change of dlexp
+        # before the page itself is changed: that is no change of dlexp
+        stamped = f"{text.strip()}\n\n{stamp()}"
         put("machine", machine())
         put(name, stamped)
 
 
 def stamp() -> str:
     """When, with which code, how busy the machine was."""
-    command = " ".join([f"python benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    command = " ".join([f"python -m benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
     load = f"; load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     return f"*{datetime.date.today()}, `{command}`, dlexp at {_commit()}, {_processor()}{load}.*"
 
@@ -55,7 +61,9 @@ def _commit() -> str:
     """The commit, and whether anything but this page was changed since."""
 
     def git(*words: str) -> str:
-        asked = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False)
+        asked = subprocess.run(
+            ["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False
+        )
         return asked.stdout.strip()
 
     changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/speed.md")
@@ -71,8 +79,14 @@ def machine() -> str:
     simd = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])  # type: ignore[call-overload,index]
     lines = [
         f"{_processor()}, {os.cpu_count()} processors{_caches()}",
-        f"{platform.system()} {platform.release()}, {platform.machine()}, Python {platform.python_version()}",
-        f"NumPy's BLAS: {' '.join(str(blas.get(k, '?')) for k in ('internal_api', 'version', 'architecture'))}",
+        (
+            f"{platform.system()} {platform.release()}, {platform.machine()}, Python"
+            f" {platform.python_version()}"
+        ),
+        (
+            "NumPy's BLAS:"
+            f" {' '.join(str(blas.get(k, '?')) for k in ('internal_api', 'version', 'architecture'))}"
+        ),
         f"NumPy's SIMD: {simd[-1] if simd else 'baseline'}",
         ", ".join(f"{name} {version_of(name)}" for name in PACKAGES),
     ]
@@ -101,7 +115,9 @@ def _processor() -> str:
 def _caches() -> str:
     sizes = []
     for index in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
-        level, kind, size = ((index / what).read_text("utf-8").strip() for what in ("level", "type", "size"))
+        level, kind, size = (
+            (index / what).read_text("utf-8").strip() for what in ("level", "type", "size")
+        )
         sizes += [f"L{level} {size}"] if kind != "Instruction" else []
     return f", caches {', '.join(sizes)}" if sizes else ""
 
@@ -109,6 +125,8 @@ def _caches() -> str:
 def asked_for(what: str, *, rounds: int) -> argparse.ArgumentParser:
     """The options that all commands have."""
     parser = argparse.ArgumentParser(description=what.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=rounds, help="repetitions, in turn (default: %(default)s)")
+    parser.add_argument(
+        "--rounds", type=int, default=rounds, help="repetitions, in turn (default: %(default)s)"
+    )
     parser.add_argument("--page", action="store_true", help="write the result into docs/speed.md")
     return parser

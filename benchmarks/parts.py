@@ -1,11 +1,13 @@
-"""A step taken apart: where dlexp's time goes beyond its matrix products, and where that of JAX's scan.
+"""A step taken apart: where dlexp's time goes beyond its matrix products, and where that of JAX's
+scan.
 
-    python benchmarks/parts.py [W1 W2 W3 W4] [--rounds 9] [--page]
+    python -m benchmarks.parts [W1 W2 W3 W4] [--rounds 9] [--page]
 
-Both sides' products are timed alone (`peers/gemm.py`, and as a scan of products in `peers/with_jax.py`), in turn with
-their whole steps. Inside dlexp's step, clocks hang at the functions of layers, loss and optimizer; the products alone
-are taken off the dense layers' time. The parts are wall time on a core of their own, measured with clocks and after the
-rest; the whole is CPU time without clocks. Some percent lie between.
+Both sides' products are timed alone (`peers/gemm.py`, and as a scan of products in
+`peers/with_jax.py`), in turn with their whole steps. Inside dlexp's step, clocks hang at the
+functions of layers, loss and optimizer; the products alone are taken off the dense layers' time.
+The parts are wall time on a core of their own, measured with clocks and after the rest; the whole
+is CPU time without clocks. Some percent lie between.
 """
 
 from __future__ import annotations
@@ -18,9 +20,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from measuring import Measured, alone, measure, table
-from page import asked_for, tell
-from workloads import WORKLOADS, Workload
+from benchmarks.measuring import Measured, alone, measure, table
+from benchmarks.page import asked_for, tell
+from benchmarks.workloads import WORKLOADS, Workload
 
 COLUMNS = ("GEMM", "dlexp", "JAX products", "JAX scan")
 GATHER, DENSE, LOSS, UPDATE, REST = "batch gathered", "biases", "loss", "update", "rest"
@@ -53,9 +55,8 @@ def clocked(function: Callable[..., Any], part: str, spent: Counter[str]) -> Cal
 
 def parts(workload: Workload, rounds: int) -> dict[str, float]:
     """Seconds of a step by part, medians over rounds; "dense" holds its products."""
-    from peers.with_dlexp import batches, trainer
-
-    from dlexp import provenance
+    from benchmarks.peers.with_dlexp import batches, trainer
+    from dlexp.runs import provenance
 
     with provenance.one_blas_thread():
         running = trainer(workload, 0)
@@ -77,7 +78,9 @@ def parts(workload: Workload, rounds: int) -> dict[str, float]:
 
 def shares(spent: Counter[str], whole: float, steps: int) -> dict[str, float]:
     """Seconds of one step by part, and what no clock hung at."""
-    return {part: seconds / steps for part, seconds in [*spent.items(), (REST, whole - spent.total())]}
+    return {
+        part: seconds / steps for part, seconds in [*spent.items(), (REST, whole - spent.total())]
+    }
 
 
 @contextmanager
@@ -103,9 +106,14 @@ def hung(running: Any, spent: Counter[str]) -> Iterator[None]:
 def report(found: dict[str, tuple[Measured, dict[str, float]]]) -> str:
     """Two tables, a column for each workload: dlexp's parts, and JAX's products and the rest."""
     names = [part for part in next(iter(found.values()))[1] if part not in ("dense", REST)]
-    names = list(dict.fromkeys([*names, *(p for _, ps in found.values() for p in ps if p not in ("dense", REST))]))
+    names = list(
+        dict.fromkeys(
+            [*names, *(p for _, ps in found.values() for p in ps if p not in ("dense", REST))]
+        )
+    )
     rows: dict[str, list[str]] = {
-        name: [] for name in ("products alone (GEMM)", DENSE, *names, REST, "the parts' sum", "a step")
+        name: []
+        for name in ("products alone (GEMM)", DENSE, *names, REST, "the parts' sum", "a step")
     }
     theirs: dict[str, list[str]] = {name: [] for name in ("products alone", "all else", "a step")}
     for measured, spent in found.values():
@@ -119,11 +127,21 @@ def report(found: dict[str, tuple[Measured, dict[str, float]]]) -> str:
         missing = measured.absent.get("JAX scan") or measured.absent.get("JAX products")
         for name, seconds in _theirs(median).items():
             theirs[name].append(missing or micro(seconds))
-    labelled = {DENSE: "dense layers beyond their products", GATHER: GATHER, LOSS: "softmax cross-entropy",
-                UPDATE: "Adam's update", REST: "loop, watch for what is not finite, clocks"}  # fmt: skip
-    ours = table(["dlexp, µs", *found], [[labelled.get(name, name), *cells] for name, cells in rows.items()])
+    labelled = {
+        DENSE: "dense layers beyond their products",
+        GATHER: GATHER,
+        LOSS: "softmax cross-entropy",
+        UPDATE: "Adam's update",
+        REST: "loop, watch for what is not finite, clocks",
+    }
+    ours = table(
+        ["dlexp, µs", *found], [[labelled.get(name, name), *cells] for name, cells in rows.items()]
+    )
     others = table(["JAX scan, µs", *found], [[name, *cells] for name, cells in theirs.items()])
-    return f"Microseconds of a step, medians; the whole is measured without clocks:\n\n{ours}\n\n{others}"
+    return (
+        "Microseconds of a step, medians; the whole is measured without"
+        f" clocks:\n\n{ours}\n\n{others}"
+    )
 
 
 def _theirs(median: dict[str, float]) -> dict[str, float]:
@@ -139,14 +157,24 @@ def micro(seconds: float) -> str:
 def main() -> None:
     """Measure, print, and write the page if asked to."""
     parser = asked_for(__doc__ or "", rounds=9)
-    parser.add_argument("workloads", nargs="*", metavar="W", help=f"of {', '.join(WORKLOADS)}; all by default")
+    parser.add_argument(
+        "workloads", nargs="*", metavar="W", help=f"of {', '.join(WORKLOADS)}; all by default"
+    )
     asked = parser.parse_args()
     names: Sequence[str] = asked.workloads or list(WORKLOADS)
     for unknown in set(names) - set(WORKLOADS):
         parser.error(f"there is no workload {unknown}; there are {', '.join(WORKLOADS)}")
     alone()
-    tell("parts", report({w: (measure(WORKLOADS[w], COLUMNS, asked.rounds), parts(WORKLOADS[w], asked.rounds))
-                          for w in names}), write=asked.page)  # fmt: skip
+    tell(
+        "parts",
+        report(
+            {
+                w: (measure(WORKLOADS[w], COLUMNS, asked.rounds), parts(WORKLOADS[w], asked.rounds))
+                for w in names
+            }
+        ),
+        write=asked.page,
+    )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-"""What a person would write by hand instead of a sweep: a plain loop of PyTorch runs, logged to MLflow.
+"""What a person would write by hand instead of a sweep: a plain loop of PyTorch runs, logged to
+MLflow.
 
-    python benchmarks/plain_loop.py <folder> <threads> <seeds, e.g. 0:10>
+    python -m benchmarks.plain_loop <folder> <threads> <seeds, e.g. 0:10>
 
-4 optimizers × 2 initial values × the seeds; dlexp's default run each: digits, five hidden layers of 100, batch 100, 50
-epochs, loss and accuracy of training and validation samples at each epoch's end and of the test samples at the end. The
-metrics go to MLflow in one `log_batch` per run; no figures, no models. Written for speed: no data loader, fused
-updates, the samples as tensors.
+4 optimizers × 2 initial values × the seeds; dlexp's default run each: digits, five hidden layers of
+100, batch 100, 50 epochs, loss and accuracy of training and validation samples at each epoch's end
+and of the test samples at the end. The metrics go to MLflow in one `log_batch` per run; no figures,
+no models. Written for speed: no data loader, fused updates, the samples as tensors.
 """
 
 import os
@@ -74,7 +75,9 @@ def score(model, data, names, epoch):
             "loss": nn.functional.cross_entropy(out, y).item(),
             "accuracy": (out.argmax(1) == y).float().mean().item(),
         }
-        found += [Metric(f"{name}/{k}", v, time.time_ns() // 1_000_000, epoch) for k, v in values.items()]
+        found += [
+            Metric(f"{name}/{k}", v, time.time_ns() // 1_000_000, epoch) for k, v in values.items()
+        ]
     return found
 
 
@@ -107,8 +110,15 @@ def main(folder, threads, seeds):
         for init in GAINS:
             for seed in seeds:
                 with mlflow.start_run(run_name=f"{optimizer} {init} s{seed}") as run:
-                    settings = {"optimizer": optimizer, "initializer": init, "seed": seed, "batch_size": BATCH,
-                                "epochs": EPOCHS, "model.hidden": HIDDEN, "data": "digits"}  # fmt: skip
+                    settings = {
+                        "optimizer": optimizer,
+                        "initializer": init,
+                        "seed": seed,
+                        "batch_size": BATCH,
+                        "epochs": EPOCHS,
+                        "model.hidden": HIDDEN,
+                        "data": "digits",
+                    }
                     mlflow.log_params(settings)
                     client.log_batch(run.info.run_id, metrics=train(optimizer, init, seed))
 

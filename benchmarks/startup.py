@@ -1,8 +1,10 @@
-"""Where a fresh process spends its CPU time when it trains 500 steps of W1: from Python, and through Hydra.
+"""Where a fresh process spends its CPU time when it trains 500 steps of W1: from Python, and
+through Hydra.
 
-    python benchmarks/startup.py [--rounds 9] [--page]
+    python -m benchmarks.startup [--rounds 9] [--page]
 
-The process (`phases.py`) tells its CPU time whenever a part ends. "Python" is what passes before its first line.
+The process (`phases.py`) tells its CPU time whenever a part ends. "Python" is what passes before
+its first line.
 """
 
 from __future__ import annotations
@@ -10,20 +12,34 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from measuring import HERE, Spread, alone, environment, table
-from page import asked_for, tell
-from phases import STEPS
+from benchmarks.measuring import HERE, Spread, alone, environment, table
+from benchmarks.page import asked_for, tell
+from benchmarks.phases import STEPS
 
-PARTS = ("Python", "import numpy", "import dlexp", "import of Hydra and dlexp.config", "the benchmark's own modules",
-         "configuration composed", "data, plugins and network", f"{STEPS} steps")  # fmt: skip
+PARTS = (
+    "Python",
+    "import numpy",
+    "import dlexp",
+    "import of Hydra and dlexp.config",
+    "the benchmark's own modules",
+    "configuration composed",
+    "data, plugins and network",
+    f"{STEPS} steps",
+)
 NEEDED = ("Python", "import numpy", f"{STEPS} steps")
 WAYS = {"no Hydra": "plain", "with Hydra": "hydra"}
 
 
 def measured(how: str) -> list[float]:
     """CPU seconds of the parts of one fresh process."""
-    done = subprocess.run([sys.executable, str(HERE / "phases.py"), how], env=environment(), cwd=HERE, check=True,
-                          stdout=subprocess.PIPE, text=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.phases", how],
+        env=environment(),
+        cwd=HERE,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     return [float(word) for word in done.stdout.split()]
 
 
@@ -33,11 +49,18 @@ def report(found: dict[str, list[list[float]]]) -> str:
     for i, part in enumerate(PARTS):
         rows.append([part, *(milli([run[i] for run in runs]) for runs in found.values())])
     needed = [PARTS.index(part) for part in NEEDED]
-    rows.append(["what any program in NumPy needs: Python, NumPy, the steps",
-                 *(milli([sum(run[i] for i in needed) for run in runs]) for runs in found.values())])  # fmt: skip
+    rows.append(
+        [
+            "what any program in NumPy needs: Python, NumPy, the steps",
+            *(milli([sum(run[i] for i in needed) for run in runs]) for runs in found.values()),
+        ]
+    )
     rows.append(["all", *(milli([sum(run) for run in runs]) for runs in found.values())])
     n = len(next(iter(found.values())))
-    return f"Milliseconds of CPU time by part: median (smallest–largest), n = {n}:\n\n{table(['', *found], rows)}"
+    return (
+        "Milliseconds of CPU time by part: median (smallest–largest), n ="
+        f" {n}:\n\n{table(['', *found], rows)}"
+    )
 
 
 def milli(seconds: list[float]) -> str:

@@ -1,20 +1,21 @@
 """CPU time of one training step: dlexp, its peers, and the matrix products alone.
 
-    python benchmarks/step.py [W1 W2 W3 W4] [--rounds 9] [--only GEMM dlexp] [--page]
+    python -m benchmarks.step [W1 W2 W3 W4] [--rounds 9] [--only GEMM dlexp] [--page]
 
-All peers wait in processes of their own and train in turn, on one core and one thread; ratios are taken within a round.
-The peers are the extra `benchmarks` (pip install "dlexp[benchmarks]"); the column of one that is missing says so.
+All peers wait in processes of their own and train in turn, on one core and one thread; ratios are
+taken within a round. The peers are the extra `benchmarks` (pip install "dlexp[benchmarks]"); the
+column of one that is missing says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import goals
-from measuring import Measured, Times, measure, over, ratios, table
-from page import asked_for, tell
-from peers import PEERS
-from workloads import WORKLOADS
+from benchmarks import goals
+from benchmarks.measuring import Measured, Times, measure, over, ratios, table
+from benchmarks.page import asked_for, tell
+from benchmarks.peers import PEERS
+from benchmarks.workloads import WORKLOADS
 
 MOST = 0.75  # of the rounds
 
@@ -25,14 +26,22 @@ def report(found: dict[str, Measured], columns: Sequence[str]) -> str:
     head = ["work", *columns]
 
     def add(title: str, cells: dict[str, dict[str, object]]) -> None:
-        rows = [[f"{w} {WORKLOADS[w].title}", *(found[w].cell(c, cells[w]) for c in columns)] for w in found]
+        rows = [
+            [f"{w} {WORKLOADS[w].title}", *(found[w].cell(c, cells[w]) for c in columns)]
+            for w in found
+        ]
         parts.append(f"{title}\n\n{table(head, rows)}")
 
-    add("Microseconds of CPU time a step, median:", {w: dict(m.microseconds()) for w, m in found.items()})
+    add(
+        "Microseconds of CPU time a step, median:",
+        {w: dict(m.microseconds()) for w, m in found.items()},
+    )
     for base in ("GEMM", "dlexp"):
         if all(base in m.times for m in found.values()):
-            add(f"The same, divided by {base} of the same round: median (smallest–largest):",
-                {w: dict(ratios(m.times, base)) for w, m in found.items()})  # fmt: skip
+            add(
+                f"The same, divided by {base} of the same round: median (smallest–largest):",
+                {w: dict(ratios(m.times, base)) for w, m in found.items()},
+            )
     return "\n\n".join(parts)
 
 
@@ -46,7 +55,9 @@ def ahead(found: dict[str, Measured], columns: Sequence[str]) -> str:
 def word(times: Times, column: str) -> str:
     """Ahead or behind, or no difference."""
     ratios_ = over(times, column, "dlexp")
-    faster, slower = (sum(map(wins, ratios_)) / len(ratios_) for wins in ((1.0).__gt__, (1.0).__lt__))
+    faster, slower = (
+        sum(map(wins, ratios_)) / len(ratios_) for wins in ((1.0).__gt__, (1.0).__lt__)
+    )
     return "ahead" if faster >= MOST else "behind" if slower >= MOST else "no difference"
 
 
@@ -59,19 +70,27 @@ def kept(found: dict[str, Measured]) -> dict[str, list[float]]:
 def main() -> None:
     """Measure, print, and write the page if asked to."""
     parser = asked_for(__doc__ or "", rounds=9)
-    parser.add_argument("workloads", nargs="*", metavar="W", help=f"of {', '.join(WORKLOADS)}; all by default")
-    parser.add_argument("--only", nargs="+", choices=PEERS, metavar="PEER", help=f"of {', '.join(PEERS)}")
+    parser.add_argument(
+        "workloads", nargs="*", metavar="W", help=f"of {', '.join(WORKLOADS)}; all by default"
+    )
+    parser.add_argument(
+        "--only", nargs="+", choices=PEERS, metavar="PEER", help=f"of {', '.join(PEERS)}"
+    )
     asked = parser.parse_args()
     for unknown in set(asked.workloads) - set(WORKLOADS):
         parser.error(f"there is no workload {unknown}; there are {', '.join(WORKLOADS)}")
     if asked.page and (asked.workloads or asked.only):
         parser.error("the page's table is of all workloads and all peers")
-    columns = asked.only or [name for name in PEERS if name not in ("dlexp, no Hydra", "JAX products")]
+    columns = asked.only or [
+        name for name in PEERS if name not in ("dlexp, no Hydra", "JAX products")
+    ]
     found = {}
     for name in asked.workloads or WORKLOADS:
         found[name] = measure(WORKLOADS[name], columns, asked.rounds)
         if asked.page or len(asked.workloads) != 1:
-            print(f"{name}: {found[name].microseconds()} {dict(found[name].absent) or ''}", flush=True)
+            print(
+                f"{name}: {found[name].microseconds()} {dict(found[name].absent) or ''}", flush=True
+            )
     tell("step", report(found, columns), write=asked.page)
     peers = [c for c in columns if c not in ("GEMM", "dlexp")]
     if peers and asked.rounds > 1 and all("dlexp" in m.times for m in found.values()):

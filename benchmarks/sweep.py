@@ -1,9 +1,9 @@
 """80 default runs, with one worker and with two: wall time, CPU time and where it goes, memory.
 
-    python benchmarks/sweep.py [--rounds 3] [--page]
+    python -m benchmarks.sweep [--rounds 3] [--page]
 
-Each in turn, in fresh outputs folders, without MLflow and then with it. "Work" is the time from the start of the first
-job to the end of the last, start-up aside. CPU time is split into
+Each in turn, in fresh outputs folders, without MLflow and then with it. "Work" is the time from the
+start of the first job to the end of the last, start-up aside. CPU time is split into
 
 - training: the workers' time, less dlexp's part in it;
 - Hydra: its composing of every job, in the command's process;
@@ -23,8 +23,8 @@ from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from measuring import ratios, table
-from page import asked_for, tell
+from benchmarks.measuring import ratios, table
+from benchmarks.page import asked_for, tell
 
 JOBS = ["optimizer=sgd,momentum,adagrad,adam", "init=xavier,he", "seed=range(10)"]
 COLUMNS = {"1 worker": (1, "none"), "2 workers": (2, "none"), "2 workers, MLflow": (2, "mlflow")}
@@ -34,9 +34,9 @@ def inside(told: str, words: list[str]) -> int:
     """The command itself, with clocks at its parts; they go to the file `told`."""
     from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
-    from dlexp import cli, closing
-    from dlexp.sweep import validate
-    from dlexp.sweep.session import Session
+    from dlexp.cli import main, summary
+    from dlexp.sweeps import validate
+    from dlexp.sweeps.session import Session
 
     spent: Counter[str] = Counter()
 
@@ -55,9 +55,10 @@ def inside(told: str, words: list[str]) -> int:
     clock(ConfigLoaderImpl, "load_sweep_config", "hydra")
     clock(validate, "jobs", "validation and hydra")
     clock(Session, "conduct", "conduct")
-    clock(closing, "comparison", "comparison")
-    status = cli.main(words)
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)  # the sender: workers are not this process's own children
+    clock(summary, "comparison", "comparison")
+    status = main.main(words)
+    # the sender: workers are not this process's own children
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent["mlflow"] = children.ru_utime + children.ru_stime
     spent["command"] = time.process_time()
     Path(told).write_text(json.dumps(spent))
@@ -65,10 +66,13 @@ def inside(told: str, words: list[str]) -> int:
 
 
 def overhead() -> float:
-    """CPU seconds that a job costs its worker beside training: journal, run folder, identity. Median of 32 pairs."""
-    from dlexp import config, lifecycle, provenance
-    from dlexp.experiment import Run
-    from dlexp.sweep.job import unobserved
+    """CPU seconds that a job costs its worker beside training: journal, run folder, identity.
+    Median of 32 pairs.
+    """
+    from dlexp import config
+    from dlexp.runs import lifecycle, provenance
+    from dlexp.runs.run import Run
+    from dlexp.sweeps.job import unobserved
 
     found = []
     with provenance.one_blas_thread(), TemporaryDirectory(prefix="dlexp-bench-") as name:
@@ -78,7 +82,9 @@ def overhead() -> float:
             run = Run(setup.experiment, setup.experiment.trainer())
             run.train()
             clocks.append(time.process_time())
-            place = lifecycle.Place(Path(name) / str(seed), str(seed), {"dlexp.sweep": "bench"}, alone=False)
+            place = lifecycle.Place(
+                Path(name) / str(seed), str(seed), {"dlexp.sweep": "bench"}, standalone=False
+            )
             lifecycle.perform(setup, place=place)
             clocks.append(time.process_time())
             found.append(clocks[2] - 2 * clocks[1] + clocks[0])
@@ -90,10 +96,15 @@ def sweep(workers: int, tracking: str, per_job: float) -> dict[str, float]:
     with TemporaryDirectory(prefix="dlexp-bench-") as name:
         told = str(Path(name) / "told.json")
         words = ["-m", *JOBS, f"tracking={tracking}", f"hydra.launcher.n_jobs={workers}"]
-        command = [sys.executable, __file__, "--inside", told, *words]
+        command = [sys.executable, "-m", "benchmarks.sweep", "--inside", told, *words]
         began = time.perf_counter()
         done = subprocess.run(
-            command, env=os.environ | {"DLEXP_OUTPUTS": name}, cwd=name, capture_output=True, text=True, check=False
+            command,
+            env=os.environ | {"DLEXP_OUTPUTS": name},
+            cwd=name,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         wall = time.perf_counter() - began
         if done.returncode:
@@ -102,7 +113,9 @@ def sweep(workers: int, tracking: str, per_job: float) -> dict[str, float]:
         entries = [json.loads(line) for line in ledger.read_text().splitlines()]
         spent = json.loads(Path(told).read_text())
     n = len(entries)
-    work = max(e["time_ms"] for e in entries) / 1000 - min(e["time_ms"] / 1000 - e["seconds"] for e in entries)
+    work = max(e["time_ms"] for e in entries) / 1000 - min(
+        e["time_ms"] / 1000 - e["seconds"] for e in entries
+    )
     in_workers = sum(e["cpu_seconds"] for e in entries)
     ours = n * per_job
     ours_before = spent["validation and hydra"] - spent["hydra"]
@@ -118,7 +131,12 @@ def sweep(workers: int, tracking: str, per_job: float) -> dict[str, float]:
         "CPU dlexp in the workers, s": ours,
         "CPU comparison, s": spent["comparison"],
         "CPU MLflow, s": spent["mlflow"],
-        "CPU start-up, s": spent["command"] - spent["validation and hydra"] - spent["conduct"] - spent["comparison"],
+        "CPU start-up, s": (
+            spent["command"]
+            - spent["validation and hydra"]
+            - spent["conduct"]
+            - spent["comparison"]
+        ),
         "Hydra per job, ms": 1000 * spent["hydra"] / n,
         "dlexp per job, ms": 1000 * (ours_before + spent["conduct"] + ours) / n,
         "peak memory of a worker, MB": max(e["peak_mb"] for e in entries),
@@ -130,7 +148,15 @@ def report(found: dict[str, list[dict[str, float]]]) -> str:
     """One worker, two workers, two workers with MLflow; and the ratios of the work, round by round."""
     rows = []
     for what in found["1 worker"][0]:
-        rows.append([what, *(f"{statistics.median(run[what] for run in runs):,.1f}" for runs in found.values())])
+        rows.append(
+            [
+                what,
+                *(
+                    f"{statistics.median(run[what] for run in runs):,.1f}"
+                    for runs in found.values()
+                ),
+            ]
+        )
     work = {name: [run["work, s"] for run in runs] for name, runs in found.items()}
     relative = ratios(work, "1 worker")
     rows.append(["work ÷ work of 1 worker, by rounds", *(str(relative[name]) for name in found)])

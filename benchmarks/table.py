@@ -1,9 +1,10 @@
 """A large table: time and memory of reading it with dlexp, beside pandas.read_csv alone.
 
-    python benchmarks/table.py [--rounds 5] [--samples 1000000] [--page]
+    python -m benchmarks.table [--rounds 5] [--samples 1000000] [--page]
 
-The file has 50 columns, the last the label. Each reading is a process of its own, in turn; what is imported is not
-counted. "read" is dlexp's reading of the columns, "data set" also the splits, standardized, as they are trained on.
+The file has 50 columns, the last the label. Each reading is a process of its own, in turn; what is
+imported is not counted. "read" is dlexp's reading of the columns, "data set" also the splits,
+standardized, as they are trained on.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from measuring import HERE, Spread, environment, over, table
-from page import asked_for, tell
+
+from benchmarks.measuring import HERE, Spread, environment, over, table
+from benchmarks.page import asked_for, tell
 
 COLUMNS = 50
 WAYS = ("pandas", "read", "data set")
@@ -30,8 +32,13 @@ def write(path: Path, samples: int) -> None:
         file.write(",".join([*(f"c{i}" for i in range(COLUMNS - 1)), "label"]) + "\n")
         for start in range(0, samples, 10_000):
             n = min(10_000, samples - start)
-            rows, labels = rng.standard_normal((n, COLUMNS - 1)).round(4).tolist(), rng.integers(0, 3, n).tolist()
-            file.writelines(f"{','.join(map(repr, x))},{label}\n" for x, label in zip(rows, labels, strict=True))
+            rows, labels = (
+                rng.standard_normal((n, COLUMNS - 1)).round(4).tolist(),
+                rng.integers(0, 3, n).tolist(),
+            )
+            file.writelines(
+                f"{','.join(map(repr, x))},{label}\n" for x, label in zip(rows, labels, strict=True)
+            )
 
 
 def read(way: str, path: str) -> None:
@@ -40,15 +47,17 @@ def read(way: str, path: str) -> None:
 
     import pandas as pd
 
-    from dlexp import plugins, registry, tables
+    from dlexp.core import registry
+    from dlexp.data.tables import reading
+    from dlexp.plugins import discovery
 
-    plugins.discover()
+    discovery.discover()
     data = registry.find("data", "table")(path=path)
     cpu, wall = time.process_time(), time.perf_counter()
     if way == "pandas":
         pd.read_csv(path)
     elif way == "read":
-        tables.read(Path(path), None, encoding=None, delimiter=None, decimal=None, header=None)
+        reading.read(Path(path), None, encoding=None, delimiter=None, decimal=None, header=None)
     else:
         data.dataset(np.random.default_rng(0))
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
@@ -57,8 +66,10 @@ def read(way: str, path: str) -> None:
 
 def measured(way: str, path: Path) -> list[float]:
     """What one process tells of its reading."""
-    command = [sys.executable, str(HERE / "table.py"), "--read", way, str(path)]
-    done = subprocess.run(command, env=environment(), cwd=HERE, check=True, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", "benchmarks.table", "--read", way, str(path)]
+    done = subprocess.run(
+        command, env=environment(), cwd=HERE, check=True, stdout=subprocess.PIPE, text=True
+    )
     return [float(word) for word in done.stdout.split()]
 
 
@@ -68,7 +79,12 @@ def report(found: dict[str, list[list[float]]], samples: int) -> str:
     for i, measure in enumerate(MEASURES):
         values = {way: [run[i] for run in runs] for way, runs in found.items()}
         rows.append([measure, *(str(Spread.of(v)) for v in values.values())])
-        rows.append([f"{measure} ÷ pandas", *(str(Spread.of(over(values, way, "pandas"))) for way in values)])
+        rows.append(
+            [
+                f"{measure} ÷ pandas",
+                *(str(Spread.of(over(values, way, "pandas"))) for way in values),
+            ]
+        )
     n = len(found["pandas"])
     head = f"{samples:,} samples of {COLUMNS} columns: median (smallest–largest), n = {n}:"
     return f"{head}\n\n{table(['', *found], rows)}"
@@ -78,7 +94,9 @@ def main() -> None:
     """Measure, print, and write the page if asked to."""
     parser = asked_for(__doc__ or "", rounds=5)
     parser.add_argument("--samples", type=int, default=1_000_000)
-    parser.add_argument("--read", nargs=2, metavar=("WAY", "FILE"), help="what the processes are told")
+    parser.add_argument(
+        "--read", nargs=2, metavar=("WAY", "FILE"), help="what the processes are told"
+    )
     asked = parser.parse_args()
     if asked.read:
         read(*asked.read)

@@ -1,10 +1,12 @@
-"""What tracking costs the training: time of its training part without, with a local store, with a server that hangs.
+"""What tracking costs the training: time of its training part without, with a local store, with a
+server that hangs.
 
-    python benchmarks/tracking.py [rounds] [epochs]
+    python -m benchmarks.tracking [rounds] [epochs]
 
-The three are run in turn, each in a fresh process, and compared within each round: what slows a whole round down
-cancels out. Said are CPU time of the training process, which is what tracking takes from it, and wall time, which has
-in it what the sender's process takes from the machine: on few processors that are busy otherwise, look at the CPU time.
+The three are run in turn, each in a fresh process, and compared within each round: what slows a
+whole round down cancels out. Said are CPU time of the training process, which is what tracking
+takes from it, and wall time, which has in it what the sender's process takes from the machine: on
+few processors that are busy otherwise, look at the CPU time.
 """
 
 import contextlib
@@ -49,10 +51,19 @@ def hanging():
 
 def timed(folder: Path, *words: str) -> dict[str, float]:
     """Train once; seconds of the training part."""
-    environment = os.environ | {"DLEXP_OUTPUTS": str(folder / "outputs"), "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
+    environment = os.environ | {
+        "DLEXP_OUTPUTS": str(folder / "outputs"),
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    }
     environment["MLFLOW_TRACKING_URI"] = ""
-    done = subprocess.run([sys.executable, "-c", TRAIN, *JOB, *words], cwd=folder, env=environment, check=False,
-                          capture_output=True, text=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", TRAIN, *JOB, *words],
+        cwd=folder,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         raise SystemExit(f"{' '.join(words)} failed:\n{done.stderr}")
     found: dict[str, float] = json.loads((folder / "times.json").read_text())
@@ -78,9 +89,13 @@ def main(rounds: int, epochs: int) -> None:
             ):  # each is first once
                 if what == "hanging server":
                     with hanging() as address:
-                        found[what].append(timed(folder, length, f"tracking.uri={address}", "tracking.wait=0"))
+                        found[what].append(
+                            timed(folder, length, f"tracking.uri={address}", "tracking.wait=0")
+                        )
                 else:
-                    found[what].append(timed(folder, length, *(["tracking=none"] if what == "none" else [])))
+                    found[what].append(
+                        timed(folder, length, *(["tracking=none"] if what == "none" else []))
+                    )
                 at_rest(folder)
     print(f"{rounds} rounds of {epochs} epochs; the training part, and its ratio to none")
     for clock in ("cpu", "wall"):
@@ -93,4 +108,6 @@ def main(rounds: int, epochs: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 7, int(sys.argv[2]) if len(sys.argv) > 2 else 300)
+    main(
+        int(sys.argv[1]) if len(sys.argv) > 1 else 7, int(sys.argv[2]) if len(sys.argv) > 2 else 300
+    )

@@ -1,8 +1,9 @@
 """A process that trains one peer, whenever its parent says how far.
 
-    python benchmarks/worker.py <peer> <folder of the task>              # reads numbers of steps, answers CPU seconds
-    python benchmarks/worker.py <peer> <folder of the task> <steps>      # trains that many steps and ends
-    python benchmarks/worker.py <peer> <folder of the task> mixed <steps>  # trains the mixed sweep and ends
+python -m benchmarks.worker <peer> <folder of the task>              # reads numbers of steps,
+answers CPU seconds python -m benchmarks.worker <peer> <folder of the task> <steps>      # trains
+that many steps and ends python -m benchmarks.worker <peer> <folder of the task> mixed <steps>  #
+trains the mixed sweep and ends
 
 The folder holds `workload.json` and `task.npz`. What a peer prints goes to standard error.
 """
@@ -14,8 +15,8 @@ import time
 from dataclasses import fields, replace
 from pathlib import Path
 
-from peers import PEERS
-from workloads import Task, Workload
+from benchmarks.peers import PEERS
+from benchmarks.workloads import Task, Workload
 
 OPTIMIZERS = ("sgd", "momentum", "adagrad", "adam")
 GAINS = {"xavier": 1.0, "he": 2.0}
@@ -31,7 +32,9 @@ def read(folder: Path) -> tuple[Workload, Task]:
 
 
 def serve(column: str, workload: Workload, task: Task) -> None:
-    """Answer every number of steps with the CPU seconds they took, all threads of this process together."""
+    """Answer every number of steps with the CPU seconds they took, all threads of this process
+    together.
+    """
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     training = PEERS[column].build(workload, task)
@@ -43,7 +46,9 @@ def serve(column: str, workload: Workload, task: Task) -> None:
 
 
 def mixed(column: str, workload: Workload, task: Task, steps: int) -> None:
-    """Optimizers × initial values × seeds, one run after the other; what is compiled for an optimizer serves all."""
+    """Optimizers × initial values × seeds, one run after the other; what is compiled for an
+    optimizer serves all.
+    """
     import numpy as np
 
     for optimizer in OPTIMIZERS:
@@ -52,13 +57,16 @@ def mixed(column: str, workload: Workload, task: Task, steps: int) -> None:
                 rng = np.random.default_rng(seed)
                 mine = replace(task, weights=workload.weights(rng, gain), order=rng, seed=seed)
                 data = (*workload.data, f"init={name}")
-                PEERS[column].build(replace(workload, optimizer=optimizer, data=data), mine).train(steps)
+                PEERS[column].build(replace(workload, optimizer=optimizer, data=data), mine).train(
+                    steps
+                )
 
 
 def main(column: str, folder: str, *how: str) -> None:
     """See above."""
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # everybody on the same core, one at a time
+        # everybody on the same core, one at a time
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     workload, task = read(Path(folder))
     if not how:
         serve(column, workload, task)

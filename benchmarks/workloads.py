@@ -1,8 +1,9 @@
 """What is measured: four networks and their data, the same for dlexp and for every peer.
 
-A training step is: gather a batch, forward, loss, backward, update. W1 learns scikit-learn's digits. W2 to W4 have the
-shapes of MNIST (55,000 training samples of 784 features, ten classes), but the samples are drawn (`data=gaussian`), so
-that nothing is downloaded; the time of a step does not depend on what the numbers show.
+A training step is: gather a batch, forward, loss, backward, update. W1 learns scikit-learn's
+digits. W2 to W4 have the shapes of MNIST (55,000 training samples of 784 features, ten classes),
+but the samples are drawn (`data=gaussian`), so that nothing is downloaded; the time of a step does
+not depend on what the numbers show.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
-MNIST = ("data=gaussian", "data.features=784", "data.classes=10", "data.n=78571")  # 70 % of them: 55,000
-RATES = {"adam": 0.001, "adagrad": 0.01, "momentum": 0.01, "sgd": 0.01}  # dlexp's defaults, for everybody
+# 70 % of them: 55,000
+MNIST = ("data=gaussian", "data.features=784", "data.classes=10", "data.n=78571")
+# dlexp's defaults, for everybody
+RATES = {"adam": 0.001, "adagrad": 0.01, "momentum": 0.01, "sgd": 0.01}
 
 
 @dataclass(frozen=True)
 class Workload:
-    """One network: `sizes` from features to classes, trained on float32 batches with softmax cross-entropy and ReLU.
+    """One network: `sizes` from features to classes, trained on float32 batches with softmax
+    cross-entropy and ReLU.
 
     `steps` are trained per measurement; `block` is how many of them JAX's scan takes in one call.
     """
@@ -45,10 +49,21 @@ class Workload:
     def overrides(self) -> tuple[str, ...]:
         """The workload in dlexp's words. It is never evaluated: that is no part of a step."""
         hidden = ",".join(map(str, self.sizes[1:-1]))
-        words = [*self.data, f"model.hidden=[{hidden}]", f"batch_size={self.batch}", f"optimizer={self.optimizer}",
-                 f"optimizer.lr={self.lr}", "observer=none", "tracking=none"]  # fmt: skip
+        words = [
+            *self.data,
+            f"model.hidden=[{hidden}]",
+            f"batch_size={self.batch}",
+            f"optimizer={self.optimizer}",
+            f"optimizer.lr={self.lr}",
+            "observer=none",
+            "tracking=none",
+        ]
         words += ["normalization=batch_norm"] if self.batch_norm else []
-        words += ["regularizer=dropout", f"regularizer.dropout.ratio={self.dropout}"] if self.dropout else []
+        words += (
+            ["regularizer=dropout", f"regularizer.dropout.ratio={self.dropout}"]
+            if self.dropout
+            else []
+        )
         return tuple(words)
 
     @property
@@ -69,16 +84,30 @@ class Workload:
         ]
 
 
-W1 = Workload("W1", "digits 64-100×5-10, batch 100", (64, *[100] * 5, 10), 100, steps=360, block=120)
-W2 = Workload("W2", "MNIST 784-100×5-10, batch 128", (784, *[100] * 5, 10), 128, steps=143, block=143, data=MNIST)
+W1 = Workload(
+    "W1", "digits 64-100×5-10, batch 100", (64, *[100] * 5, 10), 100, steps=360, block=120
+)
+W2 = Workload(
+    "W2",
+    "MNIST 784-100×5-10, batch 128",
+    (784, *[100] * 5, 10),
+    128,
+    steps=143,
+    block=143,
+    data=MNIST,
+)
 W3 = replace(W2, name="W3", title="W2 + batch_norm + dropout 0.2", batch_norm=True, dropout=0.2)
-W4 = Workload("W4", "784-512-512-10, batch 128", (784, 512, 512, 10), 128, steps=71, block=71, data=MNIST)
+W4 = Workload(
+    "W4", "784-512-512-10, batch 128", (784, 512, 512, 10), 128, steps=71, block=71, data=MNIST
+)
 WORKLOADS = {w.name: w for w in (W1, W2, W3, W4)}
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a peer is given: training samples x (n, features) and labels (n,), initial weights, an order of samples."""
+    """What a peer is given: training samples x (n, features) and labels (n,), initial weights, an
+    order of samples.
+    """
 
     x: np.ndarray
     labels: np.ndarray
@@ -87,7 +116,9 @@ class Task:
     seed: int = 0
 
     def rows(self, batch: int) -> Iterator[np.ndarray]:
-        """The samples of one batch after the other, shuffled in each epoch; an incomplete last batch is dropped."""
+        """The samples of one batch after the other, shuffled in each epoch; an incomplete last
+        batch is dropped.
+        """
         n = len(self.labels)
         while True:
             order = self.order.permutation(n)
@@ -96,7 +127,9 @@ class Task:
 
     def save(self, file: Path) -> None:
         """Write samples and weights."""
-        np.savez(file, x=self.x, labels=self.labels, **{f"W{i}": w for i, w in enumerate(self.weights)})
+        np.savez(
+            file, x=self.x, labels=self.labels, **{f"W{i}": w for i, w in enumerate(self.weights)}
+        )
 
     @staticmethod
     def load(file: Path) -> Task:
@@ -108,11 +141,12 @@ class Task:
 
 def task(workload: Workload, seed: int = 0) -> Task:
     """The very samples, initial weights and order that dlexp's own run begins with."""
-    from peers.with_dlexp import arrays, trainer
-
-    from dlexp.experiment import streams
+    from benchmarks.peers.with_dlexp import arrays, trainer
+    from dlexp.core.experiment import streams
 
     begun = trainer(workload, seed)
-    weights = [w.copy() for name, w in arrays(begun.problem.network).items() if name.startswith("W")]
+    weights = [
+        w.copy() for name, w in arrays(begun.problem.network).items() if name.startswith("W")
+    ]
     problem = begun.problem
     return Task(problem.x["train"], problem.labels["train"], weights, streams(seed)["order"], seed)

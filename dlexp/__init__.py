@@ -11,18 +11,32 @@ from typing import TYPE_CHECKING, Any
 
 from dlexp.errors import one_line
 
-if sys.argv[:1] == ["-m"]:  # `python -m dlexp`, which loads this file first: memory may not do for NumPy
+# `python -m dlexp`, which loads this file first: memory may not do for NumPy
+if sys.argv[:1] == ["-m"]:
     sys.excepthook = one_line
 
-from dlexp.arrays import Array, Backward, Context, Param, Views, batch_sum, coin_tosses, constant
-from dlexp.datafiles import fetch, read_idx
-from dlexp.dataset import Dataset, Split, proportional, stratified, three_way
-from dlexp.errors import DataError, FieldError, PluginError, UserError
-from dlexp.experiment import Experiment, Run
-from dlexp.fields import at_least, between, each_positive, fraction, non_negative, one_of, positive
-from dlexp.filedata import FileData
-from dlexp.idx import IdxImages
-from dlexp.kinds import (
+from dlexp.core.arrays import (
+    Array,
+    Backward,
+    Context,
+    Param,
+    Views,
+    batch_sum,
+    coin_tosses,
+    constant,
+)
+from dlexp.core.dataset import Dataset, Split, proportional, stratified, three_way
+from dlexp.core.experiment import Experiment
+from dlexp.core.fields import (
+    at_least,
+    between,
+    each_positive,
+    fraction,
+    non_negative,
+    one_of,
+    positive,
+)
+from dlexp.core.kinds import (
     Activation,
     Data,
     Identity,
@@ -36,18 +50,23 @@ from dlexp.kinds import (
     Regularizer,
     Schedule,
 )
-from dlexp.layers import Dense
-from dlexp.loss import softmax_cross_entropy
-from dlexp.network import Network
-from dlexp.problem import Problem
-from dlexp.registry import plugin
-from dlexp.surface import Surface
-from dlexp.synthetic import Synthetic
-from dlexp.tabledata import TableData
-from dlexp.trainer import Diverged, Record
+from dlexp.core.layers import Dense
+from dlexp.core.loss import softmax_cross_entropy
+from dlexp.core.network import Network
+from dlexp.core.problem import Problem
+from dlexp.core.registry import plugin
+from dlexp.core.surface import Surface
+from dlexp.core.trainer import Diverged, Record
+from dlexp.data.download import fetch, read_idx
+from dlexp.data.file_data import FileData
+from dlexp.data.idx import IdxImages
+from dlexp.data.synthetic import Synthetic
+from dlexp.data.tables.table_data import TableData
+from dlexp.errors import DataError, FieldError, PluginError, UserError
 
 if TYPE_CHECKING:
     from dlexp import figures
+    from dlexp.runs.run import Run
 
     __version__: str
 else:
@@ -56,6 +75,8 @@ else:
         """What takes its time to import, when somebody asks for it."""
         if name == "figures":
             return importlib.import_module("dlexp.figures")
+        if name == "Run":
+            return importlib.import_module("dlexp.runs.run").Run
         if name == "__version__":
             from importlib.metadata import PackageNotFoundError, version
 
@@ -67,13 +88,14 @@ else:
 
 
 def run(*overrides: str, keep: bool = True) -> Run:
-    """Do what `python -m dlexp <overrides>` does and return the run: its config, records, metrics, network, folder.
+    """Do what `python -m dlexp <overrides>` does and return the run: its config, records, metrics,
+    network, folder.
 
-    `dlexp.run("optimizer=adam", "seed=3").metrics["test/accuracy"]`. With `keep=False` nothing is written: no run
-    folder, no figures, no MLflow. A diverged run is returned, its `status` says so. Raises `UserError` for what the
-    command line would refuse, and whatever the training raises.
+    `dlexp.run("optimizer=adam", "seed=3").metrics["test/accuracy"]`. With `keep=False` nothing is
+    written: no run folder, no figures, no MLflow. A diverged run is returned, its `status` says so.
+    Raises `UserError` for what the command line would refuse, and whatever the training raises.
     """
-    from dlexp.lifecycle import log, run_overrides
+    from dlexp.runs.lifecycle import log, run_overrides
 
     made = run_overrides(overrides, keep=keep)
     for warning in made.dataset.notes.get("warnings", ()) if made.dataset else ():
@@ -136,4 +158,4 @@ __all__ = [
     "softmax_cross_entropy",
     "stratified",
     "three_way",
-]  # fmt: skip
+]

@@ -2,7 +2,7 @@
 
 import sys
 
-from dlexp.cli import main
+from dlexp.cli.main import main
 
 if __name__ == "__main__":  # worker processes import this file under another name
     sys.exit(main())

@@ -1,7 +1,7 @@
 """What a user did wrong, said in one line that ends the search.
 
-Whatever is raised as a `UserError` reaches the command line as `dlexp: error: …` and exit status 2; anything else that
-escapes is a defect of dlexp and keeps its traceback.
+Whatever is raised as a `UserError` reaches the command line as `dlexp: error: …` and exit status 2;
+anything else that escapes is a defect of dlexp and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ LONGEST = 300  # letters of a value that are repeated in the message
 
 
 class UserError(ValueError):
-    """A request that cannot be met: which key, which value, where it stands, what is wrong and what to do.
+    """A request that cannot be met: which key, which value, where it stands, what is wrong and what
+    to do.
 
     >>> print(UserError("must be > 0", key="optimizer.lr", value=-1, where="command line"))
     optimizer.lr=-1 (command line): must be > 0
@@ -31,7 +32,7 @@ class UserError(ValueError):
 
     def __init__(
         self,
-        wrong: str,
+        message: str,
         *,
         key: str = "",
         value: object = None,
@@ -39,9 +40,18 @@ class UserError(ValueError):
         allowed: str = "",
         hint: str = "",
     ) -> None:
-        self.wrong, self.key, self.value, self.where = wrong, key, value, where
+        self.message, self.key, self.value, self.where = message, key, value, where
         self.allowed, self.hint = allowed, hint
-        super().__init__(wrong)
+        super().__init__(message)
+
+    @property
+    def wrong(self) -> str:
+        """The older name of `message`."""
+        return self.message
+
+    @wrong.setter
+    def wrong(self, message: str) -> None:
+        self.message = message
 
     def __str__(self) -> str:
         value = str(self.value)
@@ -49,7 +59,7 @@ class UserError(ValueError):
         shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
         subject = self.key if self.value is None or not self.key else f"{self.key}={shown}"
         place = f" ({self.where})" if self.where else ""
-        parts = [self.wrong]
+        parts = [self.message]
         if self.allowed:
             parts.append(f"choose from {self.allowed}")
         if self.hint:
@@ -59,7 +69,9 @@ class UserError(ValueError):
 
 
 class FieldError(UserError):
-    """A plugin's or an experiment's field has a value outside its range; `key` is the field's own name."""
+    """A plugin's or an experiment's field has a value outside its range; `key` is the field's own
+    name.
+    """
 
 
 class PluginError(UserError, LookupError):
@@ -75,43 +87,65 @@ class Busy(UserError):
 
 
 class Stopped(Exception):
-    """What was asked for cannot be completed now, through no mistake of the request: one line, exit status 1.
+    """What was asked for cannot be completed now, through no mistake of the request: one line, exit
+    status 1.
 
     The message says why, and how to go on.
     """
 
 
 TOO_LITTLE = re.compile(
-    "cannot allocate memory|failed to map segment|can't start new thread|unable to allocate|out of memory",
+    "cannot allocate memory|failed to map segment|can't start new thread|unable to allocate|out of"
+    " memory",
     re.IGNORECASE,
 )
 UNWRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM}  # a read-only disk, another user's folder
-MACHINE = {errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ELOOP,
-           errno.EAGAIN,  # no further process may be started
-           *UNWRITABLE}  # fmt: skip
+MACHINE = {
+    errno.ENOMEM,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ELOOP,
+    errno.EAGAIN,  # no further process may be started
+    *UNWRITABLE,
+}
 
 
 def is_of_the_machine(error: BaseException) -> bool:
-    """Whether neither the user's request nor our code is at fault: the disk is full, say. One line tells all of it."""
+    """Whether neither the user's request nor our code is at fault: the disk is full, say. One line
+    tells all of it.
+    """
     return is_of_memory(error) or (isinstance(error, OSError) and error.errno in MACHINE)
 
 
 def is_of_memory(error: BaseException) -> bool:
-    """Whether there was too little memory: for an array, for a library that is loaded, or for a thread."""
+    """Whether there was too little memory: for an array, for a library that is loaded, or for a
+    thread.
+    """
     said = isinstance(error, (ImportError, RuntimeError)) and TOO_LITTLE.search(str(error))
-    return bool(said) or isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
+    return (
+        bool(said)
+        or isinstance(error, MemoryError)
+        or getattr(error, "errno", None) == errno.ENOMEM
+    )
 
 
 def one_line(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-    """What is printed of an exception that nobody caught (`sys.excepthook`): of the machine's state, one line."""
+    """What is printed of an exception that nobody caught (`sys.excepthook`): of the machine's
+    state, one line.
+    """
     if is_of_the_machine(error):
-        print(f"dlexp: error: {told(error)}", file=sys.stderr)
+        print(f"dlexp: error: {describe_error(error)}", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)
 
 
 def not_created(error: OSError, folder: Path, what: str) -> OSError | UserError:
-    """What to raise where the folder of a run or sweep cannot be created: the machine's state, or what to change.
+    """What to raise where the folder of a run or sweep cannot be created: the machine's state, or
+    what to change.
 
     >>> str(not_created(OSError(errno.ENOTDIR, "Not a directory"), Path("outputs/runs/x"), "run"))
     'outputs/runs/x: the run folder cannot be created: Not a directory'
@@ -122,21 +156,25 @@ def not_created(error: OSError, folder: Path, what: str) -> OSError | UserError:
     return UserError(wrong, key=str(folder))
 
 
-def told(error: BaseException) -> str:
-    """What an error says, or, if nothing, what it is; of the system's, the file and its reason, without a number.
+def describe_error(error: BaseException) -> str:
+    """What an error says, or, if nothing, what it is; of the system's, the file and its reason,
+    without a number.
 
-    >>> told(OSError(30, "Read-only file system", "outputs/lock"))
+    >>> describe_error(OSError(30, "Read-only file system", "outputs/lock"))
     'outputs/lock: Read-only file system'
-    >>> told(AssertionError())
+    >>> describe_error(AssertionError())
     'AssertionError'
     """
     if isinstance(error, SystemExit):
         last = traceback.extract_tb(error.__traceback__)[-1:]
-        place = "".join(f": {f.filename.removeprefix(f'{Path.cwd()}{os.sep}')}:{f.lineno}" for f in last)
+        place = "".join(
+            f": {f.filename.removeprefix(f'{Path.cwd()}{os.sep}')}:{f.lineno}" for f in last
+        )
         return f"something in it called sys.exit({error.code}){place}"
     if is_of_memory(error):
         found = re.search(
-            r"Unable to allocate [^\n]*|[^\n]*failed to map segment[^\n]*|can't start new thread", str(error)
+            r"Unable to allocate [^\n]*|[^\n]*failed to map segment[^\n]*|can't start new thread",
+            str(error),
         )
         return "there is too little memory" + (f": {' '.join(found[0].split())}" if found else "")
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
@@ -145,7 +183,9 @@ def told(error: BaseException) -> str:
 
 
 def of_long_name(error: OSError, words: Sequence[str]) -> UserError:
-    """The mistake behind a name that the system finds too long, and which of the command's words has it."""
+    """The mistake behind a name that the system finds too long, and which of the command's words
+    has it.
+    """
     name = max(Path(os.fsdecode(error.filename or "")).parts, key=len, default="")
     wrong = "the name is too long: a part of a path may have 255 bytes"
     if name and name in os.environ.get("DLEXP_OUTPUTS", ""):
@@ -153,8 +193,12 @@ def of_long_name(error: OSError, words: Sequence[str]) -> UserError:
     for before, word in zip(["", *words], words, strict=False):
         key, _, value = word.rpartition("=")
         if name and name in word:
-            return UserError(wrong, key=key or (before if before[:1] == "-" else words[0]), value=value,
-                             where="command line")  # fmt: skip
+            return UserError(
+                wrong,
+                key=key or (before if before[:1] == "-" else words[0]),
+                value=value,
+                where="command line",
+            )
     return UserError(wrong, value=name, key="file")
 
 
@@ -169,3 +213,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     import difflib
 
     return next(iter(difflib.get_close_matches(word, list(known), n=1)), "")
+
+
+def shown(text: str) -> str:
+    """A cell or a name as a message repeats it."""
+    return repr(text if len(text) <= 40 else f"{text[:37]}…")

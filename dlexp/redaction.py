@@ -6,7 +6,8 @@ import logging
 import re
 
 HIDDEN = "***"
-# A password in `scheme://user:password@host`; with one slash, as a path has it. Not a port: `http://host:5000/a@b`.
+# A password in `scheme://user:password@host`; with one slash, as a path has it. Not a port:
+# `http://host:5000/a@b`.
 _PASSWORD = re.compile(r"(:/{1,3}[^\s:/@'\"]*:)(?!\d+/)[^\s@]+(?=@)")
 _TOKEN = re.compile(r"(?i)(https?:/{1,3})[^\s/@:]+(?=@)")  # whoever asks a server
 _NAMED = re.compile(
@@ -31,7 +32,9 @@ def clean(text: str) -> str:
 
 
 def cleaned_of(value: str, text: str) -> str:
-    """A text about a value: what is hidden in the value is hidden wherever the text repeats it, spaces or not."""
+    """A text about a value: what is hidden in the value is hidden wherever the text repeats it,
+    spaces or not.
+    """
     for secret in re.findall(r"(?s):/{1,3}[^:/@]*:(?!\d+/)([^@]{3,})@", value):
         text = text.replace(secret, HIDDEN).replace(" ".join(secret.split()), HIDDEN)
     return clean(text)
@@ -46,7 +49,8 @@ class Formatter(logging.Formatter):
 
 
 def redacted(uri: str) -> str:
-    """The address of a store without what may be a secret: a password, whoever asks a server, all behind ? or #.
+    """The address of a store without what may be a secret: a password, whoever asks a server, all
+    behind ? or #.
 
     >>> redacted("postgresql://ann:secret@db.example:5432/runs")
     'postgresql://ann:***@db.example:5432/runs'

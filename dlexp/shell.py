@@ -7,18 +7,20 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from dlexp import places
+from dlexp import paths
 
 
 def quoted(word: str, *, encoding: str | None = None) -> str:
-    """A word for a shell, on one line; its bytes where `encoding` (the terminal's) lacks one of its letters.
+    """A word for a shell, on one line; its bytes where `encoding` (the terminal's) lacks one of its
+    letters.
 
     >>> quoted("seed=range(0,3)"), quoted("it's"), quoted("a\\nb")
     ("'seed=range(0,3)'", '\\'it\\'"\\'"\\'s\\'', '"$(printf \\'a\\\\012b\\')"')
     """
     try:
         word.encode(encoding or sys.stdout.encoding or "utf-8")
-        if word.isprintable() and "  " not in word:  # messages and MLflow's notes keep no other white space
+        # messages and MLflow's notes keep no other white space
+        if word.isprintable() and "  " not in word:
             return shlex.quote(word)
     except UnicodeEncodeError:
         pass
@@ -55,5 +57,5 @@ def one_line(recorded: str) -> str:
 
 def name_of(folder: Path) -> str:
     """What a command knows a run or sweep by: its name, if it is under outputs/, and else its path."""
-    name = folder.name if places.outputs() in folder.absolute().parents else str(folder)
+    name = folder.name if paths.outputs() in folder.absolute().parents else str(folder)
     return name if not name.startswith("-") else f"./{name}"

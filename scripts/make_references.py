@@ -3,9 +3,10 @@
     pip install -e .[references]
     python scripts/make_references.py
 
-PyTorch is needed here only; the tests read the files. What stands in them: `dlexp.conformance.reference`, and
-reference_trainings.py for whole trainings. Of those, dlexp gives the initial weights and the order of the samples;
-every other number is PyTorch's. Where its definitions are other ones, a comment at the place says how.
+PyTorch is needed here only; the tests read the files. What stands in them:
+`dlexp.conformance.reference`, and reference_trainings.py for whole trainings. Of those, dlexp gives
+the initial weights and the order of the samples; every other number is PyTorch's. Where its
+definitions are other ones, a comment at the place says how.
 """
 
 import json
@@ -16,7 +17,7 @@ import torch
 from reference_trainings import trainings
 from torch import nn
 
-from dlexp import plugins
+from dlexp.plugins import discovery
 
 FOLDER = Path(__file__).resolve().parents[1] / "tests" / "references"
 SOURCE = f"PyTorch {torch.__version__.partition('+')[0]}"
@@ -28,7 +29,9 @@ def save(name, rtol, about, **arrays):
     path = FOLDER / f"{name}.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"source": SOURCE, "rtol": rtol, **about})
-    np.savez_compressed(path, about=text, **{k: np.asarray(v, np.float64) for k, v in arrays.items()})
+    np.savez_compressed(
+        path, about=text, **{k: np.asarray(v, np.float64) for k, v in arrays.items()}
+    )
 
 
 def flat(tensors):
@@ -36,8 +39,9 @@ def flat(tensors):
     return torch.cat([t.detach().reshape(-1) for t in tensors]).numpy().copy()
 
 
-# Optimizers. Hyper-parameters are not the defaults, so that one that is not wired shows; the learning rate changes at
-# every step where PyTorch means the same by that (its momentum keeps the rate outside the velocity: constant there).
+# Optimizers. Hyper-parameters are not the defaults, so that one that is not wired shows; the
+# learning rate changes at every step where PyTorch means the same by that (its momentum keeps the
+# rate outside the velocity: constant there).
 
 FIELDS = {
     "sgd": {"lr": 0.05},
@@ -52,7 +56,9 @@ FIELDS = {
 def torch_optimizer(name, params, f):
     """PyTorch's optimizer of that name with our fields `f`."""
     if name in ("sgd", "momentum", "nesterov"):
-        return torch.optim.SGD(params, f["lr"], momentum=f.get("momentum", 0.0), nesterov=name == "nesterov")
+        return torch.optim.SGD(
+            params, f["lr"], momentum=f.get("momentum", 0.0), nesterov=name == "nesterov"
+        )
     if name == "adagrad":
         return torch.optim.Adagrad(params, f["lr"], eps=f["eps"])
     if name == "rmsprop":
@@ -61,7 +67,9 @@ def torch_optimizer(name, params, f):
 
 
 def optimizers():
-    """200 steps of regression with a 2-3-1 network on 30 noisy samples, in batches of 10: 13 parameters."""
+    """200 steps of regression with a 2-3-1 network on 30 noisy samples, in batches of 10: 13
+    parameters.
+    """
     for name, fields in FIELDS.items():
         torch.manual_seed(0)
         x = torch.randn(30, 2)
@@ -71,7 +79,11 @@ def optimizers():
         optimizer = torch_optimizer(name, params, fields)
         weights, gradients, rates = [flat(params)], [], []
         for t in range(STEPS):
-            rate = fields["lr"] if "momentum" in fields else fields["lr"] * (0.55 + 0.45 * np.cos(t / 20))
+            rate = (
+                fields["lr"]
+                if "momentum" in fields
+                else fields["lr"] * (0.55 + 0.45 * np.cos(t / 20))
+            )
             optimizer.param_groups[0]["lr"] = rate
             batch = torch.arange(10 * t, 10 * t + 10) % 30
             optimizer.zero_grad()
@@ -80,7 +92,14 @@ def optimizers():
             optimizer.step()
             weights.append(flat(params))
             rates.append(rate)
-        save(f"optimizer/{name}", 1e-13, {"fields": fields}, gradients=gradients, lr=rates, weights=weights)
+        save(
+            f"optimizer/{name}",
+            1e-13,
+            {"fields": fields},
+            gradients=gradients,
+            lr=rates,
+            weights=weights,
+        )
 
 
 def layers():
@@ -90,7 +109,14 @@ def layers():
         torch.manual_seed(1)
         passes = [one_pass(function, 3 * torch.randn(5, 4)) for _ in range(4)]
         eval_x = torch.linspace(-30, 30, 24).reshape(6, 4)
-        save(f"activation/{name}", 1e-14, {"fields": {}}, **stacked(passes), eval_x=eval_x, eval_y=function(eval_x))
+        save(
+            f"activation/{name}",
+            1e-14,
+            {"fields": {}},
+            **stacked(passes),
+            eval_x=eval_x,
+            eval_y=function(eval_x),
+        )
     torch.manual_seed(2)
     fields = {"momentum": 0.85, "eps": 1e-4}
     layer = nn.BatchNorm1d(4, eps=fields["eps"], momentum=1 - fields["momentum"])
@@ -98,13 +124,19 @@ def layers():
         layer.weight.copy_(torch.randn(4))
         layer.bias.copy_(torch.randn(4))
     gamma, beta = layer.weight.detach().clone(), layer.bias.detach().clone()
-    # PyTorch records the unbiased variance, the chapter and dlexp the biased one, (n − 1)/n times as large: starting
-    # at zero and not at one, the two running values keep that ratio, and PyTorch's is scaled by it, in evaluation too.
+    # PyTorch records the unbiased variance, the chapter and dlexp the biased one, (n − 1)/n times
+    # as large: starting at zero and not at one, the two running values keep that ratio, and
+    # PyTorch's is scaled by it, in evaluation too.
     n, eval_x = 8, 2 * torch.randn(6, 4)
     layer.running_var.zero_()
     passes = [one_pass(layer, 1 + 2 * torch.randn(n, 4), (n - 1) / n) for _ in range(4)]
     layer.running_var.mul_((n - 1) / n)
-    start = {"start_gamma": gamma, "start_beta": beta, "start_mean": torch.zeros(4), "start_var": torch.zeros(4)}
+    start = {
+        "start_gamma": gamma,
+        "start_beta": beta,
+        "start_mean": torch.zeros(4),
+        "start_var": torch.zeros(4),
+    }
     seen = {"eval_x": eval_x, "eval_y": layer.eval()(eval_x).detach()}
     save("normalization/batch_norm", 1e-13, {"fields": fields}, **stacked(passes), **start, **seen)
 
@@ -118,7 +150,10 @@ def one_pass(function, x, biased=1.0):
     found = {"x": x.detach(), "y": y.detach(), "dy": dy, "dx": x.grad}
     if isinstance(function, nn.BatchNorm1d):
         found |= {"d_gamma": function.weight.grad.clone(), "d_beta": function.bias.grad.clone()}
-        found |= {"after_mean": function.running_mean.clone(), "after_var": function.running_var * biased}
+        found |= {
+            "after_mean": function.running_mean.clone(),
+            "after_var": function.running_var * biased,
+        }
         function.zero_grad()
     return found
 
@@ -129,24 +164,37 @@ def stacked(passes):
 
 
 def initializers():
-    """The standard deviations of torch.nn.init: Kaiming's of ReLU for He, of no activation for the chapter's Xavier."""
+    """The standard deviations of torch.nn.init: Kaiming's of ReLU for He, of no activation for the
+    chapter's Xavier.
+    """
     shapes = [(100, 30), (30, 100), (784, 50), (1, 10)]
     for name, activation in (("he", "relu"), ("xavier", "linear")):
         std = [nn.init.calculate_gain(activation) / fan_in**0.5 for fan_in, _ in shapes]
-        for (fan_in, fan_out), s in zip(shapes, std, strict=True):  # that this is what PyTorch draws by
-            drawn = nn.init.kaiming_normal_(torch.empty(1000 * fan_out, fan_in), nonlinearity=activation).std()
+        # that this is what PyTorch draws by
+        for (fan_in, fan_out), s in zip(shapes, std, strict=True):
+            drawn = nn.init.kaiming_normal_(
+                torch.empty(1000 * fan_out, fan_in), nonlinearity=activation
+            ).std()
             assert abs(drawn / s - 1) < 0.03
         save(f"initializer/{name}", 1e-14, {"fields": {}}, shapes=shapes, std=std)
 
 
 def schedules():
-    """The factors of torch.optim.lr_scheduler, where `total` is such that both cut the run at the same steps."""
+    """The factors of torch.optim.lr_scheduler, where `total` is such that both cut the run at the
+    same steps.
+    """
     lr = torch.optim.lr_scheduler
     total, w = 90, 9
     made = {
         "constant": ({}, lambda o: lr.ConstantLR(o, factor=1.0)),
-        "step": ({"gamma": 0.3, "stages": 3}, lambda o: lr.StepLR(o, step_size=total // 3, gamma=0.3)),
-        "cosine": ({"floor": 0.05}, lambda o: lr.CosineAnnealingLR(o, T_max=total - 1, eta_min=0.05)),
+        "step": (
+            {"gamma": 0.3, "stages": 3},
+            lambda o: lr.StepLR(o, step_size=total // 3, gamma=0.3),
+        ),
+        "cosine": (
+            {"floor": 0.05},
+            lambda o: lr.CosineAnnealingLR(o, T_max=total - 1, eta_min=0.05),
+        ),
         "warmup_cosine": (
             {"warmup": 0.1, "floor": 0.05},
             lambda o: lr.SequentialLR(
@@ -176,7 +224,10 @@ def regularizers():
     start = torch.randn(20)
     penalties = {
         "weight_decay": ({"strength": 0.03}, lambda w: 0.5 * 0.03 * w.square().sum()),
-        "l1": ({"strength": 0.02}, lambda w: 0.02 * nn.functional.l1_loss(w, torch.zeros(20), reduction="sum")),
+        "l1": (
+            {"strength": 0.02},
+            lambda w: 0.02 * nn.functional.l1_loss(w, torch.zeros(20), reduction="sum"),
+        ),
         "decoupled_weight_decay": ({"strength": 0.3}, lambda w: 0 * w.sum()),
     }
     for name, (fields, penalty) in penalties.items():
@@ -198,7 +249,12 @@ def losses():
     labels = torch.arange(24) % 10
     loss = nn.functional.cross_entropy(logits, labels)
     loss.backward()
-    arrays = {"logits": logits.detach(), "labels": labels, "loss": loss.detach(), "gradient": logits.grad}
+    arrays = {
+        "logits": logits.detach(),
+        "labels": labels,
+        "loss": loss.detach(),
+        "gradient": logits.grad,
+    }
     save("softmax_cross_entropy", 1e-14, {}, **arrays)
 
 
@@ -206,7 +262,7 @@ def main():
     """Write every file anew."""
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
-    plugins.discover()
+    discovery.discover()
     optimizers()
     layers()
     initializers()

@@ -1,8 +1,8 @@
 """Whole trainings on the digits by PyTorch, step by step; part of make_references.py.
 
-The network is 64-50-50-10 in float64, batches of 100, 200 steps, seed 0; initial weights and batches are dlexp's.
-What is recorded of each: the loss with its penalty at every step, and of each final array its sum, its norm and its
-product with cos(0), cos(1), cos(2), …
+The network is 64-50-50-10 in float64, batches of 100, 200 steps, seed 0; initial weights and
+batches are dlexp's. What is recorded of each: the loss with its penalty at every step, and of each
+final array its sum, its norm and its product with cos(0), cos(1), cos(2), …
 """
 
 import math
@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from dlexp import registry
-from dlexp.experiment import Experiment
+from dlexp.core import registry
+from dlexp.core.experiment import Experiment
 
 STEPS = 200
 DEFAULT = {
@@ -56,9 +56,17 @@ TRAININGS = {
     "momentum-weight_decay": {"optimizer": MOMENTUM, **decay("weight_decay", 0.01)},
     "adam-weight_decay": {"optimizer": ADAM, **decay("weight_decay", 0.01)},
     "adam-decoupled_weight_decay": {"optimizer": ADAM, **decay("decoupled_weight_decay", 0.1)},
-    "adam-decoupled-cosine": {"optimizer": ADAM, **decay("decoupled_weight_decay", 0.1), "schedule": COSINE},
+    "adam-decoupled-cosine": {
+        "optimizer": ADAM,
+        **decay("decoupled_weight_decay", 0.1),
+        "schedule": COSINE,
+    },
     "adam-l1": {"optimizer": ADAM, **decay("l1", 1e-4)},
-    "adam-batch_norm-weight_decay": {"optimizer": ADAM, **BATCH_NORM, **decay("weight_decay", 0.01)},
+    "adam-batch_norm-weight_decay": {
+        "optimizer": ADAM,
+        **BATCH_NORM,
+        **decay("weight_decay", 0.01),
+    },
     "sgd-step": {"optimizer": SGD, "schedule": STEP},
     "rmsprop-cosine": {"optimizer": RMSPROP, "schedule": COSINE},
     "sgd-clip_norm": {"optimizer": SGD, "clip_norm": 0.5},
@@ -78,9 +86,11 @@ def trainings():
 def experiment(parts, settings):
     """The dlexp experiment of a description; the test builds it in the same way."""
     made = {
-        kind: tuple(registry.from_dict(kind, d) for d in value)
-        if isinstance(value, list)
-        else registry.from_dict(kind, value)
+        kind: (
+            tuple(registry.from_dict(kind, d) for d in value)
+            if isinstance(value, list)
+            else registry.from_dict(kind, value)
+        )
         for kind, value in parts.items()
     }
     return Experiment(**made, **settings)
@@ -102,7 +112,11 @@ def train(trainer, parts, settings):
             optimizer.zero_grad()
             loss.backward()
             # The penalty's value; its gradient is added by PyTorch's own weight_decay.
-            penalty = 0.5 * strength.get("weight_decay", 0.0) * sum(float(w.detach().square().sum()) for w in weights)
+            penalty = (
+                0.5
+                * strength.get("weight_decay", 0.0)
+                * sum(float(w.detach().square().sum()) for w in weights)
+            )
             losses.append(loss.item() + penalty)
             if "clip_norm" in settings:
                 clip(net, settings["clip_norm"])
@@ -114,7 +128,9 @@ def train(trainer, parts, settings):
 
 
 def network(params, parts):
-    """PyTorch's network with dlexp's initial weights, and a function for each array by dlexp's name for it."""
+    """PyTorch's network with dlexp's initial weights, and a function for each array by dlexp's name
+    for it.
+    """
     act = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}[parts["activation"]["name"]]
     sizes = [64, *parts["model"]["hidden"], 10]
     modules, names = [], {}
@@ -123,7 +139,10 @@ def network(params, parts):
         with torch.no_grad():
             linear.weight.copy_(torch.tensor(params[f"dense{i}.W"].T.copy()))
             linear.bias.zero_()
-        names |= {f"dense{i}.W": lambda m=linear: m.weight.T, f"dense{i}.b": lambda m=linear: m.bias}
+        names |= {
+            f"dense{i}.W": lambda m=linear: m.weight.T,
+            f"dense{i}.b": lambda m=linear: m.bias,
+        }
         modules.append(linear)
         if i == len(sizes) - 1:
             break
@@ -131,7 +150,10 @@ def network(params, parts):
             f = parts["normalization"]
             del names[f"dense{i}.b"]  # it has no gradient there, only rounding errors of one
             norm = nn.BatchNorm1d(n_out, eps=f["eps"], momentum=1 - f["momentum"])
-            names |= {f"batch_norm{i}.gamma": lambda m=norm: m.weight, f"batch_norm{i}.beta": lambda m=norm: m.bias}
+            names |= {
+                f"batch_norm{i}.gamma": lambda m=norm: m.weight,
+                f"batch_norm{i}.beta": lambda m=norm: m.bias,
+            }
             modules.append(norm)
         modules.append(act())
     return nn.Sequential(*modules), names
@@ -144,7 +166,9 @@ def optimizer_of(f, net, weights, strength):
     rate = decoupled if decoupled is not None else strength.get("weight_decay", 0.0)
     groups = [{"params": weights, "weight_decay": rate}, {"params": others, "weight_decay": 0.0}]
     if f["name"] in ("sgd", "momentum", "nesterov"):
-        return torch.optim.SGD(groups, f["lr"], momentum=f.get("momentum", 0.0), nesterov=f["name"] == "nesterov")
+        return torch.optim.SGD(
+            groups, f["lr"], momentum=f.get("momentum", 0.0), nesterov=f["name"] == "nesterov"
+        )
     if f["name"] == "adagrad":
         return torch.optim.Adagrad(groups, f["lr"], eps=f["eps"])
     if f["name"] == "rmsprop":

@@ -1,7 +1,7 @@
 """Fill the tutorial from the reports of its studies: `scripts/make_tutorial [outputs]`.
 
-Copies the figures that pages show and the verdicts, and writes tables and numbers into the marked places of the pages
-(see tutorial_pages.py). Run again without new results it changes no byte.
+Copies the figures that pages show and the verdicts, and writes tables and numbers into the marked
+places of the pages (see tutorial_pages.py). Run again without new results it changes no byte.
 """
 
 from __future__ import annotations
@@ -17,13 +17,24 @@ from pathlib import Path
 
 from tutorial_pages import HOME, PAGES, Verdicts, render
 
+from dlexp.core.silent_keys import is_silent
 from dlexp.errors import UserError
-from dlexp.places import CONF
-from dlexp.silent_keys import is_silent
-from dlexp.sweep.study import Study
+from dlexp.paths import CONF
+from dlexp.sweeps.study import Study
 
 IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)]+)\)")
-CLAIMED = ("says", "of", "against", "direction", "margin", "metric", "part", "over", "reduce", "tuned")
+CLAIMED = (
+    "says",
+    "of",
+    "against",
+    "direction",
+    "margin",
+    "metric",
+    "part",
+    "over",
+    "reduce",
+    "tuned",
+)
 
 
 @cache
@@ -31,15 +42,17 @@ def study_now(name: str) -> tuple[Study, dict[str, list[str]]]:
     """A study as its file is now, and the values that it sweeps."""
     from hydra import compose, initialize_config_dir
 
-    from dlexp.config import offer
-    from dlexp.sweep.validate import plan_of
+    from dlexp.config import register
+    from dlexp.sweeps.validate import plan_of
 
-    offer()
+    register()
     with initialize_config_dir(str(CONF), version_base="1.3", job_name="dlexp"):
         config = compose("config", [f"experiment={name}"], return_hydra_config=True)
     study = Study.of(config)
     assert study is not None
-    return study, {key: [str(value) for value in values] for key, values in plan_of(config).swept.items()}
+    return study, {
+        key: [str(value) for value in values] for key, values in plan_of(config).swept.items()
+    }
 
 
 def differences(study: Study, verdicts: Verdicts) -> list[str]:
@@ -57,18 +70,25 @@ def differences(study: Study, verdicts: Verdicts) -> list[str]:
 
 
 def collect(outputs: Path, name: str) -> tuple[Verdicts, str, str, Path]:
-    """A study's verdicts (read, and as text), the digest of its settings, and its report. Raises `UserError`."""
+    """A study's verdicts (read, and as text), the digest of its settings, and its report. Raises
+    `UserError`.
+    """
     study, swept = study_now(name)
     again = f"run it first: python -m dlexp experiment={name}"
     place = _newest(outputs, name, swept)
     if place is None:
-        raise UserError(f"there is no sweep in {outputs} that is the study as its file has it; {again}", key=name)
+        raise UserError(
+            f"there is no sweep in {outputs} that is the study as its file has it; {again}",
+            key=name,
+        )
     if changed := _changed(place):
         raise UserError(f"its settings were others: {changed}; {again}", key=str(place))
     try:
         text = (place / "report" / "verdicts.json").read_text(encoding="utf-8")
     except OSError:
-        raise UserError(f"has no report; make it: python -m dlexp report {place}", key=str(place)) from None
+        raise UserError(
+            f"has no report; make it: python -m dlexp report {place}", key=str(place)
+        ) from None
     verdicts = json.loads(text)
     if wrong := differences(study, verdicts):
         raise UserError(f"{'; '.join(wrong)}; {again}", key=str(place))
@@ -76,7 +96,9 @@ def collect(outputs: Path, name: str) -> tuple[Verdicts, str, str, Path]:
 
 
 def _newest(outputs: Path, name: str, swept: Mapping[str, list[str]]) -> Path | None:
-    """The newest sweep of a study with all the values of its file and nothing else overruled; no quick one."""
+    """The newest sweep of a study with all the values of its file and nothing else overruled; no
+    quick one.
+    """
     found = []
     for path in outputs.glob("sweeps/*/sweep.json"):
         told = json.loads(path.read_text(encoding="utf-8"))
@@ -87,13 +109,21 @@ def _newest(outputs: Path, name: str, swept: Mapping[str, list[str]]) -> Path | 
 
 
 def _changed(place: Path) -> str:
-    """What the overrides of a run of each part mean now, where they meant something else when it was trained."""
+    """What the overrides of a run of each part mean now, where they meant something else when it
+    was trained.
+    """
     from dlexp.config import compose
 
     parts = json.loads((place / "sweep.json").read_text(encoding="utf-8"))["parts"].values()
-    entries = {e["key"]: e for line in (place / "ledger.jsonl").open(encoding="utf-8") for e in [json.loads(line)]}
+    entries = {
+        e["key"]: e
+        for line in (place / "ledger.jsonl").open(encoding="utf-8")
+        for e in [json.loads(line)]
+    }
     for entry in [entries[keys[0]] for keys in parts]:
-        then = json.loads((place / entry["folder"] / "run.json").read_text(encoding="utf-8"))["params"]
+        then = json.loads((place / entry["folder"] / "run.json").read_text(encoding="utf-8"))[
+            "params"
+        ]
         now = json.loads(json.dumps(compose(*entry["overrides"]).experiment.params()))
         keys = sorted(key for key in then.keys() | now.keys() if then.get(key) != now.get(key))
         if keys:

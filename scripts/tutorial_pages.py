@@ -2,12 +2,14 @@
 
 Pages are written by hand but for what stands between marks:
 
-    <!-- begin claims weight_decay -->  …  <!-- end -->                      the table of a study's claims
-    <!-- begin overview -->  …  <!-- end -->                                 how many claims of each page hold
-    <!-- number weight_decay gap_shrinks effect -->+0.027<!-- end -->        a number of one claim, see `number`
+<!-- begin claims weight_decay -->  …  <!-- end -->                      the table of a study's
+claims <!-- begin overview -->  …  <!-- end -->                                 how many claims of
+each page hold <!-- number weight_decay gap_shrinks effect -->+0.027<!-- end -->        a number of
+one claim, see `number`
 
-and `<!-- written for weight_decay: gap_shrinks=SUPPORTED, … -->`, which changes nothing: it says for which verdicts the
-words below it were written, so that tests/test_tutorial.py can tell when they no longer fit.
+and `<!-- written for weight_decay: gap_shrinks=SUPPORTED, … -->`, which changes nothing: it says
+for which verdicts the words below it were written, so that tests/project/test_tutorial.py can tell
+when they no longer fit.
 """
 
 from __future__ import annotations
@@ -23,18 +25,27 @@ from dlexp.report.claims.sides import described
 
 HOME = Path(__file__).resolve().parents[1] / "docs" / "tutorial"
 PAGES = {  # study → page, in the chapter's order
-    "optimizer_paths": "01-optimizer-paths", "optimizer_comparison": "02-optimizer-comparison",
-    "activation_distribution": "03-activation-distribution", "zero_initialization": "04-zero-initialization",
-    "initializer_comparison": "05-initializer-comparison", "batch_norm": "06-batch-norm",
-    "overfitting": "07-overfitting", "weight_decay": "08-weight-decay", "dropout": "09-dropout",
+    "optimizer_paths": "01-optimizer-paths",
+    "optimizer_comparison": "02-optimizer-comparison",
+    "activation_distribution": "03-activation-distribution",
+    "zero_initialization": "04-zero-initialization",
+    "initializer_comparison": "05-initializer-comparison",
+    "batch_norm": "06-batch-norm",
+    "overfitting": "07-overfitting",
+    "weight_decay": "08-weight-decay",
+    "dropout": "09-dropout",
     "adam_defaults": "10-adam-defaults",
-}  # fmt: skip
+}
 LANGUAGES = ("en", "zh")
 STATUSES = ("SUPPORTED", "NOT SUPPORTED", "INCONCLUSIVE")
 SHOWN = {
     "en": dict(zip(STATUSES, ("✓ SUPPORTED", "✗ NOT SUPPORTED", "? INCONCLUSIVE"), strict=True)),
     "zh": dict(
-        zip(STATUSES, ("✓ 成立（SUPPORTED）", "✗ 不成立（NOT SUPPORTED）", "? 未定（INCONCLUSIVE）"), strict=True)
+        zip(
+            STATUSES,
+            ("✓ 成立（SUPPORTED）", "✗ 不成立（NOT SUPPORTED）", "? 未定（INCONCLUSIVE）"),
+            strict=True,
+        )
     ),
 }
 WORDS: dict[str, dict[str, str]] = {
@@ -73,8 +84,9 @@ Verdicts = Mapping[str, Any]  # a verdicts.json
 def number(claim: Mapping[str, Any], what: str, lang: str) -> str:
     """One number of a claim, as pages show it; `what` it is stands in the mark.
 
-    effect (with its sign), size (without), interval, of and against (the sides' means), 10^of and 10^against, margin,
-    n, p, guard.of and guard.against (means of the guard's metric), chosen.of and chosen.against (settings), verdict.
+    effect (with its sign), size (without), interval, of and against (the sides' means), 10^of and
+    10^against, margin, n, p, guard.of and guard.against (means of the guard's metric), chosen.of
+    and chosen.against (settings), verdict.
     """
     like = str(claim["metric"])
     kind, _, side = what.partition(".")
@@ -91,15 +103,23 @@ def number(claim: Mapping[str, Any], what: str, lang: str) -> str:
         return words.number(10 ** claim["mean"][what[3:]])
     return {
         "size": lambda: words.number(abs(claim["effect"]), like),
-        "effect": lambda: ("+" if (claim["effect"] or 0) > 0 else "") + words.number(claim["effect"], like),
+        "effect": (
+            lambda: (
+                ("+" if (claim["effect"] or 0) > 0 else "") + words.number(claim["effect"], like)
+            )
+        ),
         "interval": lambda: words.span(claim["interval"], like),
-        "margin": lambda: f"{claim['margin']:g}", "n": lambda: str(claim["n"]),
-        "p": lambda: words.probability(claim["p_holm"]), "verdict": lambda: SHOWN[lang][claim["verdict"]],
-    }[what]()  # fmt: skip
+        "margin": lambda: f"{claim['margin']:g}",
+        "n": lambda: str(claim["n"]),
+        "p": lambda: words.probability(claim["p_holm"]),
+        "verdict": lambda: SHOWN[lang][claim["verdict"]],
+    }[what]()
 
 
 def render(text: str, lang: str, known: Mapping[str, Verdicts]) -> str:
-    """A page with its marked places filled. Raises `KeyError` for a study, a claim or a number that is not known."""
+    """A page with its marked places filled. Raises `KeyError` for a study, a claim or a number that
+    is not known.
+    """
 
     def region(mark: re.Match[str]) -> str:
         lines = claims(known[mark[3]], lang) if mark[3] else overview(known, lang)
@@ -137,7 +157,9 @@ def claims(verdicts: Verdicts, lang: str) -> Iterator[str]:
 
 def _compared(c: Mapping[str, Any], lang: str) -> str:
     said = WORDS[lang]
-    means = {f"mean_{side}": words.number(c["mean"].get(side), c["metric"]) for side in ("of", "against")}
+    means = {
+        f"mean_{side}": words.number(c["mean"].get(side), c["metric"]) for side in ("of", "against")
+    }
     sides = {side: described(c[side]) for side in ("of", "against")}
     told = said["sides"].format(id=c["id"], metric=c["metric"], **sides, **means)
     if c["over"]:
@@ -168,6 +190,17 @@ def overview(known: Mapping[str, Verdicts], lang: str) -> Iterator[str]:
     for name, page in PAGES.items():
         counts = Counter(c["verdict"] for c in known[name]["claims"])
         total += counts
-        title = (HOME / lang / f"{page}.md").read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
-        yield f"| [{title}]({page}.md) | {counts.total()} | {' | '.join(str(counts[s]) for s in STATUSES)} |"
-    yield f"| {WORDS[lang]['all']} | {total.total()} | {' | '.join(str(total[s]) for s in STATUSES)} |"
+        title = (
+            (HOME / lang / f"{page}.md")
+            .read_text(encoding="utf-8")
+            .partition("\n")[0]
+            .removeprefix("# ")
+        )
+        yield (
+            f"| [{title}]({page}.md) | {counts.total()} |"
+            f" {' | '.join(str(counts[s]) for s in STATUSES)} |"
+        )
+    yield (
+        f"| {WORDS[lang]['all']} | {total.total()} |"
+        f" {' | '.join(str(total[s]) for s in STATUSES)} |"
+    )

@@ -1,4 +1,6 @@
-"""Sweeps of a study with claims, for the tests of the verdicts: what a run measured is a rule of its parameters."""
+"""Sweeps of a study with claims, for the tests of the verdicts: what a run measured is a rule of
+its parameters.
+"""
 
 import json
 import zlib
@@ -10,9 +12,14 @@ from dlexp.report import runs
 from dlexp.report.claims import decide
 
 PLAIN = {
-    "id": "shrinks", "says": {"en": "Weight decay shrinks it.", "zh": "权重衰减使其变小。"}, "metric": "test/loss",
-    "of": {"regularizer": "weight_decay"}, "against": {"regularizer": "none"}, "direction": "less", "margin": 0.02,
-}  # fmt: skip
+    "id": "shrinks",
+    "says": {"en": "Weight decay shrinks it.", "zh": "权重衰减使其变小。"},
+    "metric": "test/loss",
+    "of": {"regularizer": "weight_decay"},
+    "against": {"regularizer": "none"},
+    "direction": "less",
+    "margin": 0.02,
+}
 AXES = {"regularizer": ["none", "weight_decay"], "seed": list(range(10))}
 
 
@@ -23,7 +30,9 @@ def claim(**changes):
 
 def noise(params, seed, size=0.01, what=""):
     """Luck that runs of a seed share, and some of each run's own."""
-    own = np.random.default_rng(zlib.crc32(json.dumps([params, seed, what], sort_keys=True).encode()))
+    own = np.random.default_rng(
+        zlib.crc32(json.dumps([params, seed, what], sort_keys=True).encode())
+    )
     return float(np.random.default_rng(seed).normal(0, 5 * size) + own.normal(0, size))
 
 
@@ -32,7 +41,10 @@ def journal(start, end, *, status="FINISHED", between=None):
     lines = [{"event": "start", "time_ms": 0, "elapsed": 0.0, "pid": 1}, event(0, 0, start)]
     lines += [event(1, 5, between or start)]
     lines += [event(2, 10, end)] if status == "FINISHED" else []
-    return [*lines, {"event": "finish", "time_ms": 9, "elapsed": 1.0, "status": status, "error": None}]
+    return [
+        *lines,
+        {"event": "finish", "time_ms": 9, "elapsed": 1.0, "status": status, "error": None},
+    ]
 
 
 def studied(folder, claims, measure, *, axes=AXES, fate=None, parts=None, implied=None, **told):
@@ -42,11 +54,26 @@ def studied(folder, claims, measure, *, axes=AXES, fate=None, parts=None, implie
         found = measure(params, seed)
         end = found if isinstance(found, dict) else {"test/loss": found}
         status = fate(params, seed) if fate else "FINISHED"
-        return journal({"train/loss": 2.3}, {"train/loss": 1.0 + noise(params, seed, what="train")} | end,
-                       status=status)  # fmt: skip
+        return journal(
+            {"train/loss": 2.3},
+            {"train/loss": 1.0 + noise(params, seed, what="train")} | end,
+            status=status,
+        )
 
-    study = {"name": "weight_decay", "title": {"en": "Weight decay", "zh": "权重衰减"}, "claims": list(claims)}
-    return sweep(folder, axes, lines=lines, fate=fate, belongs=parts, implied=implied, **({"study": study} | told))
+    study = {
+        "name": "weight_decay",
+        "title": {"en": "Weight decay", "zh": "权重衰减"},
+        "claims": list(claims),
+    }
+    return sweep(
+        folder,
+        axes,
+        lines=lines,
+        fate=fate,
+        belongs=parts,
+        implied=implied,
+        **({"study": study} | told),
+    )
 
 
 def verdicts(folder, claims, measure, **how):

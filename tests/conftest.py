@@ -1,4 +1,6 @@
-"""One BLAS thread, set before NumPy is imported: bits depend on it. Every plugin is registered; MLflow stays silent."""
+"""One BLAS thread, set before NumPy is imported: bits depend on it. Every plugin is registered;
+MLflow stays silent.
+"""
 
 import os
 import subprocess
@@ -10,15 +12,16 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MPLBACKEND"] = "Agg"
 for _variable in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
-    os.environ.pop(_variable, None)  # whoever runs the tests may have a server: the tests' runs are not for it
+    # whoever runs the tests may have a server: the tests' runs are not for it
+    os.environ.pop(_variable, None)
 os.environ["COLUMNS"] = "100"  # whatever the terminal's width, what is printed is the same
 
 import numpy as np
 import pytest
 
-from dlexp import plugins
+from dlexp.plugins import discovery
 
-plugins.discover()
+discovery.discover()
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +33,9 @@ def the_global_random_state_is_untouched():
 
 @pytest.fixture(autouse=True)
 def the_environment_names_no_store(monkeypatch):
-    """Whatever the developer's says, and whatever `mlflow.set_tracking_uri` of another test has left there."""
+    """Whatever the developer's says, and whatever `mlflow.set_tracking_uri` of another test has
+    left there.
+    """
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
         monkeypatch.delenv(name, raising=False)
 
@@ -51,7 +56,9 @@ def start(in_tmp):
 
     def begin(*words):
         command = [sys.executable, "-m", "dlexp", "-m", *words, "tracking=none"]
-        begun.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
+        begun.append(
+            subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        )
         return begun[-1]
 
     yield begin

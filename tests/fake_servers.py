@@ -1,4 +1,6 @@
-"""Servers that do what no server should, and a real MLflow behind a proxy that misbehaves for a while."""
+"""Servers that do what no server should, and a real MLflow behind a proxy that misbehaves for a
+while.
+"""
 
 import contextlib
 import http.client
@@ -21,16 +23,21 @@ def free_port():
         return probe.getsockname()[1]
 
 
-ENDLESS = {"drip": b"\r\n", "drop": b"Content-Length: 1000\r\n\r\n", "flood": b"\r\n",
-           "claim": b"Content-Length: 3000000000\r\n\r\n"}  # fmt: skip
+ENDLESS = {
+    "drip": b"\r\n",
+    "drop": b"Content-Length: 1000\r\n\r\n",
+    "flood": b"\r\n",
+    "claim": b"Content-Length: 3000000000\r\n\r\n",
+}
 
 
 class Gate(http.server.ThreadingHTTPServer):
     """A server before another one; `behave(n)` says what becomes of the n-th call, from 0.
 
-    pass: it is handed on; 500: it is refused; mute: it is handed on, and the answer is a 500; hang: no answer, until
-    the gate is closed; drip: the answer comes a byte every `pace` seconds, its head first; drop: it is handed on, and
-    the body drips without an end; flood: a body without an end; claim: one of 3 GB, it says.
+    pass: it is handed on; 500: it is refused; mute: it is handed on, and the answer is a 500; hang:
+    no answer, until the gate is closed; drip: the answer comes a byte every `pace` seconds, its
+    head first; drop: it is handed on, and the body drips without an end; flood: a body without an
+    end; claim: one of 3 GB, it says.
     """
 
     pace = 0.2
@@ -95,7 +102,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
         if what != "drip":
             self.wfile.write(head)
-        pieces = itertools.chain(head, itertools.repeat(32)) if what == "drip" else itertools.repeat(32)
+        pieces = (
+            itertools.chain(head, itertools.repeat(32)) if what == "drip" else itertools.repeat(32)
+        )
         for byte in pieces:
             if self.server.over.wait(0 if what in ("flood", "claim") else self.server.pace):
                 return
@@ -118,12 +127,32 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def mlflow_server(folder, port=None):
     """A real `mlflow server` on an SQLite store in a folder; its address."""
     port = port or free_port()
-    store = with_store(folder) if not (folder / "mlflow.db").exists() else f"sqlite:///{folder / 'mlflow.db'}"
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", store, "--host", "127.0.0.1",
-               "--artifacts-destination", str(folder / "files"), "--port", str(port), "--workers", "1"]  # fmt: skip
+    store = (
+        with_store(folder)
+        if not (folder / "mlflow.db").exists()
+        else f"sqlite:///{folder / 'mlflow.db'}"
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--backend-store-uri",
+        store,
+        "--host",
+        "127.0.0.1",
+        "--artifacts-destination",
+        str(folder / "files"),
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+    ]
     environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
     with (folder / "server.log").open("ab") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+        server = subprocess.Popen(
+            command, stdout=log, stderr=log, env=environment, start_new_session=True
+        )
     try:
         end = time.monotonic() + 300
         while not is_up(port):

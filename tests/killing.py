@@ -1,9 +1,11 @@
-"""A script: train a run to its end, then the same again and again with kills at random moments; print what each left.
+"""A script: train a run to its end, then the same again and again with kills at random moments;
+print what each left.
 
     python killing.py <seed> <kills> <override> ...
 
-One process imports dlexp and forks the others, so that a kill costs no import. Each attempt is killed after a random
-time and resumed, and killed again, until it ends; its results must be the uninterrupted run's.
+One process imports dlexp and forks the others, so that a kill costs no import. Each attempt is
+killed after a random time and resumed, and killed again, until it ends; its results must be the
+uninterrupted run's.
 """
 
 import contextlib
@@ -17,18 +19,25 @@ import sys
 import time
 from pathlib import Path
 
-from dlexp import journal, lifecycle
 from dlexp.config import compose
+from dlexp.runs import lifecycle
+from dlexp.storage import journal
 
 KILLED = -signal.SIGKILL
 
 
 def left_by(folder):
     """What a run leaves, by name: SHA-256 of its files, its measurements, how it ended."""
-    kept = [p for p in folder.rglob("*") if p.suffix in (".png", ".npz") and "checkpoints" not in p.parts]
+    kept = [
+        p
+        for p in folder.rglob("*")
+        if p.suffix in (".png", ".npz") and "checkpoints" not in p.parts
+    ]
     found = {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in kept}
     events, _ = journal.events(folder)
-    found["measured"] = [[e["event"], e["step"], e["metrics"]] for e in events if e["event"] in journal.MEASURED]
+    found["measured"] = [
+        [e["event"], e["step"], e["metrics"]] for e in events if e["event"] in journal.MEASURED
+    ]
     found["end"] = [events[-1]["event"], events[-1].get("status"), events[-1].get("weights")]
     found["leftovers"] = [p.name for p in folder.rglob("*.part")]
     return found
@@ -51,16 +60,21 @@ def forked(what, seconds=None):
 
 
 def survive(folder, train, times):
-    """Train, be killed after each of these times, go on, until the run has ended; how many kills there were."""
+    """Train, be killed after each of these times, go on, until the run has ended; how many kills
+    there were.
+    """
     kills = 0
     for seconds in [*times, None]:
         begun = (folder / journal.EVENTS).exists() and (folder / "config.yaml").exists()
         events = journal.events(folder)[0] if begun else []
         if events and events[-1]["event"] == "finish":
             break
-        if not begun and folder.exists():  # killed before it was all written: nothing was measured yet
+        # killed before it was all written: nothing was measured yet
+        if not begun and folder.exists():
             shutil.rmtree(folder)
-        code = forked((lambda: lifecycle.resume(folder)) if begun else (lambda: train(folder.name)), seconds)
+        code = forked(
+            (lambda: lifecycle.resume(folder)) if begun else (lambda: train(folder.name)), seconds
+        )
         assert code in (0, KILLED), f"{folder.name} failed"
         kills += code == KILLED
     return kills
@@ -83,10 +97,23 @@ def main(seed, kills, *overrides):
     whole = left_by(folder("whole"))
     resumed, differing = [], []
     for i in range(int(kills)):
-        resumed.append(survive(folder(f"killed-{i}"), train, [rng.uniform(0, took) for _ in range(5)]))
+        resumed.append(
+            survive(folder(f"killed-{i}"), train, [rng.uniform(0, took) for _ in range(5)])
+        )
         left = left_by(folder(f"killed-{i}"))
-        differing += [f"killed-{i}: {what}" for what in {**whole, **left} if whole.get(what) != left.get(what)]
-    print(json.dumps({"resumed": resumed, "differing": differing, "whole": sorted(whole), "end": whole["end"][:2]}))
+        differing += [
+            f"killed-{i}: {what}" for what in {**whole, **left} if whole.get(what) != left.get(what)
+        ]
+    print(
+        json.dumps(
+            {
+                "resumed": resumed,
+                "differing": differing,
+                "whole": sorted(whole),
+                "end": whole["end"][:2],
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 
 from dlexp import Schedule, plugin
-from dlexp.registry import unregister
+from dlexp.core.registry import unregister
 
 
 @contextmanager

@@ -14,11 +14,18 @@ def sweep_folder(folder, uri, axes=None, *, ended=True, created=BEGAN, **told):
     """A sweep's folder without runs; `ended=False`: its command was killed."""
     (folder / "runs").mkdir(parents=True)
     say(
-        folder, id=folder.name, name=None, created_ms=created, fixed=["epochs=3", "observer=none"],
+        folder,
+        id=folder.name,
+        name=None,
+        created_ms=created,
+        fixed=["epochs=3", "observer=none"],
         axes=axes or {"optimizer": ["sgd", "adam"], "seed": ["0", "1"]},
-        command="python -m dlexp -m optimizer=sgd,adam", ended_ms=ENDED if ended else None,
-        tracking=uri and {"uri": uri, "artifacts": None, "experiment": "dlexp", "model": True, "wait": 60.0}, **told,
-    )  # fmt: skip
+        command="python -m dlexp -m optimizer=sgd,adam",
+        ended_ms=ENDED if ended else None,
+        tracking=uri
+        and {"uri": uri, "artifacts": None, "experiment": "dlexp", "model": True, "wait": 60.0},
+        **told,
+    )
     return folder
 
 
@@ -29,17 +36,31 @@ def say(folder, **news):
     path.write_text(json.dumps(told | news))
 
 
-def add(folder, key, words, *, status="FINISHED", events=None, began=BEGAN, error=None, ledger=True, **params):
+def add(
+    folder,
+    key,
+    words,
+    *,
+    status="FINISHED",
+    events=None,
+    began=BEGAN,
+    error=None,
+    ledger=True,
+    **params,
+):
     """A run: its folder, and its line in the ledger. `status=None`: it was killed in the middle."""
     place = folder / "runs" / f"{key}-x"
     place.mkdir(exist_ok=True)
     typed = {k: json.loads(v) if v.isdigit() else v for k, v in (word.split("=") for word in words)}
     told = {
-        "id": key, "name": " ".join(map(str, typed.values())), "created_ms": began,
+        "id": key,
+        "name": " ".join(map(str, typed.values())),
+        "created_ms": began,
         "tags": {"dlexp.sweep": folder.name},
         "params": {"epochs": 3, "optimizer": "sgd", **typed, **params},
-        "dataset": {"name": "digits", "sha256": "ab" * 32, "features": 5}, "tracking": None,
-    }  # fmt: skip
+        "dataset": {"name": "digits", "sha256": "ab" * 32, "features": 5},
+        "tracking": None,
+    }
     lines = [event("start"), *(records(3) if events is None else events)]
     if status:
         lines.append(event("finish", status=status, error=error, step=900))
@@ -55,7 +76,13 @@ def add(folder, key, words, *, status="FINISHED", events=None, began=BEGAN, erro
 
 def write(sweep, key, words, status, **more):
     """A line of the ledger."""
-    entry = {"key": key, "status": status, "folder": f"runs/{key}-x", "overrides": ["epochs=3", *words], "error": None}
+    entry = {
+        "key": key,
+        "status": status,
+        "folder": f"runs/{key}-x",
+        "overrides": ["epochs=3", *words],
+        "error": None,
+    }
     with (sweep / "ledger.jsonl").open("a") as file:
         file.write(json.dumps({"time_ms": BEGAN + 9001, **entry, **more}) + "\n")
 
@@ -73,9 +100,12 @@ def report(folder, **more):
     (place / "figures").mkdir(parents=True, exist_ok=True)
     group = {"n": 2, "iqm": 0.5, "iqm_low": 0.25, "iqm_high": 0.75, "diverged": 0}
     told = {
-        "metric": "test/accuracy", "more_is_better": True, "answer": "adam beats sgd.", "warnings": ["few seeds"],
+        "metric": "test/accuracy",
+        "more_is_better": True,
+        "answer": "adam beats sgd.",
+        "warnings": ["few seeds"],
         "groups": [{"group": "sgd", **group}, {"group": "adam", **group, "iqm": 0.625}],
-    } | more  # fmt: skip
+    } | more
     (place / "report.json").write_text(json.dumps(told))
     (place / "report.html").write_text("<p>hello</p>")
     (place / "figures" / "dots.png").write_bytes(b"\x89PNG")
@@ -104,7 +134,9 @@ def found(outputs, folder):
             "times": (run.info.start_time, run.info.end_time),
             "params": run.data.params,
             "tags": {k: v for k, v in run.data.tags.items() if k not in own},
-            "loss": [(m.step, m.value) for m in mlflow.get_metric_history(run.info.run_id, "train/loss")],
+            "loss": [
+                (m.step, m.value) for m in mlflow.get_metric_history(run.info.run_id, "train/loss")
+            ],
             "metrics": sorted(run.data.metrics),
             "data": [d.dataset.name for d in run.inputs.dataset_inputs],
             "files": sorted(files(run)),

@@ -1,8 +1,9 @@
 """Who is measured: a module each, with functions `build(workload, task) -> Training`.
 
-Each is written as its own users would write it when they care for speed: one thread, float32, no loss fetched from the
-device, no data loader. They get the same samples, initial weights and order of batches. Three are bounds: the matrix
-products alone (GEMM, JAX products), and one network by hand.
+Each is written as its own users would write it when they care for speed: one thread, float32, no
+loss fetched from the device, no data loader. They get the same samples, initial weights and order
+of batches. Three are bounds: the matrix products alone (GEMM, JAX products), and one network by
+hand.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from workloads import Task, Workload
+    from benchmarks.workloads import Task, Workload
 
 ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -59,7 +60,9 @@ class Peer:
 
     def build(self, workload: Workload, task: Task) -> Training:
         """The training of a workload, ready for its first step."""
-        build: Callable[[Workload, Task], Training] = getattr(import_module(f"peers.{self.module}"), self.function)
+        build: Callable[[Workload, Task], Training] = getattr(
+            import_module(f"benchmarks.peers.{self.module}"), self.function
+        )
         return build(workload, task)
 
 

@@ -1,7 +1,9 @@
-"""NumPy by hand: one function for one network, every result into an array that was made before; no layers.
+"""NumPy by hand: one function for one network, every result into an array that was made before; no
+layers.
 
-It is what somebody writes who knows NumPy's costs and needs this network only: the bound for what is written in NumPy.
-Where dlexp is slower, that is the price of its plugins; where it is faster, of what was not thought of here.
+It is what somebody writes who knows NumPy's costs and needs this network only: the bound for what
+is written in NumPy. Where dlexp is slower, that is the price of its plugins; where it is faster, of
+what was not thought of here.
 """
 
 from __future__ import annotations
@@ -11,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from peers import Training
+from benchmarks.peers import Training
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from workloads import Task, Workload
+    from benchmarks.workloads import Task, Workload
 
 Array = np.ndarray
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
@@ -32,9 +34,13 @@ def build(workload: Workload, task: Task) -> Training:
     for name in names:
         start, end = end, end + math.prod(shapes[name])
         p[name], d[name] = (flat[start:end].reshape(shapes[name]) for flat in (values, grads))
-        p[name][...] = task.weights[int(name[1:]) - 1] if name[0] == "W" else name.startswith("gamma")
+        p[name][...] = (
+            task.weights[int(name[1:]) - 1] if name[0] == "W" else name.startswith("gamma")
+        )
     gradient = gradients(workload, task, p, d)
-    blocks = [tuple(flat[i : i + BLOCK] for flat in (values, grads, m, v)) for i in range(0, end, BLOCK)]
+    blocks = [
+        tuple(flat[i : i + BLOCK] for flat in (values, grads, m, v)) for i in range(0, end, BLOCK)
+    ]
     spare = np.empty(BLOCK, np.float32)
     passed = [0]
 
@@ -68,10 +74,13 @@ def adam(w: Array, g: Array, m: Array, v: Array, u: Array, lr: float, t: int) ->
     np.subtract(w, u, out=w)
 
 
-def gradients(workload: Workload, task: Task, p: dict[str, Array], d: dict[str, Array]) -> Callable[[], None]:
+def gradients(
+    workload: Workload, task: Task, p: dict[str, Array], d: dict[str, Array]
+) -> Callable[[], None]:
     """A function that takes the next batch and writes every gradient."""
     n, last = workload.batch, len(workload.sizes) - 1
-    x = [np.empty((n, width), np.float32) for width in workload.sizes]  # x[i]: what layer i + 1 is given
+    # x[i]: what layer i + 1 is given
+    x = [np.empty((n, width), np.float32) for width in workload.sizes]
     dx = [np.empty_like(a) for a in x]
     mask = [np.empty(a.shape, bool) for a in x]
     z = np.empty((workload.sizes[-1], n), np.float32)  # softmax goes down columns
@@ -111,7 +120,9 @@ Pass = "Callable[[Array, Array], None]"
 def hidden(
     workload: Workload, i: int, p: dict[str, Array], d: dict[str, Array], task: Task, ones: Array
 ) -> tuple[Pass, Pass]:
-    """What a hidden layer does to its sums in place, and to their gradient; ReLU's mask is kept between the two."""
+    """What a hidden layer does to its sums in place, and to their gradient; ReLU's mask is kept
+    between the two.
+    """
     if not workload.batch_norm:
         return _relu, lambda dy, mask: np.multiply(dy, mask, out=dy)
     n, width = workload.batch, workload.sizes[i]
@@ -119,7 +130,10 @@ def hidden(
     mean, var, sigma = np.zeros((3, width), np.float32)
     running_mean, running_var = np.zeros(width, np.float32), np.ones(width, np.float32)
     gamma, beta, dgamma, dbeta = p[f"gamma{i}"], p[f"beta{i}"], d[f"gamma{i}"], d[f"beta{i}"]
-    noise, limit = np.random.default_rng(task.seed + i).bit_generator, round((1 - workload.dropout) * 2**16)
+    noise, limit = (
+        np.random.default_rng(task.seed + i).bit_generator,
+        round((1 - workload.dropout) * 2**16),
+    )
 
     def forward(y: Array, mask: Array) -> None:
         np.divide(np.dot(ones, y, out=mean), n, out=mean)

@@ -1,4 +1,6 @@
-"""The lower bound: a step's matrix products and nothing else, in NumPy, into buffers that are there already."""
+"""The lower bound: a step's matrix products and nothing else, in NumPy, into buffers that are there
+already.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +10,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dlexp.arrays import aligned_zeros
-from peers import Training
+from benchmarks.peers import Training
+from dlexp.core.arrays import aligned_zeros
 
 if TYPE_CHECKING:
-    from workloads import Task, Workload
+    from benchmarks.workloads import Task, Workload
 
 
 def build(workload: Workload, task: Task) -> Training:
-    """Forward x·W, backward xᵀ·dy and dy·Wᵀ of every layer; the first needs no gradient of its input."""
+    """Forward x·W, backward xᵀ·dy and dy·Wᵀ of every layer; the first needs no gradient of its
+    input.
+    """
     rng = np.random.default_rng(0)
     weights = [_aligned(w) for w in task.weights]
-    batch = [_aligned(rng.standard_normal((workload.batch, n)).astype(np.float32)) for n in workload.sizes]
+    batch = [
+        _aligned(rng.standard_normal((workload.batch, n)).astype(np.float32))
+        for n in workload.sizes
+    ]
     forward, backward = [], []
     for i, (w, (x, y)) in enumerate(zip(weights, pairwise(batch), strict=True)):
         forward.append(partial(np.matmul, x, w, out=_aligned(y)))

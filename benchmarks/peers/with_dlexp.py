@@ -1,4 +1,6 @@
-"""dlexp as a run trains: its own Trainer, plugins, configuration and data, prepared as `dlexp.lifecycle` does it."""
+"""dlexp as a run trains: its own Trainer, plugins, configuration and data, prepared as
+`dlexp.runs.lifecycle` does it.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +10,18 @@ from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from dlexp import provenance
-from dlexp.registry import find
-from peers import Training
+from benchmarks.peers import Training
+from dlexp.core.registry import find
+from dlexp.runs import provenance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import numpy as np
-    from workloads import Task, Workload
 
+    from benchmarks.workloads import Task, Workload
     from dlexp.config import Setup
-    from dlexp.trainer import Trainer
+    from dlexp.core.trainer import Trainer
 
 ENDLESS = "steps=1000000000"
 
@@ -41,11 +43,15 @@ def trainer(workload: Workload, seed: int) -> Trainer:
 
 
 def by_hand(workload: Workload, seed: int) -> Trainer:
-    """The same from Python, with plugins as objects and no configuration; for workloads that are plain networks."""
+    """The same from Python, with plugins as objects and no configuration; for workloads that are
+    plain networks.
+    """
     from dlexp import Experiment
 
     def made(kind: str, name: str, **values: Any) -> Any:
-        """What `from dlexp.plugins.optimizer.adam import Adam` and `Adam(lr=0.001)` are to a person."""
+        """What `from dlexp.plugins.optimizer.adam import Adam` and `Adam(lr=0.001)` are to a
+        person.
+        """
         import_module(f"dlexp.plugins.{kind}.{name}")
         return find(kind, name)(**values)
 
@@ -92,16 +98,20 @@ def training(running: Trainer) -> Training:
 
 
 def batches(running: Trainer) -> Iterator[Any]:
-    """Epoch after epoch, as `Trainer.run` takes them; each batch is to be trained before the next is asked for.
+    """Epoch after epoch, as `Trainer.run` takes them; each batch is to be trained before the next
+    is asked for.
 
-    A new iterator in mid-epoch gathers that epoch's batches again up to where it stands: keep the one there is.
+    A new iterator in mid-epoch gathers that epoch's batches again up to where it stands: keep the
+    one there is.
     """
     while True:
         yield from running.rest_of_epoch()
 
 
 def arrays(network: Any) -> dict[str, np.ndarray]:
-    """The network's trained arrays under the names all peers use: dense2.W is W2, batch_norm1.gamma is gamma1."""
+    """The network's trained arrays under the names all peers use: dense2.W is W2, batch_norm1.gamma
+    is gamma1.
+    """
     found, seen = {}, Counter()
     for name in network.params.trainable:
         short = name.rpartition(".")[2]

@@ -11,12 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from peers import Training
+from benchmarks.peers import Training
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from workloads import Task, Workload
+    from benchmarks.workloads import Task, Workload
 
 State = dict[str, Any]
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
@@ -33,9 +33,13 @@ def scan(workload: Workload, task: Task) -> Training:
 
 
 def products(workload: Workload, task: Task) -> Training:
-    """The lower bound: the matrix products of `scan` and nothing else, as a network without biases and activations."""
+    """The lower bound: the matrix products of `scan` and nothing else, as a network without biases
+    and activations.
+    """
     n = workload.batch * workload.block
-    x = jnp.resize(jnp.asarray(task.x), (n, workload.sizes[0])).reshape(workload.block, workload.batch, -1)
+    x = jnp.resize(jnp.asarray(task.x), (n, workload.sizes[0])).reshape(
+        workload.block, workload.batch, -1
+    )
     weights = [jnp.array(w) for w in task.weights]
     box = [[jnp.zeros_like(w) for w in weights]]
 
@@ -59,7 +63,9 @@ def blocks(n: int, block: int) -> int:
 
 
 def _products(weights: list[Any], batch: Any) -> list[Any]:
-    """Forward x·W, backward xᵀ·dy and dy·Wᵀ of every layer; the first needs no gradient of its input."""
+    """Forward x·W, backward xᵀ·dy and dy·Wᵀ of every layer; the first needs no gradient of its
+    input.
+    """
     passed = [batch]
     for w in weights:
         passed.append(passed[-1] @ w)
@@ -84,7 +90,9 @@ def _training(workload: Workload, task: Task, block: int) -> Training:
             box[0] = advance(box[0], x, labels, batches.astype(np.int32))
         jax.block_until_ready(box[0])
 
-    return Training(train, lambda: {name: np.asarray(box[0]["params"][name]) for name in workload.shapes})
+    return Training(
+        train, lambda: {name: np.asarray(box[0]["params"][name]) for name in workload.shapes}
+    )
 
 
 def start(workload: Workload, task: Task) -> State:
@@ -92,7 +100,11 @@ def start(workload: Workload, task: Task) -> State:
     params = {}
     for name, shape in workload.shapes.items():
         kind, i = name.rstrip("0123456789"), int(name.lstrip("Wbgamet")) - 1
-        params[name] = jnp.array(task.weights[i]) if kind == "W" else jnp.full(shape, kind == "gamma", jnp.float32)
+        params[name] = (
+            jnp.array(task.weights[i])
+            if kind == "W"
+            else jnp.full(shape, kind == "gamma", jnp.float32)
+        )
     slots = {"sgd": 0, "momentum": 1, "adagrad": 1, "adam": 2}[workload.optimizer]
     hidden = range(1, len(workload.sizes) - 1) if workload.batch_norm else ()
     return {
@@ -129,12 +141,18 @@ def _step(workload: Workload, state: State, x: Any, labels: Any, rows: Any) -> S
     t = state["t"] + 1
     update = partial(UPDATES[workload.optimizer], workload.lr, t)
     names = list(grads)
-    done = [update(state["params"][k], grads[k], *(slot[k] for slot in state["slots"])) for k in names]
-    params, *slots = ({k: d[i] for k, d in zip(names, done, strict=True)} for i in range(1 + len(state["slots"])))
+    done = [
+        update(state["params"][k], grads[k], *(slot[k] for slot in state["slots"])) for k in names
+    ]
+    params, *slots = (
+        {k: d[i] for k, d in zip(names, done, strict=True)} for i in range(1 + len(state["slots"]))
+    )
     return {**averages, "params": params, "slots": slots, "key": key, "t": t}
 
 
-def _loss(workload: Workload, params: Any, state: State, noise: Any, x: Any, labels: Any) -> tuple[Any, Any]:
+def _loss(
+    workload: Workload, params: Any, state: State, noise: Any, x: Any, labels: Any
+) -> tuple[Any, Any]:
     last = len(workload.sizes) - 1
     mean, var = dict(state["mean"]), dict(state["var"])
     for i in range(1, last + 1):
@@ -175,5 +193,8 @@ def _sgd(lr: float, t: Any, w: Any, g: Any) -> tuple[Any, ...]:
 
 
 UPDATES: dict[str, Callable[..., tuple[Any, ...]]] = {
-    "adam": _adam, "adagrad": _adagrad, "momentum": _momentum, "sgd": _sgd,
-}  # fmt: skip
+    "adam": _adam,
+    "adagrad": _adagrad,
+    "momentum": _momentum,
+    "sgd": _sgd,
+}

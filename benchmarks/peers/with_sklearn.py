@@ -7,16 +7,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
-from peers import Training
+from benchmarks.peers import Training
 
 if TYPE_CHECKING:
-    from workloads import Task, Workload
+    from benchmarks.workloads import Task, Workload
 
 
 def build(workload: Workload, task: Task) -> Training:
-    """It shuffles by itself, draws its initial weights by itself (they are overwritten), and validates each pass."""
-    net = MLPClassifier(workload.sizes[1:-1], batch_size=workload.batch, alpha=0.0, random_state=task.seed,
-                        solver=workload.optimizer, learning_rate_init=workload.lr)  # fmt: skip
+    """It shuffles by itself, draws its initial weights by itself (they are overwritten), and
+    validates each pass.
+    """
+    net = MLPClassifier(
+        workload.sizes[1:-1],
+        batch_size=workload.batch,
+        alpha=0.0,
+        random_state=task.seed,
+        solver=workload.optimizer,
+        learning_rate_init=workload.lr,
+    )
     classes = np.arange(workload.sizes[-1])
     net.partial_fit(task.x[: workload.batch], task.labels[: workload.batch], classes=classes)
     del net._optimizer  # a new one is made at the next call, as if that were the first

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from peers import Training
+from benchmarks.peers import Training
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from workloads import Task, Workload
+    from benchmarks.workloads import Task, Workload
 
 
 def fused(workload: Workload, task: Task) -> Training:
@@ -59,7 +59,10 @@ def optimizer(name: str, parameters: Any, lr: float, **kernel: bool) -> torch.op
 
 
 def _training(
-    workload: Workload, task: Task, compiler: Callable[[Any], Any] = lambda loss: loss, **kernel: bool
+    workload: Workload,
+    task: Task,
+    compiler: Callable[[Any], Any] = lambda loss: loss,
+    **kernel: bool,
 ) -> Training:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)  # to PyTorch's good, as dlexp's flush is to dlexp's

@@ -1,4 +1,6 @@
-"""Hydra as an application: its flags, its own reading of the command line, one call of ours for each run."""
+"""Hydra as an application: its flags, its own reading of the command line, one call of ours for
+each run.
+"""
 
 from __future__ import annotations
 
@@ -21,21 +23,33 @@ from omegaconf import DictConfig
 
 from dlexp.config.base import Bases
 from dlexp.config.overrides import COMMAND_LINE
-from dlexp.config.sources import looked_through
+from dlexp.config.sources import checked_sources
 from dlexp.errors import UserError
-from dlexp.places import CONF
+from dlexp.paths import CONF
 
 
 def check_flags(asked: argparse.Namespace) -> None:
     """Refuse flags that mean nothing, or lead nowhere."""
     if asked.config_dir is not None and not Path(asked.config_dir).is_dir():
-        raise UserError("there is no such folder", key="--config-dir", value=asked.config_dir, where=COMMAND_LINE)
+        raise UserError(
+            "there is no such folder",
+            key="--config-dir",
+            value=asked.config_dir,
+            where=COMMAND_LINE,
+        )
     if asked.multirun and any(word.lstrip("+") == "hydra.mode=RUN" for word in asked.overrides):
         raise UserError(
-            "-m asks for a sweep: leave one of the two out", key="hydra.mode", value="RUN", where=COMMAND_LINE
+            "-m asks for a sweep: leave one of the two out",
+            key="hydra.mode",
+            value="RUN",
+            where=COMMAND_LINE,
         )
     if asked.resolve and asked.cfg is None:
-        raise UserError("shows what references lead to: say --cfg job with it", key="--resolve", where=COMMAND_LINE)
+        raise UserError(
+            "shows what references lead to: say --cfg job with it",
+            key="--resolve",
+            where=COMMAND_LINE,
+        )
     if asked.package is not None and asked.cfg is None:
         wrong = "shows a part of a configuration: say --cfg job with it"
         raise UserError(wrong, key="--package", value=asked.package, where=COMMAND_LINE)
@@ -43,13 +57,17 @@ def check_flags(asked: argparse.Namespace) -> None:
 
 @contextmanager
 def _composed_by_us(asked: argparse.Namespace) -> Iterator[None]:
-    """Inside, Hydra composes a sweep's base as `Bases` does, and what it is to show of a sweep is the base.
+    """Inside, Hydra composes a sweep's base as `Bases` does, and what it is to show of a sweep is
+    the base.
 
-    Hydra composes everything twice, the first time only to learn whether to sweep: a fifth of a command's beginning.
-    Where no study and no word of Hydra's is asked for, nothing but `-m` can say so.
+    Hydra composes everything twice, the first time only to learn whether to sweep: a fifth of a
+    command's beginning. Where no study and no word of Hydra's is asked for, nothing but `-m` can
+    say so.
     """
     shown = asked.cfg is not None or asked.info is not None
-    plain = not any(word.lstrip("+~").startswith(("experiment", "hydra")) for word in asked.overrides)
+    plain = not any(
+        word.lstrip("+~").startswith(("experiment", "hydra")) for word in asked.overrides
+    )
     composed, before = ConfigLoaderImpl.load_configuration, Hydra.get_mode
 
     @cache
@@ -65,7 +83,11 @@ def _composed_by_us(asked: argparse.Namespace) -> Iterator[None]:
             return None
 
     def load(
-        loader: ConfigLoaderImpl, config_name: str, overrides: list[str], run_mode: RunMode, **more: Any
+        loader: ConfigLoaderImpl,
+        config_name: str,
+        overrides: list[str],
+        run_mode: RunMode,
+        **more: Any,
     ) -> DictConfig:
         if run_mode is RunMode.MULTIRUN or (shown and mode(loader, overrides) is RunMode.MULTIRUN):
             base = bases(loader).of(overrides)
@@ -88,23 +110,41 @@ def run(asked: argparse.Namespace, task: Callable[[DictConfig], None]) -> None:
     """Hand the command line to Hydra, its flags before all overrides as it wants them."""
     shown = asked.cfg is not None or asked.info is not None
     given = {
-        "--multirun": asked.multirun and not shown, "--resolve": asked.resolve, "--cfg": asked.cfg,
-        "--package": asked.package, "--info": asked.info, "--config-dir": asked.config_dir,
-    }  # fmt: skip
-    flags = [w for flag, value in given.items() if value for w in ([flag] if value is True else [flag, value])]
+        "--multirun": asked.multirun and not shown,
+        "--resolve": asked.resolve,
+        "--cfg": asked.cfg,
+        "--package": asked.package,
+        "--info": asked.info,
+        "--config-dir": asked.config_dir,
+    }
+    flags = [
+        w
+        for flag, value in given.items()
+        if value
+        for w in ([flag] if value is True else [flag, value])
+    ]
     before, full = (sys.argv, logging.raiseExceptions), os.environ.get("HYDRA_FULL_ERROR")
     sys.argv = ["dlexp", *flags, *asked.overrides]
-    logging.raiseExceptions = not shown  # Hydra prints by logging, which tells of every line that `| head` cuts off
+    # Hydra prints by logging, which tells of every line that `| head` cuts off
+    logging.raiseExceptions = not shown
     os.environ["HYDRA_FULL_ERROR"] = "1"  # exceptions reach us instead of being printed
-    unsaid: AbstractContextManager[Any] = redirect_stderr(io.StringIO()) if asked.package else nullcontext()
+    unsaid: AbstractContextManager[Any] = (
+        redirect_stderr(io.StringIO()) if asked.package else nullcontext()
+    )
     try:
-        with looked_through(), _composed_by_us(asked), unsaid:
+        with checked_sources(), _composed_by_us(asked), unsaid:
             hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(task)()
     except SystemExit as e:
         if asked.package and e.code:
             wrong = "there is no such part of the configuration"
-            raise UserError(wrong, key="--package", value=asked.package, where=COMMAND_LINE) from None
+            raise UserError(
+                wrong, key="--package", value=asked.package, where=COMMAND_LINE
+            ) from None
         raise
     finally:
         sys.argv, logging.raiseExceptions = before
-        os.environ.pop("HYDRA_FULL_ERROR") if full is None else os.environ.update(HYDRA_FULL_ERROR=full)
+        (
+            os.environ.pop("HYDRA_FULL_ERROR")
+            if full is None
+            else os.environ.update(HYDRA_FULL_ERROR=full)
+        )

@@ -1,8 +1,10 @@
-"""The base of a sweep: what all its jobs share. What only a swept option can take is left to the jobs that choose it.
+"""The base of a sweep: what all its jobs share. What only a swept option can take is left to the
+jobs that choose it.
 
-Hydra composes a sweep's base with the default option of a group that is swept. `optimizer=momentum,nesterov
-optimizer.momentum=0.5` would be refused there, because the default, adam, has no momentum. Every job is composed with
-all its words anyway, so the base leaves out the values that stand below a swept group.
+Hydra composes a sweep's base with the default option of a group that is swept.
+`optimizer=momentum,nesterov optimizer.momentum=0.5` would be refused there, because the default,
+adam, has no momentum. Every job is composed with all its words anyway, so the base leaves out the
+values that stand below a swept group.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ PARTS = frozenset(GROUPS) - {"experiment"}
 
 
 class Bases:
-    """Composes the bases of sweeps with one loader. A study is composed once to learn what its file sweeps."""
+    """Composes the bases of sweeps with one loader. A study is composed once to learn what its file
+    sweeps.
+    """
 
     def __init__(self, load: Load) -> None:
         self._load = load
@@ -36,7 +40,9 @@ class Bases:
         return found
 
     def of(self, words: Sequence[str]) -> DictConfig:
-        """The base of the sweep that these words ask for. Raises what Hydra raises where it cannot be composed."""
+        """The base of the sweep that these words ask for. Raises what Hydra raises where it cannot
+        be composed.
+        """
         parsed = _parsed(words)
         swept = _swept(parsed)
         if not any(o.key_or_group == "experiment" for o in parsed):
@@ -48,10 +54,16 @@ class Bases:
     def _outlined(self, words: tuple[str, ...]) -> tuple[DictConfig, set[str]]:
         return self._composed(words, PARTS)
 
-    def _composed(self, words: Sequence[str], groups: Collection[str]) -> tuple[DictConfig, set[str]]:
+    def _composed(
+        self, words: Sequence[str], groups: Collection[str]
+    ) -> tuple[DictConfig, set[str]]:
         """What Hydra composes without the values below these groups, and the groups that had any."""
         parsed = _parsed(words)
-        below = [o for o in parsed if _root(o) in groups and "." in o.key_or_group and not o.is_sweep_override()]
+        below = [
+            o
+            for o in parsed
+            if _root(o) in groups and "." in o.key_or_group and not o.is_sweep_override()
+        ]
         with leaving_out(groups) as in_files:
             config = self._load([o.input_line or "" for o in parsed if o not in below])
         config.hydra.overrides.task = [o.input_line for o in parsed if not o.is_hydra_override()]
@@ -77,7 +89,9 @@ def _chosen(parsed: Iterable[Override]) -> set[str]:
 
 def _swept_in(config: DictConfig) -> set[str]:
     """The groups for which a study's file gives options, in its smaller budget too."""
-    study: Any = OmegaConf.to_container(config.study) if OmegaConf.is_config(config.study) else config.study
+    study: Any = (
+        OmegaConf.to_container(config.study) if OmegaConf.is_config(config.study) else config.study
+    )
     sweeper: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
     quick = study.get("quick") if isinstance(study, Mapping) else None
     found: set[str] = set()

@@ -1,4 +1,6 @@
-"""What Hydra composed, as an experiment: typed plugin objects, every range checked, every key known."""
+"""What Hydra composed, as an experiment: typed plugin objects, every range checked, every key
+known.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +8,37 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlexp import kinds, places
-from dlexp.checkpoint import Checkpointing
+from dlexp import paths
 from dlexp.config.explain import explain, no_such_field
 from dlexp.config.overrides import ROOT, SECRET
 from dlexp.config.where import asks_for, said, where
 from dlexp.config.wording import plain
+from dlexp.core import kinds
+from dlexp.core.early_stopping import EarlyStopping
+from dlexp.core.experiment import Experiment
+from dlexp.core.kinds import Data
 from dlexp.errors import UserError, nearest
-from dlexp.experiment import Experiment, Run
-from dlexp.kinds import Data
 from dlexp.redaction import clean, cleaned_of, redacted
-from dlexp.stopping import EarlyStopping
+from dlexp.storage.checkpoint import Checkpointing
 from dlexp.tracking.settings import TRACKING, MLflow, NoTracking
 
-PATHS = ("path", "folder")  # of data: written whole, for a run is replayed and resumed from any folder
+if TYPE_CHECKING:
+    from dlexp.runs.run import Run
+
+# of data: written whole, for a run is replayed and resumed from any folder
+PATHS = ("path", "folder")
 
 
 @dataclass(frozen=True)
 class Setup:
-    """All that a command asks for: the experiment, where it is shown, and the words it was asked with."""
+    """All that a command asks for: the experiment, where it is shown, and the words it was asked
+    with.
+    """
 
     experiment: Experiment
     tracking: MLflow | NoTracking
@@ -38,55 +47,75 @@ class Setup:
     files: tuple[tuple[str, Path], ...] = ()
     sweep: str | None = None
     checkpoint: Checkpointing = field(default_factory=Checkpointing)
-    rebuilt: bool = False  # of a run's own config.yaml, which then is at fault, not what was typed long ago
+    # of a run's own config.yaml, which then is at fault, not what was typed long ago
+    rebuilt: bool = False
 
-    def placed(self, error: UserError) -> UserError:
+    def with_location(self, error: UserError) -> UserError:
         """The error with the place its key was set at."""
-        return placed(error, () if self.rebuilt else self.overrides, self.files)
+        return with_location(error, () if self.rebuilt else self.overrides, self.files)
 
     def checked(self, run: Run) -> Run:
-        """Its run. Raises `UserError` for an observer that was asked for and cannot look at this run."""
+        """Its run. Raises `UserError` for an observer that was asked for and cannot look at this
+        run.
+        """
         asked = not self.rebuilt and asks_for("observer", self.overrides, self.files)
         for observer in run.experiment.observer if asked else ():
             if lack := run.lacks(observer):
-                wrong = f"{observer.name} needs {lack}, and objective={run.experiment.objective.name} has none"
-                raise self.placed(UserError(wrong, key="observer", value=observer.name))
+                wrong = (
+                    f"{observer.name} needs {lack}, and objective={run.experiment.objective.name}"
+                    " has none"
+                )
+                raise self.with_location(UserError(wrong, key="observer", value=observer.name))
         return run
 
     def reseeded(self, seed: int, overrides: Sequence[str]) -> Setup:
-        """The same with another seed: what composing these overrides would give, in a hundredth of the time."""
+        """The same with another seed: what composing these overrides would give, in a hundredth of
+        the time.
+        """
         try:
             experiment = replace(self.experiment, seed=seed)
         except UserError as e:
-            raise placed(e, overrides, self.files) from None
-        return replace(self, experiment=experiment, overrides=tuple(overrides),
-                       yaml=written(experiment, self.tracking, self.checkpoint))  # fmt: skip
+            raise with_location(e, overrides, self.files) from None
+        return replace(
+            self,
+            experiment=experiment,
+            overrides=tuple(overrides),
+            yaml=to_yaml(experiment, self.tracking, self.checkpoint),
+        )
 
 
-def placed(error: UserError, overrides: Sequence[str], files: Sequence[tuple[str, Path]]) -> UserError:
+def with_location(
+    error: UserError, overrides: Sequence[str], files: Sequence[tuple[str, Path]]
+) -> UserError:
     """The error with the place its key was set at, and the value as it was typed there."""
     if error.key and not error.where:
         error.where = where(error.key, overrides, files)
         if typed := said(error.key, overrides):
-            error.value, error.wrong = redacted(typed), cleaned_of(typed, error.wrong)
+            error.value, error.message = redacted(typed), cleaned_of(typed, error.message)
     return error
 
 
 def build(
-    cfg: DictConfig, overrides: Sequence[str], files: Sequence[tuple[str, Path]] = (), *, again: bool = False
+    cfg: DictConfig,
+    overrides: Sequence[str],
+    files: Sequence[tuple[str, Path]] = (),
+    *,
+    again: bool = False,
 ) -> Setup:
     """The setup a composed configuration describes. Raises a `UserError` for what it cannot mean.
 
-    What may be a password is refused, since a run writes down what it was asked; unless the run exists (`again`).
+    What may be a password is refused, since a run writes down what it was asked; unless the run
+    exists (`again`).
     """
     try:
         setup = _build(cfg, overrides, files)
         if not again:
             _check_no_secret(setup)
         return setup
-    except OmegaConfBaseException as e:  # of a plain value: what a part holds is read, and refused, part by part
+    except OmegaConfBaseException as e:
+        # of a plain value: what a part holds is read, and refused, part by part
         said = explain(e, list(overrides)) or UserError(plain(e))
-        raise placed(said, overrides, files) from None
+        raise with_location(said, overrides, files) from None
 
 
 def _check_no_secret(setup: Setup) -> None:
@@ -94,8 +123,13 @@ def _check_no_secret(setup: Setup) -> None:
         for p in several:
             prefix = f"{kind}.{p.name}" if kind in kinds.MANY else kind
             for name, value in _values(p).items():
-                if any(isinstance(text, str) and clean(text) != text for text in [getattr(p, name), *_several(value)]):
-                    raise setup.placed(UserError(SECRET, key=f"{prefix}.{name}", value=value))
+                if any(
+                    isinstance(text, str) and clean(text) != text
+                    for text in [getattr(p, name), *_several(value)]
+                ):
+                    raise setup.with_location(
+                        UserError(SECRET, key=f"{prefix}.{name}", value=value)
+                    )
 
 
 def _several(value: Any) -> list[Any]:
@@ -107,7 +141,9 @@ def _build(cfg: DictConfig, overrides: Sequence[str], files: Sequence[tuple[str,
     reader.check_keys("", cfg, ROOT)
     parts: dict[str, Any] = {}
     for kind in kinds.KINDS:
-        parts[kind] = reader.several(kind) if kind in kinds.MANY else reader.plugin(kind, kinds.KINDS[kind])
+        parts[kind] = (
+            reader.several(kind) if kind in kinds.MANY else reader.plugin(kind, kinds.KINDS[kind])
+        )
     for f in fields(Experiment):
         if f.name not in kinds.KINDS and f.name != "early_stopping":
             parts[f.name] = cfg[f.name]
@@ -119,19 +155,27 @@ def _build(cfg: DictConfig, overrides: Sequence[str], files: Sequence[tuple[str,
     reader.check_objective(experiment)
     tracking = reader.plugin("tracking", (MLflow, NoTracking))
     checkpoint = reader.plugin("checkpoint", Checkpointing)
-    if cfg.sweep is not None and not re.fullmatch(r"[A-Za-z0-9]([\w.-]{0,78}[\w-])?", cfg.sweep, re.ASCII):
+    if cfg.sweep is not None and not re.fullmatch(
+        r"[A-Za-z0-9]([\w.-]{0,78}[\w-])?", cfg.sweep, re.ASCII
+    ):
         wrong = "must be letters, digits, dots, dashes and underscores, 80 at most"
         reader.refuse(UserError(wrong, key="sweep", value=cfg.sweep))
-    if cfg.sweep is not None and re.match(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", cfg.sweep, re.IGNORECASE):
-        reader.refuse(UserError("is a device to Windows: choose another name", key="sweep", value=cfg.sweep))
+    if cfg.sweep is not None and re.match(
+        r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", cfg.sweep, re.IGNORECASE
+    ):
+        reader.refuse(
+            UserError("is a device to Windows: choose another name", key="sweep", value=cfg.sweep)
+        )
     if cfg.max_jobs < 1:
         reader.refuse(UserError("must be >= 1", key="max_jobs", value=cfg.max_jobs))
-    text = written(experiment, tracking, checkpoint)
+    text = to_yaml(experiment, tracking, checkpoint)
     return Setup(experiment, tracking, tuple(overrides), text, tuple(files), cfg.sweep, checkpoint)
 
 
-def written(e: Experiment, tracking: Any, checkpoint: Checkpointing) -> str:
-    """The complete configuration as YAML: every part by name with all its values, then the plain values."""
+def to_yaml(e: Experiment, tracking: Any, checkpoint: Checkpointing) -> str:
+    """The complete configuration as YAML: every part by name with all its values, then the plain
+    values.
+    """
     import yaml
 
     parts: dict[str, Any] = {}
@@ -159,7 +203,7 @@ def _values(obj: Any) -> dict[str, Any]:
     values = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(obj).items()}
     for key in PATHS if isinstance(obj, Data) else ():
         if values.get(key):
-            values[key] = places.in_utf8(places.expanded(str(values[key])).absolute())
+            values[key] = paths.in_utf8(paths.expanded(str(values[key])).absolute())
     return values
 
 
@@ -174,7 +218,7 @@ class Reader:
     def refuse(self, error: UserError, prefix: str = "") -> NoReturn:
         """Raise the error with its full key and its place."""
         error.key = f"{prefix}.{error.key}" if prefix else error.key
-        raise placed(error, self.overrides, self.files) from None
+        raise with_location(error, self.overrides, self.files) from None
 
     def plugin(self, key: str, wanted: Any) -> Any:
         """The object at a key, which must be of the class wanted."""
@@ -182,8 +226,18 @@ class Reader:
         cls = OmegaConf.get_type(node) if isinstance(node, DictConfig) else None
         if cls is None or not issubclass(cls, wanted):
             option = key.rpartition(".")[2]
-            wrong = "is configured but not selected" if "." in key else f"is not one of the options of {key}"
-            self.refuse(UserError(wrong, key=key, hint=f"{key.rpartition('.')[0]}=[{option}]" if "." in key else ""))
+            wrong = (
+                "is configured but not selected"
+                if "." in key
+                else f"is not one of the options of {key}"
+            )
+            self.refuse(
+                UserError(
+                    wrong,
+                    key=key,
+                    hint=f"{key.rpartition('.')[0]}=[{option}]" if "." in key else "",
+                )
+            )
         known = [f.name for f in fields(cls)]
         for name in node:
             if name not in known:
@@ -198,14 +252,19 @@ class Reader:
 
     def several(self, kind: str) -> tuple[Any, ...]:
         """The plugins of a kind of which several may be chosen."""
-        return tuple(self.plugin(f"{kind}.{name}", kinds.KINDS[kind]) for name in self.cfg[kind] or ())
+        return tuple(
+            self.plugin(f"{kind}.{name}", kinds.KINDS[kind]) for name in self.cfg[kind] or ()
+        )
 
     def check_keys(self, prefix: str, node: DictConfig, known: Sequence[str]) -> None:
         """Refuse a key that no field answers to."""
         for key in node:
             if key not in known:
                 allowed, hint = ", ".join(known), nearest(str(key), known)
-                self.refuse(UserError("there is no such key", key=str(key), allowed=allowed, hint=hint), prefix)
+                self.refuse(
+                    UserError("there is no such key", key=str(key), allowed=allowed, hint=hint),
+                    prefix,
+                )
 
     def check_objective(self, e: Experiment) -> None:
         """Refuse what was asked for explicitly and means nothing to the objective."""
@@ -214,9 +273,14 @@ class Reader:
             key, _, value = override.lstrip("+").partition("=")
             kind = key.partition(".")[0]
             if kind in objective.ignores:
-                self.refuse(UserError(f"objective={objective.name} has no {kind}", key=key, value=value))
+                self.refuse(
+                    UserError(f"objective={objective.name} has no {kind}", key=key, value=value)
+                )
         if "model" in objective.ignores:
             for r in e.regularizer:
                 if r.layer() is not None:
-                    wrong = f"acts on a network's activations, and objective={objective.name} has no network"
+                    wrong = (
+                        f"acts on a network's activations, and objective={objective.name} has no"
+                        " network"
+                    )
                     self.refuse(UserError(wrong, key="regularizer", value=r.name))

@@ -11,18 +11,21 @@ from omegaconf import open_dict
 from dlexp.config import overrides as overrides_
 from dlexp.config.build import Setup, build
 from dlexp.config.explain import explain
-from dlexp.config.sources import looked_through
-from dlexp.config.store import offer
-from dlexp.places import CONF
+from dlexp.config.sources import checked_sources
+from dlexp.config.store import register
+from dlexp.paths import CONF
 
 
 def compose(*overrides: str) -> Setup:
     """What `python -m dlexp <overrides>` would run. Raises the `UserError` it would print."""
-    offer()
-    words = overrides_.spelled_out(overrides)
+    register()
+    words = overrides_.normalize(overrides)
     overrides_.check(words)
     try:
-        with looked_through(), initialize_config_dir(str(CONF), version_base="1.3", job_name="dlexp"):
+        with (
+            checked_sources(),
+            initialize_config_dir(str(CONF), version_base="1.3", job_name="dlexp"),
+        ):
             cfg = hydra_compose("config", words, return_hydra_config=True)
     except Exception as e:
         if said := explain(e, words):
@@ -37,8 +40,17 @@ def compose(*overrides: str) -> Setup:
 def files_in_use(hydra: Any) -> list[tuple[str, Path]]:
     """The YAML files behind a configuration, strongest first, each with the package of its keys."""
     roots = [Path(s.path) for s in hydra.runtime.config_sources if s.schema == "file"]
-    choices: dict[str, Any] = {g: c for g, c in hydra.runtime.choices.items() if not g.startswith("hydra/")}
-    named = [("" if g == "experiment" else g, f"{g}/{c}.yaml") for g, c in sorted(choices.items()) if c]
+    choices: dict[str, Any] = {
+        g: c for g, c in hydra.runtime.choices.items() if not g.startswith("hydra/")
+    }
+    named = [
+        ("" if g == "experiment" else g, f"{g}/{c}.yaml") for g, c in sorted(choices.items()) if c
+    ]
     named.sort(key=lambda item: item[0] != "")  # an experiment overrules a group's file
     candidates = [*named, ("", "config.yaml")]
-    return [(package, root / name) for package, name in candidates for root in roots if (root / name).is_file()]
+    return [
+        (package, root / name)
+        for package, name in candidates
+        for root in roots
+        if (root / name).is_file()
+    ]

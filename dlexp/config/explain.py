@@ -12,11 +12,13 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from dlexp import kinds, plugins, shell
+from dlexp import shell
 from dlexp.config.overrides import GROUPS, ROOT, options
 from dlexp.config.where import chosen_in, said, where
 from dlexp.config.wording import known_words, plain
+from dlexp.core import kinds
 from dlexp.errors import UserError, nearest
+from dlexp.plugins import discovery
 from dlexp.tracking.settings import TRACKING
 
 
@@ -41,8 +43,10 @@ def _missing(e: MissingConfigException, overrides: list[str]) -> UserError:
     group, _, name = str(e.missing_cfg_file or "").strip("/").rpartition("/")
     if not group:
         return UserError(f"there is no configuration file {name}")
-    if broken := plugins.broken(group, name):
-        return UserError(broken.wrong, key=group, value=name, where=where(group, overrides) or chosen_in(group))
+    if broken := discovery.broken(group, name):
+        return UserError(
+            broken.message, key=group, value=name, where=where(group, overrides) or chosen_in(group)
+        )
     known = sorted(e.options or options(group))
     return UserError(
         f"there is no {group} of that name",
@@ -74,35 +78,60 @@ def _value(e: OmegaConfBaseException, overrides: list[str]) -> UserError:
         return no_such_field(key, value, place, owner, overrides)
     if kind in kinds.MANY and name and name.partition(".")[0] not in options(kind):
         known = options(kind)
-        wrong = f"there is no {kind} called {name.partition('.')[0]}; its values are set as {kind}.<name>.<value>"
-        return UserError(wrong, key=key, value=value, where=place, allowed=", ".join(known), hint=nearest(name, known))
+        wrong = (
+            f"there is no {kind} called {name.partition('.')[0]}; its values are set as"
+            f" {kind}.<name>.<value>"
+        )
+        return UserError(
+            wrong,
+            key=key,
+            value=value,
+            where=place,
+            allowed=", ".join(known),
+            hint=nearest(name, known),
+        )
     if kind in kinds.MANY and name:
         chosen = said(kind, overrides)
         missed = f" by {kind}={chosen}" if chosen else ""
-        wrong = f"is configured but not selected{missed}: say {kind}={name.partition('.')[0]}, or a list with it"
+        wrong = (
+            f"is configured but not selected{missed}: say {kind}={name.partition('.')[0]}, or a"
+            " list with it"
+        )
         typed = next((o.lstrip("+") for o in overrides if o.lstrip("+").startswith(f"{key}.")), key)
-        return UserError(wrong, key=typed.partition("=")[0], value=typed.partition("=")[2] or None, where=place)
+        return UserError(
+            wrong, key=typed.partition("=")[0], value=typed.partition("=")[2] or None, where=place
+        )
     if key in GROUPS:
         known = options(key)
         wrong = f"there is no {key} of that name"
         if not known:
             wrong += f": write <folder>/{key}/{value}.yaml and say --config-dir <folder>"
         return UserError(wrong, key=key, value=value, where=place, allowed=", ".join(known))
-    if re.match(r"Key '.*' (is )?not in ", message) and dataclasses.is_dataclass(owner := e.object_type):
+    if re.match(r"Key '.*' (is )?not in ", message) and dataclasses.is_dataclass(
+        owner := e.object_type
+    ):
         return no_such_field(key, value, place, owner, overrides)
     return UserError(plain(e), key=key, value=value, where=place)
 
 
-def no_such_field(key: str, value: Any, place: str, owner: Any, overrides: Sequence[str]) -> UserError:
+def no_such_field(
+    key: str, value: Any, place: str, owner: Any, overrides: Sequence[str]
+) -> UserError:
     """`optimizer.lrr=1 (command line): adam has no field lrr; choose from …`"""
     known = [f.name for f in dataclasses.fields(owner)]
     last = key.rpartition(".")[2]
     if key.startswith("hydra.sweeper."):
-        return UserError("only a search has it: say hydra/sweeper=random or hydra/sweeper=tpe", key=key, value=value,
-                         where=place)  # fmt: skip
+        return UserError(
+            "only a search has it: say hydra/sweeper=random or hydra/sweeper=tpe",
+            key=key,
+            value=value,
+            where=place,
+        )
     if owner.__name__ == "Schema":
         allowed, hint = ", ".join(ROOT), nearest(key, ROOT)
-        return UserError("there is no such key", key=key, value=value, where=place, allowed=allowed, hint=hint)
+        return UserError(
+            "there is no such key", key=key, value=value, where=place, allowed=allowed, hint=hint
+        )
     return UserError(
         f"{_option(key, owner, overrides)} has no field {last}",
         key=key,
@@ -114,7 +143,9 @@ def no_such_field(key: str, value: Any, place: str, owner: Any, overrides: Seque
 
 
 def _option(key: str, owner: Any, overrides: Sequence[str]) -> str:
-    """The option that a class stands for: as it was chosen, which may be a variant with values of its own."""
+    """The option that a class stands for: as it was chosen, which may be a variant with values of
+    its own.
+    """
     group = key.partition(".")[0]
     chosen = said(group, overrides) if group in GROUPS and group not in kinds.MANY else None
     named = {cls: name for name, cls in TRACKING.items()} if group == "tracking" else {}
@@ -129,7 +160,8 @@ def _composition(e: Exception, overrides: list[str]) -> UserError:
         key, _, value = found[1].partition("=")
         one_list = f" (or [{value}] for one list)" if key in (*kinds.MANY, "model.hidden") else ""
         return UserError(
-            f"several values make a sweep: say {shell.command('-m', *(overrides or [found[1]]))}{one_list}",
+            "several values make a sweep: say"
+            f" {shell.command('-m', *(overrides or [found[1]]))}{one_list}",
             key=key,
             value=value,
             where=where(key, overrides),

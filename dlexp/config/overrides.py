@@ -1,4 +1,6 @@
-"""Overrides are read before Hydra sees them: what can be known to be wrong is said here, in one line."""
+"""Overrides are read before Hydra sees them: what can be known to be wrong is said here, in one
+line.
+"""
 
 from __future__ import annotations
 
@@ -12,39 +14,60 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, OverrideType, RangeSweep
 from hydra.errors import OverrideParseException
 
-from dlexp import kinds, plugins, registry
 from dlexp.config.yamlfile import check_references
+from dlexp.core import kinds, registry
+from dlexp.core.experiment import Experiment
 from dlexp.errors import UserError, nearest
-from dlexp.experiment import Experiment
-from dlexp.places import CONF, in_utf8
+from dlexp.paths import CONF, in_utf8
+from dlexp.plugins import discovery
 from dlexp.redaction import cleaned_of
 from dlexp.tracking.settings import TRACKING
 
 COMMAND_LINE = "command line"
-SECRET = "holds what may be a password, which every run would write down: leave it out, and let what needs it take it \
-from the environment"
+SECRET = (
+    "holds what may be a password, which every run would write down: leave it out, and let what"
+    " needs it take it from the environment"
+)
 GROUPS = (*kinds.KINDS, "tracking", "experiment")
 # Keys of a sweep: type, default.
 SWEEP = {
-    "sweep": (str | None, None), "max_jobs": (int, 20_000), "zip": (Any, None), "study": (Any, None),
+    "sweep": (str | None, None),
+    "max_jobs": (int, 20_000),
+    "zip": (Any, None),
+    "study": (Any, None),
     "quick": (bool, False),
-}  # fmt: skip
-ROOT = (*GROUPS, *(f.name for f in fields(Experiment) if f.name not in kinds.KINDS), "checkpoint", *SWEEP)
+}
+ROOT = (
+    *GROUPS,
+    *(f.name for f in fields(Experiment) if f.name not in kinds.KINDS),
+    "checkpoint",
+    *SWEEP,
+)
 # Of Hydra's own keys, those that cannot name code to run.
 HYDRA_KEYS = (
-    "hydra.mode", "hydra.verbose", "hydra.launcher.n_jobs", "hydra/launcher", "hydra/sweeper",
-    "hydra.sweeper.n_trials", "hydra.sweeper.seed", "hydra.sweeper.metric",
-)  # fmt: skip
-LAUNCHERS, SWEEPERS = ("local",), ("grid", "random", "tpe")  # ours; Hydra's others name code by themselves
+    "hydra.mode",
+    "hydra.verbose",
+    "hydra.launcher.n_jobs",
+    "hydra/launcher",
+    "hydra/sweeper",
+    "hydra.sweeper.n_trials",
+    "hydra.sweeper.seed",
+    "hydra.sweeper.metric",
+)
+# ours; Hydra's others name code by themselves
+LAUNCHERS, SWEEPERS = ("local",), ("grid", "random", "tpe")
 LONGEST = 100_000  # characters of an override
-TEXTS = ("data.path", "data.folder", "data.label", "tracking.uri", "tracking.experiment")  # any characters
+# any characters
+TEXTS = ("data.path", "data.folder", "data.label", "tracking.uri", "tracking.experiment")
 OCTAL = re.compile(r"(?:^|[,\[({:])\s*[-+]?0\d+\s*(?:$|[,\])}:])")
 SWEPT = "hydra.sweeper.params."  # before a key: what a study sweeps; it may be said with a +
 
 
 def _is_verbose(value: Any) -> bool:
     names = value if isinstance(value, list) else [value]
-    return isinstance(value, bool) or all(isinstance(v, str) and re.fullmatch(r"[\w.-]+", v) for v in names)
+    return isinstance(value, bool) or all(
+        isinstance(v, str) and re.fullmatch(r"[\w.-]+", v) for v in names
+    )
 
 
 # What Hydra itself does not check: the values that fit, and what is said of the others.
@@ -52,24 +75,33 @@ HYDRA_VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "hydra.mode": (lambda value: value in ("RUN", "MULTIRUN", None), "must be RUN or MULTIRUN"),
     "hydra.verbose": (_is_verbose, "must be true, false, or names of loggers: [hydra,matplotlib]"),
     "hydra.launcher.n_jobs": (
-        lambda value: type(value) is not int or value >= 1, "must be at least 1, or null for one per processor",
+        lambda value: type(value) is not int or value >= 1,
+        "must be at least 1, or null for one per processor",
     ),
-}  # fmt: skip
+}
 
 
 def typed(words: Iterable[str]) -> list[str]:
-    """Texts of any characters in UTF-8, as files are read, whatever the locale makes of a command line's bytes."""
-    return [in_utf8(word) if word.partition("=")[0].lstrip("+") in TEXTS else word for word in words]
+    """Texts of any characters in UTF-8, as files are read, whatever the locale makes of a command
+    line's bytes.
+    """
+    return [
+        in_utf8(word) if word.partition("=")[0].lstrip("+") in TEXTS else word for word in words
+    ]
 
 
-def spelled_out(overrides: Iterable[str]) -> list[str]:
-    """`init=he` is `initializer=he`, with whatever sigil stands before it; `regularizer=[]` is `regularizer=none`."""
+def normalize(overrides: Iterable[str]) -> list[str]:
+    """`init=he` is `initializer=he`, with whatever sigil stands before it; `regularizer=[]` is
+    `regularizer=none`.
+    """
     named = (re.sub(r"^([~+]*)init(?=[=.@]|$)", r"\1initializer", o) for o in overrides)
     return [_readable(re.sub(rf"^({'|'.join(kinds.MANY)})=\[\s*\]$", r"\1=none", o)) for o in named]
 
 
 def _readable(text: str) -> str:
-    """A path or an address as people type it, quoted where Hydra could not read it: `data.path=~/my table.csv`."""
+    """A path or an address as people type it, quoted where Hydra could not read it: `data.path=~/my
+    table.csv`.
+    """
     key, _, value = text.partition("=")
     if key.lstrip("+") not in TEXTS or len(text) > LONGEST:
         return text
@@ -89,10 +121,16 @@ def check(overrides: Sequence[str]) -> list[Override]:
         key, _, value = text.partition("=")
         try:
             if len(text) > LONGEST:
-                raise UserError(f"is longer than {LONGEST:,} characters", key=key[:80], where=COMMAND_LINE)
+                raise UserError(
+                    f"is longer than {LONGEST:,} characters", key=key[:80], where=COMMAND_LINE
+                )
             (override,) = parser.parse_overrides([text])
         except OverrideParseException as e:
-            wrong = "an override is written key=value" if "=" not in text else f"cannot be read: {_why(e, key)}"
+            wrong = (
+                "an override is written key=value"
+                if "=" not in text
+                else f"cannot be read: {_why(e, key)}"
+            )
             raise UserError(wrong, key=key, value=value or None, where=COMMAND_LINE) from None
         except RecursionError:
             raise UserError("is nested too deeply", key=key[:80], where=COMMAND_LINE) from None
@@ -108,19 +146,24 @@ def _check_one(o: Override, text: str) -> None:
     def wrong(why: str, **more: str) -> UserError:
         return UserError(why, key=key, value=shown, where=COMMAND_LINE, **more)
 
-    if shown is not None and cleaned_of(shown, shown) != shown and key != "tracking.uri":  # which says it itself
+    # which says it itself
+    if shown is not None and cleaned_of(shown, shown) != shown and key != "tracking.uri":
         raise wrong(SECRET)
     try:
         check_references(shown or "")
     except UserError as e:
-        raise wrong(e.wrong) from None
+        raise wrong(e.message) from None
     if o.is_hydra_override():
         if key not in HYDRA_KEYS and not key.startswith(SWEPT):
-            raise wrong("this key of Hydra's is not open to the command line", allowed=", ".join(HYDRA_KEYS))
+            raise wrong(
+                "this key of Hydra's is not open to the command line", allowed=", ".join(HYDRA_KEYS)
+            )
         _check_hydras(o, key, wrong)
         return
     if o.type is OverrideType.DEL:
-        raise wrong("~ takes a part away, and a run needs every part; choose another option instead")
+        raise wrong(
+            "~ takes a part away, and a run needs every part; choose another option instead"
+        )
     root, _, rest = key.partition(".")
     if o.package is not None:
         raise wrong(f"@{o.package}: a group stands in its own place only; leave the @ out")
@@ -134,7 +177,12 @@ def _check_one(o: Override, text: str) -> None:
         raise wrong("glob(…) chooses by the names of files; name the values themselves")
     if key in SWEEP and o.is_sweep_override():
         raise wrong("has one value for the whole sweep")
-    if "'" not in text and '"' not in text and key not in (*TEXTS, "sweep") and OCTAL.search(shown or ""):
+    if (
+        "'" not in text
+        and '"' not in text
+        and key not in (*TEXTS, "sweep")
+        and OCTAL.search(shown or "")
+    ):
         raise wrong("a number does not begin with 0: to some it is octal")
     if not rest and root in GROUPS:
         for value in _values(o):
@@ -151,7 +199,9 @@ def _check_hydras(o: Override, key: str, wrong: Any) -> None:
         if value not in known:
             group = key.partition("/")[2]
             hint = nearest(value, known)
-            raise wrong(f"there is no {group} of that name in dlexp", allowed=", ".join(known), hint=hint)
+            raise wrong(
+                f"there is no {group} of that name in dlexp", allowed=", ".join(known), hint=hint
+            )
     if o.is_sweep_override():
         raise wrong("has one value for the whole sweep")
     if key.startswith(SWEPT):
@@ -163,7 +213,9 @@ def _check_hydras(o: Override, key: str, wrong: Any) -> None:
 
 
 def misfit(key: str, value: Any) -> str:
-    """What is wrong with the value of a key of Hydra's; an empty string where nothing is, or Hydra says it itself."""
+    """What is wrong with the value of a key of Hydra's; an empty string where nothing is, or Hydra
+    says it itself.
+    """
     fits, said = HYDRA_VALUES.get(key, (lambda _: True, ""))
     return "" if fits(value) else said
 
@@ -175,9 +227,9 @@ def _check_swept(key: str, value: Any, wrong: Any) -> None:
     if "." in key:  # Hydra would make a group of values of it
         raise wrong(f"say it without hydra.sweeper.params: {key}=…")
     try:
-        check(spelled_out([f"{key}={value if isinstance(value, str) else json.dumps(value)}"]))
+        check(normalize([f"{key}={value if isinstance(value, str) else json.dumps(value)}"]))
     except UserError as e:
-        raise wrong(e.wrong, allowed=e.allowed, hint=e.hint) from None
+        raise wrong(e.message, allowed=e.allowed, hint=e.hint) from None
 
 
 def _check_choice(group: str, value: Any, wrong: Any) -> None:
@@ -194,14 +246,17 @@ def _check_choice(group: str, value: Any, wrong: Any) -> None:
 def _check_name(group: str, value: Any, wrong: Any) -> None:
     """The name of an option that is there, if its plugin is not broken."""
     if isinstance(value, list):
-        raise wrong(f"{group} takes {'names, not lists of them' if group in kinds.MANY else 'one option, not a list'}")
+        raise wrong(
+            f"{group} takes"
+            f" {'names, not lists of them' if group in kinds.MANY else 'one option, not a list'}"
+        )
     if value is None or value == "":
         instead = f"{group}=none" if "none" in options(group) else "one of its options"
         raise wrong(f"a run cannot be without: say {instead}")
     if not isinstance(value, str) or not re.fullmatch(r"[\w-]+", value):
         raise wrong(f"an option of {group} is a name", allowed=", ".join(options(group)))
-    if error := plugins.broken(group, value):
-        raise wrong(error.wrong)
+    if error := discovery.broken(group, value):
+        raise wrong(error.message)
 
 
 def options(group: str) -> list[str]:
@@ -235,7 +290,11 @@ def _why(e: Exception, key: str) -> str:
     said = str(e).strip().splitlines()[0]
     if said.startswith("LexerNoViableAlt"):
         plain = re.fullmatch(r"[\w./@:+~-]*", key, re.ASCII)
-        return f"a value with such characters needs quotes: \"{key}='…'\"" if plain else "no key has such characters"
+        return (
+            f"a value with such characters needs quotes: \"{key}='…'\""
+            if plain
+            else "no key has such characters"
+        )
     if said.startswith("Error parsing"):
         return "it is neither a value nor a list of values"
     if said.startswith("mismatched input '<EOF>'"):

@@ -10,11 +10,12 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlexp import kinds, plugins, registry
 from dlexp.config import store, yamlfile
 from dlexp.config.build import Setup, build
 from dlexp.config.wording import of_key
+from dlexp.core import kinds, registry
 from dlexp.errors import UserError
+from dlexp.plugins import discovery
 from dlexp.tracking.settings import TRACKING
 
 PLAIN_GROUPS = ("early_stopping", "checkpoint")  # of plain values, whose classes the schema knows
@@ -25,18 +26,22 @@ def rebuild(path: Path, overrides: Sequence[str] = ()) -> Setup:
 
     Raises `UserError` for a file that is none, and for a plugin that is there no more.
     """
-    store.offer()
+    store.register()
     try:
         held = yamlfile.construct(yamlfile.read(path, str(path)), str(path))
         if not isinstance(held, dict):
             raise ValueError("not the configuration of a run")
         cfg = store.opened(store.schema())
         for key, value in held.items():
-            OmegaConf.update(cfg, str(key), _node(str(key), value), force_add=True, merge=key in PLAIN_GROUPS)
+            OmegaConf.update(
+                cfg, str(key), _node(str(key), value), force_add=True, merge=key in PLAIN_GROUPS
+            )
         for kind in kinds.MANY:
             if kind not in held:
                 OmegaConf.update(cfg, kind, {})
-        return replace(build(cfg, (), (("", path),), again=True), overrides=tuple(overrides), rebuilt=True)
+        return replace(
+            build(cfg, (), (("", path),), again=True), overrides=tuple(overrides), rebuilt=True
+        )
     except (ValueError, LookupError, AttributeError, TypeError, OmegaConfBaseException) as e:
         if isinstance(e, UserError) and (e.key or e.where):
             e.where = e.where or str(path)
@@ -58,9 +63,11 @@ def _part(kind: str, name: str, values: Mapping[str, Any]) -> Any:
     if kind == "tracking":
         cls: Any = TRACKING.get(name)
         if cls is None:
-            raise UserError("there is no such tracking", key=kind, value=name, allowed=", ".join(TRACKING))
+            raise UserError(
+                "there is no such tracking", key=kind, value=name, allowed=", ".join(TRACKING)
+            )
     else:
-        if (reason := plugins.broken(kind, name)) is not None:
+        if (reason := discovery.broken(kind, name)) is not None:
             raise reason
         cls = registry.find(kind, name)
     node = store.opened(cls)

@@ -1,7 +1,8 @@
-"""The YAML files that Hydra reads, looked through before it does: what they are, and what they may set.
+"""The YAML files that Hydra reads, looked through before it does: what they are, and what they may
+set.
 
-A study or a variant of the user's may set what the command line may, and of Hydra's own keys those that cannot name
-code to run.
+A study or a variant of the user's may set what the command line may, and of Hydra's own keys those
+that cannot name code to run.
 """
 
 from __future__ import annotations
@@ -24,19 +25,33 @@ from hydra.plugins.config_source import ConfigResult
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlexp import kinds, registry
-from dlexp.config.overrides import GROUPS, HYDRA_KEYS, LAUNCHERS, ROOT, SWEEPERS, check, misfit, spelled_out
+from dlexp.config.overrides import (
+    GROUPS,
+    HYDRA_KEYS,
+    LAUNCHERS,
+    ROOT,
+    SWEEPERS,
+    check,
+    misfit,
+    normalize,
+)
 from dlexp.config.where import seen
 from dlexp.config.wording import of_key
 from dlexp.config.yamlfile import construct, read
+from dlexp.core import kinds, registry
 from dlexp.errors import UserError
-from dlexp.places import CONF
+from dlexp.paths import CONF
 
-IN_FILES = (*(key for key in HYDRA_KEYS if "/" not in key), "hydra.sweeper.params", "hydra.sweeper.parts")
+IN_FILES = (
+    *(key for key in HYDRA_KEYS if "/" not in key),
+    "hydra.sweeper.params",
+    "hydra.sweeper.parts",
+)
 PACKAGES = (None, "_global_", "_group_")
 HEAD = 512  # characters in which Hydra looks for a package
 _parsed: dict[tuple[Path, int, int], ConfigResult] = {}
-_left_out: list[tuple[Collection[str], set[str]]] = []  # keys of the root that are not asked for; those that were there
+# keys of the root that are not asked for; those that were there
+_left_out: list[tuple[Collection[str], set[str]]] = []
 
 
 class FileConfigSource(HydrasFiles):
@@ -65,12 +80,18 @@ class FileConfigSource(HydrasFiles):
             told = of_key(e) if isinstance(e, OmegaConfBaseException) else " ".join(str(e).split())
             raise UserError(f"cannot be read: {told}", where=shown) from None
         seen.insert(0, ("" if package == "_global_" else shown.rpartition("/")[0], path))
-        result = ConfigResult(config=config, path=f"file://{self.path}", provider=self.provider,
-                              header={"package": package})  # fmt: skip
+        result = ConfigResult(
+            config=config,
+            path=f"file://{self.path}",
+            provider=self.provider,
+            header={"package": package},
+        )
         return _without(result) if package == "_global_" else result
 
     def _shipped(self, config_path: str, path: Path) -> ConfigResult:
-        """A file that Hydra reads twice for each job: parsed once, as long as the file's size and time stay."""
+        """A file that Hydra reads twice for each job: parsed once, as long as the file's size and
+        time stay.
+        """
         try:
             status = path.stat()
         except OSError:
@@ -85,7 +106,7 @@ class FileConfigSource(HydrasFiles):
 
 
 @contextmanager
-def looked_through() -> Iterator[None]:
+def checked_sources() -> Iterator[None]:
     """Inside, Hydra reads no file that has not been looked through."""
     types = SourcesRegistry.instance().types
     before = types.get("file", HydrasFiles)
@@ -131,11 +152,16 @@ def _checked(path: Path, shown: str, size: int, time_ns: int) -> tuple[str, str 
     if group == "hydra" or group.startswith("hydra/"):
         raise UserError("Hydra's own parts are not open to files of yours", where=shown)
     if group in kinds.KINDS and name in (cls.name for cls in registry.every(group)):
-        raise UserError(f"there is a plugin {group}/{name} already: give the variant another name", where=shown)
+        raise UserError(
+            f"there is a plugin {group}/{name} already: give the variant another name", where=shown
+        )
     if package not in (*PACKAGES, group):
         raise UserError(f"@package {package}: must be _global_, or left out", where=shown)
     if group == "experiment" and package != "_global_":
-        raise UserError("must begin with the line '# @package _global_': its keys are those of the root", where=shown)
+        raise UserError(
+            "must begin with the line '# @package _global_': its keys are those of the root",
+            where=shown,
+        )
     _check_targets(held, "", shown)
     _check_defaults(held.get("defaults"), shown)
     if package == "_global_":
@@ -178,7 +204,9 @@ def _check_hydra(held: Any, key: str, shown: str) -> None:
             _check_hydra(value, f"{key}.{name}", shown)
     elif held is not None:
         allowed = ", ".join(IN_FILES)
-        raise UserError("this key of Hydra's is not open to files", key=key, where=shown, allowed=allowed)
+        raise UserError(
+            "this key of Hydra's is not open to files", key=key, where=shown, allowed=allowed
+        )
 
 
 def _check_swept(held: Any, key: str, shown: str) -> None:
@@ -190,9 +218,11 @@ def _check_swept(held: Any, key: str, shown: str) -> None:
             _check_swept(value, f"{key}.{name}", shown)
             continue
         if str(name).partition(".")[0] not in (*ROOT, "init"):
-            raise UserError("there is no such key", key=f"{key}.{name}", where=shown, allowed=", ".join(ROOT))
+            raise UserError(
+                "there is no such key", key=f"{key}.{name}", where=shown, allowed=", ".join(ROOT)
+            )
         try:
-            check(spelled_out([f"{name}={value if isinstance(value, str) else json.dumps(value)}"]))
+            check(normalize([f"{name}={value if isinstance(value, str) else json.dumps(value)}"]))
         except UserError as e:
             e.key, e.where = f"{key}.{name}", shown
             raise
@@ -213,17 +243,30 @@ def _check_defaults(held: Any, shown: str) -> None:
             if "@" in group:
                 wrong = "a group stands in its own place only; leave the @ out"
                 raise UserError(wrong, key=f"defaults.{group}", where=shown)
-            plain = not isinstance(item, dict) and re.fullmatch(r"\w[\w-]*", str(item))  # a file beside this one
+            # a file beside this one
+            plain = not isinstance(item, dict) and re.fullmatch(r"\w[\w-]*", str(item))
             if not plain and group not in known:
-                raise UserError("is none of the groups", key=f"defaults.{group}", where=shown, allowed=", ".join(known))
+                raise UserError(
+                    "is none of the groups",
+                    key=f"defaults.{group}",
+                    where=shown,
+                    allowed=", ".join(known),
+                )
             ours = {"hydra/launcher": LAUNCHERS, "hydra/sweeper": SWEEPERS}.get(group)
             if ours and value not in ours:
-                raise UserError("is none of dlexp's", key=f"defaults.{group}", value=value, where=shown,
-                                allowed=", ".join(ours))  # fmt: skip
+                raise UserError(
+                    "is none of dlexp's",
+                    key=f"defaults.{group}",
+                    value=value,
+                    where=shown,
+                    allowed=", ".join(ours),
+                )
 
 
 def _check_circle(root: Path, shown: str, above: tuple[str, ...], done: set[str]) -> None:
-    """Raises `UserError` for a file whose defaults lead back to it: Hydra would follow them for ever."""
+    """Raises `UserError` for a file whose defaults lead back to it: Hydra would follow them for
+    ever.
+    """
     if shown in above:
         raise UserError("leads back to this file", key="defaults", where=shown)
     if shown in done:
@@ -237,7 +280,9 @@ def _check_circle(root: Path, shown: str, above: tuple[str, ...], done: set[str]
         pairs: Any = item.items() if isinstance(item, dict) else [(shown.rpartition("/")[0], item)]
         for group, names in pairs:
             for name in names if isinstance(names, list) else [names]:
-                _check_circle(root, f"{str(group).removeprefix('/')}/{name}.yaml", (*above, shown), done)
+                _check_circle(
+                    root, f"{str(group).removeprefix('/')}/{name}.yaml", (*above, shown), done
+                )
 
 
-__all__ = ["FileConfigSource", "leaving_out", "looked_through"]
+__all__ = ["FileConfigSource", "checked_sources", "leaving_out"]

@@ -1,4 +1,6 @@
-"""Every plugin as a config group option: its dataclass is its own schema, so there is no YAML per plugin."""
+"""Every plugin as a config group option: its dataclass is its own schema, so there is no YAML per
+plugin.
+"""
 
 from __future__ import annotations
 
@@ -10,33 +12,35 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dlexp import kinds, places, plugins
-from dlexp.checkpoint import Checkpointing
+from dlexp import paths
 from dlexp.config.overrides import SWEEP
 from dlexp.config.wording import of_key
-from dlexp.experiment import Experiment
-from dlexp.registry import every
+from dlexp.core import kinds
+from dlexp.core.experiment import Experiment
+from dlexp.core.registry import every
+from dlexp.plugins import discovery
+from dlexp.storage.checkpoint import Checkpointing
 from dlexp.tracking.settings import TRACKING
 
 _stored: set[type] = set()
 
 
-def offer() -> None:
+def register() -> None:
     """Discover the plugins and make `optimizer=adam optimizer.lr=0.01` mean something to Hydra."""
-    plugins.discover()
+    discovery.discover()
     for cls in list(every()):
         if cls not in _stored:
             package = f"{cls.kind}.{cls.name}" if cls.kind in kinds.MANY else cls.kind
             try:
                 _store(cls.kind, cls.name, cls, package)
             except (OmegaConfBaseException, ValueError, TypeError) as e:
-                plugins.leave_out(cls, f"{_place(cls)}: {cls.__qualname__}: {of_key(e)}")
+                discovery.leave_out(cls, f"{_place(cls)}: {cls.__qualname__}: {of_key(e)}")
                 continue
             _stored.add(cls)
     for name, settings in TRACKING.items():
         _store("tracking", name, settings, "tracking")
     ConfigStore.instance().store(name="schema", node=opened(schema()), provider="dlexp")
-    OmegaConf.register_new_resolver("dlexp.outputs", lambda: str(places.outputs()), replace=True)
+    OmegaConf.register_new_resolver("dlexp.outputs", lambda: str(paths.outputs()), replace=True)
 
 
 def _place(cls: type) -> str:
@@ -48,7 +52,9 @@ def _place(cls: type) -> str:
 
 
 def _store(group: str, name: str, cls: type, package: str) -> None:
-    ConfigStore.instance().store(group=group, name=name, node=opened(cls), package=package, provider="dlexp")
+    ConfigStore.instance().store(
+        group=group, name=name, node=opened(cls), package=package, provider="dlexp"
+    )
 
 
 def opened(cls: type) -> Any:
@@ -62,7 +68,9 @@ def opened(cls: type) -> Any:
 
 
 def schema() -> type:
-    """The root of the configuration: an experiment's plain fields with their types, and a place for each kind."""
+    """The root of the configuration: an experiment's plain fields with their types, and a place for
+    each kind.
+    """
     spec: list[Any] = []
     for f in dataclasses.fields(Experiment):
         if f.name in kinds.MANY:

@@ -11,7 +11,8 @@ from omegaconf import OmegaConf
 from yaml import YAMLError
 
 COMMAND_LINE = "command line"
-seen: list[tuple[str, Path]] = []  # the files that Hydra has read for what it composes, the latest first
+# the files that Hydra has read for what it composes, the latest first
+seen: list[tuple[str, Path]] = []
 
 
 def said(key: str, overrides: Sequence[str]) -> str | None:
@@ -23,8 +24,8 @@ def said(key: str, overrides: Sequence[str]) -> str | None:
 def where(key: str, overrides: Sequence[str], files: Sequence[tuple[str, Path]] = ()) -> str:
     """The place that set `key`; an empty string if nothing but the default did.
 
-    `files` are the configuration files in use, strongest first, each with the package its keys stand in; where
-    composing them failed, those read so far.
+    `files` are the configuration files in use, strongest first, each with the package its keys
+    stand in; where composing them failed, those read so far.
     """
     for override in overrides:
         said = override.partition("=")[0].lstrip("+~")
@@ -45,7 +46,9 @@ def where(key: str, overrides: Sequence[str], files: Sequence[tuple[str, Path]] 
 
 
 def _held(path: Path) -> Any:
-    """What a file holds, nothing if it cannot be read; remembered as long as the file's size and time stay."""
+    """What a file holds, nothing if it cannot be read; remembered as long as the file's size and
+    time stay.
+    """
     try:
         status = path.stat()
         return _loaded(path, status.st_size, status.st_mtime_ns)
@@ -60,14 +63,25 @@ def _loaded(path: Path, size: int, time_ns: int) -> Any:
 
 def chosen_in(group: str) -> str:
     """The file read last that chooses an option of a group; an empty string where none does."""
-    return next((f"{path.parent.name}/{path.name}" for package, path in seen if group in _speaks_of(package, path)), "")
+    return next(
+        (
+            f"{path.parent.name}/{path.name}"
+            for package, path in seen
+            if group in _speaks_of(package, path)
+        ),
+        "",
+    )
 
 
 def asks_for(kind: str, overrides: Sequence[str], files: Sequence[tuple[str, Path]] = ()) -> bool:
-    """Whether the command line or a file of the user's, such as a named study, chooses or sets a kind of plugin."""
+    """Whether the command line or a file of the user's, such as a named study, chooses or sets a
+    kind of plugin.
+    """
     if any(o.lstrip("+").partition("=")[0].partition(".")[0] == kind for o in overrides):
         return True
-    return any(path.name != "config.yaml" and kind in _speaks_of(package, path) for package, path in files)
+    return any(
+        path.name != "config.yaml" and kind in _speaks_of(package, path) for package, path in files
+    )
 
 
 def _speaks_of(package: str, path: Path) -> set[str]:

@@ -1,7 +1,9 @@
-"""A YAML file from anywhere: its size, its letters, its depth and what it unfolds to are known before it is made.
+"""A YAML file from anywhere: its size, its letters, its depth and what it unfolds to are known
+before it is made.
 
-YAML 1.1, which Hydra reads, takes `no` for false, `010` for 8 and `1:30` for 90. Nobody means that; it is refused. So
-is a `${…}` that asks for more than another key, here and on the command line: a run would write the answer down.
+YAML 1.1, which Hydra reads, takes `no` for false, `010` for 8 and `1:30` for 90. Nobody means that;
+it is refused. So is a `${…}` that asks for more than another key, here and on the command line: a
+run would write the answer down.
 """
 
 from __future__ import annotations
@@ -20,11 +22,16 @@ TOO_DEEP = f"is nested more than {DEEPEST} levels deep"
 MOST = 50_000  # values, references followed
 TRAPS = {
     r"yes|no|on|off": "means {} to YAML: write true or false, or put it into quotes",
-    r"[-+]?0[0-9_]*[0-9]": "is read as an octal number: leave out the 0 before it, or put it into quotes",
+    r"[-+]?0[0-9_]*[0-9]": (
+        "is read as an octal number: leave out the 0 before it, or put it into quotes"
+    ),
     r"[-+]?0[bx][0-9a-f_]+": "is no decimal number: write it as one, or put it into quotes",
-    r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?": "is read in base 60, as minutes and seconds: put it into quotes",
+    r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?": (
+        "is read in base 60, as minutes and seconds: put it into quotes"
+    ),
 }
-# `${seed}` and no resolver, not one whose name is put together either: `${oc.env:TOKEN}`, `${oc.${a}:TOKEN}`.
+# `${seed}` and no resolver, not one whose name is put together either: `${oc.env:TOKEN}`,
+# `${oc.${a}:TOKEN}`.
 NO_KEY = re.compile(r"\$\{(?!\s*[\w.\[\]]+\s*\})[^}]*\}?")
 _Fast = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -32,8 +39,8 @@ _Fast = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 def read(path: Path, shown: str) -> str:
     """The text of a file, which may begin with a byte-order mark.
 
-    Raises `UserError` that begins with `shown` for one that is too large, not UTF-8, no YAML, nested too deeply,
-    unfolds to too much, or says something that YAML takes for something else.
+    Raises `UserError` that begins with `shown` for one that is too large, not UTF-8, no YAML,
+    nested too deeply, unfolds to too much, or says something that YAML takes for something else.
     """
     try:
         with path.open("rb") as file:
@@ -56,14 +63,21 @@ def read(path: Path, shown: str) -> str:
 
 
 def check_references(text: str) -> None:
-    """Raises `UserError` for a value that would be worked out of more than the configuration itself."""
+    """Raises `UserError` for a value that would be worked out of more than the configuration
+    itself.
+    """
     if found := NO_KEY.search(text):
-        wrong = "a reference names another key, as ${seed} does, and nothing else: a run writes down what it was asked"
+        wrong = (
+            "a reference names another key, as ${seed} does, and nothing else: a run writes down"
+            " what it was asked"
+        )
         raise UserError(f"{found[0][:60]}: {wrong}")
 
 
 def construct(text: str, shown: str) -> Any:
-    """What a text that `read` has returned holds. Raises `UserError` for keys that stand there twice."""
+    """What a text that `read` has returned holds. Raises `UserError` for keys that stand there
+    twice.
+    """
     try:
         loader = _Once(text)
         try:
@@ -93,7 +107,8 @@ def _no_yaml(e: Exception, text: str, shown: str) -> UserError:
     line = mark.line + 1 if mark else text.count("\n", 0, getattr(e, "position", 0) or 0) + 1
     problem = getattr(e, "problem", None) or getattr(e, "reason", None) or str(e)
     hint = ": indent with spaces, not tabs" if "'\\t'" in str(problem) else ""
-    wrong = TOO_DEEP if "nesting depth" in str(problem) else f"is not valid YAML: {problem}{hint}"  # libyaml's own
+    # libyaml's own
+    wrong = TOO_DEEP if "nesting depth" in str(problem) else f"is not valid YAML: {problem}{hint}"
     return UserError(wrong, where=f"{shown}, line {line}")
 
 

@@ -8,13 +8,14 @@ In a test file of your own, for the plugins of your own:
     def test_plugin(plugin, check):
         check(plugin)
 
-Without `plugins`, every registered plugin is tested. The tests are called `optimizer/lion-resumes_bit_for_bit`; what
-does not apply is skipped with its reason. A check that a plugin is meant to fail is declared by the plugin,
-`known_failures = {"resumes_bit_for_bit": "why"}`: it is then expected to fail, and it is an error if it passes.
+Without `plugins`, every registered plugin is tested. The tests are called
+`optimizer/lion-resumes_bit_for_bit`; what does not apply is skipped with its reason. A check that a
+plugin is meant to fail is declared by the plugin, `known_failures = {"resumes_bit_for_bit":
+"why"}`: it is then expected to fail, and it is an error if it passes.
 
 `references` is a folder of trajectories that another implementation made, `<kind>/<name>.npz` and
-`<kind>/<name>-<variant>.npz`; `dlexp.conformance.reference` says what stands in them. Without a file the check
-`follows_reference` is skipped.
+`<kind>/<name>-<variant>.npz`; `dlexp.conformance.reference` says what stands in them. Without a
+file the check `follows_reference` is skipped.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlexp import kinds, registry
 from dlexp.conformance import every
+from dlexp.core import kinds, registry
+from dlexp.core.registry import Plugin
+from dlexp.core.surface import Surface
 from dlexp.errors import PluginError, nearest
-from dlexp.plugins import discover
-from dlexp.registry import Plugin
-from dlexp.surface import Surface
+from dlexp.plugins.discovery import discover
 
 if TYPE_CHECKING:
     import pytest
@@ -56,7 +57,11 @@ class Check:
         return self.function.__name__.removeprefix(PREFIX)
 
     def __call__(self, plugin: Plugin | type[Plugin]) -> None:
-        wanted = {"references": self.references} if "references" in inspect.signature(self.function).parameters else {}
+        wanted = (
+            {"references": self.references}
+            if "references" in inspect.signature(self.function).parameters
+            else {}
+        )
         self.function(self.subject(plugin), **wanted)
 
 
@@ -71,7 +76,8 @@ def _layer(p: Plugin) -> kinds.Layer | None:
     return p if isinstance(p, kinds.Layer) else None
 
 
-# Each file of checks, and what of a plugin it looks at (None: it does not apply). Tests run in this order.
+# Each file of checks, and what of a plugin it looks at (None: it does not apply). Tests run in this
+# order.
 SUITES: dict[str, Callable[[Any], Any]] = {
     "every": _of(Plugin),
     "optimizer": _of(kinds.Optimizer),
@@ -92,8 +98,8 @@ SUITES: dict[str, Callable[[Any], Any]] = {
 def checks_for(plugin: Plugin | type[Plugin], references: str | Path | None = None) -> list[Check]:
     """Every check that applies, in the order they are written.
 
-    Of a class that cannot be built from its defaults there is only one, which says so. Raises `PluginError` where
-    the plugin's `known_failures` name something that is no check of it.
+    Of a class that cannot be built from its defaults there is only one, which says so. Raises
+    `PluginError` where the plugin's `known_failures` name something that is no check of it.
     """
     p = _built(plugin)
     if p is None:
@@ -116,10 +122,12 @@ def checks_for(plugin: Plugin | type[Plugin], references: str | Path | None = No
 def parametrize_with_checks(
     plugins: Iterable[Plugin | type[Plugin]] | None = None, *, references: str | Path | None = None
 ) -> pytest.MarkDecorator:
-    """Decorate `def test_plugin(plugin, check): check(plugin)` to make it one test per plugin and check.
+    """Decorate `def test_plugin(plugin, check): check(plugin)` to make it one test per plugin and
+    check.
 
-    `plugins` are instances, or classes that are tried with their default fields; None means all that are registered.
-    `references` is the folder of reference trajectories. Raises `PluginError` for `known_failures` that name no check.
+    `plugins` are instances, or classes that are tried with their default fields; None means all
+    that are registered. `references` is the folder of reference trajectories. Raises `PluginError`
+    for `known_failures` that name no check.
     """
     import pytest
 
@@ -137,7 +145,9 @@ def parametrize_with_checks(
 
 
 def _built(p: Plugin | type[Plugin]) -> Plugin | None:
-    """An instance, with default fields where a class is given; None where the class cannot be built."""
+    """An instance, with default fields where a class is given; None where the class cannot be
+    built.
+    """
     if isinstance(p, Plugin):
         return p
     try:

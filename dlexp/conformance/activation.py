@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from dlexp.arrays import Context
 from dlexp.conformance.layer import Rig
-from dlexp.kinds import Activation
+from dlexp.core.arrays import Context
+from dlexp.core.kinds import Activation
 
 
 def check_is_elementwise(p: Activation) -> None:
     rig = Rig(p)
     y, _ = rig.forward(training=False)
-    assert y.shape == rig.x.shape, f"an activation of {rig.x.shape} has that shape too, not {y.shape}"
+    assert y.shape == rig.x.shape, (
+        f"an activation of {rig.x.shape} has that shape too, not {y.shape}"
+    )
     order = np.array([2, 0, 3, 1])
     if not p.arrays(4):
-        z, _ = p.forward(rig.x[:, order], rig.p, Context(training=False, rng=np.random.default_rng(0)))
+        z, _ = p.forward(
+            rig.x[:, order], rig.p, Context(training=False, rng=np.random.default_rng(0))
+        )
         message = "a unit's activation depends on the other units: that is a normalization"
         np.testing.assert_allclose(z, y[:, order], rtol=1e-12, err_msg=message)
 
@@ -28,6 +32,8 @@ def check_stays_finite_for_large_inputs(p: Activation) -> None:
             y, backward = rig.forward(training=True)
             dx = backward(rig.dy)
     except FloatingPointError as e:
-        raise AssertionError(f"inputs of ±100 and ±10,000 give {e}: write it in a form that cannot overflow") from e
+        raise AssertionError(
+            f"inputs of ±100 and ±10,000 give {e}: write it in a form that cannot overflow"
+        ) from e
     assert np.isfinite(y).all(), "inputs of ±100 and ±10,000 give outputs that are not finite"
     assert np.isfinite(dx).all(), "inputs of ±100 and ±10,000 give gradients that are not finite"

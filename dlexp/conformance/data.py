@@ -1,4 +1,6 @@
-"""Promises of every data set, kept by the small example that it brings of itself (`example`), or by itself."""
+"""Promises of every data set, kept by the small example that it brings of itself (`example`), or by
+itself.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ from unittest import SkipTest
 import numpy as np
 
 from dlexp.conformance import toy
-from dlexp.dataset import Split
+from dlexp.core.dataset import Split
+from dlexp.core.kinds import Data
 from dlexp.errors import UserError
-from dlexp.kinds import Data
 
 Splits = tuple[Split, Split, Split]
 
@@ -33,25 +35,36 @@ def _rows(split: Split) -> list[bytes]:
 
 
 def _equal(a: Splits, b: Splits) -> bool:
-    return all(np.array_equal(s.x, t.x) and np.array_equal(s.labels, t.labels) for s, t in zip(a, b, strict=True))
+    return all(
+        np.array_equal(s.x, t.x) and np.array_equal(s.labels, t.labels)
+        for s, t in zip(a, b, strict=True)
+    )
 
 
 def check_gives_three_splits(p: Data) -> None:
     with ready(p) as q:
         splits = load(q)
-        assert len(splits) == 3, f"load gives {len(splits)} parts: training, validation and test splits"
+        assert len(splits) == 3, (
+            f"load gives {len(splits)} parts: training, validation and test splits"
+        )
         for name, split in zip(("training", "validation", "test"), splits, strict=True):
             x, labels = split.x, split.labels
             assert x.ndim == 2, f"the {name} features have shape {x.shape}: make it (n, features)"
             assert len(x) > 0, f"the {name} split is empty"
-            assert labels.shape == x.shape[:1], f"{len(x)} {name} samples have labels of shape {labels.shape}"
-            assert x.shape[1] == splits[0].x.shape[1], f"the {name} split has {x.shape[1]} features, others have not"
+            assert labels.shape == x.shape[:1], (
+                f"{len(x)} {name} samples have labels of shape {labels.shape}"
+            )
+            assert x.shape[1] == splits[0].x.shape[1], (
+                f"the {name} split has {x.shape[1]} features, others have not"
+            )
 
 
 def check_features_are_finite_floats(p: Data) -> None:
     with ready(p) as q:
         for split in load(q):
-            assert np.issubdtype(split.x.dtype, np.floating), f"features are {split.x.dtype}: make them floats"
+            assert np.issubdtype(split.x.dtype, np.floating), (
+                f"features are {split.x.dtype}: make them floats"
+            )
             assert np.isfinite(split.x).all(), "not all features are finite"
 
 
@@ -59,9 +72,13 @@ def check_labels_count_from_zero(p: Data) -> None:
     with ready(p) as q:
         splits = load(q)
         for split in splits:
-            assert np.issubdtype(split.labels.dtype, np.integer), f"labels are {split.labels.dtype}: make them int64"
+            assert np.issubdtype(split.labels.dtype, np.integer), (
+                f"labels are {split.labels.dtype}: make them int64"
+            )
         classes = np.unique(splits[0].labels)
-        assert np.array_equal(classes, np.arange(len(classes))), f"the training labels are {classes[:20]}: count from 0"
+        assert np.array_equal(classes, np.arange(len(classes))), (
+            f"the training labels are {classes[:20]}: count from 0"
+        )
         assert len(classes) >= 2, "all training samples are of one class"
         for split in splits[1:]:
             strange = np.setdiff1d(split.labels, classes)
@@ -71,7 +88,9 @@ def check_labels_count_from_zero(p: Data) -> None:
 def check_same_rng_gives_the_same_splits(p: Data) -> None:
     with ready(p) as q:
         same = _equal(load(q), load(q))
-    assert same, "equal generators give other splits: draw from the rng that is handed over, and nothing else"
+    assert same, (
+        "equal generators give other splits: draw from the rng that is handed over, and nothing else"
+    )
 
 
 def check_other_seeds_draw_other_splits(p: Data) -> None:
@@ -81,17 +100,28 @@ def check_other_seeds_draw_other_splits(p: Data) -> None:
         first, second = q.load(a), q.load(b)
         if a.bit_generator.state == untouched:
             raise SkipTest("its splits are fixed: load draws nothing from rng")
-        assert not _equal(first, second), "load draws from rng, yet two seeds give the same splits: use what is drawn"
+        assert not _equal(first, second), (
+            "load draws from rng, yet two seeds give the same splits: use what is drawn"
+        )
 
 
 def check_splits_do_not_overlap(p: Data) -> None:
     with ready(p) as q:
         rows = [_rows(split) for split in load(q)]
     if any(len(set(part)) < len(part) for part in rows):
-        raise SkipTest("it has equal samples within a split: those shared between splits may be equal by nature")
-    for i, j, names in ((0, 1, "training and validation"), (0, 2, "training and test"), (1, 2, "validation and test")):
+        raise SkipTest(
+            "it has equal samples within a split: those shared between splits may be equal by"
+            " nature"
+        )
+    for i, j, names in (
+        (0, 1, "training and validation"),
+        (0, 2, "training and test"),
+        (1, 2, "validation and test"),
+    ):
         shared = len(set(rows[i]) & set(rows[j]))
-        assert not shared, f"{shared} samples are in both the {names} split: cut one pool into three"
+        assert not shared, (
+            f"{shared} samples are in both the {names} split: cut one pool into three"
+        )
 
 
 def check_dataset_holds_what_load_gives(p: Data) -> None:
@@ -101,28 +131,40 @@ def check_dataset_holds_what_load_gives(p: Data) -> None:
             raise SkipTest("load is at fault itself: other checks say how")
         made = dataclasses.replace(cast("Any", q), n_train=None).dataset(np.random.default_rng(0))
     held = (made.train, made.validation, made.test)
-    assert _equal(held, splits), "dataset gives other samples than load: what is said of the data is said of others"
+    assert _equal(held, splits), (
+        "dataset gives other samples than load: what is said of the data is said of others"
+    )
     n = made.n_features if made.preparation is None else len(made.preparation.features)
-    assert n == made.n_features, f"its preparation gives {n} features, the samples have {made.n_features}"
+    assert n == made.n_features, (
+        f"its preparation gives {n} features, the samples have {made.n_features}"
+    )
 
 
 def check_n_train_keeps_that_many_in_proportion(p: Data) -> None:
     with ready(p) as q:
-        whole = dataclasses.replace(cast("Any", q), n_train=None).dataset(np.random.default_rng(0)).train
+        whole = (
+            dataclasses.replace(cast("Any", q), n_train=None)
+            .dataset(np.random.default_rng(0))
+            .train
+        )
         counts = np.bincount(whole.labels)
         n = max(len(whole) // 2, len(counts))
         few = dataclasses.replace(cast("Any", q), n_train=n)
         train, other = (few.dataset(np.random.default_rng(seed)).train for seed in (0, 1))
     assert len(train) == n, f"n_train={n} leaves {len(train)} training samples"
     off = np.abs(np.bincount(train.labels, minlength=len(counts)) - counts * n / len(whole))
-    assert (off <= 1).all(), f"n_train={n} leaves {np.bincount(train.labels)} of {counts}: keep the proportions"
+    assert (off <= 1).all(), (
+        f"n_train={n} leaves {np.bincount(train.labels)} of {counts}: keep the proportions"
+    )
     assert not np.array_equal(train.x, other.x), f"two seeds draw the same {n} training samples"
 
 
 def check_n_train_leaves_the_other_splits_alone(p: Data) -> None:
     with ready(p) as q:
         whole = dataclasses.replace(cast("Any", q), n_train=None).dataset(np.random.default_rng(0))
-        few = dataclasses.replace(cast("Any", q), n_train=len(whole.train) // 2).dataset(np.random.default_rng(0))
+        few = dataclasses.replace(cast("Any", q), n_train=len(whole.train) // 2).dataset(
+            np.random.default_rng(0)
+        )
     for name in ("validation", "test"):
         same = np.array_equal(whole.splits[name].x, few.splits[name].x)
         assert same, f"n_train changes the {name} split: comparisons over n_train would not be fair"

@@ -12,12 +12,12 @@ from unittest import SkipTest
 
 import numpy as np
 
-from dlexp import registry
 from dlexp.conformance import toy
 from dlexp.conformance.numerical import trials
+from dlexp.core import registry
+from dlexp.core.kinds import Data, Observer
+from dlexp.core.registry import Plugin
 from dlexp.errors import FieldError
-from dlexp.kinds import Data, Observer
-from dlexp.registry import Plugin
 
 
 def check_can_be_built_from_its_defaults(p: Plugin | type[Plugin]) -> None:
@@ -25,7 +25,9 @@ def check_can_be_built_from_its_defaults(p: Plugin | type[Plugin]) -> None:
     try:
         cls()
     except Exception as e:
-        raise AssertionError(f"{cls.__name__}() raises {type(e).__name__}: {e}; give each field a valid default") from e
+        raise AssertionError(
+            f"{cls.__name__}() raises {type(e).__name__}: {e}; give each field a valid default"
+        ) from e
 
 
 def check_documented(p: Plugin) -> None:
@@ -33,18 +35,30 @@ def check_documented(p: Plugin) -> None:
     own = type(p).__dict__.get("__doc__")
     assert own, "write a class docstring: its first line, the equation, is what --help shows"
     assert first, "start the class docstring on its first line, with the equation"
-    assert not first.startswith(f"{type(p).__name__}("), f"the docstring is a signature, {first!r}: write the equation"
-    assert sum(c.isalpha() for c in first) >= 3, f"the docstring's first line says nothing: {first!r}"
+    assert not first.startswith(f"{type(p).__name__}("), (
+        f"the docstring is a signature, {first!r}: write the equation"
+    )
+    assert sum(c.isalpha() for c in first) >= 3, (
+        f"the docstring's first line says nothing: {first!r}"
+    )
 
 
 def check_names_its_source(p: Plugin) -> None:
     if isinstance(p, Observer):
         raise SkipTest("an observer computes nothing that somebody published")
     if isinstance(p, Data):
-        raise SkipTest("data name their source in the method `source`, which has a check of its own")
+        raise SkipTest(
+            "data name their source in the method `source`, which has a check of its own"
+        )
     doc = inspect.getdoc(type(p)) or ""
-    lines = [line.partition(":")[2] for line in doc.split("\n") if line.startswith(("Source:", "Sources:"))]
-    assert any(len(line) > 10 for line in lines), "end the docstring with a line `Source: author (year), https://…`"
+    lines = [
+        line.partition(":")[2]
+        for line in doc.split("\n")
+        if line.startswith(("Source:", "Sources:"))
+    ]
+    assert any(len(line) > 10 for line in lines), (
+        "end the docstring with a line `Source: author (year), https://…`"
+    )
 
 
 def check_frozen(p: Plugin) -> None:
@@ -54,7 +68,9 @@ def check_frozen(p: Plugin) -> None:
             setattr(p, name, kept)
         except dataclasses.FrozenInstanceError:
             continue
-        raise AssertionError(f"{name} can be assigned to: make the class with `@plugin`, and leave __setattr__ alone")
+        raise AssertionError(
+            f"{name} can be assigned to: make the class with `@plugin`, and leave __setattr__ alone"
+        )
 
 
 def check_file_is_called_like_the_plugin(p: Plugin) -> None:
@@ -62,13 +78,16 @@ def check_file_is_called_like_the_plugin(p: Plugin) -> None:
     if home or not place:
         raise SkipTest("it stands in no plugin folder, where files are found by their names")
     assert place == f"{p.kind}.{p.name}", (
-        f"{place.replace('.', '/')}.py registers the {p.kind} {p.name!r}: call the file {p.kind}/{p.name}.py"
+        f"{place.replace('.', '/')}.py registers the {p.kind} {p.name!r}: call the file"
+        f" {p.kind}/{p.name}.py"
     )
 
 
 def check_class_is_called_like_the_plugin(p: Plugin) -> None:
     cls = type(p).__name__
-    fits = cls.startswith("No") if p.name == "none" else cls.lower() == p.name.replace("_", "").lower()
+    fits = (
+        cls.startswith("No") if p.name == "none" else cls.lower() == p.name.replace("_", "").lower()
+    )
     assert fits, f"the class of {p.name!r} is called {cls}: call it {_camel(p.name)}"
 
 
@@ -82,8 +101,8 @@ def check_is_found_at_its_import_path(p: Plugin) -> None:
     for name in cls.__qualname__.split("."):
         found = getattr(found, name, None)
     assert found is cls, (
-        f"{cls.__module__}.{cls.__qualname__} is not this class: define it at the top level of its file, "
-        "or worker processes cannot be handed it"
+        f"{cls.__module__}.{cls.__qualname__} is not this class: define it at the top level of its"
+        " file, or worker processes cannot be handed it"
     )
 
 
@@ -95,9 +114,12 @@ def check_survives_config(p: Plugin) -> None:
             back = OmegaConf.to_object(OmegaConf.structured(schema))
         except Exception as e:
             raise AssertionError(
-                f"OmegaConf does not take its fields ({e}): use float, int, bool, str, tuple[int, ...] and `… | None`"
+                f"OmegaConf does not take its fields ({e}): use float, int, bool, str, tuple[int,"
+                " ...] and `… | None`"
             ) from e
-        assert back == (type(p)() if schema is type(p) else p), f"comes back from its configuration as {back}"
+        assert back == (type(p)() if schema is type(p) else p), (
+            f"comes back from its configuration as {back}"
+        )
 
 
 def check_survives_json(p: Plugin) -> None:
@@ -106,7 +128,10 @@ def check_survives_json(p: Plugin) -> None:
     except TypeError as e:
         raise AssertionError(f"a run's journal cannot hold its fields: {e}") from e
     back = registry.from_dict(p.kind, written)
-    assert back == p, f"comes back from a run's journal as {back}: fields must be plain numbers, words, lists of them"
+    assert back == p, (
+        f"comes back from a run's journal as {back}: fields must be plain numbers, words, lists of"
+        " them"
+    )
 
 
 def check_refuses_nan_and_infinity(p: Plugin) -> None:
@@ -135,7 +160,9 @@ def _refused(p: Plugin, name: str, value: Any) -> None:
         if e.key != name:
             raise AssertionError(f"{name}={value} is refused, but the error names {e.key!r}") from e
     else:
-        raise AssertionError(f"{name}={value} is accepted: a __post_init__ must call super().__post_init__()")
+        raise AssertionError(
+            f"{name}={value} is accepted: a __post_init__ must call super().__post_init__()"
+        )
 
 
 def check_keeps_no_state_on_itself(p: Plugin) -> None:
@@ -143,23 +170,35 @@ def check_keeps_no_state_on_itself(p: Plugin) -> None:
     toy.trained(p)
     after = _memory(p)
     changed = [name for name in before | after if before.get(name) != after.get(name)]
-    assert not changed, f"training changes {', '.join(changed)} of the plugin: keep state in slots, s or p"
+    assert not changed, (
+        f"training changes {', '.join(changed)} of the plugin: keep state in slots, s or p"
+    )
 
 
 def _memory(p: Plugin) -> dict[str, str]:
-    """All that could remember something, in words: the instance's values, the class's own containers and numbers."""
+    """All that could remember something, in words: the instance's values, the class's own
+    containers and numbers.
+    """
     kinds_of_memory = (dict, list, set, np.ndarray, int, float)
-    own = {k: v for k, v in vars(type(p)).items() if isinstance(v, kinds_of_memory) and not k.startswith("__")}
+    own = {
+        k: v
+        for k, v in vars(type(p)).items()
+        if isinstance(v, kinds_of_memory) and not k.startswith("__")
+    }
     return {name: repr(value) for name, value in {**own, **vars(p)}.items()}
 
 
 def check_draws_on_no_global_random_state(p: Plugin) -> None:
     with toy.global_randomness() as touched:
         toy.trained(p)
-    assert not touched, f"{' and '.join(touched)} was used: draw from the generator that you are handed"
+    assert not touched, (
+        f"{' and '.join(touched)} was used: draw from the generator that you are handed"
+    )
 
 
 def check_same_seed_gives_the_same_bits(p: Plugin) -> None:
     first, second = toy.outcome(toy.trained(p)), toy.outcome(toy.trained(p))
     differs = toy.same(first, second)
-    assert not differs, f"two runs with one seed differ in {differs}: keep no state, draw from what you are handed"
+    assert not differs, (
+        f"two runs with one seed differ in {differs}: keep no state, draw from what you are handed"
+    )

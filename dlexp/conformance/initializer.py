@@ -8,11 +8,12 @@ from unittest import SkipTest
 
 import numpy as np
 
-from dlexp.arrays import Array
 from dlexp.conformance import reference
-from dlexp.kinds import Initializer
+from dlexp.core.arrays import Array
+from dlexp.core.kinds import Initializer
 
-SHAPES = ((400, 300), (100, 1000), (1000, 60))  # fan_in, fan_out: from 60,000 to 120,000 numbers each
+# fan_in, fan_out: from 60,000 to 120,000 numbers each
+SHAPES = ((400, 300), (100, 1000), (1000, 60))
 
 
 def draw(p: Initializer, fan_in: int, fan_out: int, seed: int = 0) -> Array:
@@ -28,12 +29,17 @@ def check_has_the_shape_it_is_asked_for(p: Initializer) -> None:
 
 
 def check_draws_from_the_given_rng_only(p: Initializer) -> None:
-    same = "equal generators give other numbers: draw from the rng that is handed over, and nothing else"
+    same = (
+        "equal generators give other numbers: draw from the rng that is handed over, and nothing"
+        " else"
+    )
     np.testing.assert_array_equal(draw(p, 40, 30), draw(p, 40, 30), err_msg=same)
     first = draw(p, 40, 30)
     if first.std() > 0:
         other = not np.array_equal(first, draw(p, 40, 30, seed=1))
-        assert other, "another generator gives the same numbers: draw from the rng that is handed over"
+        assert other, (
+            "another generator gives the same numbers: draw from the rng that is handed over"
+        )
 
 
 def check_has_the_std_it_documents(p: Initializer) -> None:
@@ -42,10 +48,12 @@ def check_has_the_std_it_documents(p: Initializer) -> None:
         raise SkipTest("documented_std promises none")
     for shape in SHAPES:
         promised, found = p.documented_std(*shape), float(draw(p, *shape).std())
-        assert promised is not None, f"documented_std promises none for {shape}, but one for (10, 10)"
+        assert promised is not None, (
+            f"documented_std promises none for {shape}, but one for (10, 10)"
+        )
         assert abs(found - promised) <= 0.03 * promised, (
-            f"for fan_in, fan_out = {shape} the standard deviation is {found:.5g}, not {promised:.5g}: "
-            "fan_in is the number of rows"
+            f"for fan_in, fan_out = {shape} the standard deviation is {found:.5g}, not"
+            f" {promised:.5g}: fan_in is the number of rows"
         )
 
 
@@ -54,7 +62,9 @@ def check_has_mean_zero(p: Initializer) -> None:
     for shape in SHAPES:
         w = draw(p, *shape)
         allowed = 5 * w.std() / w.size**0.5
-        assert abs(w.mean()) <= allowed, f"for {shape} the mean is {w.mean():.3g}, more than {allowed:.3g} from 0"
+        assert abs(w.mean()) <= allowed, (
+            f"for {shape} the mean is {w.mean():.3g}, more than {allowed:.3g} from 0"
+        )
 
 
 def check_follows_reference(p: Initializer, references: Path | None) -> None:

@@ -6,21 +6,24 @@ from typing import Any
 
 import numpy as np
 
-from dlexp.arrays import Array, Backward, Context, Rebound
 from dlexp.conformance.numerical import numerical_gradient
-from dlexp.kinds import Layer
-from dlexp.params import Parameters
+from dlexp.core.arrays import Array, Backward, Context, Rebound
+from dlexp.core.kinds import Layer
+from dlexp.core.params import Parameters
 
 
 class Rig:
     """A layer with arrays of its own, some input, and noise that is the same at every call.
 
-    Weights are drawn, scales and biases moved a little off their start, buffers as a few training steps leave them.
+    Weights are drawn, scales and biases moved a little off their start, buffers as a few training
+    steps leave them.
     """
 
     def __init__(self, layer: Layer, dtype: Any = np.float64, batch: int = 6, n: int = 4) -> None:
         self.layer, self.n = layer, n
-        self.params = Parameters({f"it.{name}": spec for name, spec in layer.arrays(n).items()}, dtype)
+        self.params = Parameters(
+            {f"it.{name}": spec for name, spec in layer.arrays(n).items()}, dtype
+        )
         self.p = self.params.views("it")
         rng = np.random.default_rng(0)
         for name, spec in self.params.specs.items():
@@ -37,7 +40,9 @@ class Rig:
     def forward(self, training: bool, seed: int = 3) -> tuple[Array, Backward]:
         """One pass over x; what it does to the buffers is undone."""
         kept = self.buffers.copy()
-        out = self.layer.forward(self.x, self.p, Context(training=training, rng=np.random.default_rng(seed)))
+        out = self.layer.forward(
+            self.x, self.p, Context(training=training, rng=np.random.default_rng(seed))
+        )
         self.buffers[...] = kept
         return out
 
@@ -57,7 +62,10 @@ def gradients_agree(layer: Layer, training: bool) -> None:
     np.testing.assert_allclose(dx, expected, rtol=1e-5, atol=1e-7, err_msg=message)
     slopes = numerical_gradient(lambda: rig.loss(training), rig.params.values)
     for name in rig.params.trainable:
-        wrong = f"∂L/∂{name.removeprefix('it.')} {when} is not the slope of the output, or is not written by backward"
+        wrong = (
+            f"∂L/∂{name.removeprefix('it.')} {when} is not the slope of the output, or is not"
+            " written by backward"
+        )
         found, wanted = rig.params.gradient(name), rig.params.view(slopes, name)
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-7, err_msg=wrong)
 
@@ -75,11 +83,20 @@ def check_leaves_its_inputs_alone(layer: Layer) -> None:
         rig = Rig(layer)
         x, dy, values = rig.x.copy(), rig.dy.copy(), rig.params.values.copy()
         _, backward = rig.forward(training)
-        np.testing.assert_array_equal(rig.x, x, err_msg="forward changes x, which belongs to the layer before")
+        np.testing.assert_array_equal(
+            rig.x, x, err_msg="forward changes x, which belongs to the layer before"
+        )
         backward(rig.dy)
-        np.testing.assert_array_equal(rig.dy, dy, err_msg="backward changes dy, which belongs to the layer after")
-        np.testing.assert_array_equal(rig.x, x, err_msg="backward changes x, which belongs to the layer before")
-        message = "a pass changes what the optimizer moves; only arrays with trainable=False may change in forward"
+        np.testing.assert_array_equal(
+            rig.dy, dy, err_msg="backward changes dy, which belongs to the layer after"
+        )
+        np.testing.assert_array_equal(
+            rig.x, x, err_msg="backward changes x, which belongs to the layer before"
+        )
+        message = (
+            "a pass changes what the optimizer moves; only arrays with trainable=False may change"
+            " in forward"
+        )
         np.testing.assert_array_equal(rig.params.values, values, err_msg=message)
 
 
@@ -90,8 +107,8 @@ def check_keeps_dtype(layer: Layer) -> None:
         dx = backward(rig.dy)
         for what, array in (("forward", y), ("backward", dx)):
             assert array.dtype == np.float32, (
-                f"{what} makes {array.dtype} of float32: np.random and np.sqrt of a plain number give float64; "
-                "use Python numbers, and `.astype(x.dtype)` on what is drawn"
+                f"{what} makes {array.dtype} of float32: np.random and np.sqrt of a plain number"
+                " give float64; use Python numbers, and `.astype(x.dtype)` on what is drawn"
             )
 
 
@@ -101,16 +118,25 @@ def check_is_deterministic_in_eval(layer: Layer) -> None:
     untouched = np.random.default_rng(5).bit_generator.state
     first, _ = layer.forward(rig.x, rig.p, Context(training=False, rng=rng))
     second, _ = rig.forward(training=False, seed=4)
-    np.testing.assert_array_equal(first, second, err_msg="the output in evaluation is random: look at ctx.training")
-    assert rng.bit_generator.state == untouched, "evaluation draws from ctx.rng: what is trained next would change"
+    np.testing.assert_array_equal(
+        first, second, err_msg="the output in evaluation is random: look at ctx.training"
+    )
+    assert rng.bit_generator.state == untouched, (
+        "evaluation draws from ctx.rng: what is trained next would change"
+    )
 
 
 def check_evaluates_each_sample_by_itself(layer: Layer) -> None:
     rig = Rig(layer)
     together, _ = rig.forward(training=False)
     for i in range(len(rig.x)):
-        alone, _ = layer.forward(rig.x[i : i + 1], rig.p, Context(training=False, rng=np.random.default_rng(3)))
-        message = "the evaluation of a sample depends on the others in its batch: use what training has recorded"
+        alone, _ = layer.forward(
+            rig.x[i : i + 1], rig.p, Context(training=False, rng=np.random.default_rng(3))
+        )
+        message = (
+            "the evaluation of a sample depends on the others in its batch: use what training has"
+            " recorded"
+        )
         np.testing.assert_allclose(alone[0], together[i], rtol=1e-9, atol=1e-12, err_msg=message)
 
 
@@ -136,7 +162,10 @@ def check_writes_its_arrays_in_place(layer: Layer) -> None:
         raise AssertionError(str(e)) from e
     for name, array in vars(rig.params.views("it")).items():
         found = np.asanyarray(vars(rig.p).get(name))
-        wrong = f"p.{name} is no longer the array it declared: write its numbers in place, p.{name}[...] = …"
+        wrong = (
+            f"p.{name} is no longer the array it declared: write its numbers in place,"
+            f" p.{name}[...] = …"
+        )
         assert np.may_share_memory(array, found), wrong
 
 
@@ -146,9 +175,13 @@ def check_keeps_its_word_on_shapes(layer: Layer) -> None:
             rig = Rig(layer, n=n)
             y, backward = rig.forward(training)
             promised = (len(rig.x), layer.width(n))
-            assert y.shape == promised, f"{n} features in: forward gives {y.shape}, width() promises {promised}"
+            assert y.shape == promised, (
+                f"{n} features in: forward gives {y.shape}, width() promises {promised}"
+            )
             dx = backward(rig.dy)
-            assert dx.shape == rig.x.shape, f"backward gives {dx.shape} for an input of {rig.x.shape}"
+            assert dx.shape == rig.x.shape, (
+                f"backward gives {dx.shape} for an input of {rig.x.shape}"
+            )
 
 
 def check_survives_its_smallest_batch(layer: Layer) -> None:
@@ -160,7 +193,9 @@ def check_survives_its_smallest_batch(layer: Layer) -> None:
                 y, backward = rig.forward(training)
                 numbers = (y, backward(rig.dy), rig.params.grads)
             finite = all(np.isfinite(a).all() for a in numbers)
-            assert finite, f"a batch of {len(x)} gives nan or infinity: guard the division, or raise min_batch"
+            assert finite, (
+                f"a batch of {len(x)} gives nan or infinity: guard the division, or raise min_batch"
+            )
 
 
 def check_evaluation_changes_no_buffer(layer: Layer) -> None:

@@ -7,10 +7,10 @@ from typing import cast
 
 import numpy as np
 
-from dlexp.arrays import Context
 from dlexp.conformance import reference
-from dlexp.kinds import Layer
-from dlexp.params import Parameters
+from dlexp.core.arrays import Context
+from dlexp.core.kinds import Layer
+from dlexp.core.params import Parameters
 
 
 def check_follows_reference(layer: Layer, references: Path | None) -> None:
@@ -28,8 +28,14 @@ def check_follows_reference(layer: Layer, references: Path | None) -> None:
             ref.agrees(backward(dy), ref["dx"][t], "the gradients ∂L/∂x")
             for name, spec in arrays.items():
                 if spec.trainable:
-                    ref.agrees(params.gradient(f"it.{name}"), ref[f"d_{name}"][t], f"the gradients ∂L/∂{name}")
+                    ref.agrees(
+                        params.gradient(f"it.{name}"),
+                        ref[f"d_{name}"][t],
+                        f"the gradients ∂L/∂{name}",
+                    )
                 else:
-                    ref.agrees(params[f"it.{name}"], ref[f"after_{name}"][t], f"the running values {name}")
+                    ref.agrees(
+                        params[f"it.{name}"], ref[f"after_{name}"][t], f"the running values {name}"
+                    )
         y, _ = q.forward(ref["eval_x"], p, Context(training=False, rng=rng))
         ref.agrees(y, ref["eval_y"], "the outputs in evaluation")

@@ -6,18 +6,20 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dlexp.arrays import Context
 from dlexp.conformance import toy
 from dlexp.conformance.numerical import slope, variants
-from dlexp.kinds import Layer, Model
-from dlexp.loss import softmax_cross_entropy
-from dlexp.network import Network
+from dlexp.core.arrays import Context
+from dlexp.core.kinds import Layer, Model
+from dlexp.core.loss import softmax_cross_entropy
+from dlexp.core.network import Network
 
 FEATURES = 6
 
 
 def layers(p: Model, n_out: int, normalization: str = "batch_norm") -> list[Layer]:
-    """What the model lays out between data and logits, with a smooth activation and dropout as noise."""
+    """What the model lays out between data and logits, with a smooth activation and dropout as
+    noise.
+    """
     activation, norm = toy.part("activation", "tanh"), toy.part("normalization", normalization)
     return list(p.layers(n_out, activation, norm, [toy.part("regularizer", "inverted_dropout")]))
 
@@ -29,7 +31,9 @@ def networks(p: Model) -> Iterator[tuple[Model, Network, int]]:
             try:
                 network = Network(layers(q, n_out), FEATURES, np.float64)
             except Exception as e:
-                raise AssertionError(f"{q} cannot be laid out for {n_out} classes: {type(e).__name__}: {e}") from e
+                raise AssertionError(
+                    f"{q} cannot be laid out for {n_out} classes: {type(e).__name__}: {e}"
+                ) from e
             network.initialize(toy.part("initializer", "xavier"), np.random.default_rng(0))
             yield q, network, n_out
 
@@ -38,7 +42,9 @@ def check_ends_in_one_number_per_class(p: Model) -> None:
     x = np.random.default_rng(1).normal(size=(5, FEATURES))
     for q, network, n_out in networks(p):
         logits, _ = network.forward(x, Context(training=True, rng=np.random.default_rng(2)))
-        assert logits.shape == (5, n_out), f"{q} gives {logits.shape} for 5 samples and {n_out} classes: use n_out"
+        assert logits.shape == (5, n_out), (
+            f"{q} gives {logits.shape} for 5 samples and {n_out} classes: use n_out"
+        )
         assert np.isfinite(logits).all(), f"{q} gives logits that are not finite"
 
 
@@ -46,13 +52,21 @@ def check_has_weights_from_data_to_logits(p: Model) -> None:
     for q, network, _ in networks(p):
         shapes = [spec.shape for spec in network.params.specs.values() if spec.start is None]
         assert shapes, f"{q} has no weights: there is nothing to train"
-        assert shapes[0][0] == FEATURES, f"the first weights of {q} take {shapes[0][0]} features, not {FEATURES}"
+        assert shapes[0][0] == FEATURES, (
+            f"the first weights of {q} take {shapes[0][0]} features, not {FEATURES}"
+        )
 
 
 def check_uses_what_it_is_handed(p: Model) -> None:
     names = [layer.name for layer in layers(p, 3)]
-    for kind, name in (("activation", "tanh"), ("normalization", "batch_norm"), ("noise", "inverted_dropout")):
-        assert name in names, f"the layers are {', '.join(names)}: the {kind} it is handed is not among them"
+    for kind, name in (
+        ("activation", "tanh"),
+        ("normalization", "batch_norm"),
+        ("noise", "inverted_dropout"),
+    ):
+        assert name in names, (
+            f"the layers are {', '.join(names)}: the {kind} it is handed is not among them"
+        )
 
 
 def check_ends_in_logits(p: Model) -> None:
@@ -86,10 +100,18 @@ def check_gradient(p: Model) -> None:
         loss()
         found = float(network.params.grads @ direction)
         expected = slope(loss, network.params.values, direction)
-        assert abs(found - expected) <= 1e-6 + 1e-4 * abs(expected), f"the gradient is {found}, the slope {expected}"
+        assert abs(found - expected) <= 1e-6 + 1e-4 * abs(expected), (
+            f"the gradient is {found}, the slope {expected}"
+        )
 
 
 def check_learns(p: Model) -> None:
     parts = toy.experiment(p, toy.part("optimizer", "adam", lr=0.01), steps=60)
-    losses = [record.metrics["train/loss"] for record in parts.trainer().run() if "train/loss" in record.metrics]
-    assert losses[-1] < losses[0], f"60 steps of Adam take the loss from {losses[0]:.3g} to {losses[-1]:.3g}"
+    losses = [
+        record.metrics["train/loss"]
+        for record in parts.trainer().run()
+        if "train/loss" in record.metrics
+    ]
+    assert losses[-1] < losses[0], (
+        f"60 steps of Adam take the loss from {losses[0]:.3g} to {losses[-1]:.3g}"
+    )

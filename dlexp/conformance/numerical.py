@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from dlexp.arrays import Array
-from dlexp.fields import Range
-from dlexp.registry import Plugin
+from dlexp.core.arrays import Array
+from dlexp.core.fields import Range
+from dlexp.core.registry import Plugin
 
 P = TypeVar("P", bound=Plugin)
 
@@ -42,20 +42,25 @@ def slope(f: Callable[[], float], x: Array, direction: Array, h: float = 1e-6) -
 class Float32Only(np.ndarray):
     """An array that refuses to take part in float64 arithmetic, which would make every step slower."""
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any) -> Any:
+    def __array_ufunc__(
+        self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any
+    ) -> Any:
         plain = [x.view(np.ndarray) if isinstance(x, Float32Only) else x for x in inputs]
         wide = [x for x in plain if getattr(x, "dtype", None) == np.float64]
         assert not wide, (
-            f"np.{ufunc.__name__} meets a float64: write `x**0.5`, not `np.sqrt(x)`, for hyper-parameters, "
-            "and make arrays in the type of the ones you are given"
+            f"np.{ufunc.__name__} meets a float64: write `x**0.5`, not `np.sqrt(x)`, for"
+            " hyper-parameters, and make arrays in the type of the ones you are given"
         )
         if out is not None:
-            kwargs["out"] = tuple(o.view(np.ndarray) if isinstance(o, Float32Only) else o for o in out)
+            kwargs["out"] = tuple(
+                o.view(np.ndarray) if isinstance(o, Float32Only) else o for o in out
+            )
         result = getattr(ufunc, method)(*plain, **kwargs)
         return result.view(Float32Only) if isinstance(result, np.ndarray) else result
 
 
-# Values a field of each type may be tried with; which of them are allowed is the field's own business.
+# Values a field of each type may be tried with; which of them are allowed is the field's own
+# business.
 TRIALS: dict[str, tuple[Any, ...]] = {
     "tuple": ((), (1,), (3, 2), (0,), (2, -1)),
     "float": (0.0, 0.05, 0.5, 0.9, 1.0, 3.0, -0.5, 1e9),
@@ -65,7 +70,9 @@ TRIALS: dict[str, tuple[Any, ...]] = {
 
 
 def trials(p: Plugin) -> Iterator[tuple[str, Any, bool]]:
-    """Field, value, and whether the field's declared range allows it, for every field that declares one."""
+    """Field, value, and whether the field's declared range allows it, for every field that declares
+    one.
+    """
     for f in dataclasses.fields(p):  # type: ignore[arg-type]
         allowed: Range | None = f.metadata.get("range")
         if allowed is None:

@@ -8,20 +8,22 @@ from unittest import SkipTest
 
 import numpy as np
 
-from dlexp.arrays import Context
 from dlexp.conformance import toy
 from dlexp.conformance.numerical import slope
+from dlexp.core.arrays import Context
+from dlexp.core.experiment import streams
+from dlexp.core.kinds import Objective
+from dlexp.core.problem import Problem
 from dlexp.errors import UserError
-from dlexp.experiment import streams
-from dlexp.kinds import Objective
-from dlexp.problem import Problem
 
 TRAINING = 60  # samples in the training split of toy.Clouds
 
 
 def problem(p: Objective, batch_size: int = 10) -> Problem:
     """The objective, built for a network of tanh units without noise or normalization."""
-    return p.build(toy.experiment(p, toy.part("activation", "tanh"), batch_size=batch_size), streams(0))
+    return p.build(
+        toy.experiment(p, toy.part("activation", "tanh"), batch_size=batch_size), streams(0)
+    )
 
 
 def _batch(q: Problem) -> Any:
@@ -44,7 +46,8 @@ def check_gradient(p: Objective) -> None:
         found = float(q.params.grads @ direction)
         expected = slope(loss, q.params.values, direction)
         assert abs(found - expected) <= 1e-7 + 1e-5 * abs(expected), (
-            f"params.grads gives {found:.8g} where the loss's slope is {expected:.8g}: loss writes every gradient"
+            f"params.grads gives {found:.8g} where the loss's slope is {expected:.8g}: loss writes"
+            " every gradient"
         )
 
 
@@ -95,20 +98,30 @@ def check_batches_take_each_sample_at_most_once(p: Objective) -> None:
         rows = []
         count = 0
         for batch in q.batches(np.random.default_rng(0)):
-            if not (isinstance(batch, tuple) and isinstance(batch[0], np.ndarray) and batch[0].ndim == 2):
+            if not (
+                isinstance(batch, tuple) and isinstance(batch[0], np.ndarray) and batch[0].ndim == 2
+            ):
                 raise SkipTest("its batches are not (features, …): what is in them cannot be told")
-            assert len(batch[0]) == size, f"a batch of {len(batch[0])} where {size} is due: drop the last, incomplete"
+            assert len(batch[0]) == size, (
+                f"a batch of {len(batch[0])} where {size} is due: drop the last, incomplete"
+            )
             rows += [row.tobytes() for row in batch[0]]
             count += 1
         assert count == TRAINING // size, f"{count} batches of {size} from {TRAINING} samples"
-        assert count == q.steps_per_epoch, f"steps_per_epoch says {q.steps_per_epoch}, batches() yields {count}"
+        assert count == q.steps_per_epoch, (
+            f"steps_per_epoch says {q.steps_per_epoch}, batches() yields {count}"
+        )
         assert len(set(rows)) == len(rows), "a sample comes twice in an epoch: draw a permutation"
 
 
 def check_order_comes_from_the_rng(p: Objective) -> None:
     q = problem(p)
-    first, again, other = ([repr(copy.deepcopy(b)) for b in q.batches(np.random.default_rng(s))] for s in (0, 0, 1))
-    assert first == again, "the same generator gives another order of batches: draw from rng and nothing else"
+    first, again, other = (
+        [repr(copy.deepcopy(b)) for b in q.batches(np.random.default_rng(s))] for s in (0, 0, 1)
+    )
+    assert first == again, (
+        "the same generator gives another order of batches: draw from rng and nothing else"
+    )
     assert first != other, "another generator gives the same order of batches: shuffle with rng"
 
 
@@ -117,4 +130,6 @@ def check_refuses_more_than_there_is(p: Objective) -> None:
         problem(p, TRAINING + 1)
     except UserError:
         return
-    raise AssertionError(f"batch_size={TRAINING + 1} of {TRAINING} samples is accepted: an epoch would have no batch")
+    raise AssertionError(
+        f"batch_size={TRAINING + 1} of {TRAINING} samples is accepted: an epoch would have no batch"
+    )

@@ -9,11 +9,12 @@ from itertools import zip_longest
 from pathlib import Path
 from types import SimpleNamespace
 
-from dlexp import checkpoint
 from dlexp.conformance import toy
-from dlexp.experiment import Experiment, Run
-from dlexp.kinds import Observer
-from dlexp.trainer import Diverged, Record
+from dlexp.core.experiment import Experiment
+from dlexp.core.kinds import Observer
+from dlexp.core.trainer import Diverged, Record
+from dlexp.runs.run import Run
+from dlexp.storage import checkpoint
 
 CUT = 5  # the step after which a run is cut short, in mid-epoch
 
@@ -27,7 +28,9 @@ class Notes(list[Record]):
 
 
 def watching(p: Observer | None, run: Run) -> Iterator[None]:
-    """The run under the eyes of one observer, or of none, as `Run.train` does it, but hiding none of its exceptions."""
+    """The run under the eyes of one observer, or of none, as `Run.train` does it, but hiding none
+    of its exceptions.
+    """
     s = SimpleNamespace()
     error: BaseException | None = None
     _tell(p, "start", run, s)
@@ -57,19 +60,26 @@ def _tell(p: Observer | None, moment: str, *news: object) -> None:
     try:
         getattr(p, moment)(*news)
     except (Exception, SystemExit) as e:
-        raise AssertionError(f"{moment} raises {type(e).__name__}: {e}; an observer stops no run, nor itself") from e
+        raise AssertionError(
+            f"{moment} raises {type(e).__name__}: {e}; an observer stops no run, nor itself"
+        ) from e
 
 
 def _unchanged(p: Observer, parts: Experiment, place: Path | None) -> Run:
     seen, unseen = watched(p, parts, place), watched(None, parts, None)
     differs = toy.same(toy.outcome(seen), toy.outcome(unseen))
-    assert not differs, f"under its eyes {differs} are others: look at copies, and try steps inside trainer.rehearsal()"
+    assert not differs, (
+        f"under its eyes {differs} are others: look at copies, and try steps inside"
+        " trainer.rehearsal()"
+    )
     assert seen.trainer.t == unseen.trainer.t, "the run is shorter under its eyes"
     return seen
 
 
 def _noisy(**settings: object) -> Experiment:
-    """A network with dropout, batch normalization and a stateful optimizer: whatever is touched shows."""
+    """A network with dropout, batch normalization and a stateful optimizer: whatever is touched
+    shows.
+    """
     parts = (("regularizer", "dropout"), ("normalization", "batch_norm"), ("optimizer", "adam"))
     return toy.experiment(*(toy.part(kind, name) for kind, name in parts), **settings)
 
@@ -102,7 +112,9 @@ def check_survives_a_surface(p: Observer) -> None:
 
 
 def check_watches_two_runs_at_once(p: Observer) -> None:
-    """Its state is in `s`: what it notes of a run does not depend on another that takes turns with it."""
+    """Its state is in `s`: what it notes of a run does not depend on another that takes turns with
+    it.
+    """
     alone, together = ([_noted(seed) for seed in (0, 1)] for _ in "ab")
     for run, _ in alone:
         list(watching(p, run))
@@ -113,7 +125,9 @@ def check_watches_two_runs_at_once(p: Observer) -> None:
 
 
 def check_resumes_bit_for_bit(p: Observer) -> None:
-    """Cut short in mid-epoch and gone on with in another process, it leaves what an uninterrupted run does."""
+    """Cut short in mid-epoch and gone on with in another process, it leaves what an uninterrupted
+    run does.
+    """
     with toy.folder() as place:
         whole, cut = _watched_run(p, place / "whole"), _watched_run(p, place / "cut")
         whole.train()
@@ -130,9 +144,13 @@ def check_resumes_bit_for_bit(p: Observer) -> None:
         resumed.load_state_dict(saved, before)
         resumed.train()
         differs = [
-            name for name, content in _files(place / "whole").items() if _files(place / "cut").get(name) != content
+            name
+            for name, content in _files(place / "whole").items()
+            if _files(place / "cut").get(name) != content
         ]
-    assert not differs, f"in a resumed run {differs[0]} is another: what it remembers must be plain data in s"
+    assert not differs, (
+        f"in a resumed run {differs[0]} is another: what it remembers must be plain data in s"
+    )
 
 
 def _watched_run(p: Observer, place: Path) -> Run:
@@ -142,7 +160,11 @@ def _watched_run(p: Observer, place: Path) -> Run:
 
 
 def _files(place: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(place)): path.read_bytes() for path in sorted(place.rglob("*")) if path.is_file()}
+    return {
+        str(path.relative_to(place)): path.read_bytes()
+        for path in sorted(place.rglob("*"))
+        if path.is_file()
+    }
 
 
 def _noted(seed: int) -> tuple[Run, Notes]:

@@ -9,13 +9,13 @@ from typing import Any, cast
 
 import numpy as np
 
-from dlexp import params as params_module, registry
-from dlexp.arrays import Array, Param, Rebound, Slots
 from dlexp.conformance import reference
 from dlexp.conformance.numerical import Float32Only
-from dlexp.kinds import Optimizer
-from dlexp.params import Parameters
-from dlexp.pieces import pieces
+from dlexp.core import params as params_module, registry
+from dlexp.core.arrays import Array, Param, Rebound, Slots
+from dlexp.core.kinds import Optimizer
+from dlexp.core.params import Parameters
+from dlexp.core.pieces import pieces
 
 Running = dict[str, Array]
 
@@ -41,7 +41,9 @@ def drive(p: Optimizer, params: Parameters, slots: Running, steps: int, start: i
             p.update(w, g, s, p.lr, t)
 
 
-def once(p: Optimizer, lr: float | None = None, g: float | None = None) -> tuple[Array, Array, Array, Array, Slots]:
+def once(
+    p: Optimizer, lr: float | None = None, g: float | None = None
+) -> tuple[Array, Array, Array, Array, Slots]:
     """One update of a matrix: weights before and after, gradient before and after, slots."""
     rng = np.random.default_rng(1)
     w, gradient = rng.normal(size=(5, 4)), rng.normal(size=(5, 4))
@@ -58,7 +60,9 @@ def check_descends_a_parabola(p: Optimizer) -> None:
     before = float(np.square(params.values).sum())
     drive(p, params, fresh(p, params), steps=200)
     after = float(np.square(params.values).sum())
-    assert after < before, f"200 steps at its default rate take ‖w‖² from {before:.3g} to {after:.3g}: look at the sign"
+    assert after < before, (
+        f"200 steps at its default rate take ‖w‖² from {before:.3g} to {after:.3g}: look at the sign"
+    )
 
 
 def check_stays_in_float32(p: Optimizer) -> None:
@@ -90,7 +94,10 @@ def check_resumes_bit_for_bit(p: Optimizer) -> None:
     resumed.storage[...] = first.storage
     again = cast("Optimizer", registry.from_dict(p.kind, registry.as_dict(p)))
     drive(again, resumed, saved, steps=3, start=3)
-    message = "6 steps differ from 3 steps, a checkpoint and 3 more: keep all state in the arrays named in `slots`"
+    message = (
+        "6 steps differ from 3 steps, a checkpoint and 3 more: keep all state in the arrays named"
+        " in `slots`"
+    )
     np.testing.assert_array_equal(straight.values, resumed.values, err_msg=message)
 
 
@@ -105,7 +112,9 @@ def check_changes_slots_in_place(p: Optimizer) -> None:
     new = sorted(set(vars(s)) - set(handed))
     assert not new, f"s.{', s.'.join(new)} is in no checkpoint: name it in `slots`"
     rebound = [name for name, array in handed.items() if vars(s)[name] is not array]
-    assert not rebound, f"s.{', s.'.join(rebound)} is bound to a new array: write `s.{rebound[0]}[...] = …` or `+=`"
+    assert not rebound, (
+        f"s.{', s.'.join(rebound)} is bound to a new array: write `s.{rebound[0]}[...] = …` or `+=`"
+    )
 
 
 def check_is_deterministic(p: Optimizer) -> None:
@@ -120,7 +129,9 @@ def check_is_deterministic(p: Optimizer) -> None:
 
 def check_updates_in_place(p: Optimizer) -> None:
     before, w, *_ = once(p)
-    assert not np.array_equal(before, w), "update leaves w as it was: change it in place, `w -= …` (not `w = w - …`)"
+    assert not np.array_equal(before, w), (
+        "update leaves w as it was: change it in place, `w -= …` (not `w = w - …`)"
+    )
     assert np.isfinite(w).all(), "one update makes weights that are not finite"
 
 
@@ -131,7 +142,9 @@ def check_leaves_the_gradient_alone(p: Optimizer) -> None:
 
 def check_zero_gradient_does_not_move_fresh_weights(p: Optimizer) -> None:
     before, w, *_ = once(p, g=0.0)
-    message = "weights move without a gradient: what acts on the weights themselves is a regularizer"
+    message = (
+        "weights move without a gradient: what acts on the weights themselves is a regularizer"
+    )
     np.testing.assert_array_equal(before, w, err_msg=message)
 
 
@@ -141,7 +154,9 @@ def check_uses_the_lr_it_is_handed(p: Optimizer) -> None:
     moved, same, full = (once(q, lr)[1] for q, lr in ((p, handed), (other, handed), (p, p.lr)))
     message = "update uses self.lr: use its argument lr, which the schedule has scaled"
     np.testing.assert_array_equal(moved, same, err_msg=message)
-    assert not np.array_equal(moved, full), "update does not use its argument lr: schedules would have no effect"
+    assert not np.array_equal(moved, full), (
+        "update does not use its argument lr: schedules would have no effect"
+    )
 
 
 def check_follows_reference(p: Optimizer, references: Path | None) -> None:

@@ -1,8 +1,10 @@
-"""Reference trajectories: what another implementation computed, recorded once and compared ever after.
+"""Reference trajectories: what another implementation computed, recorded once and compared ever
+after.
 
-A reference is a file `<folder>/<kind>/<name>.npz`, or `<name>-<variant>.npz` for more than one, of plain arrays
-(no pickle). `about`, a JSON text, has the keys `source` (which implementation, which version), `fields` (the
-plugin's hyper-parameters) and `rtol` (how closely they agree, relative to the array's largest number). Besides:
+A reference is a file `<folder>/<kind>/<name>.npz`, or `<name>-<variant>.npz` for more than one, of
+plain arrays (no pickle). `about`, a JSON text, has the keys `source` (which implementation, which
+version), `fields` (the plugin's hyper-parameters) and `rtol` (how closely they agree, relative to
+the array's largest number). Besides:
 
 optimizer: gradients (steps, …), lr (steps,), weights (steps + 1, …), the first being the start.
 activation, normalization: x, y, dy, dx (steps, batch, features), one training pass each; for each array of the layer
@@ -24,14 +26,16 @@ from unittest import SkipTest
 
 import numpy as np
 
-from dlexp import registry
-from dlexp.arrays import Array
-from dlexp.registry import Plugin
+from dlexp.core import registry
+from dlexp.core.arrays import Array
+from dlexp.core.registry import Plugin
 
 
 @dataclass(frozen=True)
 class Reference:
-    """One file: what it says about itself, the plugin with the same hyper-parameters, and its arrays by name."""
+    """One file: what it says about itself, the plugin with the same hyper-parameters, and its
+    arrays by name.
+    """
 
     path: Path
     about: dict[str, Any]
@@ -39,29 +43,40 @@ class Reference:
     arrays: dict[str, Array]
 
     def __getitem__(self, name: str) -> Array:
-        assert name in self.arrays, f"{self.path} has no array {name!r}; it has {', '.join(self.arrays)}"
+        assert name in self.arrays, (
+            f"{self.path} has no array {name!r}; it has {', '.join(self.arrays)}"
+        )
         return self.arrays[name]
 
     def agrees(self, actual: Any, expected: Array, what: str) -> None:
-        """Raise `AssertionError` where `actual` is further from `expected` than the file's `rtol` allows."""
+        """Raise `AssertionError` where `actual` is further from `expected` than the file's `rtol`
+        allows.
+        """
         far = float(np.max(np.abs(np.asarray(actual) - expected), initial=0.0))
         scale = float(np.max(np.abs(expected), initial=1e-30))
         assert far <= self.about["rtol"] * scale, (
-            f"{what} differ from {self.about['source']} by {far / scale:.1e} of the largest, "
-            f"more than {self.about['rtol']:.0e} ({self.path.name}): compare the formula with the source's"
+            f"{what} differ from {self.about['source']} by {far / scale:.1e} of the largest, more"
+            f" than {self.about['rtol']:.0e} ({self.path.name}): compare the formula with the"
+            " source's"
         )
 
 
 def of(p: Plugin, folder: Path | None) -> Iterator[Reference]:
     """The references of a plugin. Raises `SkipTest` where there is none."""
     if folder is None:
-        raise SkipTest("no folder of references is given: parametrize_with_checks(references=<folder>)")
-    files = sorted([*folder.glob(f"{p.kind}/{p.name}.npz"), *folder.glob(f"{p.kind}/{p.name}-*.npz")])
+        raise SkipTest(
+            "no folder of references is given: parametrize_with_checks(references=<folder>)"
+        )
+    files = sorted(
+        [*folder.glob(f"{p.kind}/{p.name}.npz"), *folder.glob(f"{p.kind}/{p.name}-*.npz")]
+    )
     if not files:
         raise SkipTest(f"no reference: there is no file {folder.name}/{p.kind}/{p.name}.npz")
     for path in files:
         about, arrays = read(path)
-        yield Reference(path, about, registry.from_dict(p.kind, {"name": p.name, **about["fields"]}), arrays)
+        yield Reference(
+            path, about, registry.from_dict(p.kind, {"name": p.name, **about["fields"]}), arrays
+        )
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:

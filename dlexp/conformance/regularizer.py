@@ -9,11 +9,11 @@ from unittest import SkipTest
 
 import numpy as np
 
-from dlexp.arrays import Array, Context
 from dlexp.conformance import reference
 from dlexp.conformance.layer import Rig
 from dlexp.conformance.numerical import Float32Only, numerical_gradient
-from dlexp.kinds import Layer, Regularizer
+from dlexp.core.arrays import Array, Context
+from dlexp.core.kinds import Layer, Regularizer
 
 KNOBS = ("strength", "ratio")  # fields whose zero means "off"
 DRAWS = 20_000
@@ -39,7 +39,9 @@ def _with_layer(p: Regularizer) -> Layer:
 def check_acts_at_some_moment(p: Regularizer) -> None:
     moments = [m for m in ("layer", "penalty", "shrink") if overrides(p, m)]
     assert moments, "it does nothing: override layer, penalty or shrink"
-    assert moments != ["layer"] or p.layer() is not None, "layer() returns None: return the layer (or self)"
+    assert moments != ["layer"] or p.layer() is not None, (
+        "layer() returns None: return the layer (or self)"
+    )
 
 
 def check_penalty_gradient(p: Regularizer) -> None:
@@ -61,7 +63,9 @@ def check_penalty_adds_to_the_gradient(p: Regularizer) -> None:
     p.penalty(w, from_something)
     message = "penalty replaces g, which holds the loss's gradient: write `g += …`"
     np.testing.assert_allclose(from_something, from_nothing + 5.0, rtol=1e-12, err_msg=message)
-    np.testing.assert_array_equal(w, before, err_msg="penalty changes the weights: that is what shrink is for")
+    np.testing.assert_array_equal(
+        w, before, err_msg="penalty changes the weights: that is what shrink is for"
+    )
 
 
 def check_penalty_is_not_negative(p: Regularizer) -> None:
@@ -96,15 +100,21 @@ def check_zero_strength_is_identity(p: Regularizer) -> None:
     off.shrink(w, 0.1)
     said = f"at {' = '.join(knobs)} = 0"
     assert value == 0, f"{said} the penalty is {value}, not 0"
-    np.testing.assert_array_equal(g, np.full(12, 3.0), err_msg=f"{said} the penalty still has a gradient")
+    np.testing.assert_array_equal(
+        g, np.full(12, 3.0), err_msg=f"{said} the penalty still has a gradient"
+    )
     np.testing.assert_array_equal(w, weights(), err_msg=f"{said} shrink still changes weights")
     layer = off.layer()
     for training in (True, False) if layer is not None else ():
         rig = Rig(cast("Layer", layer))
         y, backward = rig.forward(training)
         when = "training" if training else "evaluation"
-        np.testing.assert_array_equal(y, rig.x, err_msg=f"{said} the layer still changes x in {when}")
-        np.testing.assert_array_equal(backward(rig.dy), rig.dy, err_msg=f"{said} the layer still changes dy in {when}")
+        np.testing.assert_array_equal(
+            y, rig.x, err_msg=f"{said} the layer still changes x in {when}"
+        )
+        np.testing.assert_array_equal(
+            backward(rig.dy), rig.dy, err_msg=f"{said} the layer still changes dy in {when}"
+        )
 
 
 def check_evaluation_is_the_mean_of_training(p: Regularizer) -> None:
@@ -117,7 +127,8 @@ def check_evaluation_is_the_mean_of_training(p: Regularizer) -> None:
     allowed = 5 * drawn.std(axis=0) / DRAWS**0.5 + 1e-9 * np.abs(expected[0])
     far = np.abs(drawn.mean(axis=0) - expected[0])
     assert (far <= allowed).all(), (
-        f"evaluation gives {expected[0]}, training on average {drawn.mean(axis=0)}: scale by the share that is kept"
+        f"evaluation gives {expected[0]}, training on average {drawn.mean(axis=0)}: scale by the"
+        " share that is kept"
     )
 
 

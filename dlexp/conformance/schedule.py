@@ -7,7 +7,7 @@ from typing import cast
 
 from dlexp.conformance import reference
 from dlexp.conformance.numerical import variants
-from dlexp.kinds import Schedule
+from dlexp.core.kinds import Schedule
 
 TOTALS = (1, 2, 3, 7, 100)
 
@@ -19,7 +19,9 @@ def factors(p: Schedule, total: int) -> list[float]:
         try:
             found.append(p(t, total))
         except ArithmeticError as e:
-            raise AssertionError(f"{p} has no factor at t={t} of total={total} ({e}): mind runs of one step") from e
+            raise AssertionError(
+                f"{p} has no factor at t={t} of total={total} ({e}): mind runs of one step"
+            ) from e
     return found
 
 
@@ -27,14 +29,18 @@ def check_is_a_factor_at_every_step(p: Schedule) -> None:
     for q in variants(p):
         for total in TOTALS:
             for t, factor in enumerate(factors(q, total)):
-                assert 0 <= factor <= 1 + 1e-12, f"{q} gives {factor} at t={t} of total={total}: keep it within [0, 1]"
+                assert 0 <= factor <= 1 + 1e-12, (
+                    f"{q} gives {factor} at t={t} of total={total}: keep it within [0, 1]"
+                )
 
 
 def check_gives_a_plain_number(p: Schedule) -> None:
     for q in variants(p):
         for factor in factors(q, 7):
             kind = type(factor)
-            assert kind in (float, int), f"{kind.__name__} would turn float32 weights to float64: use math, or float(…)"
+            assert kind in (float, int), (
+                f"{kind.__name__} would turn float32 weights to float64: use math, or float(…)"
+            )
 
 
 def check_lets_something_be_learned(p: Schedule) -> None:
@@ -45,7 +51,10 @@ def check_lets_something_be_learned(p: Schedule) -> None:
 def check_depends_on_nothing_but_the_step(p: Schedule) -> None:
     forwards = factors(p, 20)
     backwards = [p(t, 20) for t in reversed(range(20))][::-1]
-    message = "the factor of a step depends on what was asked before: a resumed run would take another course"
+    message = (
+        "the factor of a step depends on what was asked before: a resumed run would take another"
+        " course"
+    )
     assert forwards == backwards, message
     assert forwards == factors(p, 20), message
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from dlexp.arrays import Array
 from dlexp.conformance.numerical import slope
-from dlexp.surface import Surface
+from dlexp.core.arrays import Array
+from dlexp.core.surface import Surface
 
 
 def points(p: Surface) -> Array:
@@ -38,16 +38,22 @@ def check_minimum_is_a_minimum(p: Surface) -> None:
     lower = [xy for xy in (*around, *points(p)) if height(p, xy) < bottom]
     assert not lower, f"f is lower at {lower[0]} than at the minimum {p.minimum}"
     slopes = np.abs(np.array(p.gradient(*p.minimum), float))
-    assert (slopes <= 1e-9).all(), f"the gradient at the minimum {p.minimum} is not zero but {slopes}"
+    assert (slopes <= 1e-9).all(), (
+        f"the gradient at the minimum {p.minimum} is not zero but {slopes}"
+    )
 
 
 def check_start_and_minimum_are_in_the_window(p: Surface) -> None:
     for what, xy in (("start", p.start), ("minimum", p.minimum)):
         assert len(xy) == 2, f"{what} = {xy} must be two numbers"
         inside = all(low <= v <= high for v, (low, high) in zip(xy, p.window, strict=True))
-        assert inside, f"{what} = {xy} lies outside the window {p.window}: the figure would not show it"
+        assert inside, (
+            f"{what} = {xy} lies outside the window {p.window}: the figure would not show it"
+        )
     slopes = p.gradient(*p.start)
-    assert any(abs(float(s)) > 0 for s in slopes), f"the start {p.start} has no slope: nothing would move"
+    assert any(abs(float(s)) > 0 for s in slopes), (
+        f"the start {p.start} has no slope: nothing would move"
+    )
 
 
 def check_takes_arrays(p: Surface) -> None:
@@ -60,9 +66,14 @@ def check_takes_arrays(p: Surface) -> None:
         try:
             found = [np.broadcast_to(part, x.shape) for part in whole()]
         except Exception as e:
-            wrong = f"{what} does not take arrays, which the figure hands it ({e}): no `if` on x, no functions of math"
+            wrong = (
+                f"{what} does not take arrays, which the figure hands it ({e}): no `if` on x, no"
+                " functions of math"
+            )
             raise AssertionError(wrong) from e
         for i in np.ndindex(x.shape):
             expected = one(float(x[i]), float(y[i]))
-            np.testing.assert_allclose([part[i] for part in found], expected, rtol=1e-12, err_msg=f"{what} of an array")
+            np.testing.assert_allclose(
+                [part[i] for part in found], expected, rtol=1e-12, err_msg=f"{what} of an array"
+            )
     np.testing.assert_array_equal((x, y), kept, err_msg="x or y was changed in place")

@@ -13,13 +13,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dlexp.arrays import Array, Rng
-from dlexp.dataset import Split, three_way
-from dlexp.experiment import Experiment, Run
-from dlexp.kinds import MANY, Data
-from dlexp.plugins import discover
-from dlexp.registry import Plugin, from_dict
-from dlexp.trainer import Diverged
+from dlexp.core.arrays import Array, Rng
+from dlexp.core.dataset import Split, three_way
+from dlexp.core.experiment import Experiment
+from dlexp.core.kinds import MANY, Data
+from dlexp.core.registry import Plugin, from_dict
+from dlexp.core.trainer import Diverged
+from dlexp.plugins.discovery import discover
+from dlexp.runs.run import Run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,9 @@ def part(kind: str, name: str, **fields: Any) -> Any:
 
 
 def experiment(*plugins: Plugin, **settings: Any) -> Experiment:
-    """Two epochs of a little network on three clouds, with these plugins and settings in the places of its own."""
+    """Two epochs of a little network on three clouds, with these plugins and settings in the places
+    of its own.
+    """
     parts: dict[str, Any] = {kind: part(kind, **values) for kind, values in DEFAULTS.items()}
     parts["data"] = Clouds()
     for p in plugins:
@@ -69,7 +72,9 @@ def folder() -> Iterator[Path]:
 
 
 def ready(p: Plugin, place: Path) -> Plugin:
-    """The plugin, or, for data that read files, the small example of it that brings its files into `place`."""
+    """The plugin, or, for data that read files, the small example of it that brings its files into
+    `place`.
+    """
     example = getattr(p, "example", None)
     made = p if example is None else example(place)
     return p if made is None else made
@@ -112,12 +117,16 @@ def global_randomness() -> Iterator[list[str]]:
 
 
 def outcome(run: Run) -> tuple[list[Any], Array, dict[str, Any]]:
-    """All that must be equal in equal runs: the records, the parameters and where the random streams stand."""
+    """All that must be equal in equal runs: the records, the parameters and where the random
+    streams stand.
+    """
     rngs = {name: rng.bit_generator.state for name, rng in run.trainer.rngs.items()}
     return list(run.records), run.trainer.problem.params.storage.copy(), rngs
 
 
-def same(a: tuple[list[Any], Array, dict[str, Any]], b: tuple[list[Any], Array, dict[str, Any]]) -> str:
+def same(
+    a: tuple[list[Any], Array, dict[str, Any]], b: tuple[list[Any], Array, dict[str, Any]]
+) -> str:
     """What differs between two outcomes, to the last bit; an empty string where nothing does."""
     if a[0] != b[0]:
         return "the records"

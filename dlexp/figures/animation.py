@@ -19,15 +19,21 @@ COLORS = 128  # of all frames together
 
 
 def animate(
-    figure: Figure, path: Path, moving: Sequence[Artist], frames: Iterable[Any], seconds: float, hold: float,
+    figure: Figure,
+    path: Path,
+    moving: Sequence[Artist],
+    frames: Iterable[Any],
+    seconds: float,
+    hold: float,
     dpi: int = 114,
-) -> None:  # fmt: skip
-    """Write a GIF that repeats for ever: a frame as the figure stands at each item of `frames`, the last one held.
+) -> None:
+    """Write a GIF that repeats for ever: a frame as the figure stands at each item of `frames`, the
+    last one held.
 
-    Only the artists in `moving` may change between frames; whoever calls moves them while the frames are asked for.
-    `seconds` is the time of a frame, `hold` that of the last, exact to hundredths; at 114 dots per inch a figure of
-    6.6 inches is 752 pixels wide. All frames share one palette, so that only what moves is stored. The same frames
-    give the same bytes.
+    Only the artists in `moving` may change between frames; whoever calls moves them while the
+    frames are asked for. `seconds` is the time of a frame, `hold` that of the last, exact to
+    hundredths; at 114 dots per inch a figure of 6.6 inches is 752 pixels wide. All frames share one
+    palette, so that only what moves is stored. The same frames give the same bytes.
     """
     from PIL import Image
 
@@ -47,5 +53,7 @@ def animate(
     first, *rest = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in seen]
     times = [*[round(1000 * seconds)] * (len(seen) - 1), round(1000 * hold)]
     buffer = io.BytesIO()
-    first.save(buffer, "GIF", save_all=True, append_images=rest, duration=times, loop=0, optimize=True)
+    first.save(
+        buffer, "GIF", save_all=True, append_images=rest, duration=times, loop=0, optimize=True
+    )
     replace(path, buffer.getvalue())

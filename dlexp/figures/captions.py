@@ -1,4 +1,6 @@
-"""The words of a figure: what a run is, what was chosen, how much data, which seed, and how it ended."""
+"""The words of a figure: what a run is, what was chosen, how much data, which seed, and how it
+ended.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +8,12 @@ from dataclasses import fields
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from dlexp.trainer import Diverged
+from dlexp.core.trainer import Diverged
 
 if TYPE_CHECKING:
-    from dlexp.experiment import Experiment, Run
-    from dlexp.registry import Plugin
+    from dlexp.core.experiment import Experiment
+    from dlexp.core.registry import Plugin
+    from dlexp.runs.run import Run
 
 
 def number(value: float) -> str:
@@ -25,11 +28,16 @@ def number(value: float) -> str:
 def choices(experiment: Experiment) -> str:
     """What was chosen, in a line: `adam lr=0.001 · init he · relu · dropout ratio=0.2 · batch 100`.
 
-    Plugins that do nothing are left out, and so are fields at their default of plugins that have many.
+    Plugins that do nothing are left out, and so are fields at their default of plugins that have
+    many.
     """
     spoken = {"initializer": "init ", "schedule": "schedule "}
     words = {
-        kind: [spoken.get(kind, "") + _described(p) for p in plugins if p.name not in ("none", "constant")]
+        kind: [
+            spoken.get(kind, "") + _described(p)
+            for p in plugins
+            if p.name not in ("none", "constant")
+        ]
         for kind, plugins in experiment.plugins()
         if kind not in ("objective", "data", "model", "observer")
     }
@@ -46,7 +54,9 @@ def task(run: Run) -> str:
 
 
 def notes(run: Run) -> list[str]:
-    """The small print below a title: the choices, the number of samples, the seed; for a surface its formula."""
+    """The small print below a title: the choices, the number of samples, the seed; for a surface
+    its formula.
+    """
     experiment = run.experiment
     if run.dataset is None:
         formula = (experiment.objective.__doc__ or "").splitlines()[:1]
@@ -54,7 +64,10 @@ def notes(run: Run) -> list[str]:
     sizes = ", ".join(f"{len(split)} {name}" for name, split in run.dataset.splits.items())
     return [
         choices(experiment),
-        f"{sizes} samples · batch {experiment.batch_size} · seed {experiment.seed} · {experiment.dtype}",
+        (
+            f"{sizes} samples · batch {experiment.batch_size} · seed {experiment.seed} ·"
+            f" {experiment.dtype}"
+        ),
     ]
 
 
@@ -75,7 +88,9 @@ def _described(p: Plugin) -> str:
     shown = [
         f.name
         for f in known
-        if f.name == "lr" or getattr(p, f.name) != f.default or (few and f.name not in ("eps", "n_train"))
+        if f.name == "lr"
+        or getattr(p, f.name) != f.default
+        or (few and f.name not in ("eps", "n_train"))
     ]
     return " ".join([p.name, *(f"{name}={_short(getattr(p, name))}" for name in shown)])
 

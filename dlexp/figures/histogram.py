@@ -12,7 +12,7 @@ from dlexp.figures.style import GREY, NORMAL, SMALL
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from dlexp.arrays import Array
+    from dlexp.core.arrays import Array
 
 WIDE = 0.86  # a histogram's share of its column
 LINE = 0.125  # a line of text's share of the height of a row
@@ -28,9 +28,11 @@ def histogram_row(
     ticks: Iterable[tuple[float, str]],
     line: float = LINE,
 ) -> None:
-    """Draw counts (bins,) of each column between the same `ends`, each up to its own highest bar, below its text.
+    """Draw counts (bins,) of each column between the same `ends`, each up to its own highest bar,
+    below its text.
 
-    Column j stands at j … j + WIDE, its bars reach from 0 to 1; `line` is a text line's share of the row's height.
+    Column j stands at j … j + WIDE, its bars reach from 0 to 1; `line` is a text line's share of
+    the row's height.
     """
     low, high = ends
     top = 1 / (0.95 - line * max(1 + text.count("\n") for text in texts))
@@ -47,7 +49,9 @@ def histogram_row(
         axes.text(j, top, text, size=SMALL, va="top", linespacing=1.1)
         places |= {j + WIDE * (tick - low) / (high - low): said for tick, said in ticks}
     axes.stairs(heights[:-1], edges, fill=True, color=color)
-    axes.hlines([0] * len(texts), range(len(texts)), np.arange(len(texts)) + WIDE, colors=GREY, linewidth=1)
+    axes.hlines(
+        [0] * len(texts), range(len(texts)), np.arange(len(texts)) + WIDE, colors=GREY, linewidth=1
+    )
     axes.set_xticks(list(places), labels=list(places.values()))
     axes.tick_params(axis="x", length=2, pad=2)
 

@@ -1,7 +1,7 @@
 """One house style for every figure, and the few things more than one figure needs.
 
-Matplotlib is imported when something is drawn, never before, and only its object interface is used: no pyplot, no
-state that outlives a figure. The same run gives the same bytes.
+Matplotlib is imported when something is drawn, never before, and only its object interface is used:
+no pyplot, no state that outlives a figure. The same run gives the same bytes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dlexp.figures.captions import number
-from dlexp.files import staged
+from dlexp.storage.atomic import staged
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +54,8 @@ STYLE: dict[Any, Any] = {
     "lines.linewidth": 1.5,
     "lines.markersize": 4,
 }
-HUGE = 1e300  # no axis reaches further, nor nearer to zero than 1/HUGE: matplotlib's arithmetic would overflow
+# no axis reaches further, nor nearer to zero than 1/HUGE: matplotlib's arithmetic would overflow
+HUGE = 1e300
 LINE = 1.35  # of the font's size, from one line of text to the next
 
 
@@ -74,18 +75,21 @@ def drawing(
     alarm: bool = False,
     **subplots: Any,
 ) -> Iterator[Any]:
-    """An array (rows, columns) of axes under a title; what is drawn on them is saved to `path`, whole or not at all.
+    """An array (rows, columns) of axes under a title; what is drawn on them is saved to `path`,
+    whole or not at all.
 
-    `size`, the margins `left` and `right` and the space `pad` below the title are in inches, `gaps` (vertical,
-    horizontal) in sizes of the average panel; `notes` are lines in small print below the title; an `alarm` title is in
-    a warning colour.
+    `size`, the margins `left` and `right` and the space `pad` below the title are in inches, `gaps`
+    (vertical, horizontal) in sizes of the average panel; `notes` are lines in small print below the
+    title; an `alarm` title is in a warning colour.
     """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(), warnings.catch_warnings(), np.errstate(all="ignore"):  # HUGE, squared
-        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a name in a script that the font lacks
+    # HUGE, squared
+    with matplotlib.rc_context(), warnings.catch_warnings(), np.errstate(all="ignore"):
+        # a name in a script that the font lacks
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
         figure = Figure(figsize=size)
@@ -94,9 +98,13 @@ def drawing(
         top = _headline(figure, title, notes, RED if alarm else INK)
         width, height = size
         figure.subplots_adjust(
-            left=left / width, right=1 - right / width, bottom=0.45 / height, top=top - pad / height,
-            hspace=gaps[0], wspace=gaps[1],
-        )  # fmt: skip
+            left=left / width,
+            right=1 - right / width,
+            bottom=0.45 / height,
+            top=top - pad / height,
+            hspace=gaps[0],
+            wspace=gaps[1],
+        )
         yield axes
         figure.align_ylabels()
         if path.suffix != ".gif":  # an animation was saved by whoever moved it
@@ -104,21 +112,32 @@ def drawing(
 
 
 def _headline(figure: Figure, title: str, notes: Sequence[str], color: str) -> float:
-    """Write title and notes from the upper left corner; returns the height where they end, as a share."""
+    """Write title and notes from the upper left corner; returns the height where they end, as a
+    share.
+    """
     width, height = figure.get_size_inches()
     y = height - 0.08
-    for text, size, weight, ink in [(title, LARGE, "bold", color), *((n, SMALL, "normal", GREY) for n in notes)]:
+    for text, size, weight, ink in [
+        (title, LARGE, "bold", color),
+        *((n, SMALL, "normal", GREY) for n in notes),
+    ]:
         letters = int((width - 0.2) * 72 / (size * (0.6 if weight == "bold" else 0.54)))
         for line in textwrap.wrap(text, letters, max_lines=2, placeholder=" …"):
-            figure.text(0.1 / width, y / height, line, size=size, weight=weight, color=ink, va="top")
+            figure.text(
+                0.1 / width, y / height, line, size=size, weight=weight, color=ink, va="top"
+            )
             y -= size * LINE / 72
     return float(y / height)
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG without date or version, so that equal figures are equal files; never a half-written one."""
+    """Write a PNG without date or version, so that equal figures are equal files; never a
+    half-written one.
+    """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None}, pil_kwargs={"compress_level": 3})
+    figure.savefig(
+        buffer, format="png", metadata={"Software": None}, pil_kwargs={"compress_level": 3}
+    )
     replace(path, buffer.getvalue())
 
 
@@ -129,18 +148,22 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def by_depth(n: int) -> list[Any]:
-    """n colours in order, from the first layer's (dark) to the last's (light, but not too light to see)."""
+    """n colours in order, from the first layer's (dark) to the last's (light, but not too light to
+    see).
+    """
     from matplotlib import colormaps
 
     return [colormaps["viridis"](x) for x in np.linspace(0, 0.85, n)]
 
 
 def label_ends(axes: Axes, ends: Iterable[tuple[float, float, str, Any]]) -> None:
-    """Beside its last point (x, y), the name of each line in its colour; moved apart where names would overlap.
+    """Beside its last point (x, y), the name of each line in its colour; moved apart where names
+    would overlap.
 
     Call it last: names stay where they are when the limits of the axes change.
     """
-    axes.get_xlim(), axes.get_ylim()  # the transforms below do not know of new data before somebody asks
+    # the transforms below do not know of new data before somebody asks
+    axes.get_xlim(), axes.get_ylim()
     points = sorted(ends, key=lambda end: end[1])
     if not points:
         return
@@ -150,13 +173,20 @@ def label_ends(axes: Axes, ends: Iterable[tuple[float, float, str, Any]]) -> Non
     places = _apart([float(y) for _, y in at], SMALL * 1.25, float(top))
     for (x, y, text, color), (x_at, y_at), place in zip(points, at, places, strict=True):
         axes.annotate(
-            text, (x, y), (edge - x_at + 5, place - y_at), textcoords="offset points", color=color, size=SMALL,
-            va="center", annotation_clip=False,
-        )  # fmt: skip
+            text,
+            (x, y),
+            (edge - x_at + 5, place - y_at),
+            textcoords="offset points",
+            color=color,
+            size=SMALL,
+            va="center",
+            annotation_clip=False,
+        )
 
 
 def _apart(heights: Sequence[float], gap: float, top: float) -> list[float]:
-    """Ascending heights moved until neighbours are `gap` apart; their middle stays, unless they passed the top.
+    """Ascending heights moved until neighbours are `gap` apart; their middle stays, unless they
+    passed the top.
 
     >>> _apart([0.0, 10.0, 14.0], 10, 100), _apart([95.0, 99.0], 10, 100)
     ([-2.0, 8.0, 18.0], [90.0, 100.0])
@@ -169,7 +199,9 @@ def _apart(heights: Sequence[float], gap: float, top: float) -> list[float]:
 
 
 def scale_epochs(axes: Axes, last: float) -> None:
-    """An x-axis from 0 to the last epoch, with ticks at whole epochs or, within the first, at its ends."""
+    """An x-axis from 0 to the last epoch, with ticks at whole epochs or, within the first, at its
+    ends.
+    """
     axes.set_xlim((0, last) if last else (-1, 1))
     if last <= 1:
         ticks = sorted({0, last})
@@ -179,7 +211,9 @@ def scale_epochs(axes: Axes, last: float) -> None:
 
 
 def scale_heights(axes: Axes, values: Iterable[float]) -> bool:
-    """A logarithmic y-axis where the positive values span more than a decade, else one from 0; says which."""
+    """A logarithmic y-axis where the positive values span more than a decade, else one from 0; says
+    which.
+    """
     from matplotlib.ticker import FuncFormatter, LogLocator
 
     positive = [v for v in values if v > 0 and np.isfinite(v)]
@@ -189,7 +223,8 @@ def scale_heights(axes: Axes, values: Iterable[float]) -> bool:
     axes.set_yscale("log", nonpositive="mask")
     margin = (max(positive) / min(positive)) ** 0.05 if max(positive) < HUGE * min(positive) else 10
     axes.set_ylim(max(min(positive) / margin, 1 / HUGE), min(max(positive) * margin, HUGE))
-    plain = FuncFormatter(lambda value, _: f"{value:g}")  # the default writes 10⁰ as mathematics, 0.1 as 1e-01
+    # the default writes 10⁰ as mathematics, 0.1 as 1e-01
+    plain = FuncFormatter(lambda value, _: f"{value:g}")
     axes.yaxis.set_major_formatter(plain)
     if max(positive) < 100 * min(positive):
         axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))

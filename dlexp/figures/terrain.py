@@ -1,4 +1,6 @@
-"""A surface f(x, y) from its numbers on a grid: bands of equal height, and the field of negative gradients."""
+"""A surface f(x, y) from its numbers on a grid: bands of equal height, and the field of negative
+gradients.
+"""
 
 from __future__ import annotations
 
@@ -12,23 +14,29 @@ from dlexp.figures.style import BLUE
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from dlexp.arrays import Array
+    from dlexp.core.arrays import Array
 
 LEVELS = 14  # bands at most
 
 
 def contours(axes: Axes, x: Array, y: Array, above: Array, levels: Sequence[float]) -> Any:
-    """Bands of heights above the minimum, (len(y), len(x)), between `levels`; what a colour bar is made of."""
+    """Bands of heights above the minimum, (len(y), len(x)), between `levels`; what a colour bar is
+    made of.
+    """
     from matplotlib.colors import LinearSegmentedColormap
 
-    colors = LinearSegmentedColormap.from_list("pale", ["#8FBCDD", "#FFFFFF"])(np.linspace(0, 1, len(levels) + 1))
+    colors = LinearSegmentedColormap.from_list("pale", ["#8FBCDD", "#FFFFFF"])(
+        np.linspace(0, 1, len(levels) + 1)
+    )
     bands = axes.contourf(x, y, above, levels, colors=colors, extend="both")
     axes.contour(x, y, above, levels, colors=BLUE, linewidths=0.4, alpha=0.5)
     return bands
 
 
 def contour_levels(above: Array) -> list[float]:
-    """About ten round heights, each a nearly constant factor above the one before; none where nothing rises."""
+    """About ten round heights, each a nearly constant factor above the one before; none where
+    nothing rises.
+    """
     finite = above[np.isfinite(above) & (above > 0)]
     if not finite.size:
         return []
@@ -42,12 +50,25 @@ def contour_levels(above: Array) -> list[float]:
 
 
 def gradient_field(axes: Axes, x: Array, y: Array, u: Array, v: Array, **look: Any) -> None:
-    """Arrows along (−u, −v), the negative gradients at the points (x, y); longer for larger ones, levelling off."""
+    """Arrows along (−u, −v), the negative gradients at the points (x, y); longer for larger ones,
+    levelling off.
+    """
     size = np.hypot(u, v)
     size[~(size > 0)] = np.nan  # no arrow where there is no direction
     length = (0.4 + 0.6 * size / (size + np.nanmedian(size))) / size / (1.5 * max(x.shape))
     how: dict[str, Any] = {"width": 0.002, "color": "#999999", **look}
     axes.quiver(
-        x, y, -u * length, -v * length, angles="xy", scale_units="width", scale=1, headwidth=4, headlength=5,
-        headaxislength=4.5, pivot="mid", zorder=1.5, **how,
-    )  # fmt: skip
+        x,
+        y,
+        -u * length,
+        -v * length,
+        angles="xy",
+        scale_units="width",
+        scale=1,
+        headwidth=4,
+        headlength=5,
+        headaxislength=4.5,
+        pivot="mid",
+        zorder=1.5,
+        **how,
+    )

@@ -16,15 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dlexp import journal, places
+from dlexp import paths
 from dlexp.errors import UserError
+from dlexp.storage import journal
 
 METRIC = "test/accuracy"
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was made: text for a terminal and as Markdown, the page, the figures, the numbers (as in report.json)."""
+    """What was made: text for a terminal and as Markdown, the page, the figures, the numbers (as in
+    report.json).
+    """
 
     text: str
     markdown: str
@@ -46,19 +49,22 @@ def make(
 ) -> Report:
     """Compare the runs of some sweeps and write the report into `out`.
 
-    `metric` is test/accuracy, or else test/loss, or else train/loss, whichever was measured; `better` ("high", "low")
-    is needed for a metric that is neither accuracy nor loss. `tuned` compares each method at its best hyper-parameters.
-    `target` is a value of the validation metric, `margin` the largest difference that does not matter. `out` is, for
-    one sweep, its folder's `report` (`report-tuned`), for several a folder under outputs/reports. Raises `UserError`.
+    `metric` is test/accuracy, or else test/loss, or else train/loss, whichever was measured;
+    `better` ("high", "low") is needed for a metric that is neither accuracy nor loss. `tuned`
+    compares each method at its best hyper-parameters. `target` is a value of the validation metric,
+    `margin` the largest difference that does not matter. `out` is, for one sweep, its folder's
+    `report` (`report-tuned`), for several a folder under outputs/reports. Raises `UserError`.
     """
     from dlexp.report import files, markdown, page, runs, sections, terminal
 
     read = [runs.read(folder) for folder in dict.fromkeys(Path(s) for s in sweeps)]
     if not any(sweep.runs for sweep in read):
-        raise UserError("no run has ended yet, so there is nothing to report", key=", ".join(s.id for s in read))
+        raise UserError(
+            "no run has ended yet, so there is nothing to report", key=", ".join(s.id for s in read)
+        )
     folder = out or _home([s.folder for s in read], [s.id for s in read], tuned)
     with _writing(folder):
-        places.made(folder / "figures")
+        paths.made(folder / "figures")
     before = _drawn_before(folder)
     repeat = _command([s.label for s in read], metric, tuned, target, margin, better)
     html = folder / "report.html"
@@ -76,10 +82,18 @@ def make(
         for stale in before - {p.path for p in found.pictures}:
             stale.unlink(missing_ok=True)
         for name, text in texts.items():
-            journal.write_atomically(folder / name, text.encode("utf-8", "replace").decode())  # no half surrogates
+            # no half surrogates
+            journal.write_atomically(folder / name, text.encode("utf-8", "replace").decode())
     told = terminal.render(sections.terminal(found, _near(html)))
     noted = markdown.render(sections.terminal(found, None))
-    return Report(told, noted, folder, html, tuple(p.path for p in found.pictures), json.loads(texts["report.json"]))
+    return Report(
+        told,
+        noted,
+        folder,
+        html,
+        tuple(p.path for p in found.pictures),
+        json.loads(texts["report.json"]),
+    )
 
 
 def _of_study(sweep: Any, folder: Path, before: set[Path], repeat: str) -> Report:
@@ -99,9 +113,15 @@ def _of_study(sweep: Any, folder: Path, before: set[Path], repeat: str) -> Repor
 
 
 def findings(
-    read: Sequence[Any], figures: Path, repeat: str, metric: str | None, tuned: bool, target: float | None,
-    margin: float | None, better: str | None,
-) -> Any:  # fmt: skip
+    read: Sequence[Any],
+    figures: Path,
+    repeat: str,
+    metric: str | None,
+    tuned: bool,
+    target: float | None,
+    margin: float | None,
+    better: str | None,
+) -> Any:
     """The comparison of sweeps that were read, with its figures drawn."""
     from dlexp.report import measure, plots, table, tuned as tuning
     from dlexp.report.compare import compare
@@ -120,13 +140,17 @@ def findings(
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Inside, a report's folder that cannot be written is the user's to mend; any other file is another matter."""
+    """Inside, a report's folder that cannot be written is the user's to mend; any other file is
+    another matter.
+    """
     try:
         yield
     except OSError as e:
         home, file = folder.absolute(), Path(e.filename or folder).absolute()
         if home in (file, *file.parents) or file in home.parents:
-            wrong = f"the report cannot be written there: {e.strerror or e}; --out names another folder"
+            wrong = (
+                f"the report cannot be written there: {e.strerror or e}; --out names another folder"
+            )
             raise UserError(wrong, key=str(folder)) from None
         raise
 
@@ -147,13 +171,17 @@ def _home(folders: Sequence[Path], ids: Sequence[str], tuned: bool) -> Path:
     name = "report-tuned" if tuned else "report"
     if len(folders) == 1:
         return folders[0] / name
-    return places.outputs() / f"{name}s" / slug("-".join(ids))[:100]
+    return paths.outputs() / f"{name}s" / slug("-".join(ids))[:100]
 
 
 def _command(names: Sequence[str], *options: object) -> str:
     flags = ("--metric", "--tuned", "--target", "--margin", "--better")
-    said = [w for flag, x in zip(flags, options, strict=True) if x not in (None, False)
-            for w in ([flag] if x is True else [flag, str(x)])]  # fmt: skip
+    said = [
+        w
+        for flag, x in zip(flags, options, strict=True)
+        if x not in (None, False)
+        for w in ([flag] if x is True else [flag, str(x)])
+    ]
     return shlex.join(["python", "-m", "dlexp", "report", *names, *said])
 
 

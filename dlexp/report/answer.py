@@ -1,4 +1,6 @@
-"""The answer in a paragraph, made from the statistics and from nothing else. INCONCLUSIVE is a normal one."""
+"""The answer in a paragraph, made from the statistics and from nothing else. INCONCLUSIVE is a
+normal one.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ FEW = 4  # comparisons that are told one by one
 
 
 def answer(c: Comparison) -> list[str]:
-    """What is decided, what is not, and with which certainty: how it was asked, then a sentence or two per axis."""
+    """What is decided, what is not, and with which certainty: how it was asked, then a sentence or
+    two per axis.
+    """
     reason = _nothing(c)
     if reason:
         return [reason]
@@ -33,20 +37,24 @@ def _nothing(c: Comparison) -> str:
     if not c.table.axes:
         only = c.summaries[0]
         return (
-            f"One setting, {words.many(only.n, 'seed')}: {c.measure.metric} {_number(only.iqm, c)} "
-            f"{words.span(only.iqm_range, c.measure.metric)} (interquartile mean). Nothing varies but the seed, so "
-            "there is nothing to compare."
+            f"One setting, {words.many(only.n, 'seed')}: {c.measure.metric} {_number(only.iqm, c)}"
+            f" {words.span(only.iqm_range, c.measure.metric)} (interquartile mean). Nothing varies"
+            " but the seed, so there is nothing to compare."
         )
     if c.seedless:
         best = min(c.summaries, key=lambda s: -c.measure.sign * s.iqm if s.n else math.inf)
         return (
-            f"The best {c.measure.metric} is {_number(best.iqm, c)}, by {best.label}. The seed changes nothing in "
-            "this task, so this is one exact number per group and there is nothing to test."
+            f"The best {c.measure.metric} is {_number(best.iqm, c)}, by {best.label}. The seed"
+            " changes nothing in this task, so this is one exact number per group and there is"
+            " nothing to test."
         )
     if all(s.diverged == s.n for s in c.summaries):
         return "Every run that has a result diverged, so nothing can be told apart."
     if not c.pairs:
-        return "No two groups with results differ in one thing alone, so nothing can be attributed to anything."
+        return (
+            "No two groups with results differ in one thing alone, so nothing can be attributed to"
+            " anything."
+        )
     return ""
 
 
@@ -61,14 +69,18 @@ def _axis(c: Comparison, key: str, pairs: list[Pair]) -> Iterator[str]:
     opening = f"{key}{over}:"
     if untold == len(pairs):
         most = max(p.n for p in pairs)
-        yield f"{opening} no verdict, {words.many(most, 'seed')} of the {paired.FEWEST} that it takes at least."
+        yield (
+            f"{opening} no verdict, {words.many(most, 'seed')} of the {paired.FEWEST} that it takes"
+            " at least."
+        )
         return
     sentences = []
     if decided:
         sentences.append(_decided(decided, c))
     if equal:
         sentences.append(
-            f"equivalent within ±{_number(c.margin or 0, c)}: {words.listed([_versus(p) for p in equal], FEW)}"
+            f"equivalent within ±{_number(c.margin or 0, c)}:"
+            f" {words.listed([_versus(p) for p in equal], FEW)}"
         )
     if open_:
         said = [f"{_versus(p)} ({_gain(p, c)})" if len(open_) <= FEW else _versus(p) for p in open_]
@@ -80,8 +92,8 @@ def _axis(c: Comparison, key: str, pairs: list[Pair]) -> Iterator[str]:
     if mixed:
         shown = [f"{_versus(p)} in {p.cells - p.agree} of {p.cells}" for p in mixed]
         yield (
-            f"This is an average: it points the other way, or nowhere, for {words.listed(shown, FEW)} "
-            "combinations of the other axes."
+            "This is an average: it points the other way, or nowhere, for"
+            f" {words.listed(shown, FEW)} combinations of the other axes."
         )
 
 
@@ -104,7 +116,10 @@ def _versus(p: Pair) -> str:
 
 def _gain(p: Pair, c: Comparison) -> str:
     ends = p.gain_range if math.isfinite(sum(p.gain_range)) else None
-    return f"{_number(p.gain, c)} {words.span(ends, c.measure.metric)}, p = {words.probability(p.p_holm)}"
+    return (
+        f"{_number(p.gain, c)} {words.span(ends, c.measure.metric)}, p ="
+        f" {words.probability(p.p_holm)}"
+    )
 
 
 def _number(x: float, c: Comparison) -> str:
@@ -114,5 +129,8 @@ def _number(x: float, c: Comparison) -> str:
 def tuned_answer(t: Tuned) -> list[str]:
     """The same for tuned settings, after what they are."""
     settings = words.listed([f"{c.label} ({c.shown or '–'})" for c in t.choices])
-    how = f"Tuned on {t.by.metric} with {len(t.tuning)} seeds and reported on {len(t.reporting)} others: {settings}."
+    how = (
+        f"Tuned on {t.by.metric} with {len(t.tuning)} seeds and reported on {len(t.reporting)}"
+        f" others: {settings}."
+    )
     return [how, *answer(t.tuned)]

@@ -10,7 +10,9 @@ from dlexp.report.plots import Picture
 
 @dataclass(frozen=True)
 class Heading:
-    """The title of a section; `anchor` names it in links where its own text does not, being in Chinese."""
+    """The title of a section; `anchor` names it in links where its own text does not, being in
+    Chinese.
+    """
 
     text: str
     anchor: str = ""
@@ -20,7 +22,8 @@ class Heading:
 class Words:
     """A paragraph; `link` is a source, as (words, address), `lead` what it begins with, in bold.
 
-    `kind` is "plain", "answer", "warning" or "note", or the tone of a verdict: "supported", "refuted" or "open".
+    `kind` is "plain", "answer", "warning" or "note", or the tone of a verdict: "supported",
+    "refuted" or "open".
     """
 
     text: str
@@ -36,10 +39,11 @@ class Words:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table; `align` has one letter per column: l, r, s for text on the left that may be cut short, v for a verdict.
+    """A table; `align` has one letter per column: l, r, s for text on the left that may be cut
+    short, v for a verdict.
 
-    A row whose `faint` is true is shown in grey; `tones` colour the verdicts, row by row. A page shows a table with
-    `fold` as these words, to be opened.
+    A row whose `faint` is true is shown in grey; `tones` colour the verdicts, row by row. A page
+    shows a table with `fold` as these words, to be opened.
     """
 
     header: Sequence[str]

@@ -1,4 +1,6 @@
-"""What a referee would ask before believing a comparison, as sentences; none is left out because it is inconvenient."""
+"""What a referee would ask before believing a comparison, as sentences; none is left out because it
+is inconvenient.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from dlexp.report import paired, words
 from dlexp.report.compare import SEARCH, Comparison
-from dlexp.report.runs import Run
+from dlexp.report.runs import RunRecord
 from dlexp.report.table import Table
 
 SAME = {  # tags that should be equal in all runs of a comparison
@@ -27,18 +29,24 @@ def _power(c: Comparison) -> Iterator[str]:
     low, high = c.n
     if c.seedless:
         yield (
-            "The seed changes nothing here: all runs of a group measured the same numbers. Repeating them is no "
-            "evidence, so there are no tests; every difference is exact for this one task."
+            "The seed changes nothing here: all runs of a group measured the same numbers."
+            " Repeating them is no evidence, so there are no tests; every difference is exact for"
+            " this one task."
         )
         return
     for axis in c.table.axes:
         if axis.numeric and len(axis.levels) > SEARCH:
             many = len(axis.levels)
-            yield f"{axis.key} has {many} values, a search rather than a grid: nothing is compared along it."
+            yield (
+                f"{axis.key} has {many} values, a search rather than a grid: nothing is compared"
+                " along it."
+            )
     for key, names in c.unmade.items():
         yield (
-            f"Along {key} there is no comparison of {words.listed(names, 6)}: no two groups with results differ in "
-            f"that alone.{'' if c.table.searched else ' --tuned compares each method at its best setting.'}"
+            f"Along {key} there is no comparison of {words.listed(names, 6)}: no two groups with"
+            " results differ in "
+            "that"
+            f" alone.{'' if c.table.searched else ' --tuned compares each method at its best setting.'}"
         )
     if not c.pairs:
         return
@@ -46,15 +54,16 @@ def _power(c: Comparison) -> Iterator[str]:
     n = f"{low}" if low == high else f"{low} to {high}"
     if low < paired.FEWEST:
         yield (
-            f"n = {n} paired seeds: no verdict below {paired.FEWEST}, since with {low} the smallest possible "
-            f"two-sided p is {words.probability(paired.smallest_p(low))}. Add seeds: the same command with "
-            "'seed=range(10)'."
+            f"n = {n} paired seeds: no verdict below {paired.FEWEST}, since with {low} the smallest"
+            f" possible two-sided p is {words.probability(paired.smallest_p(low))}. Add seeds: the"
+            " same command with 'seed=range(10)'."
         )
     elif paired.smallest_p(low) * tests > paired.ALPHA:
         yield (
-            f"With n = {n} paired seeds and {tests} planned comparisons no single difference can be significant: the "
-            f"smallest p is 2/2^{low} = {words.probability(paired.smallest_p(low))}, times {tests} is more than .05. "
-            f"{paired.seeds_needed(tests)} seeds, or fewer comparisons, could decide."
+            f"With n = {n} paired seeds and {tests} planned comparisons no single difference can be"
+            f" significant: the smallest p is 2/2^{low} ="
+            f" {words.probability(paired.smallest_p(low))}, times {tests} is more than .05."
+            f" {paired.seeds_needed(tests)} seeds, or fewer comparisons, could decide."
         )
 
 
@@ -64,16 +73,18 @@ def _gaps(c: Comparison) -> Iterator[str]:
         kinds = sorted({run.status for run in lost})
         counts = words.listed([f"{sum(r.status == kind for r in lost)} {kind}" for kind in kinds])
         yield (
-            f"{words.many(len(lost), 'run')} without a result ({counts}), listed below. They are missing, not counted "
-            "as bad: a seed that lacks a run on either side is left out of that comparison."
+            f"{words.many(len(lost), 'run')} without a result ({counts}), listed below. They are"
+            " missing, not counted as bad: a seed that lacks a run on either side is left out of"
+            " that comparison."
         )
     unstarted = sum(s.expected - len(c.table.groups[s.group]) for s in c.summaries)
     if unstarted:
         what = words.many(unstarted, "combination")
         yield f"{what} of group and seed not run yet: the groups do not all have the same seeds."
     mute = sum(
-        run.status == "FINISHED" and c.measure.metric not in run.final for _, _, run in c.table.runs()
-    )  # fmt: skip
+        run.status == "FINISHED" and c.measure.metric not in run.final
+        for _, _, run in c.table.runs()
+    )
     if mute:
         yield f"{words.many(mute, 'finished run')} did not measure {c.measure.metric}."
 
@@ -85,45 +96,73 @@ def _diverged(c: Comparison) -> Iterator[str]:
         yield f"No run has measured {c.measure.metric}.{others}"
     diverged = sum(s.diverged for s in c.summaries)
     if diverged and not c.capped:
-        yield f"{words.many(diverged, 'run')} diverged and counted as {c.measure.metric} = 0, the worst there is."
+        yield (
+            f"{words.many(diverged, 'run')} diverged and counted as {c.measure.metric} = 0, the"
+            " worst there is."
+        )
     elif c.capped:
         infinite = sum(not math.isfinite(v) for s in c.summaries for v in s.values.values())
-        shown = f" ({words.number(c.measure.cap, c.measure.metric)})" if math.isfinite(c.measure.cap) else ""
+        shown = (
+            f" ({words.number(c.measure.cap, c.measure.metric)})"
+            if math.isfinite(c.measure.cap)
+            else ""
+        )
         yield (
-            f"{words.many(infinite, 'run')} diverged and counted as infinitely bad in means and medians of groups. In "
-            "paired differences, which must be finite, each stands for the worst value that any run ended "
-            f"with{shown}: a difference to a diverged run is at least as large as it is shown."
+            f"{words.many(infinite, 'run')} diverged and counted as infinitely bad in means and"
+            " medians of groups. In paired differences, which must be finite, each stands for the"
+            f" worst value that any run ended with{shown}: a difference to a diverged run is at"
+            " least as large as it is shown."
         )
 
 
 def _fairness(c: Comparison) -> Iterator[str]:
     for axis in c.table.axes:
         goes = {axis.name(level): axis.follows.get(level, {}) for level in axis.levels}
-        others = sorted({k for f in axis.follows.values() for k in f if not k.startswith(axis.key + ".")})
+        others = sorted(
+            {k for f in axis.follows.values() for k in f if not k.startswith(axis.key + ".")}
+        )
         for key in others:
             both = [(p.better, p.worse) for p in c.pairs if p.axis == axis.key]
-            apart = {name for a, b in both if goes[a].get(key) != goes[b].get(key) for name in (a, b)}
+            apart = {
+                name for a, b in both if goes[a].get(key) != goes[b].get(key) for name in (a, b)
+            }
             if apart:
-                shown = words.listed([f"{name}: {words.value(goes[name].get(key))}" for name in goes if name in apart])
-                yield f"{axis.key} does not vary alone: {key} goes with it ({shown}), and the two cannot be told apart."
-    choices = sorted({p.axis for p in c.pairs} - {axis.key for axis in c.table.axes if axis.tunable})
+                shown = words.listed(
+                    [
+                        f"{name}: {words.value(goes[name].get(key))}"
+                        for name in goes
+                        if name in apart
+                    ]
+                )
+                yield (
+                    f"{axis.key} does not vary alone: {key} goes with it ({shown}), and the two"
+                    " cannot be told apart."
+                )
+    choices = sorted(
+        {p.axis for p in c.pairs} - {axis.key for axis in c.table.axes if axis.tunable}
+    )
     tunable = [axis.key for axis in c.table.axes if axis.tunable]
     if choices and tunable:
         yield (
-            f"The comparisons of {words.listed(choices)} are averages over the values of {words.listed(tunable)} that "
-            f"were swept, good and bad.{'' if c.table.searched else ' --tuned would compare each at its best value.'}"
+            f"The comparisons of {words.listed(choices)} are averages over the values of"
+            f" {words.listed(tunable)} that were swept, good and"
+            f" bad.{'' if c.table.searched else ' --tuned would compare each at its best value.'}"
         )
     runs = [run for _, _, run in c.table.runs() if run.observed]
     for tag, what in SAME.items():
         seen = sorted({run.tags[tag] for run in runs if tag in run.tags})
         if len(seen) > 1:
             yield (
-                f"The runs were made with {len(seen)} {what} ({words.listed([words.plain(s)[:12] for s in seen], 4)}): "
-                "a difference may come from that."
+                f"The runs were made with {len(seen)} {what}"
+                f" ({words.listed([words.plain(s)[:12] for s in seen], 4)}): a difference may come"
+                " from that."
             )
     torn = _torn(c.table)
     if torn:
-        yield f"Not truly paired: for seed {words.listed([str(s) for s in torn], 6)} the groups met different data."
+        yield (
+            f"Not truly paired: for seed {words.listed([str(s) for s in torn], 6)} the groups met"
+            " different data."
+        )
 
 
 def _torn(table: Table) -> list[int]:
@@ -135,5 +174,9 @@ def _torn(table: Table) -> list[int]:
     return sorted({int(str(key[0])) for key, digests in seen.items() if len(digests) > 1})
 
 
-def _data(run: Run) -> Sequence[str]:
-    return [f"{k}={words.token(v)}" for k, v in sorted(run.params.items()) if k == "data" or k.startswith("data.")]
+def _data(run: RunRecord) -> Sequence[str]:
+    return [
+        f"{k}={words.token(v)}"
+        for k, v in sorted(run.params.items())
+        if k == "data" or k.startswith("data.")
+    ]

@@ -24,13 +24,28 @@ def parser() -> argparse.ArgumentParser:
         description="Compare the runs of sweeps: a table here, figures and a page beside them.",
     )
     found.add_argument(
-        "sweeps", nargs="*", default=["last"], metavar="sweep", help="name, id or folder; last by default"
+        "sweeps",
+        nargs="*",
+        default=["last"],
+        metavar="sweep",
+        help="name, id or folder; last by default",
     )
-    found.add_argument("--metric", help="what is compared: test/accuracy, or test/loss, or train/loss for a surface")
-    found.add_argument("--better", choices=["high", "low"], help="for a metric that is neither accuracy nor loss")
+    found.add_argument(
+        "--metric",
+        help="what is compared: test/accuracy, or test/loss, or train/loss for a surface",
+    )
+    found.add_argument(
+        "--better", choices=["high", "low"], help="for a metric that is neither accuracy nor loss"
+    )
     found.add_argument("--target", type=float, help="time until the validation metric is this good")
-    found.add_argument("--margin", type=float, help="a difference that does not matter: allows EQUIVALENT")
-    found.add_argument("--tuned", action="store_true", help="each method at its best setting, chosen on other seeds")
+    found.add_argument(
+        "--margin", type=float, help="a difference that does not matter: allows EQUIVALENT"
+    )
+    found.add_argument(
+        "--tuned",
+        action="store_true",
+        help="each method at its best setting, chosen on other seeds",
+    )
     found.add_argument("--out", type=Path, help="folder to write to")
     return found
 
@@ -44,11 +59,20 @@ def main(words: list[str]) -> int:
     for name in ("target", "margin"):
         value = getattr(asked, name)
         if value is not None and (not math.isfinite(value) or (name == "margin" and value <= 0)):
-            raise UserError("must be a finite number" + " > 0" * (name == "margin"), key=f"--{name}", value=value)
+            raise UserError(
+                "must be a finite number" + " > 0" * (name == "margin"),
+                key=f"--{name}",
+                value=value,
+            )
     report = make(
-        [runs.find(word) for word in asked.sweeps], metric=asked.metric, tuned=asked.tuned, target=asked.target,
-        margin=asked.margin, better=asked.better, out=asked.out,
-    )  # fmt: skip
+        [runs.find(word) for word in asked.sweeps],
+        metric=asked.metric,
+        tuned=asked.tuned,
+        target=asked.target,
+        margin=asked.margin,
+        better=asked.better,
+        out=asked.out,
+    )
     encoding = sys.stdout.encoding or "utf-8"
     print(report.text.encode(encoding, "replace").decode(encoding), end="")
     return 0

@@ -1,7 +1,9 @@
-"""The comparison: what each group reached, the planned pairs, and the ranking as far as it is decided.
+"""The comparison: what each group reached, the planned pairs, and the ranking as far as it is
+decided.
 
-Planned pairs are per axis: every two values of a choice, and neighbouring values of a number. The two sides of a pair
-are averaged over the other axes within each seed: there is one difference per seed, and nothing is counted twice.
+Planned pairs are per axis: every two values of a choice, and neighbouring values of a number. The
+two sides of a pair are averaged over the other axes within each seed: there is one difference per
+seed, and nothing is counted twice.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ BETTER, INCONCLUSIVE, EQUIVALENT, NO_VERDICT = "better", "INCONCLUSIVE", "EQUIVA
 
 @dataclass(frozen=True)
 class Summary:
-    """One group: `values` by seed; `expected` counts the seeds it should have; `reached`, `time` go with a target."""
+    """One group: `values` by seed; `expected` counts the seeds it should have; `reached`, `time` go
+    with a target.
+    """
 
     group: Tokens
     label: str
@@ -48,10 +52,11 @@ class Summary:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two values of one axis, the better first. `gain` is how much better in the metric's units, always ≥ 0.
+    """Two values of one axis, the better first. `gain` is how much better in the metric's units,
+    always ≥ 0.
 
-    `n` seeds have all `cells` combinations of the other axes on both sides, `left_out` have not; `agree` counts the
-    cells that point the same way. `p_holm` is None where there is no test.
+    `n` seeds have all `cells` combinations of the other axes on both sides, `left_out` have not;
+    `agree` counts the cells that point the same way. `p_holm` is None where there is no test.
     """
 
     axis: str
@@ -76,7 +81,9 @@ class Pair:
 
 @dataclass(frozen=True)
 class Ranked:
-    """A level of an axis, and the ranks it may have: from 1 + how many are better to k − how many are worse."""
+    """A level of an axis, and the ranks it may have: from 1 + how many are better to k − how many
+    are worse.
+    """
 
     level: str
     mean: float
@@ -97,7 +104,8 @@ class Comparison:
     summaries: tuple[Summary, ...]
     pairs: tuple[Pair, ...]
     ranking: Mapping[str, tuple[Ranked, ...]]
-    unmade: Mapping[str, tuple[str, ...]]  # planned pairs of an axis for which no two groups differ in nothing else
+    # planned pairs of an axis for which no two groups differ in nothing else
+    unmade: Mapping[str, tuple[str, ...]]
     seedless: bool
 
     @property
@@ -112,8 +120,12 @@ class Comparison:
         return any(not math.isfinite(v) for s in self.summaries for v in s.values.values())
 
 
-def compare(table: Table, measure: Measure, *, target: float | None = None, margin: float | None = None) -> Comparison:
-    """Everything about a table by one measure; `target` is of the watched metric, `margin` of the measure's."""
+def compare(
+    table: Table, measure: Measure, *, target: float | None = None, margin: float | None = None
+) -> Comparison:
+    """Everything about a table by one measure; `target` is of the watched metric, `margin` of the
+    measure's.
+    """
     watched = measures.watched(table, measure)
     epochs = measures.per_epoch(table)
     summaries = tuple(_summary(table, g, measure, watched, epochs, target) for g in table.groups)
@@ -123,19 +135,33 @@ def compare(table: Table, measure: Measure, *, target: float | None = None, marg
     for i, axis in enumerate(table.axes):
         made = {ab: _pair(table, i, *ab, measure, margin) for ab in _plan(table, i)}
         found += [pair for pair in made.values() if pair]
-        cells = {level: {g[:i] + g[i + 1 :] for g in table.groups if g[i] == level} for level in axis.levels}
+        cells = {
+            level: {g[:i] + g[i + 1 :] for g in table.groups if g[i] == level}
+            for level in axis.levels
+        }
         lacking = [ab for ab in made if not cells[ab[0]] & cells[ab[1]]]
         if lacking:
             unmade[axis.key] = tuple(" against ".join(map(axis.name, ab)) for ab in lacking)
     pairs = _corrected(found, seedless, margin)
     compared = {pair.axis for pair in pairs}
-    choices = [axis.key for axis in table.axes if axis.key in compared and not (axis.numeric or axis.tunable)]
+    choices = [
+        axis.key
+        for axis in table.axes
+        if axis.key in compared and not (axis.numeric or axis.tunable)
+    ]
     ranking = {key: _rank(key, pairs) for key in choices}
-    return Comparison(table, measure, watched, epochs, target, margin, summaries, pairs, ranking, unmade, seedless)
+    return Comparison(
+        table, measure, watched, epochs, target, margin, summaries, pairs, ranking, unmade, seedless
+    )
 
 
 def _summary(
-    table: Table, group: Tokens, measure: Measure, watched: Measure, epochs: bool, target: float | None
+    table: Table,
+    group: Tokens,
+    measure: Measure,
+    watched: Measure,
+    epochs: bool,
+    target: float | None,
 ) -> Summary:
     runs = table.groups[group]
     values = measure.values(runs)
@@ -143,17 +169,25 @@ def _summary(
     outcomes = [run for run in runs.values() if run.observed]
     diverged = sum(run.status == "DIVERGED" for run in outcomes)
     found = Summary(
-        group, table.label(group), values, len(table.expected(group)), diverged,
-        float(statistics.iqm(x)) if x else math.nan, statistics.iqm_interval(x),
-        float(statistics.median(x)) if x else math.nan, statistics.median_interval(x),
+        group,
+        table.label(group),
+        values,
+        len(table.expected(group)),
+        diverged,
+        float(statistics.iqm(x)) if x else math.nan,
+        statistics.iqm_interval(x),
+        float(statistics.median(x)) if x else math.nan,
+        statistics.median_interval(x),
         statistics.wilson(diverged, len(outcomes)),
-    )  # fmt: skip
+    )
     if target is None:
         return found
     times = [measures.time_to(run, watched, target, epochs) for run in outcomes]
     middle = float(statistics.median(times)) if times else math.nan
     reached = int(np.isfinite(times).sum())
-    return replace(found, reached=reached, time=middle, time_range=statistics.median_interval(times))
+    return replace(
+        found, reached=reached, time=middle, time_range=statistics.median_interval(times)
+    )
 
 
 def _plan(table: Table, axis: int) -> list[tuple[str | None, str | None]]:
@@ -167,8 +201,12 @@ def _plan(table: Table, axis: int) -> list[tuple[str | None, str | None]]:
     return list(pairwise(levels)) if len(levels) <= SEARCH else []
 
 
-def _pair(table: Table, axis: int, a: str | None, b: str | None, measure: Measure, margin: float | None) -> Pair | None:
-    """One planned pair, uncorrected; None where no two groups differ in this axis alone or no seed has both sides."""
+def _pair(
+    table: Table, axis: int, a: str | None, b: str | None, measure: Measure, margin: float | None
+) -> Pair | None:
+    """One planned pair, uncorrected; None where no two groups differ in this axis alone or no seed
+    has both sides.
+    """
     by_level: dict[str | None, dict[Tokens, dict[int, float]]] = {a: {}, b: {}}
     for group, runs in table.groups.items():
         if group[axis] in by_level:
@@ -176,10 +214,14 @@ def _pair(table: Table, axis: int, a: str | None, b: str | None, measure: Measur
             by_level[group[axis]][group[:axis] + group[axis + 1 :]] = bounded
     both = [cell for cell in by_level[a] if cell in by_level[b]]
     any_seed = {seed for level in by_level.values() for cell in both for seed in level[cell]}
-    seeds = sorted(s for s in any_seed if all(s in level[cell] for level in by_level.values() for cell in both))
+    seeds = sorted(
+        s for s in any_seed if all(s in level[cell] for level in by_level.values() for cell in both)
+    )
     if not seeds:
         return None
-    sides = [np.array([[by_level[level][cell][s] for s in seeds] for cell in both]) for level in (a, b)]
+    sides = [
+        np.array([[by_level[level][cell][s] for s in seeds] for cell in both]) for level in (a, b)
+    ]
     if not np.isfinite(sides).all():  # no run at all has a finite value
         return None
     if measure.sign * (sides[0].mean() - sides[1].mean()) < 0:
@@ -190,14 +232,25 @@ def _pair(table: Table, axis: int, a: str | None, b: str | None, measure: Measur
     improvement, improvement_range = statistics.probability_of_improvement(first, second)
     name = table.axes[axis].name
     return Pair(
-        axis=table.axes[axis].key, better=name(a), worse=name(b), n=len(seeds), left_out=len(any_seed) - len(seeds),
-        cells=len(both), agree=int((gains.mean(axis=1) > 0).sum()),
+        axis=table.axes[axis].key,
+        better=name(a),
+        worse=name(b),
+        n=len(seeds),
+        left_out=len(any_seed) - len(seeds),
+        cells=len(both),
+        agree=int((gains.mean(axis=1) > 0).sum()),
         means=(float(sides[0].mean()), float(sides[1].mean())),
-        gain=float(d.mean()), gain_range=paired.interval(d), p=paired.two_sided(d), p_holm=None,
-        effect=paired.effect_size(d), won=paired.won(d),
-        improvement=improvement, improvement_range=improvement_range,
-        p_equivalent=None if margin is None else paired.equivalence(d, margin), verdict=NO_VERDICT,
-    )  # fmt: skip
+        gain=float(d.mean()),
+        gain_range=paired.interval(d),
+        p=paired.two_sided(d),
+        p_holm=None,
+        effect=paired.effect_size(d),
+        won=paired.won(d),
+        improvement=improvement,
+        improvement_range=improvement_range,
+        p_equivalent=None if margin is None else paired.equivalence(d, margin),
+        verdict=NO_VERDICT,
+    )
 
 
 def _corrected(pairs: Sequence[Pair], seedless: bool, margin: float | None) -> tuple[Pair, ...]:
@@ -205,7 +258,9 @@ def _corrected(pairs: Sequence[Pair], seedless: bool, margin: float | None) -> t
     if seedless:  # repeating one number gives no evidence about others
         return tuple(replace(pair, p=None, p_equivalent=None, verdict=NO_VERDICT) for pair in pairs)
     p_holm = paired.holm([pair.p if pair.p is not None else 1.0 for pair in pairs])
-    equal = paired.holm([pair.p_equivalent if pair.p_equivalent is not None else 1.0 for pair in pairs])
+    equal = paired.holm(
+        [pair.p_equivalent if pair.p_equivalent is not None else 1.0 for pair in pairs]
+    )
     done = []
     for pair, p, e in zip(pairs, p_holm, equal, strict=True):
         if pair.n < paired.FEWEST:
@@ -214,7 +269,9 @@ def _corrected(pairs: Sequence[Pair], seedless: bool, margin: float | None) -> t
             verdict = EQUIVALENT
         else:
             verdict = BETTER if p <= paired.ALPHA else INCONCLUSIVE
-        done.append(replace(pair, p_holm=p, p_equivalent=None if margin is None else e, verdict=verdict))
+        done.append(
+            replace(pair, p_holm=p, p_equivalent=None if margin is None else e, verdict=verdict)
+        )
     return tuple(done)
 
 
@@ -226,13 +283,18 @@ def _rank(axis: str, pairs: Sequence[Pair]) -> tuple[Ranked, ...]:
         seen.setdefault(pair.better, []).append(pair.gain)
         seen.setdefault(pair.worse, []).append(-pair.gain)
     decided = [pair for pair in mine if pair.verdict == BETTER]
-    means = {name: pair.means[side] for pair in mine for side, name in enumerate((pair.better, pair.worse))}
+    means = {
+        name: pair.means[side]
+        for pair in mine
+        for side, name in enumerate((pair.better, pair.worse))
+    }
     order = sorted(seen, key=lambda name: -sum(seen[name]))
     return tuple(
         Ranked(
-            name, means[name],
+            name,
+            means[name],
             1 + sum(pair.worse == name for pair in decided),
             len(order) - sum(pair.better == name for pair in decided),
         )
         for name in order
-    )  # fmt: skip
+    )

@@ -23,11 +23,18 @@ def runs(table: Table) -> str:
     """runs.csv: one row per run, its place, its end, its latest metrics."""
     rows = [
         {
-            **_place(table, group), "seed": seed, "status": run.status, "steps": run.steps, "seconds": run.seconds,
-            "sweep": run.sweep, "folder": run.name, "error": words.plain(run.error), **dict(sorted(run.final.items())),
+            **_place(table, group),
+            "seed": seed,
+            "status": run.status,
+            "steps": run.steps,
+            "seconds": run.seconds,
+            "sweep": run.sweep,
+            "folder": run.name,
+            "error": words.plain(run.error),
+            **dict(sorted(run.final.items())),
         }
         for group, seed, run in table.runs()
-    ]  # fmt: skip
+    ]
     rows += [
         {
             "seed": run.seed,
@@ -43,7 +50,9 @@ def runs(table: Table) -> str:
 
 def summary(c: Comparison, more: Row | None = None) -> str:
     """summary.csv: one row per group."""
-    return _csv([{**(more or {}), **_place(c.table, s.group), **_summary(s, c)} for s in c.summaries])
+    return _csv(
+        [{**(more or {}), **_place(c.table, s.group), **_summary(s, c)} for s in c.summaries]
+    )
 
 
 def pairs(c: Comparison) -> str:
@@ -58,15 +67,20 @@ def everything(f: Findings) -> str:
         "answer": " ".join(f.answer),
         "warnings": f.warnings,
         "sweeps": [
-            {"id": s.id, "name": s.name, "command": s.command, "fixed": s.fixed, "axes": s.axes} for s in f.sweeps
+            {"id": s.id, "name": s.name, "command": s.command, "fixed": s.fixed, "axes": s.axes}
+            for s in f.sweeps
         ],
         "axes": [
-            {"key": a.key, "numeric": a.numeric, "levels": [words.value(t) for t in a.levels]} for a in f.table.axes
+            {"key": a.key, "numeric": a.numeric, "levels": [words.value(t) for t in a.levels]}
+            for a in f.table.axes
         ],
         "seeds": f.table.seeds,
         **_comparison(f.main),
         "tuned": None if f.tuned is None else _tuned(f.tuned),
-        "figures": [{"file": f"figures/{p.path.name}", "title": p.title, "caption": p.caption} for p in f.pictures],
+        "figures": [
+            {"file": f"figures/{p.path.name}", "title": p.title, "caption": p.caption}
+            for p in f.pictures
+        ],
     }
     return plain_json(told)
 
@@ -84,7 +98,11 @@ def _comparison(c: Comparison) -> dict[str, Any]:
         "target": c.target,
         "margin": c.margin,
         "groups": [
-            {**_place(c.table, s.group), **_summary(s, c), "values": {str(k): v for k, v in s.values.items()}}
+            {
+                **_place(c.table, s.group),
+                **_summary(s, c),
+                "values": {str(k): v for k, v in s.values.items()},
+            }
             for s in c.summaries
         ],
         "pairs": [_pair(p) for p in c.pairs],
@@ -99,14 +117,20 @@ def _tuned(t: Tuned) -> dict[str, Any]:
         "reporting_seeds": t.reporting,
         "choices": [
             {
-                "method": c.label, "chosen": c.shown, "edges": c.edges,
-                "scores": {" ".join(words.value(x) for x in s): score for s, score in c.scores.items()},
-                "default": None if c.default is None else " ".join(words.value(x) for x in c.default),
+                "method": c.label,
+                "chosen": c.shown,
+                "edges": c.edges,
+                "scores": {
+                    " ".join(words.value(x) for x in s): score for s, score in c.scores.items()
+                },
+                "default": (
+                    None if c.default is None else " ".join(words.value(x) for x in c.default)
+                ),
             }
             for c in t.choices
         ],
         "default": None if t.default is None else _comparison(t.default),
-    }  # fmt: skip
+    }
 
 
 def _place(table: Table, group: Sequence[str | None]) -> dict[str, str]:
@@ -118,18 +142,36 @@ def _summary(s: Summary, c: Comparison) -> dict[str, Any]:
     found |= _range("iqm", s.iqm_range) | {"median": s.median} | _range("median", s.median_range)
     found |= {"diverged": s.diverged, **_range("diverged_share", s.failure_range)}
     if c.target is not None:
-        found |= {"reached": s.reached, "time_to_target": s.time, **_range("time_to_target", s.time_range)}
+        found |= {
+            "reached": s.reached,
+            "time_to_target": s.time,
+            **_range("time_to_target", s.time_range),
+        }
     return found
 
 
 def _pair(p: Pair) -> dict[str, Any]:
     return {
-        "axis": p.axis, "better": p.better, "worse": p.worse, "mean_better": p.means[0], "mean_worse": p.means[1],
-        "better_by": p.gain, **_range("better_by", p.gain_range), "p": p.p, "p_holm": p.p_holm, "d_z": p.effect,
-        "seeds_won": p.won, "n": p.n, "seeds_left_out": p.left_out, "probability_of_improvement": p.improvement,
-        **_range("probability_of_improvement", p.improvement_range), "cells": p.cells, "cells_that_agree": p.agree,
-        "p_equivalent": p.p_equivalent, "verdict": p.verdict,
-    }  # fmt: skip
+        "axis": p.axis,
+        "better": p.better,
+        "worse": p.worse,
+        "mean_better": p.means[0],
+        "mean_worse": p.means[1],
+        "better_by": p.gain,
+        **_range("better_by", p.gain_range),
+        "p": p.p,
+        "p_holm": p.p_holm,
+        "d_z": p.effect,
+        "seeds_won": p.won,
+        "n": p.n,
+        "seeds_left_out": p.left_out,
+        "probability_of_improvement": p.improvement,
+        **_range("probability_of_improvement", p.improvement_range),
+        "cells": p.cells,
+        "cells_that_agree": p.agree,
+        "p_equivalent": p.p_equivalent,
+        "verdict": p.verdict,
+    }
 
 
 def _range(name: str, ends: tuple[float, float] | None) -> dict[str, float | None]:

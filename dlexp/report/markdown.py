@@ -1,4 +1,6 @@
-"""The short form of a report as Markdown, for a page that shows such: MLflow's description of a run."""
+"""The short form of a report as Markdown, for a page that shows such: MLflow's description of a
+run.
+"""
 
 from __future__ import annotations
 
@@ -35,4 +37,6 @@ def _lines(block: Block) -> Iterator[str]:
 
 def _safe(text: str) -> str:
     """Text without marks that Markdown, or HTML inside it, would take for its own."""
-    return re.sub(r"([\\`*_\[\]|#~])", r"\\\1", plain(text)).replace("<", "&lt;").replace(">", "&gt;")
+    return (
+        re.sub(r"([\\`*_\[\]|#~])", r"\\\1", plain(text)).replace("<", "&lt;").replace(">", "&gt;")
+    )

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dlexp import directions
+from dlexp.core import directions
 from dlexp.errors import UserError, nearest
 from dlexp.figures import HUGE
 from dlexp.report.measured import Curve
-from dlexp.report.runs import Run
+from dlexp.report.runs import RunRecord
 from dlexp.report.statistics import Floats
 from dlexp.report.table import Table, Tokens
 
@@ -23,9 +23,9 @@ USUAL = ("test/accuracy", "test/loss", "train/loss")
 class Measure:
     """A metric: `high` says whether more is better; `worst` is what a diverged run counts as.
 
-    The worst accuracy is 0, the worst of anything else infinite, as is what no sum could hold (above 1e300). `cap` is
-    the worst value that any run of the report measured at its end: where differences must be finite, it stands for
-    the infinite. `surface`: the loss is f(x, y).
+    The worst accuracy is 0, the worst of anything else infinite, as is what no sum could hold
+    (above 1e300). `cap` is the worst value that any run of the report measured at its end: where
+    differences must be finite, it stands for the infinite. `surface`: the loss is f(x, y).
     """
 
     metric: str
@@ -64,8 +64,10 @@ class Measure:
         """The same without the unit, for an axis without room: `training accuracy`."""
         return self.unit.replace(" (share correct)", "").replace(" (nats)", "")
 
-    def of(self, run: Run) -> float | None:
-        """A run's value; None where there is none, for a run that is no result or measured no such thing."""
+    def of(self, run: RunRecord) -> float | None:
+        """A run's value; None where there is none, for a run that is no result or measured no such
+        thing.
+        """
         if run.status == "DIVERGED":
             return self.worst
         if run.status != "FINISHED" or self.metric not in run.final:
@@ -73,7 +75,7 @@ class Measure:
         value = run.final[self.metric]
         return value if abs(value) <= HUGE else self.worst
 
-    def values(self, runs: Mapping[int, Run]) -> dict[int, float]:
+    def values(self, runs: Mapping[int, RunRecord]) -> dict[int, float]:
         """The values of a group by seed, those that there are."""
         found = {seed: self.of(run) for seed, run in sorted(runs.items())}
         return {seed: value for seed, value in found.items() if value is not None}
@@ -84,10 +86,12 @@ class Measure:
 
 
 def choose(table: Table, metric: str | None = None, better: str | None = None) -> Measure:
-    """The metric asked for, or the first usual one that was measured. Raises `UserError` if there is no such metric.
+    """The metric asked for, or the first usual one that was measured. Raises `UserError` if there
+    is no such metric.
 
-    Runs that measured no usual one are compared by their first `test/…` metric whose direction is known. Which way is
-    better, `better` ("high" or "low") says, or else the runs' objectives, or else the name.
+    Runs that measured no usual one are compared by their first `test/…` metric whose direction is
+    known. Which way is better, `better` ("high" or "low") says, or else the runs' objectives, or
+    else the name.
     """
     known = sorted({name for _, _, run in table.runs() for name in run.final})
     if metric is None:
@@ -110,67 +114,97 @@ def _is_directed(metric: str, table: Table) -> bool:
     return len(ways) == 1 and None not in ways
 
 
-def direction(metric: str, better: str | None, runs: Iterable[Run] = ()) -> bool:
-    """Whether more is better, as far as the objectives of these runs say. Raises `UserError` where nobody says."""
+def direction(metric: str, better: str | None, runs: Iterable[RunRecord] = ()) -> bool:
+    """Whether more is better, as far as the objectives of these runs say. Raises `UserError` where
+    nobody says.
+    """
     if better is not None:
         return better == directions.HIGH
     ways = {directions.better(metric, run.better) for run in runs} or {directions.better(metric)}
     if len(said := ways - {None}) == 1:
         return said.pop() == directions.HIGH
-    wrong = f"is more of it better, or less? Say --better high, or --better low, with --metric {metric}"
+    wrong = (
+        f"is more of it better, or less? Say --better high, or --better low, with --metric {metric}"
+    )
     if said:
-        wrong = "more of it is better by one run's objective, less by another's: say --better high, or --better low"
+        wrong = (
+            "more of it is better by one run's objective, less by another's: say --better high, or"
+            " --better low"
+        )
     raise UserError(f"{wrong}; or {directions.declaration(metric)}", key="metric", value=metric)
 
 
-def measure_of(metric: str, runs: Iterable[Run]) -> Measure:
-    """A metric of these runs, without a cap. Raises `UserError` where nobody says which way it is better."""
+def measure_of(metric: str, runs: Iterable[RunRecord]) -> Measure:
+    """A metric of these runs, without a cap. Raises `UserError` where nobody says which way it is
+    better.
+    """
     return Measure(metric, direction(metric, None, runs))
 
 
 def capped(table: Table, metric: str, high: bool) -> Measure:
     """A measure whose cap is the worst value at the end of any run of the table."""
     plain = Measure(metric, high)
-    ends = [value for _, _, run in table.runs() if (value := plain.of(run)) is not None and math.isfinite(value)]
+    ends = [
+        value
+        for _, _, run in table.runs()
+        if (value := plain.of(run)) is not None and math.isfinite(value)
+    ]
     surface = not any(run.dataset for _, _, run in table.runs())
     return Measure(metric, high, (min if high else max)(ends, default=math.nan), surface)
 
 
 def watched(table: Table, measure: Measure) -> Measure:
-    """The metric to choose by and to draw curves of: on the validation split, or on the training split without one."""
+    """The metric to choose by and to draw curves of: on the validation split, or on the training
+    split without one.
+    """
     known = {name for _, _, run in table.runs() for name in run.curves}
     what = measure.metric.rsplit("/", 1)[-1]
     split = next((s for s in ("val", "train") if f"{s}/{what}" in known), None)
     name = f"{split}/{what}" if split else measure.metric
-    gap = measure.metric.startswith("gap/") and split  # less of it is better, more of the accuracy is
+    # less of it is better, more of the accuracy is
+    gap = measure.metric.startswith("gap/") and split
     runs = [run for _, _, run in table.runs()]
     return capped(table, name, direction(name, None, runs) if gap else measure.high)
 
 
 def per_epoch(table: Table) -> bool:
-    """Whether curves are drawn against epochs; against steps where an epoch is a step, or none was completed."""
+    """Whether curves are drawn against epochs; against steps where an epoch is a step, or none was
+    completed.
+    """
     lengths = {run.epoch_steps for _, _, run in table.runs() if run.observed and run.steps}
     return bool(lengths - {None, 1}) and None not in lengths
 
 
-def places(run: Run, curve: Curve, epochs: bool) -> list[float]:
-    """Where the points of a curve stand: in epochs, fractions for a record in the middle of one, or in steps."""
-    return [step / (run.epoch_steps or 1) for step in curve.steps] if epochs else [float(s) for s in curve.steps]
+def places(run: RunRecord, curve: Curve, epochs: bool) -> list[float]:
+    """Where the points of a curve stand: in epochs, fractions for a record in the middle of one, or
+    in steps.
+    """
+    return (
+        [step / (run.epoch_steps or 1) for step in curve.steps]
+        if epochs
+        else [float(s) for s in curve.steps]
+    )
 
 
 def grid(table: Table, measure: Measure, epochs: bool) -> Floats:
     """All places at which any run measured a metric, in order."""
-    found = [places(run, curve, epochs) for _, _, run in table.runs() if (curve := run.curves.get(measure.metric))]
+    found = [
+        places(run, curve, epochs)
+        for _, _, run in table.runs()
+        if (curve := run.curves.get(measure.metric))
+    ]
     return np.unique(np.concatenate([np.empty(0), *map(np.array, found)]))
 
 
-def curves(table: Table, group: Tokens, measure: Measure, epochs: bool, whole: Floats) -> tuple[Floats, Floats]:
+def curves(
+    table: Table, group: Tokens, measure: Measure, epochs: bool, whole: Floats
+) -> tuple[Floats, Floats]:
     """A group's learning curves on a common axis: x (k,), and values (k, n seeds).
 
-    A run that stopped early keeps its last value; after it diverged a run counts as worst, to the end of `whole`, the
-    places at which other groups were measured.
+    A run that stopped early keeps its last value; after it diverged a run counts as worst, to the
+    end of `whole`, the places at which other groups were measured.
     """
-    found: list[tuple[Run, Floats, Floats]] = []
+    found: list[tuple[RunRecord, Floats, Floats]] = []
     for _, run in sorted(table.groups[group].items()):
         curve = run.curves.get(measure.metric)
         if run.observed and curve and curve.steps:
@@ -185,7 +219,7 @@ def curves(table: Table, group: Tokens, measure: Measure, epochs: bool, whole: F
     return x, np.stack(columns, axis=1)
 
 
-def _on(x: Floats, run: Run, at: Floats, y: Floats, measure: Measure) -> Floats:
+def _on(x: Floats, run: RunRecord, at: Floats, y: Floats, measure: Measure) -> Floats:
     """A curve at the points x: between its own points the value before, as it was known then."""
     values = y[np.maximum(np.searchsorted(at, x + 1e-9) - 1, 0)]
     if run.status == "DIVERGED":
@@ -193,27 +227,33 @@ def _on(x: Floats, run: Run, at: Floats, y: Floats, measure: Measure) -> Floats:
     return values
 
 
-def time_to(run: Run, measure: Measure, target: float, epochs: bool) -> float:
-    """The first epoch (or step) at which a run's metric was at least as good as the target; infinite if it never was.
+def time_to(run: RunRecord, measure: Measure, target: float, epochs: bool) -> float:
+    """The first epoch (or step) at which a run's metric was at least as good as the target;
+    infinite if it never was.
 
     A run that diverged later has missed it.
     """
     curve = run.curves.get(measure.metric)
     if run.status != "FINISHED" or curve is None:
         return math.inf
-    reached = (x for x, y in zip(places(run, curve, epochs), curve.values, strict=True)
-               if measure.sign * y >= measure.sign * target)  # fmt: skip
+    reached = (
+        x
+        for x, y in zip(places(run, curve, epochs), curve.values, strict=True)
+        if measure.sign * y >= measure.sign * target
+    )
     return next(reached, math.inf)
 
 
 def seedless(table: Table) -> bool:
-    """Whether seeds change nothing: every group of two or more finished runs measured the same thing in each."""
+    """Whether seeds change nothing: every group of two or more finished runs measured the same
+    thing in each.
+    """
     several = [
         [run for run in runs.values() if run.status == "FINISHED"] for runs in table.groups.values()
-    ]  # fmt: skip
+    ]
     several = [runs for runs in several if len(runs) > 1]
     return bool(several) and all(_same(runs) for runs in several)
 
 
-def _same(runs: Sequence[Run]) -> bool:
+def _same(runs: Sequence[RunRecord]) -> bool:
     return all(run.curves == runs[0].curves for run in runs[1:])

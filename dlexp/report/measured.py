@@ -1,4 +1,6 @@
-"""What a run measured, out of the events of its journal: curves, final values, gaps between training and test."""
+"""What a run measured, out of the events of its journal: curves, final values, gaps between
+training and test.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Curve:
-    """A metric against the step, as measured; what was not finite is nan. Compact: a sweep has thousands."""
+    """A metric against the step, as measured; what was not finite is nan. Compact: a sweep has
+    thousands.
+    """
 
     steps: tuple[int, ...]
     values: array[float]
@@ -34,21 +38,34 @@ def of(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         if epoch and step:
             ends.append(step // epoch)
         for name, value in event["metrics"].items():
-            points.setdefault(str(name), []).append((step, math.nan if value is None else float(value)))
-    curves = {name: Curve(_shared(tuple(s for s, _ in p)), array("d", (y for _, y in p))) for name, p in points.items()}
+            points.setdefault(str(name), []).append(
+                (step, math.nan if value is None else float(value))
+            )
+    curves = {
+        name: Curve(_shared(tuple(s for s, _ in p)), array("d", (y for _, y in p)))
+        for name, p in points.items()
+    }
     final = {name: curve.values[-1] for name, curve in curves.items()}
-    if "early_stopping/best_step" in final:  # the test is of the weights of that step, and so is the rest
+    # the test is of the weights of that step, and so is the rest
+    if "early_stopping/best_step" in final:
         best = int(final["early_stopping/best_step"])
         for name, curve in curves.items():
             if best in curve.steps and not name.startswith("test/"):
                 final[name] = curve.values[curve.steps.index(best)]
     final |= _gaps(final)
-    found: dict[str, Any] = {"curves": curves, "final": final, "steps": steps, "epoch_steps": min(ends, default=None)}
+    found: dict[str, Any] = {
+        "curves": curves,
+        "final": final,
+        "steps": steps,
+        "epoch_steps": min(ends, default=None),
+    }
     return found | ({"error": error} if error else {})
 
 
 def _gaps(final: Mapping[str, float]) -> dict[str, float]:
-    """How much better the training samples are done than the test's: gap/accuracy and gap/loss, less is better."""
+    """How much better the training samples are done than the test's: gap/accuracy and gap/loss,
+    less is better.
+    """
     return {
         f"gap/{what}": sign * (final[f"train/{what}"] - final[f"test/{what}"])
         for what, sign in (("accuracy", 1), ("loss", -1))

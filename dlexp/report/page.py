@@ -1,4 +1,6 @@
-"""A report as one HTML page: it loads nothing, every name is escaped, the same runs give the same bytes."""
+"""A report as one HTML page: it loads nothing, every name is escaped, the same runs give the same
+bytes.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +86,9 @@ def _html(block: Block) -> Iterator[str]:
             yield f'<h2 id="{slug((anchor or text).lower())}">{_safe(text)}</h2>'
         case Words(text, kind, link, lead):
             start = f"<b>{_safe(lead)}</b> " if lead else ""
-            source = f' <a href="{escape(link[1], quote=True)}">{_safe(link[0])}</a>' if link else ""
+            source = (
+                f' <a href="{escape(link[1], quote=True)}">{_safe(link[0])}</a>' if link else ""
+            )
             yield f'<p class="{escape(kind)}">{start}{_safe(text)}{source}</p>'
         case Grid():
             yield from _table(block)
@@ -108,8 +112,13 @@ def _html(block: Block) -> Iterator[str]:
 def _table(grid: Grid) -> Iterator[str]:
     kinds = ["" if a == "s" else f' class="{a}"' for a in grid.align]
     faint = [*grid.faint, *[False] * (len(grid.rows) - len(grid.faint))]
-    yield f"<details><summary>{_safe(grid.fold)}</summary>" * bool(grid.fold) + '<div class="wide"><table>'
-    heads = "".join(f'<th scope="col"{k}>{_safe(cell)}</th>' for k, cell in zip(kinds, grid.header, strict=True))
+    yield (
+        f"<details><summary>{_safe(grid.fold)}</summary>" * bool(grid.fold)
+        + '<div class="wide"><table>'
+    )
+    heads = "".join(
+        f'<th scope="col"{k}>{_safe(cell)}</th>' for k, cell in zip(kinds, grid.header, strict=True)
+    )
     yield f"<thead><tr>{heads}</tr></thead><tbody>"
     tones = [*grid.tones, *[""] * (len(grid.rows) - len(grid.tones))]
     for row, grey, tone in zip(grid.rows, faint, tones, strict=True):

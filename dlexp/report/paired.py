@@ -1,8 +1,9 @@
-"""What is said of two methods that met the same seeds: differences, exact test, interval, effect, correction.
+"""What is said of two methods that met the same seeds: differences, exact test, interval, effect,
+correction.
 
-The whole of it rests on one assumption: if the two methods are equal, the difference of a seed is as likely +d as −d.
-The test turns every sign both ways; the interval holds the shifts that the test would not refuse, so the two never
-disagree.
+The whole of it rests on one assumption: if the two methods are equal, the difference of a seed is
+as likely +d as −d. The test turns every sign both ways; the interval holds the shifts that the test
+would not refuse, so the two never disagree.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ ROUNDING = 1e-12  # sums that differ by less, relative to Σ|d|, are equal
 
 
 def two_sided(d: ArrayLike) -> float:
-    """p of the sign-flip test that the paired differences d (n,) are symmetric about 0; statistic: their mean.
+    """p of the sign-flip test that the paired differences d (n,) are symmetric about 0; statistic:
+    their mean.
 
-    p = #{s ∈ {−1, 1}ⁿ : |Σ sᵢdᵢ| ≥ |Σ dᵢ|} / 2ⁿ, all patterns up to 20 pairs; above, (1 + hits) / (1 + 99,999) over
-    random patterns from a fixed generator. Source: Fisher, The Design of Experiments (1935), §21; Phipson & Smyth
-    2010, https://doi.org/10.2202/1544-6115.1585 for the +1. Raises `ValueError` for a difference that is not finite.
+    p = #{s ∈ {−1, 1}ⁿ : |Σ sᵢdᵢ| ≥ |Σ dᵢ|} / 2ⁿ, all patterns up to 20 pairs; above, (1 + hits) /
+    (1 + 99,999) over random patterns from a fixed generator. Source: Fisher, The Design of
+    Experiments (1935), §21; Phipson & Smyth 2010, https://doi.org/10.2202/1544-6115.1585 for the
+    +1. Raises `ValueError` for a difference that is not finite.
 
     >>> two_sided([1, 2, 3, 4, 5, 6]), two_sided([0, 0, 0])
     (0.03125, 1.0)
@@ -37,8 +40,8 @@ def two_sided(d: ArrayLike) -> float:
 def one_sided(d: ArrayLike) -> float:
     """p of the sign-flip test against a mean above 0.
 
-    Turning the signs of a subset J lowers Σd by 2·Σ_J d: the patterns that reach Σd are those with Σ_J d ≤ 0, the
-    empty subset being one.
+    Turning the signs of a subset J lowers Σd by 2·Σ_J d: the patterns that reach Σd are those with
+    Σ_J d ≤ 0, the empty subset being one.
     """
     d = _finite(d)
     sums, _, patterns = _subsets(d)
@@ -46,13 +49,13 @@ def one_sided(d: ArrayLike) -> float:
 
 
 def interval(d: ArrayLike) -> Range:
-    """95 % interval of the mean difference: the shifts θ for which the two-sided test of d − θ gives p > .05.
+    """95 % interval of the mean difference: the shifts θ for which the two-sided test of d − θ
+    gives p > .05.
 
-    Its ends are order statistics of the means of all subsets of d: the test refuses θ if and only if hardly any subset
-    has a mean on the far side of it. Exact wherever d is symmetric about its centre; ±inf where n < 6 pairs cannot
-    tell.
-    Source: Hartigan, Using Subsample Values as Typical Values, J. Am. Stat. Assoc. 64 (1969) 1303,
-    https://doi.org/10.1080/01621459.1969.10501057
+    Its ends are order statistics of the means of all subsets of d: the test refuses θ if and only
+    if hardly any subset has a mean on the far side of it. Exact wherever d is symmetric about its
+    centre; ±inf where n < 6 pairs cannot tell. Source: Hartigan, Using Subsample Values as Typical
+    Values, J. Am. Stat. Assoc. 64 (1969) 1303, https://doi.org/10.1080/01621459.1969.10501057
 
     >>> interval([1, 2, 3, 4, 5, 6]), interval([1, 2, 3])
     ((1.0, 6.0), (-inf, inf))
@@ -63,7 +66,8 @@ def interval(d: ArrayLike) -> Range:
     if rank == 0:
         return -np.inf, np.inf
     with np.errstate(divide="ignore", invalid="ignore"):
-        means = np.where(counts > 0, sums / counts, -np.inf)  # a random subset may be empty: below everything …
+        # a random subset may be empty: below everything …
+        means = np.where(counts > 0, sums / counts, -np.inf)
     low = np.partition(means, rank - 1)[rank - 1]
     means = np.where(counts > 0, means, np.inf)  # … and above everything
     high = np.partition(means, len(means) - rank)[len(means) - rank]
@@ -71,7 +75,8 @@ def interval(d: ArrayLike) -> Range:
 
 
 def equivalence(d: ArrayLike, margin: float) -> float:
-    """p against "the mean difference is at least `margin` in size": the larger of two one-sided sign-flip tests.
+    """p against "the mean difference is at least `margin` in size": the larger of two one-sided
+    sign-flip tests.
 
     Source: Schuirmann 1987 (two one-sided tests), https://doi.org/10.1007/BF01068419
     """
@@ -80,9 +85,11 @@ def equivalence(d: ArrayLike, margin: float) -> float:
 
 
 def effect_size(d: ArrayLike) -> float:
-    """Cohen's d_z of paired differences: their mean over their standard deviation (n − 1); ±inf if all are equal.
+    """Cohen's d_z of paired differences: their mean over their standard deviation (n − 1); ±inf if
+    all are equal.
 
-    Source: Cohen, Statistical Power Analysis (1988), §2.3.5; Lakens 2013, https://doi.org/10.3389/fpsyg.2013.00863
+    Source: Cohen, Statistical Power Analysis (1988), §2.3.5; Lakens 2013,
+    https://doi.org/10.3389/fpsyg.2013.00863
     """
     d = _finite(d)
     d = d / (np.abs(d).max() or 1.0)  # the squares of 1e200 are no numbers
@@ -101,10 +108,11 @@ def won(d: ArrayLike) -> float:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """p-values corrected for their number: the chance of one false alarm among all of them stays at most ALPHA.
+    """p-values corrected for their number: the chance of one false alarm among all of them stays at
+    most ALPHA.
 
-    p̃₍ᵢ₎ = max_{j ≤ i} min(1, (m − j + 1)·p₍ⱼ₎), p₍₁₎ ≤ … ≤ p₍ₘ₎. Valid whatever depends on what. Source: Holm,
-    Scand. J. Stat. 6 (1979) 65, https://www.jstor.org/stable/4615733
+    p̃₍ᵢ₎ = max_{j ≤ i} min(1, (m − j + 1)·p₍ⱼ₎), p₍₁₎ ≤ … ≤ p₍ₘ₎. Valid whatever depends on what.
+    Source: Holm, Scand. J. Stat. 6 (1979) 65, https://www.jstor.org/stable/4615733
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
@@ -126,7 +134,8 @@ def smallest_p(n: int) -> float:
 
 
 def seeds_needed(pairs: int) -> int:
-    """The fewest seeds with which one of so many comparisons can be significant after Holm: 2/2ⁿ · pairs ≤ .05.
+    """The fewest seeds with which one of so many comparisons can be significant after Holm: 2/2ⁿ ·
+    pairs ≤ .05.
 
     >>> seeds_needed(1), seeds_needed(6), seeds_needed(28)
     (6, 8, 11)
@@ -142,7 +151,9 @@ def _finite(d: ArrayLike) -> Floats:
 
 
 def _subsets(d: Floats) -> tuple[Floats, NDArray[np.int64], int]:
-    """Sums and sizes of subsets of d, and the number of patterns they stand for, the empty subset included."""
+    """Sums and sizes of subsets of d, and the number of patterns they stand for, the empty subset
+    included.
+    """
     n = len(d)
     if n > EXACT:
         rng = np.random.default_rng([SEED, n])
@@ -150,7 +161,11 @@ def _subsets(d: Floats) -> tuple[Floats, NDArray[np.int64], int]:
         for _ in range(9):  # 9 · 11,111 = FLIPS, a ninth of the memory
             chosen = rng.integers(0, 2, (FLIPS // 9, n)).astype(float)
             found.append((chosen @ d, chosen.sum(axis=1).astype(np.int64)))
-        return np.concatenate([s for s, _ in found]), np.concatenate([c for _, c in found]), FLIPS + 1
+        return (
+            np.concatenate([s for s, _ in found]),
+            np.concatenate([c for _, c in found]),
+            FLIPS + 1,
+        )
     sums, counts = np.zeros(1), np.zeros(1, np.int64)
     for value in d:
         sums, counts = np.concatenate([sums, sums + value]), np.concatenate([counts, counts + 1])

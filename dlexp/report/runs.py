@@ -1,4 +1,5 @@
-"""Sweeps as they lie on the disk: one `Sweep` per folder, one `Run` per line of its ledger that counts.
+"""Sweeps as they lie on the disk: one `Sweep` per folder, one `Run` per line of its ledger that
+counts.
 
 Nothing is dropped here: a run whose folder is gone or damaged is still a run, without measurements.
 """
@@ -12,18 +13,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlexp import journal, places, shell
+from dlexp import paths, shell
 from dlexp.errors import UserError, nearest
 from dlexp.report import measured
 from dlexp.report.measured import Curve
+from dlexp.storage import journal
 
 OBSERVED = ("FINISHED", "DIVERGED")  # outcomes; whatever else a run may be, its result is missing
 NAMED = 8  # names listed in an error message
 
 
 @dataclass(frozen=True)
-class Run:
-    """What a report needs to know of a run; `final` are the latest values, of the weights that were kept."""
+class RunRecord:
+    """What a report needs to know of a run; `final` are the latest values, of the weights that were
+    kept.
+    """
 
     sweep: str
     key: str
@@ -42,7 +46,8 @@ class Run:
     tags: Mapping[str, str] = field(default_factory=dict)
     dataset: Mapping[str, Any] | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    better: Mapping[str, str] = field(default_factory=dict)  # which way metrics are better, as its objective declares
+    # which way metrics are better, as its objective declares
+    better: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def observed(self) -> bool:
@@ -51,7 +56,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Sweep:
+class SweepRecord:
     """A sweep's folder: what was asked, and the runs in the order of their keys."""
 
     folder: Path
@@ -61,10 +66,12 @@ class Sweep:
     fixed: tuple[str, ...]
     axes: Mapping[str, tuple[str, ...]]
     command: str
-    runs: tuple[Run, ...]
+    runs: tuple[RunRecord, ...]
     notes: tuple[str, ...] = ()
-    study: Mapping[str, Any] | None = None  # of a named study: its words and claims, as they stand in its file
-    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of a study: the keys of each part's runs
+    # of a named study: its words and claims, as they stand in its file
+    study: Mapping[str, Any] | None = None
+    # of a study: the keys of each part's runs
+    parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     searched: bool = False  # by a sweeper that tries values, not all combinations
 
     @property
@@ -80,14 +87,22 @@ class Sweep:
 
 
 def find(word: str, key: str = "report") -> Path:
-    """The folder of a sweep: a path, an id, a name, or `last`. Raises `UserError` where there is none, for `key`."""
+    """The folder of a sweep: a path, an id, a name, or `last`. Raises `UserError` where there is
+    none, for `key`.
+    """
     if (Path(word) / "sweep.json").is_file():
         return Path(word)
-    home = places.outputs() / "sweeps"
-    known = {folder: _told(folder) for folder in sorted(home.glob("*")) if (folder / "sweep.json").is_file()}
+    home = paths.outputs() / "sweeps"
+    known = {
+        folder: _told(folder)
+        for folder in sorted(home.glob("*"))
+        if (folder / "sweep.json").is_file()
+    }
     if not known:
         way = shell.command("-m", "optimizer=sgd,adam", "seed=0,1,2")
-        raise UserError(f"there is no sweep in {home}; one is made by, say, {way}", key=key, value=word)
+        raise UserError(
+            f"there is no sweep in {home}; one is made by, say, {way}", key=key, value=word
+        )
     if word == "last":
         return max(known, key=lambda folder: (_touched(folder, known[folder]), folder.name))
     fits = [f for f, told in known.items() if word in (f.name, told.get("id"))] or [
@@ -108,32 +123,41 @@ def find(word: str, key: str = "report") -> Path:
 
 def names() -> list[str]:
     """What the sweeps under outputs/ are called."""
-    folders = (path.parent for path in (places.outputs() / "sweeps").glob("*/sweep.json"))
+    folders = (path.parent for path in (paths.outputs() / "sweeps").glob("*/sweep.json"))
     return sorted({str(_told(folder).get("name") or folder.name) for folder in folders})
 
 
-def read(folder: Path) -> Sweep:
+def read(folder: Path) -> SweepRecord:
     """The sweep in a folder. Raises `UserError` if its sweep.json cannot be read."""
     try:
         told = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
         assert isinstance(told, dict)
-        axes = {str(key): tuple(map(str, values)) for key, values in (told.get("axes") or {}).items()}
+        axes = {
+            str(key): tuple(map(str, values)) for key, values in (told.get("axes") or {}).items()
+        }
     except (OSError, ValueError, AssertionError, AttributeError, TypeError, RecursionError) as e:
-        raise UserError(f"cannot be read: {e or 'not what a sweep writes'}", key=str(folder / "sweep.json")) from None
+        raise UserError(
+            f"cannot be read: {e or 'not what a sweep writes'}", key=str(folder / "sweep.json")
+        ) from None
     entries, damaged = _ledger(folder)
     sweep = str(told.get("id") or folder.name)
     runs = tuple(_run(folder, sweep, entry) for _, entry in sorted(entries.items()))
     counted = {run.name for run in runs}
-    loose = [f for f in sorted(folder.glob("runs/*")) if f.is_dir() and f"runs/{f.name}" not in counted]
+    loose = [
+        f for f in sorted(folder.glob("runs/*")) if f.is_dir() and f"runs/{f.name}" not in counted
+    ]
     notes = []
     if damaged:
-        notes.append(f"{damaged} damaged line{'s' * (damaged != 1)} of the ledger of {sweep} could not be read")
+        notes.append(
+            f"{damaged} damaged line{'s' * (damaged != 1)} of the ledger of {sweep} could not be"
+            " read"
+        )
     if loose:
         notes.append(
-            f"{len(loose)} run folder{'s' * (len(loose) != 1)} of {sweep} not in its ledger: still training, cut off, "
-            "or replaced by a later attempt"
+            f"{len(loose)} run folder{'s' * (len(loose) != 1)} of {sweep} not in its ledger: still"
+            " training, cut off, or replaced by a later attempt"
         )
-    return Sweep(
+    return SweepRecord(
         folder=folder,
         id=sweep,
         name=str(told.get("name") or ""),
@@ -166,7 +190,9 @@ def _told(folder: Path) -> dict[str, Any]:
 def _touched(folder: Path, told: Mapping[str, Any]) -> int:
     """When something last happened to a sweep, by its own account."""
     entries, _ = _ledger(folder)
-    return max([int(told.get("created_ms") or 0), *(int(e.get("time_ms") or 0) for e in entries.values())])
+    return max(
+        [int(told.get("created_ms") or 0), *(int(e.get("time_ms") or 0) for e in entries.values())]
+    )
 
 
 def _ledger(folder: Path) -> tuple[dict[str, dict[str, Any]], int]:
@@ -176,7 +202,9 @@ def _ledger(folder: Path) -> tuple[dict[str, dict[str, Any]], int]:
     except FileNotFoundError:
         return {}, 0
     except OSError as e:
-        raise UserError(f"cannot be read: {e.strerror or e}", key=str(folder / "ledger.jsonl")) from None
+        raise UserError(
+            f"cannot be read: {e.strerror or e}", key=str(folder / "ledger.jsonl")
+        ) from None
     entries: dict[str, dict[str, Any]] = {}
     damaged = 0
     for line in text[: text.rfind(b"\n") + 1].splitlines():
@@ -188,7 +216,7 @@ def _ledger(folder: Path) -> tuple[dict[str, dict[str, Any]], int]:
     return entries, damaged
 
 
-def _run(folder: Path, sweep: str, entry: Mapping[str, Any]) -> Run:
+def _run(folder: Path, sweep: str, entry: Mapping[str, Any]) -> RunRecord:
     """A run by its ledger line, its run.json and its journal; what of these is missing stays empty."""
     name = str(entry.get("folder") or "")
     overrides = tuple(map(str, entry.get("overrides") or ()))
@@ -201,7 +229,8 @@ def _run(folder: Path, sweep: str, entry: Mapping[str, Any]) -> Run:
         "seconds": float(entry.get("seconds") or math.nan),
         "time_ms": int(entry.get("time_ms") or 0),
         "seed": _seed(dict(o.lstrip("+").partition("=")[::2] for o in overrides).get("seed")),
-        "error": str(entry.get("error") or "").strip().removesuffix(":"),  # an exception without words
+        # an exception without words
+        "error": str(entry.get("error") or "").strip().removesuffix(":"),
     }
     place = folder / name
     try:
@@ -213,13 +242,17 @@ def _run(folder: Path, sweep: str, entry: Mapping[str, Any]) -> Run:
         }
         known["seed"] = _seed(known["params"].get("seed", known["seed"]))
         events, _ = journal.events(place)
-        said = known["error"]  # by the ledger, with the exception's kind, which the journal does not say
+        # by the ledger, with the exception's kind, which the journal does not say
+        said = known["error"]
         known |= measured.of(events)
         known["error"] = said if said and known["status"] == "FAILED" else known["error"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
         lost = known["status"] in OBSERVED
-        known |= {"status": "MISSING" if lost else known["status"], "error": known["error"] or _why(e)}
-    return Run(**known)
+        known |= {
+            "status": "MISSING" if lost else known["status"],
+            "error": known["error"] or _why(e),
+        }
+    return RunRecord(**known)
 
 
 def _why(error: Exception) -> str:

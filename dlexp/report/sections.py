@@ -1,4 +1,6 @@
-"""The sections of a report, for the page and for the terminal, from the same tables and the same sentences."""
+"""The sections of a report, for the page and for the terminal, from the same tables and the same
+sentences.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +15,28 @@ from dlexp.report.checks import warnings
 from dlexp.report.compare import Comparison
 from dlexp.report.method import definitions
 from dlexp.report.plots import Picture
-from dlexp.report.runs import Run, Sweep
+from dlexp.report.runs import RunRecord, SweepRecord
 from dlexp.report.table import Table
 from dlexp.report.tuned import Tuned
 
-MADE_WITH = ("dlexp.version.dlexp", "dlexp.git.commit", "dlexp.git.dirty", "dlexp.version.python",
-             "dlexp.version.numpy", "dlexp.numerics.blas", "dlexp.numerics.core", "dlexp.numerics.digest",
-             "dlexp.platform")  # fmt: skip
+MADE_WITH = (
+    "dlexp.version.dlexp",
+    "dlexp.git.commit",
+    "dlexp.git.dirty",
+    "dlexp.version.python",
+    "dlexp.version.numpy",
+    "dlexp.numerics.blas",
+    "dlexp.numerics.core",
+    "dlexp.numerics.digest",
+    "dlexp.platform",
+)
 
 
 @dataclass(frozen=True)
 class Findings:
     """All that a report tells: one comparison, or with `--tuned` two, and the pictures."""
 
-    sweeps: Sequence[Sweep]
+    sweeps: Sequence[SweepRecord]
     table: Table
     main: Comparison
     tuned: Tuned | None
@@ -37,20 +47,28 @@ class Findings:
     def title(self) -> str:
         """`optimizer × initializer on digits: test/accuracy`."""
         axes = " × ".join(axis.key for axis in self.table.axes) or "one setting"
-        data = sorted({str(run.dataset["name"]) for run in self.runs if run.dataset and "name" in run.dataset})
+        data = sorted(
+            {str(run.dataset["name"]) for run in self.runs if run.dataset and "name" in run.dataset}
+        )
         tasks = data or sorted({str(run.params.get("objective", "")) for run in self.runs} - {""})
         tuned = ", tuned" if self.tuned else ""
-        return f"{axes}{f' on {words.listed(tasks, 4)}' if tasks else ''}: {self.main.measure.metric}{tuned}"
+        return (
+            f"{axes}{f' on {words.listed(tasks, 4)}' if tasks else ''}:"
+            f" {self.main.measure.metric}{tuned}"
+        )
 
     @property
     def subtitle(self) -> str:
         """Which sweeps, how many runs and seeds."""
         names = words.listed([f"sweep {sweep.label}" for sweep in self.sweeps], 6)
-        return f"{names} · {words.many(len(self.runs), 'run')} · {words.many(len(self.table.groups), 'group')} · " \
-               f"{words.many(len(self.table.seeds), 'seed')}"  # fmt: skip
+        return (
+            f"{names} · {words.many(len(self.runs), 'run')} ·"
+            f" {words.many(len(self.table.groups), 'group')} ·"
+            f" {words.many(len(self.table.seeds), 'seed')}"
+        )
 
     @property
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[RunRecord]:
         """Every run."""
         return [run for _, _, run in self.table.runs()] + list(self.table.unplaced)
 
@@ -62,22 +80,35 @@ class Findings:
     @property
     def warnings(self) -> list[str]:
         """What limits it."""
-        return list(dict.fromkeys([*(self.tuned.warnings if self.tuned else ()), *warnings(self.main)]))
+        return list(
+            dict.fromkeys([*(self.tuned.warnings if self.tuned else ()), *warnings(self.main)])
+        )
 
 
 def page(f: Findings) -> list[Block]:
     """Everything."""
     return [
-        *(Words(a, "answer") for a in f.answer), *(Words(w, "warning") for w in f.warnings), *_compared(f),
+        *(Words(a, "answer") for a in f.answer),
+        *(Words(w, "warning") for w in f.warnings),
+        *_compared(f),
         *_results(f),
-        *_planned(f), *_figures(f), *failures(f), Heading("How it was computed"), Facts(definitions(f.main)),
+        *_planned(f),
+        *_figures(f),
+        *failures(f),
+        Heading("How it was computed"),
+        Facts(definitions(f.main)),
         *_repeat(f),
-    ]  # fmt: skip
+    ]
 
 
 def terminal(f: Findings, html: Path | None) -> list[Block]:
     """What fits on a screen or two."""
-    found: list[Block] = [Words(f.title), Words(f.subtitle), Words(""), *(Words(a) for a in f.answer)]
+    found: list[Block] = [
+        Words(f.title),
+        Words(f.subtitle),
+        Words(""),
+        *(Words(a) for a in f.answer),
+    ]
     found += [Words("")] if f.warnings else []
     found += [Words(w, "warning") for w in f.warnings]
     if f.tuned:
@@ -104,9 +135,16 @@ def _compared(f: Findings) -> Iterator[Block]:
     items = [("Commands", " ; ".join(s.command for s in f.sweeps if s.command), "")]
     items += [("Seeds", words.ranges(f.table.seeds), ""), *_data(f), ("Runs", _statuses(f), "")]
     same = _same(f.runs)
-    items += [("The same for all runs", ", ".join(f"{k}={v}" for k, v in same.items()), "")] if same else []
-    made = [f"{tag.split('.', 1)[1]} {words.listed([words.cut(words.plain(v), 24) for v in seen], 4)}"
-            for tag in MADE_WITH if (seen := sorted({r.tags[tag] for r in f.runs if tag in r.tags}))]  # fmt: skip
+    items += (
+        [("The same for all runs", ", ".join(f"{k}={v}" for k, v in same.items()), "")]
+        if same
+        else []
+    )
+    made = [
+        f"{tag.split('.', 1)[1]} {words.listed([words.cut(words.plain(v), 24) for v in seen], 4)}"
+        for tag in MADE_WITH
+        if (seen := sorted({r.tags[tag] for r in f.runs if tag in r.tags}))
+    ]
     items += [("Made with", "; ".join(made), "")] if made else []
     yield Facts([item for item in items if item[1]])
 
@@ -115,10 +153,14 @@ def _follows(f: Findings, i: int) -> str:
     axis = f.table.axes[i]
     keys = sorted({key for goes in axis.follows.values() for key in goes})
     shown = [
-        f"{key}: " + ", ".join(f"{words.value(level)} {words.value(axis.follows[level][key])}" for level in axis.levels
-                               if axis.follows[level].get(key) is not None)
+        f"{key}: "
+        + ", ".join(
+            f"{words.value(level)} {words.value(axis.follows[level][key])}"
+            for level in axis.levels
+            if axis.follows[level].get(key) is not None
+        )
         for key in keys
-    ]  # fmt: skip
+    ]
     return "; ".join(shown) or words.ABSENT
 
 
@@ -127,7 +169,10 @@ def _data(f: Findings) -> Iterator[tuple[str, str, str]]:
     for run in f.runs:
         if run.dataset:
             d = run.dataset
-            sizes = [f"{d[k]:,} {k}" if isinstance(d.get(k), int) else "" for k in ("train", "validation", "test")]
+            sizes = [
+                f"{d[k]:,} {k}" if isinstance(d.get(k), int) else ""
+                for k in ("train", "validation", "test")
+            ]
             shape = [f"{d[k]} {k}" if k in d else "" for k in ("features", "classes")]
             text = f"{d.get('name', 'data')}: {', '.join(filter(None, [*sizes, *shape]))}"
             seen[text] = (text, str(d.get("source", "")))
@@ -141,12 +186,14 @@ def _statuses(f: Findings) -> str:
     return words.listed([f"{sum(run.status == kind for run in f.runs)} {kind}" for kind in kinds])
 
 
-def _same(runs: Sequence[Run]) -> dict[str, str]:
+def _same(runs: Sequence[RunRecord]) -> dict[str, str]:
     """Parameters with one value in all runs."""
     keys = dict.fromkeys(key for run in runs for key in run.params if key != "seed")
     seen = {key: {words.token(run.params.get(key)) for run in runs if run.params} for key in keys}
     return {
-        key: words.value(next(iter(values))) for key, values in seen.items() if len(values) == 1 and values != {"null"}
+        key: words.value(next(iter(values)))
+        for key, values in seen.items()
+        if len(values) == 1 and values != {"null"}
     }
 
 
@@ -187,7 +234,7 @@ def _repeat(f: Findings) -> Iterator[Block]:
     commands = [s.command for s in f.sweeps if s.command]
     yield Code([*commands, f.repeat])
     yield Words(
-        "The same commands in the same checkout train nothing anew and write this page again, byte for byte. The "
-        "numbers are in runs.csv, summary.csv, pairs.csv and report.json beside it.",
+        "The same commands in the same checkout train nothing anew and write this page again, byte"
+        " for byte. The numbers are in runs.csv, summary.csv, pairs.csv and report.json beside it.",
         "note",
     )

@@ -1,8 +1,9 @@
-"""What is said of one group of runs: interquartile mean, median, bootstrap intervals, the share that diverged.
+"""What is said of one group of runs: interquartile mean, median, bootstrap intervals, the share
+that diverged.
 
-Everything here is NumPy on plain arrays; the last axis runs over seeds. A diverged run enters as the worst value there
-is, which for a loss is +inf: means and medians stay finite as long as the infinite values fall into the part that they
-ignore, and are ±inf otherwise, never nan.
+Everything here is NumPy on plain arrays; the last axis runs over seeds. A diverged run enters as
+the worst value there is, which for a loss is +inf: means and medians stay finite as long as the
+infinite values fall into the part that they ignore, and are ±inf otherwise, never nan.
 """
 
 from __future__ import annotations
@@ -20,17 +21,19 @@ Range = tuple[float, float]
 LEVEL = 0.95
 MANY = 100  # seeds, above which the drawn positions are not kept from one interval to the next
 AT_ONCE = 2**20  # positions drawn at a time
-RESAMPLES = 9_999  # so that (RESAMPLES + 1)·2.5 % is a whole number and the ends are order statistics
+# so that (RESAMPLES + 1)·2.5 % is a whole number and the ends are order statistics
+RESAMPLES = 9_999
 SEED = 2_718_281_828  # of every resampling in a report: the same runs give the same report
 Z = 1.959963984540054  # the normal distribution's 97.5 % point
 
 
 def iqm(x: ArrayLike) -> Any:
-    """Interquartile mean: the mean of what is left when ⌊n/4⌋ values are cut off at each end, shape (…, n) → (…).
+    """Interquartile mean: the mean of what is left when ⌊n/4⌋ values are cut off at each end, shape
+    (…, n) → (…).
 
-    Less moved by a few bad seeds than the mean, less wasteful than the median. It is SciPy's `trim_mean(x, 0.25)` and
-    so rliable's IQM. Source: Agarwal et al., Deep RL at the Edge of the Statistical Precipice, NeurIPS 2021,
-    https://arxiv.org/abs/2108.13264
+    Less moved by a few bad seeds than the mean, less wasteful than the median. It is SciPy's
+    `trim_mean(x, 0.25)` and so rliable's IQM. Source: Agarwal et al., Deep RL at the Edge of the
+    Statistical Precipice, NeurIPS 2021, https://arxiv.org/abs/2108.13264
 
     >>> float(iqm([0, 1, 2, 3, 1000])), float(iqm([1, 2, 3, np.inf])), float(iqm([1, np.inf]))
     (2.0, 2.5, inf)
@@ -58,12 +61,15 @@ def _halfway(ordered: Floats) -> Any:
 
 
 def iqm_interval(x: ArrayLike, resamples: int = RESAMPLES) -> Range | None:
-    """95 % percentile bootstrap interval of the interquartile mean of n seeds; None for fewer than two.
+    """95 % percentile bootstrap interval of the interquartile mean of n seeds; None for fewer than
+    two.
 
-    Seeds are drawn n at a time with replacement, `resamples` times, with a fixed generator; the ends are the
-    2.5 % and 97.5 % order statistics of their interquartile means. Source: Efron & Tibshirani, An Introduction to the
-    Bootstrap (1993), ch. 13, https://doi.org/10.1201/9780429246593. With few seeds it is too narrow: of 10 normal
-    values it holds the true mean 94 times in 100, of 6 91 times, of 4 87 times (tests/test_statistics.py measures it).
+    Seeds are drawn n at a time with replacement, `resamples` times, with a fixed generator; the
+    ends are the 2.5 % and 97.5 % order statistics of their interquartile means. Source: Efron &
+    Tibshirani, An Introduction to the Bootstrap (1993), ch. 13,
+    https://doi.org/10.1201/9780429246593. With few seeds it is too narrow: of 10 normal values it
+    holds the true mean 94 times in 100, of 6 91 times, of 4 87 times
+    (tests/report/test_statistics.py measures it).
     """
     return _percentile(x, _middle, resamples)
 
@@ -79,14 +85,17 @@ def _percentile(x: ArrayLike, statistic: Callable[[Floats], Any], resamples: int
     if n < 2:
         return None
     cut = round((1 - LEVEL) / 2 * (resamples + 1))
-    # Positions drawn in order from values in order: every resample arrives sorted, and nothing is sorted twice.
+    # Positions drawn in order from values in order: every resample arrives sorted, and nothing is
+    # sorted twice.
     drawn = _cached_draws(n, resamples) if n <= MANY else _draws(n, resamples)
     found = np.sort(np.concatenate([statistic(ordered[some]) for some in drawn]))
     return float(found[cut - 1]), float(found[resamples - cut])
 
 
 def _draws(n: int, resamples: int) -> Iterator[NDArray[np.int32]]:
-    """Positions 0 … n − 1 drawn with replacement, (resamples, n) in all, in a few parts; rows in ascending order."""
+    """Positions 0 … n − 1 drawn with replacement, (resamples, n) in all, in a few parts; rows in
+    ascending order.
+    """
     rng = np.random.default_rng([SEED, n, resamples])
     rows = max(1, AT_ONCE // n)
     for start in range(0, resamples, rows):
@@ -101,8 +110,9 @@ def _cached_draws(n: int, resamples: int) -> tuple[NDArray[np.int32], ...]:
 def wilson(k: float, n: int) -> Range | None:
     """95 % interval of a share k/n (Wilson's score interval); None for n = 0.
 
-    (p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n), p = k/n. Never empty, even for 0 of n. Source: Wilson, J. Am.
-    Stat. Assoc. 22 (1927) 209, https://doi.org/10.1080/01621459.1927.10502953
+    (p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n), p = k/n. Never empty, even for 0 of n.
+    Source: Wilson, J. Am. Stat. Assoc. 22 (1927) 209,
+    https://doi.org/10.1080/01621459.1927.10502953
 
     >>> [round(end, 3) for end in wilson(0, 10)]
     [0.0, 0.278]
@@ -116,11 +126,13 @@ def wilson(k: float, n: int) -> Range | None:
 
 
 def probability_of_improvement(a: ArrayLike, b: ArrayLike) -> tuple[float, Range | None]:
-    """P(a run of A exceeds a run of B), ties half, with its 95 % interval: larger values count as better.
+    """P(a run of A exceeds a run of B), ties half, with its 95 % interval: larger values count as
+    better.
 
-    (1/n²) Σᵢ Σⱼ ([aᵢ > bⱼ] + ½[aᵢ = bⱼ]) over all pairs of seeds, the Mann–Whitney statistic U/n² and rliable's
-    probability of improvement; percentile bootstrap over seeds, A and B drawn together because they are paired.
-    `a` and `b` (n,) hold the same seeds in the same order. Source: Agarwal et al. 2021, https://arxiv.org/abs/2108.13264
+    (1/n²) Σᵢ Σⱼ ([aᵢ > bⱼ] + ½[aᵢ = bⱼ]) over all pairs of seeds, the Mann–Whitney statistic U/n²
+    and rliable's probability of improvement; percentile bootstrap over seeds, A and B drawn
+    together because they are paired. `a` and `b` (n,) hold the same seeds in the same order.
+    Source: Agarwal et al. 2021, https://arxiv.org/abs/2108.13264
     """
     a, b = np.asarray(a, float), np.asarray(b, float)
     n = len(a)
@@ -136,4 +148,6 @@ def probability_of_improvement(a: ArrayLike, b: ArrayLike) -> tuple[float, Range
 @lru_cache(maxsize=4)
 def _times(n: int) -> Floats:
     """How often each of n seeds is drawn in each of the resamples, (RESAMPLES, n)."""
-    return np.random.default_rng([SEED, n]).multinomial(n, np.full(n, 1 / n), RESAMPLES).astype(float)
+    return (
+        np.random.default_rng([SEED, n]).multinomial(n, np.full(n, 1 / n), RESAMPLES).astype(float)
+    )

@@ -1,4 +1,6 @@
-"""What is known of a named study: its claims and their verdicts, its figures, and part by part what was found."""
+"""What is known of a named study: its claims and their verdicts, its figures, and part by part what
+was found.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from dlexp.report.checks import warnings
 from dlexp.report.compare import compare
 from dlexp.report.plots import Picture
 from dlexp.report.plots.study import Undrawn, draw_study
-from dlexp.report.runs import Sweep
+from dlexp.report.runs import SweepRecord
 from dlexp.report.sections import Findings
 
 OF_PAIRS = re.compile("planned|^The comparisons of|^Along ")
@@ -23,7 +25,9 @@ ORDER = (claims.SUPPORTED, claims.NOT_SUPPORTED, claims.INCONCLUSIVE)
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a study: its name, its title in each language, and what a report knows of its runs."""
+    """One part of a study: its name, its title in each language, and what a report knows of its
+    runs.
+    """
 
     name: str
     title: Mapping[str, str]
@@ -35,7 +39,7 @@ class Part:
 class Study:
     """All that the page of a study tells."""
 
-    sweep: Sweep
+    sweep: SweepRecord
     verdicts: Sequence[claims.Verdict]
     parts: Sequence[Part]
     figures: Sequence[Picture | Undrawn]
@@ -82,8 +86,10 @@ class Study:
     def warnings(self) -> dict[str, list[str]]:
         """What limits each part; of its planned comparisons a study says nothing, it has claims."""
         return {
-            part.name: [part.untuned] * bool(part.untuned)
-            + [w for w in dict.fromkeys(warnings(part.found.main)) if not OF_PAIRS.search(w)]
+            part.name: (
+                [part.untuned] * bool(part.untuned)
+                + [w for w in dict.fromkeys(warnings(part.found.main)) if not OF_PAIRS.search(w)]
+            )
             for part in self.parts
         }
 
@@ -95,14 +101,20 @@ class Study:
                 yield status, ids
 
 
-def read(sweep: Sweep, figures: Path, repeat: str) -> Study:
+def read(sweep: SweepRecord, figures: Path, repeat: str) -> Study:
     """Decide the claims of a study and draw its figures. Raises `UserError`."""
     study = sweep.study or {}
     members = sweep.parts or {"all": tuple(run.key for run in sweep.runs)}
-    subs = {name: replace(sweep, runs=tuple(r for r in sweep.runs if r.key in {*keys}), notes=())
-            for name, keys in members.items()}  # fmt: skip
+    subs = {
+        name: replace(sweep, runs=tuple(r for r in sweep.runs if r.key in {*keys}), notes=())
+        for name, keys in members.items()
+    }
     whole = {name: table.arrange([sub]) for name, sub in subs.items() if sub.runs}
-    asked = [_previewed(spec) for spec in study.get("figures") or ()] if sweep.quick else study.get("figures")
+    asked = (
+        [_previewed(spec) for spec in study.get("figures") or ()]
+        if sweep.quick
+        else study.get("figures")
+    )
     drawn: list[Picture | Undrawn] = list(draw_study(sweep, whole, asked, figures)) if asked else []
     parts = []
     for name, arranged in whole.items():
@@ -115,23 +127,37 @@ def read(sweep: Sweep, figures: Path, repeat: str) -> Study:
         if not asked:
             several = len(whole) > 1
             usual = plots.draw(found.main, figures / words.slug(name) if several else figures)
-            drawn += [replace(p, caption=f"{title['en']}: {p.caption}") if several else p for p in usual]
+            drawn += [
+                replace(p, caption=f"{title['en']}: {p.caption}") if several else p for p in usual
+            ]
         parts.append(Part(name, title, found, untuned))
     return Study(sweep, claims.decide(sweep), parts, drawn, figures, repeat)
 
 
 def _previewed(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     """A figure whose title says that it is drawn from fewer runs than the study's."""
-    return {**spec, "title": f"{spec['title']} (preview)"} if isinstance(spec, Mapping) and "title" in spec else spec
+    return (
+        {**spec, "title": f"{spec['title']} (preview)"}
+        if isinstance(spec, Mapping) and "title" in spec
+        else spec
+    )
 
 
-def _tuned(arranged: table.Table, chosen: measure.Measure, sweep: Sweep) -> tuple[tuned.Tuned | None, str]:
-    """Each method at its best; or why not, as where there are too few seeds to choose with some and report others."""
+def _tuned(
+    arranged: table.Table, chosen: measure.Measure, sweep: SweepRecord
+) -> tuple[tuned.Tuned | None, str]:
+    """Each method at its best; or why not, as where there are too few seeds to choose with some and
+    report others.
+    """
     try:
         return tuned.tune(arranged, chosen, [sweep]), ""
     except UserError as e:
-        why = re.split(r"\. Run |: add seeds", e.wrong)[0]  # with what command is for a sweep, not for a study
-        return None, f"Every setting stands for itself. Each method at its best is not shown: {why}."
+        # with what command is for a sweep, not for a study
+        why = re.split(r"\. Run |: add seeds", e.message)[0]
+        return (
+            None,
+            f"Every setting stands for itself. Each method at its best is not shown: {why}.",
+        )
 
 
 def said(told: Any, language: str = "en") -> str:

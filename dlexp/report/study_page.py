@@ -1,7 +1,9 @@
-"""The report of a study: its page in English and in Chinese, what a terminal shows, and the numbers.
+"""The report of a study: its page in English and in Chinese, what a terminal shows, and the
+numbers.
 
-Fixed sentences are in Chinese on the Chinese page; names and figures are in English in both. The same runs give the
-same bytes: report.html, report.zh.html, report.json, verdicts.json, runs.csv, and the figures.
+Fixed sentences are in Chinese on the Chinese page; names and figures are in English in both. The
+same runs give the same bytes: report.html, report.zh.html, report.json, verdicts.json, runs.csv,
+and the figures.
 """
 
 from __future__ import annotations
@@ -12,49 +14,80 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dlexp import journal, shell
-from dlexp.report import chinese, claims, files, markdown, page, sections, table, tables, terminal, words
+from dlexp import shell
+from dlexp.report import (
+    chinese,
+    claims,
+    files,
+    markdown,
+    page,
+    sections,
+    table,
+    tables,
+    terminal,
+    words,
+)
 from dlexp.report.blocks import Block, Code, Facts, Grid, Heading, Shown, Words
-from dlexp.report.claims import written
-from dlexp.report.claims.said import ended
+from dlexp.report.claims import rendering
+from dlexp.report.claims.messages import ended
 from dlexp.report.method import definitions_of_claims
 from dlexp.report.plots import Picture
 from dlexp.report.study import Part, Study, said
+from dlexp.storage import journal
 
 DECIDED = "what is claimed was tested, and stands above"
 LONG = 12  # groups: a longer table is closed until it is asked for
 WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "subtitle": "study {name} · {runs} · seeds {seeds}",
-        "preview": "A smaller budget (quick=true): a preview, with fewer seeds or settings than the study asks for. "
-        "Its result is made by: {command}",
+        "preview": (
+            "A smaller budget (quick=true): a preview, with fewer seeds or settings than the study"
+            " asks for. Its result is made by: {command}"
+        ),
         "other": "中文：report.zh.html",
         "none": "This study makes no claims.",
-        "answer": "{claims}{preview}: {counted}.", "as_preview": ", as a preview", "titled": "Preview: {title}",
+        "answer": "{claims}{preview}: {counted}.",
+        "as_preview": ", as a preview",
+        "titled": "Preview: {title}",
         "changed": " (preview: {changes})",
         "counted": "{n} {status} ({ids})",
-        "claims": "Claims, put to the test", "figures": "Figures", "detail": "Claim by claim",
+        "claims": "Claims, put to the test",
+        "figures": "Figures",
+        "detail": "Claim by claim",
         "undrawn": "{title}: not drawn, {reason}.",
         "fold": "All {n} groups",
-        "method": "How it was computed", "repeat": "How to repeat it",
-        "files": "The numbers are in report.json, verdicts.json and runs.csv beside this page, and every run in its "
-        "folder.",
+        "method": "How it was computed",
+        "repeat": "How to repeat it",
+        "files": (
+            "The numbers are in report.json, verdicts.json and runs.csv beside this page, and every"
+            " run in its folder."
+        ),
     },
     "zh": {
         "subtitle": "研究 {name} · {n} 次运行 · 种子 {seeds}",
-        "preview": "较小的预算（quick=true）：仅为预览，种子或设置比研究所要求的少。正式结果由此命令得出：{command}",
+        "preview": (
+            "较小的预算（quick=true）：仅为预览，种子或设置比研究所要求的少。"
+            "正式结果由此命令得出：{command}"
+        ),
         "other": "English: report.html",
         "none": "这项研究没有提出论断。",
-        "answer": "{n} 条论断{preview}：{counted}。", "as_preview": "（预览）", "titled": "预览：{title}",
+        "answer": "{n} 条论断{preview}：{counted}。",
+        "as_preview": "（预览）",
+        "titled": "预览：{title}",
         "changed": "（预览：{changes}）",
         "counted": "{n} 条 {status}（{ids}）",
-        "claims": "论断的检验", "figures": "图", "detail": "逐条说明",
+        "claims": "论断的检验",
+        "figures": "图",
+        "detail": "逐条说明",
         "undrawn": "{title}：未绘制（{reason}）。",
         "fold": "全部 {n} 组",
-        "method": "计算方法", "repeat": "如何重复",
-        "files": "数字在本页旁的 report.json、verdicts.json 与 runs.csv 中，每次运行在其自己的文件夹中。",
+        "method": "计算方法",
+        "repeat": "如何重复",
+        "files": (
+            "数字在本页旁的 report.json、verdicts.json 与 runs.csv 中，每次运行在其自己的文件夹中。"
+        ),
     },
-}  # fmt: skip
+}
 
 
 def texts(s: Study) -> dict[str, str]:
@@ -71,13 +104,24 @@ def texts(s: Study) -> dict[str, str]:
 def _everything(s: Study) -> dict[str, Any]:
     """report.json: what others want to know of any sweep, of the first part; and the verdicts."""
     first = json.loads(files.everything(s.parts[0].found)) if s.parts else {}
-    figures = [{"file": f"figures/{p.path.relative_to(s.folder).as_posix()}", "title": p.title, "caption": p.caption}
-               for p in s.pictures]  # fmt: skip
+    figures = [
+        {
+            "file": f"figures/{p.path.relative_to(s.folder).as_posix()}",
+            "title": p.title,
+            "caption": p.caption,
+        }
+        for p in s.pictures
+    ]
     limits = [warning for several in s.warnings.values() for warning in several]
     return first | {
-        "title": title(s), "answer": answer(s), "figures": figures, "study": s.sweep.label, "quick": s.quick,
-        "warnings": list(dict.fromkeys(limits)), "claims": json.loads(claims.text(s.verdicts))["claims"],
-    }  # fmt: skip
+        "title": title(s),
+        "answer": answer(s),
+        "figures": figures,
+        "study": s.sweep.label,
+        "quick": s.quick,
+        "warnings": list(dict.fromkeys(limits)),
+        "claims": json.loads(claims.text(s.verdicts))["claims"],
+    }
 
 
 def write(s: Study, folder: Path, near: str) -> tuple[str, str]:
@@ -90,7 +134,9 @@ def write(s: Study, folder: Path, near: str) -> tuple[str, str]:
 def render(s: Study, lang: str) -> str:
     """The page in one of its languages."""
     told, runs = WORDS[lang], len(s.sweep.runs)
-    subtitle = told["subtitle"].format(name=s.sweep.label, n=runs, runs=words.many(runs, "run"), seeds=s.seeds)
+    subtitle = told["subtitle"].format(
+        name=s.sweep.label, n=runs, runs=words.many(runs, "run"), seeds=s.seeds
+    )
     shown = [chinese.block(b) if lang == "zh" else b for b in blocks(s, lang)]
     return page.render(title(s, lang), subtitle, shown, lang)
 
@@ -107,19 +153,28 @@ def answer(s: Study, lang: str = "en") -> str:
     if not s.verdicts:
         return told["none"]
     comma, stop = (", ", "; ") if lang == "en" else ("、", "；")
-    counted = [told["counted"].format(n=len(ids), status=status, ids=comma.join(ids)) for status, ids in s.counted]
+    counted = [
+        told["counted"].format(n=len(ids), status=status, ids=comma.join(ids))
+        for status, ids in s.counted
+    ]
     n = len(s.verdicts)
     as_preview = told["as_preview"] * s.quick
-    return told["answer"].format(n=n, claims=words.many(n, "claim"), counted=stop.join(counted), preview=as_preview)
+    return told["answer"].format(
+        n=n, claims=words.many(n, "claim"), counted=stop.join(counted), preview=as_preview
+    )
 
 
 def preview(s: Study, lang: str = "en") -> str:
     """That it was made with the smaller budget, and how the result is made."""
-    return WORDS[lang]["preview"].format(command=shell.command(f"experiment={s.told.get('name') or s.sweep.label}"))
+    return WORDS[lang]["preview"].format(
+        command=shell.command(f"experiment={s.told.get('name') or s.sweep.label}")
+    )
 
 
 def blocks(s: Study, lang: str) -> Iterator[Block]:
-    """The page: answer, verdicts, figures, why each verdict is what it is, parts, methods, commands."""
+    """The page: answer, verdicts, figures, why each verdict is what it is, parts, methods,
+    commands.
+    """
     told = WORDS[lang]
     yield Words("", "note", (told["other"], "report.zh.html" if lang == "en" else "report.html"))
     if s.quick:
@@ -127,8 +182,11 @@ def blocks(s: Study, lang: str) -> Iterator[Block]:
     yield Words(answer(s, lang), "answer")
     if shows := said(s.told.get("shows"), lang):
         yield Words(shows)
-    first = 1 + len(written.cautioned(s.verdicts, lang)) if s.verdicts else 0
-    overview, details = claims.blocks(s.verdicts, lang)[:first], claims.blocks(s.verdicts, lang)[first:]
+    first = 1 + len(rendering.cautioned(s.verdicts, lang)) if s.verdicts else 0
+    overview, details = (
+        claims.blocks(s.verdicts, lang)[:first],
+        claims.blocks(s.verdicts, lang)[first:],
+    )
     if overview:
         yield Heading(told["claims"], "claims")
         yield from overview
@@ -138,7 +196,9 @@ def blocks(s: Study, lang: str) -> Iterator[Block]:
             if isinstance(figure, Picture):
                 yield Shown(figure)
             else:
-                yield Words(told["undrawn"].format(title=figure.title, reason=figure.reason), "warning")
+                yield Words(
+                    told["undrawn"].format(title=figure.title, reason=figure.reason), "warning"
+                )
     if details:
         yield Heading(told["detail"], "claim-by-claim")
         yield from details
@@ -149,14 +209,18 @@ def blocks(s: Study, lang: str) -> Iterator[Block]:
 
 def _part(s: Study, part: Part, lang: str) -> Iterator[Block]:
     found, told = part.found, WORDS[lang]
-    changes = said({"en": ", ", "zh": "，"}[lang].join(one.get(lang, "") for one in s.changes(part.name)))
+    changes = said(
+        {"en": ", ", "zh": "，"}[lang].join(one.get(lang, "") for one in s.changes(part.name))
+    )
     of_preview = told["changed"].format(changes=changes) if s.quick and changes else ""
     yield Heading(part.title[lang] + of_preview, f"part-{part.name}")
     yield from (Words(warning, "warning") for warning in s.warnings[part.name])
     if found.tuned:
         yield tables.choices(found.tuned)
     grid = tables.groups(found.main, wide=True, decided=DECIDED)
-    yield replace(grid, fold=told["fold"].format(n=len(grid.rows))) if len(grid.rows) > LONG else grid
+    yield (
+        replace(grid, fold=told["fold"].format(n=len(grid.rows))) if len(grid.rows) > LONG else grid
+    )
 
 
 def _end(s: Study, lang: str) -> Iterator[Block]:
@@ -179,7 +243,7 @@ def terminal_text(s: Study, html: str) -> str:
     for v in s.verdicts:
         told += [
             Words(""),
-            Words(f"{written.mark(v.status, preview=v.preview)}  {v.claim.says['en']}"),
+            Words(f"{rendering.mark(v.status, preview=v.preview)}  {v.claim.says['en']}"),
             Words(f"{v.claim.id}: {_found(v)}"),
             *(Words(ended(note["en"], "en"), "warning") for note in v.cautions),
         ]
@@ -191,7 +255,10 @@ def terminal_text(s: Study, html: str) -> str:
 
 def _found(v: claims.Verdict) -> str:
     """A verdict's numbers, and its reason where they do not speak for themselves."""
-    numbers = f"{written.effect(v)}, margin {v.claim.margin:g}, n = {v.n}, p = {words.probability(v.p_holm)}"
+    numbers = (
+        f"{rendering.effect(v)}, margin {v.claim.margin:g}, n = {v.n}, p ="
+        f" {words.probability(v.p_holm)}"
+    )
     if v.effect is None or v.status == claims.INCONCLUSIVE:
         return v.because["en"] if v.effect is None else f"{numbers}; {v.because['en']}"
     return numbers
@@ -201,4 +268,4 @@ def short(s: Study) -> list[Block]:
     """The answer and the table of claims."""
     found: list[Block] = [Words(preview(s), "warning")] if s.quick else []
     grids = [b for b in claims.blocks(s.verdicts) if isinstance(b, Grid)]
-    return [*found, Words(answer(s)), *grids, *written.cautioned(s.verdicts)]
+    return [*found, Words(answer(s)), *grids, *rendering.cautioned(s.verdicts)]

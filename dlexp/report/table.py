@@ -1,8 +1,8 @@
 """Runs as a table: what varies between them, and which runs belong together.
 
-A group is the runs that differ in nothing but their seed. Groups are told apart by axes: the keys that were swept, and
-others that vary for no reason of their own; a key whose value follows from another's (Adam has another learning rate
-than SGD) goes with it and is no axis.
+A group is the runs that differ in nothing but their seed. Groups are told apart by axes: the keys
+that were swept, and others that vary for no reason of their own; a key whose value follows from
+another's (Adam has another learning rate than SGD) goes with it and is no axis.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from functools import cached_property
 from itertools import product
 
 from dlexp.report import words
-from dlexp.report.runs import Run, Sweep
+from dlexp.report.runs import RunRecord, SweepRecord
 
-CONDITIONS = ("data", "objective", "model", "epochs", "steps", "eval_every", "dtype")  # the task: nobody tunes these
+# the task: nobody tunes these
+CONDITIONS = ("data", "objective", "model", "epochs", "steps", "eval_every", "dtype")
 
 Tokens = tuple[str | None, ...]  # one value per axis, as JSON; None: the method has no such field
 
@@ -35,7 +36,9 @@ class Axis:
 
     @property
     def tunable(self) -> bool:
-        """Whether this is a numeric hyper-parameter of a method, perhaps one that not every method has."""
+        """Whether this is a numeric hyper-parameter of a method, perhaps one that not every method
+        has.
+        """
         return _numeric({*self.levels} - {None}) and self.key.split(".")[0] not in CONDITIONS
 
     def name(self, level: str | None) -> str:
@@ -60,15 +63,17 @@ class Axis:
 
 @dataclass(frozen=True)
 class Table:
-    """Runs by group and seed. `groups[tokens][seed]` is one run; groups stand in the order of their axes' levels.
+    """Runs by group and seed. `groups[tokens][seed]` is one run; groups stand in the order of their
+    axes' levels.
 
-    What was `searched` has no grid of settings to choose from with some seeds and report with others.
+    What was `searched` has no grid of settings to choose from with some seeds and report with
+    others.
     """
 
     axes: tuple[Axis, ...]
-    groups: Mapping[Tokens, Mapping[int, Run]]
+    groups: Mapping[Tokens, Mapping[int, RunRecord]]
     notes: tuple[str, ...] = ()
-    unplaced: tuple[Run, ...] = ()
+    unplaced: tuple[RunRecord, ...] = ()
     searched: bool = False
 
     @property
@@ -78,10 +83,14 @@ class Table:
 
     def label(self, group: Tokens) -> str:
         """A group as it is shown: `adam · xavier · lr=0.1`."""
-        had = [axis.name(t) for axis, t in zip(self.axes, group, strict=True) if t is not None or len(self.axes) == 1]
+        had = [
+            axis.name(t)
+            for axis, t in zip(self.axes, group, strict=True)
+            if t is not None or len(self.axes) == 1
+        ]
         return " · ".join(had) or "all runs"
 
-    def runs(self) -> Iterator[tuple[Tokens, int, Run]]:
+    def runs(self) -> Iterator[tuple[Tokens, int, RunRecord]]:
         """Every run, with its group and seed."""
         for group, runs in self.groups.items():
             for seed, run in sorted(runs.items()):
@@ -89,7 +98,9 @@ class Table:
 
     def expected(self, group: Tokens) -> list[int]:
         """The seeds this group should have: those that any group of the same sweeps has."""
-        return sorted(set().union(*(self._seeds_of[run.sweep] for run in self.groups[group].values())))
+        return sorted(
+            set().union(*(self._seeds_of[run.sweep] for run in self.groups[group].values()))
+        )
 
     @cached_property
     def _seeds_of(self) -> dict[str, set[int]]:
@@ -99,11 +110,13 @@ class Table:
         return found
 
 
-def arrange(sweeps: Sequence[Sweep]) -> Table:
-    """Find the axes, sort the runs into groups, and keep one run per group and seed: the latest with a result."""
+def arrange(sweeps: Sequence[SweepRecord]) -> Table:
+    """Find the axes, sort the runs into groups, and keep one run per group and seed: the latest
+    with a result.
+    """
     runs, unplaced = _placed([run for sweep in sweeps for run in sweep.runs])
     axes = _axes(runs, sweeps)
-    groups: dict[Tokens, dict[int, Run]] = {}
+    groups: dict[Tokens, dict[int, RunRecord]] = {}
     doubles = 0
     for run in sorted(runs, key=lambda r: (r.observed, r.time_ms, r.key)):
         cell = groups.setdefault(tuple(token(run, axis.key) for axis in axes), {})
@@ -115,15 +128,19 @@ def arrange(sweeps: Sequence[Sweep]) -> Table:
     notes = [note for sweep in sweeps for note in sweep.notes]
     if doubles:
         notes.append(
-            f"{words.many(doubles, 'run')} repeated another's values and seed; the latest of each was taken "
-            "(a plugin or the data may have changed in between)"
+            f"{words.many(doubles, 'run')} repeated another's values and seed; the latest of each"
+            " was taken (a plugin or the data may have changed in between)"
         )
     ordered = {g: dict(sorted(groups[g].items())) for g in order}
-    return Table(tuple(axes), ordered, tuple(notes), tuple(unplaced), any(sweep.searched for sweep in sweeps))
+    return Table(
+        tuple(axes), ordered, tuple(notes), tuple(unplaced), any(sweep.searched for sweep in sweeps)
+    )
 
 
-def _placed(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
-    """The runs that can be put in a group. One that died before it said what it is borrows the words of its sisters."""
+def _placed(runs: Sequence[RunRecord]) -> tuple[list[RunRecord], list[RunRecord]]:
+    """The runs that can be put in a group. One that died before it said what it is borrows the
+    words of its sisters.
+    """
     sisters = {_asked(run): run for run in runs if run.params}
     placed, lost = [], []
     for run in runs:
@@ -131,20 +148,22 @@ def _placed(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
         if run.seed is None or not (run.params or sister):
             lost.append(run)
         else:
-            placed.append(run if run.params or sister is None else replace(run, params=sister.params))
+            placed.append(
+                run if run.params or sister is None else replace(run, params=sister.params)
+            )
     return placed, lost
 
 
-def _asked(run: Run) -> tuple[str, ...]:
+def _asked(run: RunRecord) -> tuple[str, ...]:
     return (run.sweep, *sorted(o for o in run.overrides if not o.startswith("seed=")))
 
 
-def token(run: Run, key: str) -> str | None:
+def token(run: RunRecord, key: str) -> str | None:
     """A run's value of a key, as JSON; None where it has no such field."""
     return words.token(run.params[key]) if key in run.params else None
 
 
-def _axes(runs: Sequence[Run], sweeps: Sequence[Sweep]) -> list[Axis]:
+def _axes(runs: Sequence[RunRecord], sweeps: Sequence[SweepRecord]) -> list[Axis]:
     keys = sorted({key for run in runs for key in run.params} - {"seed"})
     columns = {key: tuple(token(run, key) for run in runs) for key in keys}
     varied = {key: column for key, column in columns.items() if len(set(column)) > 1}
@@ -155,14 +174,21 @@ def _axes(runs: Sequence[Run], sweeps: Sequence[Sweep]) -> list[Axis]:
     swept = [key for key in typed if key in varied]
     together = list(zip(*(varied[key] for key in swept), strict=True)) or [()] * len(runs)
     free = [
-        key for key in varied if key not in swept and not (_repeated(together) and _determines(together, varied[key]))
+        key
+        for key in varied
+        if key not in swept and not (_repeated(together) and _determines(together, varied[key]))
     ]
     keys = [*swept, *free]
-    leaders = [k for k in keys if not any(_leads(a, k, varied, keys, k in swept) for a in keys if a != k)]
+    leaders = [
+        k for k in keys if not any(_leads(a, k, varied, keys, k in swept) for a in keys if a != k)
+    ]
     others = [key for key in varied if key not in leaders]
     return [
         _axis(
-            key, varied, [k for k in others if _leads(key, k, varied, [*leaders, *others], False)], typed.get(key, [])
+            key,
+            varied,
+            [k for k in others if _leads(key, k, varied, [*leaders, *others], False)],
+            typed.get(key, []),
         )
         for key in leaders
     ]
@@ -179,11 +205,12 @@ def _repeated(column: Sequence[object]) -> bool:
 
 
 def _leads(a: str, b: str, varied: Mapping[str, Tokens], order: Sequence[str], swept: bool) -> bool:
-    """Whether b is no axis because it goes with a: a tells b, and a is not told by b, or comes first.
+    """Whether b is no axis because it goes with a: a tells b, and a is not told by b, or comes
+    first.
 
-    A plugin never follows from its own field: `optimizer.momentum` has values for one optimizer only, yet it is the
-    optimizer that was chosen. Nor does a choice that was swept follow from a number; and from numbers of a random
-    search, each of them met once, nothing follows.
+    A plugin never follows from its own field: `optimizer.momentum` has values for one optimizer
+    only, yet it is the optimizer that was chosen. Nor does a choice that was swept follow from a
+    number; and from numbers of a random search, each of them met once, nothing follows.
     """
     if a.startswith(b + ".") or not _determines(varied[a], varied[b]):
         return False
@@ -197,10 +224,14 @@ def _leads(a: str, b: str, varied: Mapping[str, Tokens], order: Sequence[str], s
 
 def _numeric(levels: set[str | None]) -> bool:
     known = [json.loads(level) for level in levels if level is not None]
-    return len(known) == len(levels) and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in known)
+    return len(known) == len(levels) and all(
+        isinstance(v, (int, float)) and not isinstance(v, bool) for v in known
+    )
 
 
-def _axis(key: str, varied: Mapping[str, Tokens], followers: Sequence[str], typed: Sequence[str]) -> Axis:
+def _axis(
+    key: str, varied: Mapping[str, Tokens], followers: Sequence[str], typed: Sequence[str]
+) -> Axis:
     column = varied[key]
     levels = set(column)
     numeric = _numeric(levels)
@@ -221,7 +252,9 @@ def _typed(text: str) -> str:
         return words.token(json.loads(text))
     except ValueError:
         inner = text.strip("[]'\" ")
-        return words.token("+".join(part.strip() for part in inner.split(",")) if "[" in text else inner)
+        return words.token(
+            "+".join(part.strip() for part in inner.split(",")) if "[" in text else inner
+        )
 
 
 def cells(table: Table, axis: int) -> Iterator[tuple[str | None, Tokens]]:

@@ -9,7 +9,7 @@ from dlexp.report import statistics, words
 from dlexp.report.blocks import Grid
 from dlexp.report.compare import BETTER, EQUIVALENT, NO_VERDICT, Comparison, Pair, Summary
 from dlexp.report.plots import tests
-from dlexp.report.runs import Run
+from dlexp.report.runs import RunRecord
 from dlexp.report.statistics import Range
 from dlexp.report.table import Table
 from dlexp.report.tuned import Tuned
@@ -27,28 +27,36 @@ def groups(c: Comparison, *, wide: bool, decided: str = "") -> Grid:
     shown = rows if wide else rows[:MOST]
     what = "group" if c.table.axes else ""
     header = [what, "n", "IQM", "95 % interval", "median"] + ["95 % interval"] * wide + ["diverged"]
-    header += ["95 % interval"] * wide + (["reached", *_times(c)][: 2 + wide] if c.target is not None else [])
+    header += ["95 % interval"] * wide + (
+        ["reached", *_times(c)][: 2 + wide] if c.target is not None else []
+    )
     more = "" if len(shown) == len(rows) else f" The best {len(shown)} of {len(rows)} groups."
     lines = [
         [
-            s.label, _n(s), words.number(s.iqm, metric), words.span(s.iqm_range, metric),
+            s.label,
+            _n(s),
+            words.number(s.iqm, metric),
+            words.span(s.iqm_range, metric),
             words.number(s.median, metric),
             *([words.span(s.median_range, metric)] * wide),
             f"{s.diverged}/{s.n}" if s.diverged else "0",
-            *([_share(s.failure_range)] * wide), *_time(s)[: 2 + wide],
+            *([_share(s.failure_range)] * wide),
+            *_time(s)[: 2 + wide],
         ]
         for s in shown
-    ]  # fmt: skip
+    ]
     caption = (
-        f"IQM: interquartile mean of {metric} over n seeds; intervals: 95 % percentile bootstrap "
-        f"({statistics.RESAMPLES:,} resamples){'; of the share that diverged: Wilson' if wide else ''}. The order is "
-        f"by IQM and is no result by itself: {decided or tests(c)}.{more}"
+        f"IQM: interquartile mean of {metric} over n seeds; intervals: 95 % percentile bootstrap"
+        f" ({statistics.RESAMPLES:,}"
+        f" resamples){'; of the share that diverged: Wilson' if wide else ''}. The order is by IQM"
+        f" and is no result by itself: {decided or tests(c)}.{more}"
     )
     if c.target is not None:
         sign = "≥" if c.measure.high else "≤"
         caption += (
-            f" Reached: runs with {c.watched.metric} {sign} {c.target:g}; the median "
-            f"{'epoch' if c.epochs else 'step'} at which that was first so, misses counting as infinite."
+            f" Reached: runs with {c.watched.metric} {sign} {c.target:g}; the median"
+            f" {'epoch' if c.epochs else 'step'} at which that was first so, misses counting as"
+            " infinite."
         )
     align = "srrlr" + "l" * wide + "r" + "l" * wide + "rrl"[: 0 if c.target is None else 2 + wide]
     return Grid(header, lines, align, caption)
@@ -69,7 +77,11 @@ def _times(c: Comparison) -> list[str]:
 def _time(s: Summary) -> list[str]:
     if s.reached is None:
         return []
-    ends = f"[{words.count(s.time_range[0])}, {words.count(s.time_range[1])}]" if s.time_range else words.ABSENT
+    ends = (
+        f"[{words.count(s.time_range[0])}, {words.count(s.time_range[1])}]"
+        if s.time_range
+        else words.ABSENT
+    )
     return [f"{s.reached}/{s.n}", words.count(math.nan if s.time is None else s.time), ends]
 
 
@@ -77,32 +89,55 @@ def comparisons(c: Comparison, *, wide: bool) -> Grid:
     """One row per planned pair."""
     metric = c.measure.metric
     several, equal = len({p.axis for p in c.pairs}) > 1, c.margin is not None
-    header = ["axis"] * several + ["better", "worse", "by", "95 % interval"] + ["p"] * wide + ["p Holm"]
-    header += ["verdict", *["p equal"] * equal, "d_z", "seeds won", "P(improvement)", "holds in"] if wide else [
-        "won", "verdict"
-    ]  # fmt: skip
-    shown = c.pairs if wide else sorted(c.pairs, key=lambda p: p.p_holm if p.p_holm is not None else 1.0)[:MOST]
+    header = (
+        ["axis"] * several + ["better", "worse", "by", "95 % interval"] + ["p"] * wide + ["p Holm"]
+    )
+    header += (
+        ["verdict", *["p equal"] * equal, "d_z", "seeds won", "P(improvement)", "holds in"]
+        if wide
+        else ["won", "verdict"]
+    )
+    shown = (
+        c.pairs
+        if wide
+        else sorted(c.pairs, key=lambda p: p.p_holm if p.p_holm is not None else 1.0)[:MOST]
+    )
     rows = []
     for p in shown:
         ends = p.gain_range if math.isfinite(sum(p.gain_range)) and p.p is not None else None
-        row = [p.axis] * several + [p.better, p.worse, words.number(p.gain, metric), words.span(ends, metric)]
+        row = [p.axis] * several + [
+            p.better,
+            p.worse,
+            words.number(p.gain, metric),
+            words.span(ends, metric),
+        ]
         row += [words.probability(p.p)] * wide + [words.probability(p.p_holm)]
         won = f"{words.count(p.won)}/{p.n}"
         rows.append([*row, *(_more(p, won, equal) if wide else [won, p.verdict])])
-    more = "" if len(shown) == len(c.pairs) else f" The {len(shown)} of {len(c.pairs)} with the smallest p."
+    more = (
+        ""
+        if len(shown) == len(c.pairs)
+        else f" The {len(shown)} of {len(c.pairs)} with the smallest p."
+    )
     faint = [p.verdict not in (BETTER, EQUIVALENT) for p in shown]
     align = "s" * several + "ssrl" + ("rrl" + "r" * equal + "rrlr" if wide else "rrl")
-    caption = f"{words.capital(tests(c))}. “by” is the mean of the paired differences, not the difference of two IQM."
+    caption = (
+        f"{words.capital(tests(c))}. “by” is the mean of the paired differences, not the difference"
+        " of two IQM."
+    )
     return Grid(header, rows, align, f"{caption}{_margin(c)}{more}", faint)
 
 
 def _more(p: Pair, won: str, equal: bool) -> list[str]:
     """The columns that only a page has room for."""
     return [
-        p.verdict, *[words.probability(p.p_equivalent)] * equal, words.number(p.effect), won,
+        p.verdict,
+        *[words.probability(p.p_equivalent)] * equal,
+        words.number(p.effect),
+        won,
         words.share(p.improvement, p.improvement_range),
         f"{p.agree} of {p.cells}" if p.cells > 1 else words.ABSENT,
-    ]  # fmt: skip
+    ]
 
 
 def _margin(c: Comparison) -> str:
@@ -119,17 +154,30 @@ def ranks(c: Comparison) -> Iterator[Grid]:
         if len(ranked) < 3 and all(r.best != r.last for r in ranked):
             continue
         rows = [
-            [f"{r.best}" if r.best == r.last else f"{r.best}–{r.last}", r.level, words.number(r.mean, c.measure.metric),
-             "" if r.best == r.last else "undecided"]
+            [
+                f"{r.best}" if r.best == r.last else f"{r.best}–{r.last}",
+                r.level,
+                words.number(r.mean, c.measure.metric),
+                "" if r.best == r.last else "undecided",
+            ]
             for r in ranked
-        ]  # fmt: skip
-        caption = "Ranks that the decided comparisons leave open; the mean is over seeds and over the other axes."
-        yield Grid(["rank", key, f"mean {c.measure.metric}", ""], rows, "lsrl", caption, [r[3] != "" for r in rows])
+        ]
+        caption = (
+            "Ranks that the decided comparisons leave open; the mean is over seeds and over the"
+            " other axes."
+        )
+        yield Grid(
+            ["rank", key, f"mean {c.measure.metric}", ""],
+            rows,
+            "lsrl",
+            caption,
+            [r[3] != "" for r in rows],
+        )
 
 
 def failures(table: Table, *, most: int, wide: bool) -> Grid | None:
     """The runs that did not finish, those of a group that ended alike in one row."""
-    rows: dict[tuple[str, str], list[tuple[int | None, Run]]] = {}
+    rows: dict[tuple[str, str], list[tuple[int | None, RunRecord]]] = {}
     for group, seed, run in table.runs():
         if run.status != "FINISHED":
             rows.setdefault((table.label(group), run.status), []).append((seed, run))
@@ -139,14 +187,22 @@ def failures(table: Table, *, most: int, wide: bool) -> Grid | None:
         return None
     lines = [
         [
-            label, words.ranges([s for s, _ in found if s is not None]) or words.ABSENT, status,
-            words.cut(words.plain(next((run.error for _, run in found if run.error), words.ABSENT)), 200),
+            label,
+            words.ranges([s for s, _ in found if s is not None]) or words.ABSENT,
+            status,
+            words.cut(
+                words.plain(next((run.error for _, run in found if run.error), words.ABSENT)), 200
+            ),
             *([words.listed([run.name for _, run in found], 3)] * wide),
         ]
         for (label, status), found in list(rows.items())[:most]
-    ]  # fmt: skip
-    more = f" The first {most} of {len(rows)} rows; all are in runs.csv." if len(rows) > most else ""
-    caption = f"DIVERGED is a result, the worst there is; everything else is a missing result.{more}"
+    ]
+    more = (
+        f" The first {most} of {len(rows)} rows; all are in runs.csv." if len(rows) > most else ""
+    )
+    caption = (
+        f"DIVERGED is a result, the worst there is; everything else is a missing result.{more}"
+    )
     header = ["group", "seeds", "status", "what was said (first)", *(["folders"] * wide)]
     return Grid(header, lines, "ssls" + "s" * wide, caption)
 
@@ -156,22 +212,31 @@ def choices(t: Tuned) -> Grid:
     keys = " · ".join(axis.key for axis in t.hyper)
     rows = [
         [
-            c.label, c.shown or "nothing to tune", words.number(c.scores[c.chosen], t.by.metric), f"{len(c.scores)}",
+            c.label,
+            c.shown or "nothing to tune",
+            words.number(c.scores[c.chosen], t.by.metric),
+            f"{len(c.scores)}",
             ", ".join(_setting(t, s) for s in c.scores),
             words.ABSENT if c.default is None else _setting(t, c.default),
         ]
         for c in t.choices
-    ]  # fmt: skip
+    ]
     caption = (
         f"Chosen by the interquartile mean of {t.by.metric} over seeds {words.ranges(t.tuning)}; "
         "ties go to the lower validation loss, then to the value listed first."
     )
-    return Grid(["method", f"best {keys}", t.by.metric, "tried", "values", "default"], rows, "ssrrsl", caption)
+    return Grid(
+        ["method", f"best {keys}", t.by.metric, "tried", "values", "default"],
+        rows,
+        "ssrrsl",
+        caption,
+    )
 
 
 def _setting(t: Tuned, setting: Sequence[str | None]) -> str:
     return " ".join(
-        words.value(x) if len(setting) == 1 else axis.name(x) for axis, x in zip(t.hyper, setting, strict=True)
+        words.value(x) if len(setting) == 1 else axis.name(x)
+        for axis, x in zip(t.hyper, setting, strict=True)
     )
 
 
@@ -184,10 +249,22 @@ def settings_side_by_side(t: Tuned) -> Grid | None:
     rows = []
     for s in sorted(t.tuned.summaries, key=lambda s: -t.tuned.measure.sign * s.iqm):
         d = defaults.get(s.group)
-        rows.append([
-            s.label, f"{s.n}", words.number(d.iqm if d else None, metric),
-            words.span(d.iqm_range if d else None, metric), words.number(s.iqm, metric),
-            words.span(s.iqm_range, metric),
-        ])  # fmt: skip
-    caption = f"Interquartile means of {metric} on the reporting seeds, at default and at tuned settings."
-    return Grid(["method", "n", "default", "95 % interval", "tuned", "95 % interval"], rows, "srrlrl", caption)
+        rows.append(
+            [
+                s.label,
+                f"{s.n}",
+                words.number(d.iqm if d else None, metric),
+                words.span(d.iqm_range if d else None, metric),
+                words.number(s.iqm, metric),
+                words.span(s.iqm_range, metric),
+            ]
+        )
+    caption = (
+        f"Interquartile means of {metric} on the reporting seeds, at default and at tuned settings."
+    )
+    return Grid(
+        ["method", "n", "default", "95 % interval", "tuned", "95 % interval"],
+        rows,
+        "srrlrl",
+        caption,
+    )

@@ -1,4 +1,6 @@
-"""A report as text for a terminal: at most as wide as that, or as 100 columns; wide characters count as wide."""
+"""A report as text for a terminal: at most as wide as that, or as 100 columns; wide characters
+count as wide.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,16 @@ from itertools import pairwise
 from dlexp.report.blocks import Block, Code, Facts, Grid, Heading, Shown, Words
 from dlexp.report.words import clean, cut, plain, width
 
-NARROW, COLUMNS = 40, 100  # text is set to the terminal's width between these; without a terminal, to the latter
+# text is set to the terminal's width between these; without a terminal, to the latter
+NARROW, COLUMNS = 40, 100
 GAP, INDENT = "  ", "    "
 NARROWEST = 8  # of a column that has to give way
 
 
 def render(blocks: Sequence[Block], columns: int | None = None) -> str:
-    """The blocks one below the other, in lines of `columns`; None asks the terminal, so only what is printed may."""
+    """The blocks one below the other, in lines of `columns`; None asks the terminal, so only what
+    is printed may.
+    """
     wide = columns or max(NARROW, min(shutil.get_terminal_size((COLUMNS, 24)).columns, COLUMNS))
     return "\n".join(line.rstrip() for block in blocks for line in _lines(block, wide)) + "\n"
 
@@ -41,7 +46,9 @@ def _lines(block: Block, columns: int) -> Iterator[str]:
 
 
 def _wrapped(text: str, columns: int, mark: str = "") -> list[str]:
-    """Lines of at most that many columns; those after the first are indented by the width of the mark."""
+    """Lines of at most that many columns; those after the first are indented by the width of the
+    mark.
+    """
     indent = " " * min(width(mark), 12)
     lines, line, fresh = [], mark, True
     for word in plain(text).split():
@@ -64,13 +71,18 @@ def _pieces(word: str, room: int) -> Iterator[str]:
 
 
 def table(grid: Grid, columns: int = COLUMNS) -> list[str]:
-    """The rows of a table; where they are too wide the widest column of text gives way, but no number is cut.
+    """The rows of a table; where they are too wide the widest column of text gives way, but no
+    number is cut.
 
     Where that is not enough a row goes on in the next line, indented.
     """
     rows = [[plain(cell) for cell in row] for row in [grid.header, *grid.rows]]
     widths = [max(width(row[i]) for row in rows) for i in range(len(grid.header))]
-    least = {i: _least([row[i] for row in rows[1:]], columns) for i, a in enumerate(grid.align) if a == "s"}
+    least = {
+        i: _least([row[i] for row in rows[1:]], columns)
+        for i, a in enumerate(grid.align)
+        if a == "s"
+    }
     while _total(widths) > columns:
         soft = [i for i in least if widths[i] > least[i]]
         if not soft:
@@ -89,7 +101,9 @@ def table(grid: Grid, columns: int = COLUMNS) -> list[str]:
 
 
 def _least(cells: Sequence[str], columns: int) -> int:
-    """How narrow a column of text may become: names that differ still differ, unless that takes a quarter of a line."""
+    """How narrow a column of text may become: names that differ still differ, unless that takes a
+    quarter of a line.
+    """
     names = {*cells}
     for room in range(NARROWEST, max(2 * NARROWEST, columns // 4) + 1):
         if len({cut(name, room) for name in names}) == len(names):

@@ -1,9 +1,11 @@
-"""Each method at its best: hyper-parameters chosen on validation with some seeds, reported on test with others.
+"""Each method at its best: hyper-parameters chosen on validation with some seeds, reported on test
+with others.
 
-Comparing methods at one setting of their hyper-parameters compares the settings; choosing the best setting by the
-number that is reported flatters whoever tried most. So: one score per setting from the tuning seeds' validation metric,
-the best is taken, and its test metric is read off seeds that had no part in the choice. Source: Bouthillier et al.,
-Accounting for Variance in Machine Learning Benchmarks, MLSys 2021, https://arxiv.org/abs/2103.03098
+Comparing methods at one setting of their hyper-parameters compares the settings; choosing the best
+setting by the number that is reported flatters whoever tried most. So: one score per setting from
+the tuning seeds' validation metric, the best is taken, and its test metric is read off seeds that
+had no part in the choice. Source: Bouthillier et al., Accounting for Variance in Machine Learning
+Benchmarks, MLSys 2021, https://arxiv.org/abs/2103.03098
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from dlexp.errors import UserError
 from dlexp.report import measure as measures, statistics, words
 from dlexp.report.compare import Comparison, compare
 from dlexp.report.measure import Measure
-from dlexp.report.runs import Run, Sweep
+from dlexp.report.runs import RunRecord, SweepRecord
 from dlexp.report.table import Axis, Table, Tokens, token
 
 LOSS = "val/loss"  # decides between equals
@@ -26,7 +28,9 @@ TUNING, REPORTING = 5, 10  # seeds to choose with, and other seeds to report
 
 @dataclass(frozen=True)
 class Choice:
-    """What a method was tuned to. `scores` are the settings tried, each with its validation score, in their order."""
+    """What a method was tuned to. `scores` are the settings tried, each with its validation score,
+    in their order.
+    """
 
     method: Tokens
     label: str
@@ -39,7 +43,9 @@ class Choice:
 
 @dataclass(frozen=True)
 class Tuned:
-    """The comparison at tuned settings, and at default ones for those methods whose default was swept as well."""
+    """The comparison at tuned settings, and at default ones for those methods whose default was
+    swept as well.
+    """
 
     tuning: list[int]
     reporting: list[int]
@@ -53,40 +59,66 @@ class Tuned:
 
 
 def tune(
-    table: Table, measure: Measure, sweeps: Sequence[Sweep], *, target: float | None = None, margin: float | None = None
+    table: Table,
+    measure: Measure,
+    sweeps: Sequence[SweepRecord],
+    *,
+    target: float | None = None,
+    margin: float | None = None,
 ) -> Tuned:
-    """Choose, then compare. Raises `UserError` where seeds are missing, or nothing was swept that could be tuned."""
+    """Choose, then compare. Raises `UserError` where seeds are missing, or nothing was swept that
+    could be tuned.
+    """
     hyper = [i for i, axis in enumerate(table.axes) if axis.tunable]
     if not hyper:
         raise UserError(
             "no numeric hyper-parameter was swept, so there is nothing to tune; sweep one, as in "
-            + shell.command("-m", "optimizer=sgd,adam", "optimizer.lr=0.1,0.01,0.001", "seed=range(15)"),
+            + shell.command(
+                "-m", "optimizer=sgd,adam", "optimizer.lr=0.1,0.01,0.001", "seed=range(15)"
+            ),
             key="--tuned",
         )
     by = measures.watched(table, measure)
     if not by.metric.startswith("val/"):
-        raise UserError(f"there is no validation metric to choose by for {measure.metric}", key="--tuned")
+        raise UserError(
+            f"there is no validation metric to choose by for {measure.metric}", key="--tuned"
+        )
     tuning = table.seeds[:TUNING]
     methods = _grids(table, hyper, tuning)
-    choices = tuple(_choose(table, hyper, m, groups, tuning, by, sweeps) for m, groups in methods.items())
+    choices = tuple(
+        _choose(table, hyper, m, groups, tuning, by, sweeps) for m, groups in methods.items()
+    )
     reporting = _reporting(table, hyper, choices, tuning, sweeps)
 
     def at(settings: Mapping[Tokens, Tokens]) -> Comparison:
         groups = {
-            method: {s: run for s, run in table.groups[_join(method, setting, hyper)].items() if s in reporting}
+            method: {
+                s: run
+                for s, run in table.groups[_join(method, setting, hyper)].items()
+                if s in reporting
+            }
             for method, setting in settings.items()
         }
         kept = tuple(axis for i, axis in enumerate(table.axes) if i not in hyper)
         return compare(Table(kept, groups), measure, target=target, margin=margin)
 
-    ready = {c.method: c.default for c in choices if c.default and _covers(table, hyper, c, c.default, reporting)}
+    ready = {
+        c.method: c.default
+        for c in choices
+        if c.default and _covers(table, hyper, c, c.default, reporting)
+    }
     grid = {g: {s: r for s, r in runs.items() if s in tuning} for g, runs in table.groups.items()}
     return Tuned(
-        tuning, reporting, by, tuple(table.axes[i] for i in hyper), choices,
-        at({c.method: c.chosen for c in choices}), at(ready) if ready else None,
+        tuning,
+        reporting,
+        by,
+        tuple(table.axes[i] for i in hyper),
+        choices,
+        at({c.method: c.chosen for c in choices}),
+        at(ready) if ready else None,
         replace(table, groups={g: runs for g, runs in grid.items() if runs}),
         tuple(_warnings(choices, ready)),
-    )  # fmt: skip
+    )
 
 
 def _split(group: Tokens, hyper: Sequence[int]) -> tuple[Tokens, Tokens]:
@@ -97,11 +129,15 @@ def _split(group: Tokens, hyper: Sequence[int]) -> tuple[Tokens, Tokens]:
 def _join(method: Tokens, setting: Tokens, hyper: Sequence[int]) -> Tokens:
     """The inverse of `_split`."""
     ours, theirs = iter(setting), iter(method)
-    return tuple(next(ours) if i in hyper else next(theirs) for i in range(len(method) + len(setting)))
+    return tuple(
+        next(ours) if i in hyper else next(theirs) for i in range(len(method) + len(setting))
+    )
 
 
 def _grids(table: Table, hyper: Sequence[int], tuning: Sequence[int]) -> dict[Tokens, list[Tokens]]:
-    """The settings each method was tried at with the tuning seeds. Raises `UserError` where one lacks a seed."""
+    """The settings each method was tried at with the tuning seeds. Raises `UserError` where one
+    lacks a seed.
+    """
     methods: dict[Tokens, list[Tokens]] = {}
     lacking = []
     for group, runs in table.groups.items():
@@ -109,45 +145,65 @@ def _grids(table: Table, hyper: Sequence[int], tuning: Sequence[int]) -> dict[To
         if len(have) == TUNING:
             methods.setdefault(_split(group, hyper)[0], []).append(group)
         elif have or any(seed in runs for seed in tuning):
-            lacking.append(f"{table.label(group)} (seeds {words.ranges(sorted({*tuning} - {*have}))})")
+            lacking.append(
+                f"{table.label(group)} (seeds {words.ranges(sorted({*tuning} - {*have}))})"
+            )
     if len(tuning) < TUNING:
         raise UserError(
-            f"needs {TUNING} seeds to choose with and {REPORTING} others to report; there are {len(tuning)}: add seeds "
-            f"with 'seed=range({TUNING + REPORTING})' to the same command",
+            f"needs {TUNING} seeds to choose with and {REPORTING} others to report; there are"
+            f" {len(tuning)}: add seeds with 'seed=range({TUNING + REPORTING})' to the same"
+            " command",
             key="--tuned",
         )
     if lacking:
         raise UserError(
-            f"every setting needs a result for each of the tuning seeds {words.ranges(tuning)}; missing: "
-            f"{words.listed(lacking, 6)}: repeat the command, with --retry-failed if they failed",
+            f"every setting needs a result for each of the tuning seeds {words.ranges(tuning)};"
+            f" missing: {words.listed(lacking, 6)}: repeat the command, with --retry-failed if they"
+            " failed",
             key="--tuned",
         )
     return methods
 
 
 def _choose(
-    table: Table, hyper: Sequence[int], method: Tokens, groups: Sequence[Tokens], tuning: Sequence[int], by: Measure,
-    sweeps: Sequence[Sweep],
-) -> Choice:  # fmt: skip
-    """The setting with the best interquartile mean over the tuning seeds; ties go to the better validation loss."""
+    table: Table,
+    hyper: Sequence[int],
+    method: Tokens,
+    groups: Sequence[Tokens],
+    tuning: Sequence[int],
+    by: Measure,
+    sweeps: Sequence[SweepRecord],
+) -> Choice:
+    """The setting with the best interquartile mean over the tuning seeds; ties go to the better
+    validation loss.
+    """
     loss = measures.measure_of(LOSS, [run for _, _, run in table.runs()])
 
     def score(group: Tokens, measure: Measure) -> float:
         found = [measure.of(table.groups[group][seed]) for seed in tuning]
         return float(statistics.iqm([measure.worst if x is None else x for x in found]))
 
-    ranked = sorted(groups, key=lambda g: (-by.sign * round(score(g, by), 12), -loss.sign * score(g, loss)))
+    ranked = sorted(
+        groups, key=lambda g: (-by.sign * round(score(g, by), 12), -loss.sign * score(g, loss))
+    )
     settings = [_split(group, hyper)[1] for group in groups]
     chosen = _split(ranked[0], hyper)[1]
     label = " · ".join(
-        axis.name(t) for axis, t in zip((a for i, a in enumerate(table.axes) if i not in hyper), method, strict=True)
+        axis.name(t)
+        for axis, t in zip(
+            (a for i, a in enumerate(table.axes) if i not in hyper), method, strict=True
+        )
     )
     axes = [table.axes[i] for i in hyper]
     return Choice(
-        method, label or "all runs", {s: score(g, by) for s, g in zip(settings, groups, strict=True)}, chosen,
+        method,
+        label or "all runs",
+        {s: score(g, by) for s, g in zip(settings, groups, strict=True)},
+        chosen,
         " · ".join(axis.name(t) for axis, t in zip(axes, chosen, strict=True) if t is not None),
-        _default(table, hyper, method, sweeps), tuple(_edges(axes, settings, chosen)),
-    )  # fmt: skip
+        _default(table, hyper, method, sweeps),
+        tuple(_edges(axes, settings, chosen)),
+    )
 
 
 def _edges(axes: Sequence[Axis], settings: Sequence[Tokens], chosen: Tokens) -> list[str]:
@@ -156,15 +212,23 @@ def _edges(axes: Sequence[Axis], settings: Sequence[Tokens], chosen: Tokens) -> 
     for i, axis in enumerate(axes):
         tried = sorted({s[i] for s in settings if s[i] is not None}, key=axis.number)
         if len(tried) > 1 and chosen[i] in (tried[0], tried[-1]):
-            which, more = ("smallest", "smaller") if chosen[i] == tried[0] else ("largest", "larger")
-            found.append(f"{axis.name(chosen[i])} is the {which} value tried; a {more} one may be better")
+            which, more = (
+                ("smallest", "smaller") if chosen[i] == tried[0] else ("largest", "larger")
+            )
+            found.append(
+                f"{axis.name(chosen[i])} is the {which} value tried; a {more} one may be better"
+            )
         elif len(tried) == 1:
             found.append(f"{axis.name(tried[0])} is the only value tried")
     return found
 
 
-def _default(table: Table, hyper: Sequence[int], method: Tokens, sweeps: Sequence[Sweep]) -> Tokens | None:
-    """A method's default setting: as its runs say, or as a run has it for which nobody asked otherwise."""
+def _default(
+    table: Table, hyper: Sequence[int], method: Tokens, sweeps: Sequence[SweepRecord]
+) -> Tokens | None:
+    """A method's default setting: as its runs say, or as a run has it for which nobody asked
+    otherwise.
+    """
     keys = [axis.key for i, axis in enumerate(table.axes) if i not in hyper]
     runs = [
         (run, [*sweep.fixed, *run.overrides])
@@ -175,7 +239,11 @@ def _default(table: Table, hyper: Sequence[int], method: Tokens, sweeps: Sequenc
     found: list[str | None] = []
     for key in (table.axes[i].key for i in hyper):
         said = [words.token(run.defaults[key]) for run, _ in runs if key in run.defaults]
-        untouched = [token(run, key) for run, said in runs if key in run.params and not _asked(run, said, key)]
+        untouched = [
+            token(run, key)
+            for run, said in runs
+            if key in run.params and not _asked(run, said, key)
+        ]
         absent = all(key not in run.params for run, _ in runs)
         if not (said or untouched or absent):
             return None
@@ -183,22 +251,32 @@ def _default(table: Table, hyper: Sequence[int], method: Tokens, sweeps: Sequenc
     return tuple(found)
 
 
-def _asked(run: Run, overrides: Sequence[str], key: str) -> bool:
-    """Whether somebody may have asked for a value: by its key, by a named study, by a named variant of the plugin."""
+def _asked(run: RunRecord, overrides: Sequence[str], key: str) -> bool:
+    """Whether somebody may have asked for a value: by its key, by a named study, by a named variant
+    of the plugin.
+    """
     given = dict(o.lstrip("+").partition("=")[::2] for o in overrides)
     kind = key.split(".")[0]
     variant = kind in given and given[kind] != run.params.get(kind)
     return not overrides or key in given or "experiment" in given or variant
 
 
-def _covers(table: Table, hyper: Sequence[int], choice: Choice, setting: Tokens, seeds: Sequence[int]) -> bool:
+def _covers(
+    table: Table, hyper: Sequence[int], choice: Choice, setting: Tokens, seeds: Sequence[int]
+) -> bool:
     return {*seeds} <= {*table.groups.get(_join(choice.method, setting, hyper), {})}
 
 
 def _reporting(
-    table: Table, hyper: Sequence[int], choices: Sequence[Choice], tuning: Sequence[int], sweeps: Sequence[Sweep]
+    table: Table,
+    hyper: Sequence[int],
+    choices: Sequence[Choice],
+    tuning: Sequence[int],
+    sweeps: Sequence[SweepRecord],
 ) -> list[int]:
-    """The seeds, other than the tuning seeds, for which every method has a result at its chosen setting."""
+    """The seeds, other than the tuning seeds, for which every method has a result at its chosen
+    setting.
+    """
     found = []
     for c in choices:
         runs = table.groups[_join(c.method, c.chosen, hyper)]
@@ -213,8 +291,9 @@ def _reporting(
     said = shell.command("-m", *whole.fixed, *axes, *wanted)
     chosen = words.listed([f"{c.label} {c.shown}".strip() for c in choices], 6)
     raise UserError(
-        f"chosen with seeds {words.ranges(tuning)}: {chosen}; to report them, results with {REPORTING} other seeds are "
-        f"needed, and there are {len(common)} for all of them. Run {said} (the chosen values alone are enough)",
+        f"chosen with seeds {words.ranges(tuning)}: {chosen}; to report them, results with"
+        f" {REPORTING} other seeds are needed, and there are {len(common)} for all of them. Run"
+        f" {said} (the chosen values alone are enough)",
         key="--tuned",
     )
 
@@ -224,10 +303,15 @@ def _warnings(choices: Sequence[Choice], ready: Mapping[Tokens, object]) -> list
     tried = {len(c.scores) for c in choices}
     if len(tried) > 1:
         counts = words.listed([f"{c.label} {len(c.scores)}" for c in choices])
-        found.append(f"Tuning budgets are unequal, settings tried: {counts}. Who tried more is flattered.")
+        found.append(
+            f"Tuning budgets are unequal, settings tried: {counts}. Who tried more is flattered."
+        )
     without = [c.label for c in choices if c.method not in ready]
     if without:
-        found.append(f"No default setting is shown for {words.listed(without)}: it was not swept, or is not known.")
+        found.append(
+            f"No default setting is shown for {words.listed(without)}: it was not swept, or is not"
+            " known."
+        )
     if any(not math.isfinite(score) for c in choices for score in c.scores.values()):
         found.append("Settings whose middle tuning runs diverged have the worst score there is.")
     return found

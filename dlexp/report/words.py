@@ -13,12 +13,15 @@ ABSENT = "–"  # a field that a method does not have
 
 
 def clean(text: object) -> str:
-    """Text without control characters (a name may hold a terminal's commands), line breaks or half surrogates.
+    """Text without control characters (a name may hold a terminal's commands), line breaks or half
+    surrogates.
 
     >>> clean("a\\x1b[31mb\\n  c")
     'a [31mb   c'
     """
-    safe = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in str(text))
+    safe = "".join(
+        " " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in str(text)
+    )
     return safe.encode("utf-8", "replace").decode()
 
 
@@ -32,7 +35,8 @@ def plain(text: object) -> str:
 
 
 def value(token: str | None) -> str:
-    """A value by its JSON, as one would type it: `adam`, `0.1`, `[100,50]`, `5×100` for a list of equal numbers.
+    """A value by its JSON, as one would type it: `adam`, `0.1`, `[100,50]`, `5×100` for a list of
+    equal numbers.
 
     >>> [value(t) for t in ('"adam"', '0.1', '1e-05', 'null', 'true', '[100, 50]', '[100, 100, 100]', None)]
     ['adam', '0.1', '1e-05', 'none', 'true', '[100,50]', '3×100', '–']
@@ -46,7 +50,11 @@ def value(token: str | None) -> str:
         return plain(known) or "''"
     if isinstance(known, float):
         return f"{known:.4g}"
-    if isinstance(known, list) and len(known) > 2 and len({json.dumps(item) for item in known}) == 1:
+    if (
+        isinstance(known, list)
+        and len(known) > 2
+        and len({json.dumps(item) for item in known}) == 1
+    ):
         return f"{len(known)}×{value(json.dumps(known[0]))}"
     return plain(json.dumps(known, ensure_ascii=False, separators=(",", ":")))
 
@@ -79,7 +87,10 @@ def width(text: str) -> int:
     >>> width("adam"), width("学习率")
     (4, 6)
     """
-    return sum(0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF") for c in text)
+    return sum(
+        0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
+        for c in text
+    )
 
 
 def cut(text: str, room: int) -> str:
@@ -99,7 +110,8 @@ def cut(text: str, room: int) -> str:
 
 
 def number(x: float | None, like: str = "") -> str:
-    """A number of a metric: three decimals for an accuracy, three significant digits for anything else.
+    """A number of a metric: three decimals for an accuracy, three significant digits for anything
+    else.
 
     >>> number(0.97222, "test/accuracy"), number(0.000123456, "loss"), number(1234.5, "loss"), number(float("inf"))
     ('0.972', '0.000123', '1.23e+03', '∞')

@@ -14,7 +14,8 @@ from dlexp.tracking import environment
 
 if __name__ == "__main__":
     os.environ.update(environment())  # before MLflow is imported: it reads some of it then
-    warnings.simplefilter("ignore")  # a process of MLflow's alone: what it says of its own insides helps nobody here
+    # a process of MLflow's alone: what it says of its own insides helps nobody here
+    warnings.simplefilter("ignore")
     if "--sweep" in sys.argv and hasattr(os, "nice"):
         os.nice(10)
     from dlexp.tracking.limits import limited

@@ -1,7 +1,7 @@
 """Addresses of stores, as MLflow takes them and as run folders record them.
 
-A store beside the runs is recorded by its place relative to the outputs folder, so that a project can be moved, renamed
-and copied: its runs then belong to the store that stands beside them.
+A store beside the runs is recorded by its place relative to the outputs folder, so that a project
+can be moved, renamed and copied: its runs then belong to the store that stands beside them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dlexp import places
+from dlexp import paths
 from dlexp.errors import UserError
-from dlexp.places import native
+from dlexp.paths import native
 
 STORE, ARTIFACTS = "mlflow.db", "mlartifacts"  # under an outputs folder
 BESIDE = "sqlite:///{outputs}/"  # begins a recorded address that is relative to the outputs folder
@@ -34,7 +34,10 @@ def store_uri(outputs: Path) -> str:
 def _uri(file: Path) -> str:
     path = os.fsencode(file.as_posix()).decode("utf-8", "surrogateescape")
     if "?" in path or "%" in path:
-        wrong = "an MLflow store cannot stand in a folder with ? or % in its name; set DLEXP_OUTPUTS to another one"
+        wrong = (
+            "an MLflow store cannot stand in a folder with ? or % in its name; set DLEXP_OUTPUTS to"
+            " another one"
+        )
         raise UserError(wrong, key="outputs", value=file.parent)
     return f"sqlite:///{path}"
 
@@ -52,11 +55,12 @@ def store_file(uri: str) -> Path | None:
 
 def outputs_of(folder: Path) -> Path:
     """The outputs folder of a run or sweep; the current one for a folder that stands in none."""
-    return places.home(folder) or places.outputs()
+    return paths.home(folder) or paths.outputs()
 
 
 def to_record(uri: str, outputs: Path) -> str:
-    """How an address is recorded: of an SQLite file in the folder that holds `outputs`, its place relative to that.
+    """How an address is recorded: of an SQLite file in the folder that holds `outputs`, its place
+    relative to that.
 
     >>> to_record("sqlite:////home/ann/outputs/mlflow.db", Path("/home/ann/outputs"))
     'sqlite:///{outputs}/mlflow.db'
@@ -66,14 +70,20 @@ def to_record(uri: str, outputs: Path) -> str:
     'sqlite:////srv/runs.db'
     """
     file, outputs = store_file(uri), outputs.absolute()
-    if file is None or "?" in uri or uri.startswith(BESIDE) or outputs.parent not in file.absolute().parents:
+    if (
+        file is None
+        or "?" in uri
+        or uri.startswith(BESIDE)
+        or outputs.parent not in file.absolute().parents
+    ):
         return uri
     relative = Path(os.path.relpath(file.absolute(), outputs)).as_posix()
     return BESIDE + os.fsencode(relative).decode("utf-8", "surrogateescape")
 
 
 def recorded(uri: str, outputs: Path) -> str:
-    """The address that `to_record` wrote down, for the outputs folder as it stands now. Raises `UserError`.
+    """The address that `to_record` wrote down, for the outputs folder as it stands now. Raises
+    `UserError`.
 
     >>> recorded("sqlite:///{outputs}/../mine.db", Path("/srv/copy/outputs"))
     'sqlite:////srv/copy/mine.db'
@@ -86,8 +96,8 @@ def recorded(uri: str, outputs: Path) -> str:
 def asked_for(tracking: Mapping[str, Any], outputs: Path) -> str:
     """The store that `run.json` or `sweep.json` asks for; `tracking` is what that says.
 
-    Earlier versions recorded the store under the outputs folder as an absolute path, and its artifacts' folder with it.
-    Raises `UserError`, and `KeyError` where no address is recorded.
+    Earlier versions recorded the store under the outputs folder as an absolute path, and its
+    artifacts' folder with it. Raises `UserError`, and `KeyError` where no address is recorded.
     """
     uri = str(tracking["uri"])
     return recorded(OWN if tracking.get("artifacts") else uri, outputs)

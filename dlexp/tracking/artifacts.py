@@ -1,7 +1,9 @@
-"""Where an SQLite store says that artifacts lie, which MLflow writes down as absolute places. Imports no MLflow.
+"""Where an SQLite store says that artifacts lie, which MLflow writes down as absolute places.
+Imports no MLflow.
 
-A store that was moved or copied with its folder still names the place it stood at. dlexp makes its experiments with the
-folder `mlartifacts` beside the store, so another folder of that name there is the store's former place.
+A store that was moved or copied with its folder still names the place it stood at. dlexp makes its
+experiments with the folder `mlartifacts` beside the store, so another folder of that name there is
+the store's former place.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ from urllib.parse import unquote_to_bytes
 
 from filelock import Timeout
 
-from dlexp import files, journal
+from dlexp.storage import atomic, journal
 from dlexp.tracking import page, state as states
 from dlexp.tracking.address import ARTIFACTS, store_file
 from dlexp.tracking.state import State
 
-FILES = ("config.yaml", "run.log", journal.DESCRIPTION, journal.EVENTS)  # enough to train it again: `dlexp replay`
+# enough to train it again: `dlexp replay`
+FILES = ("config.yaml", "run.log", journal.DESCRIPTION, journal.EVENTS)
 FIGURES, NETWORK = "figures", "network.npz"
 BUSY = 5.0  # seconds to wait for a store
 PLACES = {  # the columns of MLflow's tables that hold places of artifacts
@@ -31,13 +34,16 @@ PLACES = {  # the columns of MLflow's tables that hold places of artifacts
     "model_versions": ("source", "storage_location"),
     "trace_tags": ("value",),
 }
-NOTES = {"tags": ("key", "value"), "logged_model_tags": ("tag_key", "tag_value")}  # of pages that name folders
+# of pages that name folders
+NOTES = {"tags": ("key", "value"), "logged_model_tags": ("tag_key", "tag_value")}
 NOTE = "mlflow.note.content"
 
 
 @dataclass(frozen=True)
 class Moved:
-    """A store's former folder, the one it is in now, and how many places of artifacts name the former one."""
+    """A store's former folder, the one it is in now, and how many places of artifacts name the
+    former one.
+    """
 
     before: Path
     now: Path
@@ -45,12 +51,17 @@ class Moved:
 
 
 def settle(store: Path, *, dry: bool = False) -> list[Moved]:
-    """Set right what a store says of the place it stood at before; hold its lock. A `dry` run only counts.
+    """Set right what a store says of the place it stood at before; hold its lock. A `dry` run only
+    counts.
 
-    Raises `sqlite3.Error` for a store that cannot be read, or cannot be written although it has to be.
+    Raises `sqlite3.Error` for a store that cannot be read, or cannot be written although it has to
+    be.
     """
     with _opened(store) as file:
-        found = [Moved(before, store.parent, _count(file, before)) for before in _former(file, store.parent)]
+        found = [
+            Moved(before, store.parent, _count(file, before))
+            for before in _former(file, store.parent)
+        ]
     if found and not dry:
         with _opened(store, "rw") as file, file:
             for moved in found:
@@ -59,22 +70,30 @@ def settle(store: Path, *, dry: bool = False) -> list[Moved]:
 
 
 def settle_if_possible(store: Path) -> None:
-    """The same, for whoever is about to read a store and can do without; takes the lock of the store itself."""
+    """The same, for whoever is about to read a store and can do without; takes the lock of the
+    store itself.
+    """
     with suppress(sqlite3.Error, OSError, Timeout):
         if store.is_file() and settle(store, dry=True):
-            with files.lock(store.with_name(f"{store.name}.lock"), timeout=BUSY):
+            with atomic.lock(store.with_name(f"{store.name}.lock"), timeout=BUSY):
                 settle(store)
 
 
 def keep_beside(store: Path) -> None:
-    """Have MLflow's own experiment of a new store keep its artifacts beside the store, not in the working folder."""
+    """Have MLflow's own experiment of a new store keep its artifacts beside the store, not in the
+    working folder.
+    """
     with _opened(store, "rw") as file, file:
         place = (store.parent / ARTIFACTS / "0").as_uri()
-        file.execute("UPDATE experiments SET artifact_location = ? WHERE experiment_id = 0", (place,))
+        file.execute(
+            "UPDATE experiments SET artifact_location = ? WHERE experiment_id = 0", (place,)
+        )
 
 
 def lost(folder: Path, state: State | None = None) -> list[str]:
-    """The files of a run or sweep that were sent to an SQLite store and are not among its artifacts any more."""
+    """The files of a run or sweep that were sent to an SQLite store and are not among its artifacts
+    any more.
+    """
     state = state or states.load(folder)
     store = store_file(state.uri)
     if store is None or not state.run_id or not store.is_file():
@@ -82,10 +101,19 @@ def lost(folder: Path, state: State | None = None) -> list[str]:
     with suppress(sqlite3.Error), _opened(store) as file:
         former = _former(file, store.parent)
         wanted = "SELECT artifact_uri FROM runs WHERE run_uuid = ? AND lifecycle_stage = 'active'"
-        roots = [_now(uri, former, store.parent) for (uri,) in file.execute(wanted, (state.run_id,))]
-        wanted = "SELECT artifact_location FROM logged_models WHERE source_run_id = ? AND lifecycle_stage = 'active'"
-        models = [_now(uri, former, store.parent) for (uri,) in file.execute(wanted, (state.run_id,))]
-        names = [name for root in roots if root for name in _sent(folder) if not (root / name).is_file()]
+        roots = [
+            _now(uri, former, store.parent) for (uri,) in file.execute(wanted, (state.run_id,))
+        ]
+        wanted = (
+            "SELECT artifact_location FROM logged_models WHERE source_run_id = ? AND"
+            " lifecycle_stage = 'active'"
+        )
+        models = [
+            _now(uri, former, store.parent) for (uri,) in file.execute(wanted, (state.run_id,))
+        ]
+        names = [
+            name for root in roots if root for name in _sent(folder) if not (root / name).is_file()
+        ]
         return names + ["its model" for root in models if root and not is_whole_model(root)]
     return []
 
@@ -118,7 +146,9 @@ def _sent(folder: Path) -> Iterator[str]:
 
 
 def _opened(store: Path, mode: str = "ro") -> closing[sqlite3.Connection]:
-    return closing(sqlite3.connect(f"{store.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY))
+    return closing(
+        sqlite3.connect(f"{store.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY)
+    )
 
 
 def _columns(file: sqlite3.Connection, table: str) -> set[str]:
@@ -130,7 +160,8 @@ def _former(file: sqlite3.Connection, here: Path) -> list[Path]:
     if not _columns(file, "experiments") or not _columns(file, "experiment_tags"):
         return []
     wanted = (
-        "SELECT DISTINCT artifact_location FROM experiments JOIN experiment_tags USING (experiment_id) WHERE key = ?"
+        "SELECT DISTINCT artifact_location FROM experiments JOIN experiment_tags USING"
+        " (experiment_id) WHERE key = ?"
     )
     places = [local(uri) for (uri,) in file.execute(wanted, (page.VIEW_TAG,))]
     found = [place.parent for place in places if place is not None and place.name == ARTIFACTS]

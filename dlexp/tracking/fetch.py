@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from dlexp import journal, places
+from dlexp import paths
 from dlexp.errors import UserError
+from dlexp.storage import journal
 from dlexp.tracking import PATIENCE, SILENCE, artifacts, redacted, store_file, store_uri
 from dlexp.tracking.settings import usual_uri
 
@@ -14,18 +15,20 @@ WANTED = (journal.DESCRIPTION, journal.EVENTS, "config.yaml")
 
 
 def run_folder(run_id: str, uri: str | None, into: Path) -> Path:
-    """Fetch what describes a run into a folder. Raises `UserError` where MLflow has no such run, or not all of it."""
-    for name, value in {**PATIENCE, **SILENCE, **places.substitutes()}.items():
+    """Fetch what describes a run into a folder. Raises `UserError` where MLflow has no such run, or
+    not all of it.
+    """
+    for name, value in {**PATIENCE, **SILENCE, **paths.substitutes()}.items():
         os.environ.setdefault(name, value)
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
     from dlexp.tracking.limits import limited
 
-    own = store_uri(places.outputs())
+    own = store_uri(paths.outputs())
     where = uri or usual_uri()
-    if where == own and not (places.outputs() / "mlflow.db").is_file():
-        raise UserError(f"there is no MLflow store in {places.outputs()}", key="run", value=run_id)
+    if where == own and not (paths.outputs() / "mlflow.db").is_file():
+        raise UserError(f"there is no MLflow store in {paths.outputs()}", key="run", value=run_id)
     if (file := store_file(where)) is not None:
         artifacts.settle_if_possible(file)
     try:
@@ -36,5 +39,7 @@ def run_folder(run_id: str, uri: str | None, into: Path) -> Path:
                 client.download_artifacts(run_id, name, str(into))
     except (MlflowException, OSError) as e:
         said = " ".join(str(e).replace(where, redacted(where)).split())
-        raise UserError(f"cannot be fetched from {redacted(where)}: {said}", key="run", value=run_id) from None
+        raise UserError(
+            f"cannot be fetched from {redacted(where)}: {said}", key="run", value=run_id
+        ) from None
     return into

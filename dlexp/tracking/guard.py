@@ -1,6 +1,8 @@
-"""MLflow's pages, for this machine only: what `ui` has MLflow serve (its entry point `mlflow.app`, named dlexp).
+"""MLflow's pages, for this machine only: what `ui` has MLflow serve (its entry point `mlflow.app`,
+named dlexp).
 
-MLflow's own checks leave out what stands outside its `/api`, such as `/graphql`, and trust every port of this machine.
+MLflow's own checks leave out what stands outside its `/api`, such as `/graphql`, and trust every
+port of this machine.
 """
 
 from __future__ import annotations
@@ -21,13 +23,20 @@ def app() -> App:
 
 
 def guarded(app: App) -> App:
-    """An ASGI application, for whoever calls this machine by its own names, and for no page but its own."""
+    """An ASGI application, for whoever calls this machine by its own names, and for no page but its
+    own.
+    """
 
     async def guard(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and not is_own(scope["headers"]):
             headers = [(b"content-type", b"text/plain")]
             await send({"type": "http.response.start", "status": 403, "headers": headers})
-            await send({"type": "http.response.body", "body": b"for this machine, and for its own pages only"})
+            await send(
+                {
+                    "type": "http.response.body",
+                    "body": b"for this machine, and for its own pages only",
+                }
+            )
         elif scope["type"] == "websocket" and not is_own(scope["headers"]):
             await send({"type": "websocket.close", "code": 1008})
         else:
@@ -37,7 +46,8 @@ def guarded(app: App) -> App:
 
 
 def is_own(headers: list[tuple[bytes, bytes]]) -> bool:
-    """Whether a request was sent to this machine by name, and by nobody or by a page of the same place.
+    """Whether a request was sent to this machine by name, and by nobody or by a page of the same
+    place.
 
     >>> is_own([(b"host", b"localhost:5000"), (b"origin", b"http://localhost:5000")])
     True
@@ -48,4 +58,8 @@ def is_own(headers: list[tuple[bytes, bytes]]) -> bool:
     """
     hosts = [value for name, value in headers if name == b"host"]
     origins = [value for name, value in headers if name == b"origin"]
-    return len(hosts) == 1 and bool(OURS.fullmatch(hosts[0])) and all(o == b"http://" + hosts[0] for o in origins)
+    return (
+        len(hosts) == 1
+        and bool(OURS.fullmatch(hosts[0]))
+        and all(o == b"http://" + hosts[0] for o in origins)
+    )

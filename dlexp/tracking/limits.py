@@ -1,7 +1,8 @@
 """What one request to a server may take: so many seconds in all, and so much memory for its answer.
 
-`requests` bounds the wait for each piece of an answer only, and holds an answer whole: a server that sends a byte now
-and then is waited for as long as it likes, and one that sends without end fills the memory.
+`requests` bounds the wait for each piece of an answer only, and holds an answer whole: a server
+that sends a byte now and then is waited for as long as it likes, and one that sends without end
+fills the memory.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from dlexp.tracking import PATIENCE
 
 ANSWER = 2**27  # bytes of an answer, unpacked: the largest that MLflow gives are some megabytes
 PIECES = 3  # a request may take so many times the patience with a silent server
-SLOWEST = 50_000  # bytes a second: what is sent itself, such as a model, may take as long as that beside
+# bytes a second: what is sent itself, such as a model, may take as long as that beside
+SLOWEST = 50_000
 
 _watched = threading.local()  # the watch of the request that this thread is making
 
@@ -32,7 +34,7 @@ class TooLarge(RequestException):
     """An answer that is larger than any of MLflow's."""
 
 
-class Watch:
+class Deadline:
     """Ends the connections that this thread uses when the time is over."""
 
     def __init__(self, seconds: float) -> None:
@@ -68,7 +70,9 @@ class Watch:
 
 
 class _Line:
-    """A connection that tells the watch of its thread what to end: its socket under any TLS, before the handshake."""
+    """A connection that tells the watch of its thread what to end: its socket under any TLS, before
+    the handshake.
+    """
 
     line: socket.socket | None = None
 
@@ -107,18 +111,26 @@ def _use(line: socket.socket | None) -> None:
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """Inside, each request of this process has its limits; what goes beyond them is raised as `requests` does."""
-    plain, tls, send = HTTPConnectionPool.ConnectionCls, HTTPSConnectionPool.ConnectionCls, HTTPAdapter.send
+    """Inside, each request of this process has its limits; what goes beyond them is raised as
+    `requests` does.
+    """
+    plain, tls, send = (
+        HTTPConnectionPool.ConnectionCls,
+        HTTPSConnectionPool.ConnectionCls,
+        HTTPAdapter.send,
+    )
     HTTPConnectionPool.ConnectionCls, HTTPSConnectionPool.ConnectionCls = _Plain, _Tls
 
-    def within(self: HTTPAdapter, request: PreparedRequest, stream: bool = False, **more: Any) -> Response:
-        watch = _watched.watch = Watch(_seconds(request.headers, more.get("timeout")))
+    def within(
+        self: HTTPAdapter, request: PreparedRequest, stream: bool = False, **more: Any
+    ) -> Response:
+        watch = _watched.watch = Deadline(_seconds(request.headers, more.get("timeout")))
         watch.start()
         try:
             answer = send(self, request, stream=stream, **more)
             _bound(answer, watch)
             if not stream:
-                answer.content  # noqa: B018  # read now, while the watch looks
+                answer.content  # read now, while the watch looks  # noqa: B018
             return answer
         except TooLarge:
             watch.cancel()
@@ -140,15 +152,19 @@ def limited() -> Iterator[None]:
 
 
 def _seconds(headers: Mapping[str, Any], timeout: Any) -> float:
-    """The time for a request whose socket may be silent for `timeout` seconds (of a pair, the second)."""
+    """The time for a request whose socket may be silent for `timeout` seconds (of a pair, the
+    second).
+    """
     silent = timeout[-1] if isinstance(timeout, tuple) else timeout
     if silent is None:
-        silent = os.environ.get("MLFLOW_HTTP_REQUEST_TIMEOUT") or PATIENCE["MLFLOW_HTTP_REQUEST_TIMEOUT"]
+        silent = (
+            os.environ.get("MLFLOW_HTTP_REQUEST_TIMEOUT") or PATIENCE["MLFLOW_HTTP_REQUEST_TIMEOUT"]
+        )
     sent = str(headers.get("Content-Length") or "0")
     return PIECES * float(silent) + (int(sent) if sent.isdecimal() else 0) / SLOWEST
 
 
-def _bound(answer: Response, watch: Watch) -> None:
+def _bound(answer: Response, watch: Deadline) -> None:
     """Let the body be read up to the limit only, and the watch end with it."""
     pieces = answer.raw.stream
     said = f"an answer of more than {ANSWER:,} bytes"

@@ -1,7 +1,8 @@
-"""The runs of a sweep in MLflow: each is sent whole when it has ended, in as few calls as there can be.
+"""The runs of a sweep in MLflow: each is sent whole when it has ended, in as few calls as there can
+be.
 
-Also cut short at any moment, a run is there once. One that went on is completed there; one that was trained anew
-replaces what was there, which MLflow keeps among the deleted.
+Also cut short at any moment, a run is there once. One that went on is completed there; one that was
+trained anew replaces what was there, which MLflow keeps among the deleted.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dlexp import journal
+from dlexp.storage import journal
 from dlexp.tracking import artifacts, redacted, state as states, translate, view
 from dlexp.tracking.mirror import METRICS, PARAMS, batches, send_files
 from dlexp.tracking.state import State
@@ -22,15 +23,20 @@ if TYPE_CHECKING:
 
 
 class Members:
-    """The runs of one sweep: `key` is the sweep's, `sweep_run` the id of its own run in MLflow, `swept` its axes."""
+    """The runs of one sweep: `key` is the sweep's, `sweep_run` the id of its own run in MLflow,
+    `swept` its axes.
+    """
 
-    def __init__(self, folder: Path, store: Store, uri: str, key: str, sweep_run: str, swept: Sequence[str]) -> None:
+    def __init__(
+        self, folder: Path, store: Store, uri: str, key: str, sweep_run: str, swept: Sequence[str]
+    ) -> None:
         self.folder, self.store, self.uri = folder, store, uri
         self.key, self.sweep_run, self.swept = key, sweep_run, swept
         self._known: dict[str, list[Run]] | None = None
 
     def send(self, entry: Entry, *, shown: bool) -> None:
-        """Send a run that has ended as its ledger says; `shown` in the sweep's view. Nothing happens if it is there.
+        """Send a run that has ended as its ledger says; `shown` in the sweep's view. Nothing
+        happens if it is there.
 
         Raises `Refused` for a damaged folder, and what MLflow raises.
         """
@@ -54,17 +60,27 @@ class Members:
             if went_on:
                 self._reopen(run_id, run, found.data.tags)
             self._fill(run_id, run, found.data.params)
-            self.store.client.set_terminated(run_id, translate.ENDED.get(run.status, "FAILED"), run.ended)
+            self.store.client.set_terminated(
+                run_id, translate.ENDED.get(run.status, "FAILED"), run.ended
+            )
         elif lost and found.info.lifecycle_stage == "active":
             send_files(self.store, run_id, run.place, run.description)
         if place.is_dir():
-            sent = State(redacted(self.uri), self.store.experiment_id, run_id, run.lines, True, mark=self.sweep_run)
+            sent = State(
+                redacted(self.uri),
+                self.store.experiment_id,
+                run_id,
+                run.lines,
+                True,
+                mark=self.sweep_run,
+            )
             sent.save(place)
 
     def hide(self, entries: Sequence[Entry]) -> None:
         """Take runs whose place another has taken out of the sweep's view; they stay in MLflow.
 
-        Earlier attempts are among the deleted, of which MLflow lets nobody change a thing, and which no view shows.
+        Earlier attempts are among the deleted, of which MLflow lets nobody change a thing, and
+        which no view shows.
         """
         wanted = {f"{self.key}.{entry['key']}" for entry in entries}
         for run in self._search(f"tags.`{view.MEMBER}` = '{self.key}'") if wanted else ():
@@ -99,17 +115,23 @@ class Members:
 
         home, token = [self.store.experiment_id], None
         while True:
-            some = self.store.client.search_runs(home, wanted, ViewType.ALL, max_results=1000, page_token=token)
+            some = self.store.client.search_runs(
+                home, wanted, ViewType.ALL, max_results=1000, page_token=token
+            )
             yield from some
             token = some.token
             if not token:
                 return
 
     def _begin(self, run: Ended, shown: bool) -> Run:
-        tags = {**run.tags, view.GROUP: label(self.swept, run.params)} | ({view.MEMBER: self.key} if shown else {})
+        tags = {**run.tags, view.GROUP: label(self.swept, run.params)} | (
+            {view.MEMBER: self.key} if shown else {}
+        )
         name = run_name(self.swept, run.params, run.name)
         began = run.ended if run.began is None else run.began
-        return self.store.client.create_run(self.store.experiment_id, start_time=began, tags=tags, run_name=name)
+        return self.store.client.create_run(
+            self.store.experiment_id, start_time=began, tags=tags, run_name=name
+        )
 
     def _reopen(self, run_id: str, run: Ended, tags: Mapping[str, str]) -> None:
         """Take up a run that was sent as cut short, and has gone on since."""
@@ -120,11 +142,14 @@ class Members:
         self.store.client.log_batch(run_id, tags=changed)
 
     def _fill(self, run_id: str, run: Ended, logged: Mapping[str, str]) -> None:
-        """The files; parameters and measurements together, as many as MLflow takes in one call; the data set."""
+        """The files; parameters and measurements together, as many as MLflow takes in one call; the
+        data set.
+        """
         from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 
         client = self.store.client
-        send_files(self.store, run_id, run.place, run.description)  # MLflow reads the run for it, which is short as yet
+        # MLflow reads the run for it, which is short as yet
+        send_files(self.store, run_id, run.place, run.description)
         params = [Param(k, v) for k, v in run.params.items() if k not in logged]
         metrics = [Metric(p.name, p.value, p.time_ms, p.step) for p in run.points]
         first = METRICS - PARAMS

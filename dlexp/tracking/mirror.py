@@ -1,6 +1,7 @@
 """One run in MLflow: begun, filled, ended. Each step may be cut short and done again.
 
-The next sender finds the run by its tag `dlexp.run_id` and sends what is missing; what was sent twice is stored once.
+The next sender finds the run by its tag `dlexp.run_id` and sends what is missing; what was sent
+twice is stored once.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dlexp import journal
 from dlexp.errors import UserError
+from dlexp.storage import journal
 from dlexp.tracking import artifacts, model, redacted, state as states, translate
 from dlexp.tracking.artifacts import FIGURES, FILES, NETWORK
 from dlexp.tracking.state import Refused, State
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 METRICS, PARAMS = 1000, 100  # MLflow's limits for one call
 
-LOST = "its journal has lost lines that MLflow has: take back a copy (MLflow's is its artifact), or resume the run"
+LOST = (
+    "its journal has lost lines that MLflow has: take back a copy (MLflow's is its artifact), or"
+    " resume the run"
+)
 
 T = TypeVar("T")
 Events = Sequence[translate.Event]
@@ -33,10 +37,13 @@ Events = Sequence[translate.Event]
 class Mirror:
     """A run folder's image in an open store.
 
-    Made by finding the run in MLflow, or beginning it. Raises `Refused` for a run that MLflow's user has deleted.
+    Made by finding the run in MLflow, or beginning it. Raises `Refused` for a run that MLflow's
+    user has deleted.
     """
 
-    def __init__(self, folder: Path, store: Store, uri: str, description: dict[str, Any], events: Events) -> None:
+    def __init__(
+        self, folder: Path, store: Store, uri: str, description: dict[str, Any], events: Events
+    ) -> None:
         self.folder, self.store, self.uri, self.description = folder, store, uri, description
         self.state = states.load(folder)
         self._there: set[tuple[str, int, float]] | None = None  # what MLflow has, once it was asked
@@ -62,7 +69,8 @@ class Mirror:
     def send(self, events: Events) -> None:
         """Send the measurements that are new in a journal's events.
 
-        Raises `Refused` for a journal that has lost what was sent: MLflow's copy may be the only one.
+        Raises `Refused` for a journal that has lost what was sent: MLflow's copy may be the only
+        one.
         """
         from mlflow.entities import Metric
 
@@ -80,13 +88,16 @@ class Mirror:
         for some in batches(self._new(translate.points(events, after=self.state.sent)), METRICS):
             metrics = [Metric(p.name, p.value, p.time_ms, p.step) for p in some]
             self.store.client.log_batch(self.run_id, metrics=metrics)
-            self.state.count(events, some[-1].line - 1)  # of the last line the next batch may have the rest
+            # of the last line the next batch may have the rest
+            self.state.count(events, some[-1].line - 1)
             self.state.save(self.folder)
         self.state.count(events, len(events))
         self.state.save(self.folder)
 
     def finish(self, events: Events) -> None:
-        """Send the files and the model, and last of all how it ended: a journal without an end is a killed run's."""
+        """Send the files and the model, and last of all how it ended: a journal without an end is a
+        killed run's.
+        """
         from mlflow.entities import RunTag
 
         if self.state.done:
@@ -100,7 +111,9 @@ class Mirror:
         tags = [RunTag("dlexp.status", status), RunTag("mlflow.note.content", note)]
         tags += [RunTag(name, text) for name, text in translate.mixture(events).items()]
         self.store.client.log_batch(self.run_id, tags=tags)
-        self.store.client.set_terminated(self.run_id, translate.ENDED.get(status, "FAILED"), last["time_ms"])
+        self.store.client.set_terminated(
+            self.run_id, translate.ENDED.get(status, "FAILED"), last["time_ms"]
+        )
         self.state.done = True
         self.state.save(self.folder)
 
@@ -110,32 +123,48 @@ class Mirror:
             return points
         if self._there is None:
             names = self.store.client.get_run(self.run_id).data.metrics
-            told = (m for name in names for m in self.store.client.get_metric_history(self.run_id, name))
+            told = (
+                m for name in names for m in self.store.client.get_metric_history(self.run_id, name)
+            )
             self._there = {(m.key, m.step, m.value) for m in told}
         there = self._there
         return (p for p in points if (p.name, p.step, p.value) not in there)
 
     def _begin(self, events: Events) -> str:
-        began = next((e["time_ms"] for e in events if e["event"] == "start"), self.description["created_ms"])
+        began = next(
+            (e["time_ms"] for e in events if e["event"] == "start"), self.description["created_ms"]
+        )
         note = translate.note(self.description, events, self.folder, "RUNNING", None)
-        tags = {**translate.tags(self.description), "dlexp.status": "RUNNING", "mlflow.note.content": note}
+        tags = {
+            **translate.tags(self.description),
+            "dlexp.status": "RUNNING",
+            "mlflow.note.content": note,
+        }
         name = translate.run_name(self.description)
-        begun = self.store.client.create_run(self.store.experiment_id, start_time=began, tags=tags, run_name=name)
+        begun = self.store.client.create_run(
+            self.store.experiment_id, start_time=began, tags=tags, run_name=name
+        )
         return str(begun.info.run_id)
 
     def _describe(self, logged: dict[str, str]) -> None:
         """Parameters that are not there yet (MLflow lets none be changed), and the data set."""
         from mlflow.entities import Dataset, DatasetInput, InputTag, Param
 
-        missing = [Param(k, v) for k, v in translate.params(self.description).items() if k not in logged]
+        missing = [
+            Param(k, v) for k, v in translate.params(self.description).items() if k not in logged
+        ]
         for some in batches(missing, PARAMS):
             self.store.client.log_batch(self.run_id, params=some)
         if data := translate.dataset(self.description):
             tags = [InputTag("mlflow.data.context", "training")]
-            self.store.client.log_inputs(self.run_id, datasets=[DatasetInput(Dataset(**data), tags)])
+            self.store.client.log_inputs(
+                self.run_id, datasets=[DatasetInput(Dataset(**data), tags)]
+            )
 
     def _send_model(self, events: Events) -> None:
-        """The network, with its test scores. One that cannot be read is left out; the run is sent without it."""
+        """The network, with its test scores. One that cannot be read is left out; the run is sent
+        without it.
+        """
         points = list(translate.points(events))
         try:
             model.log_network(
@@ -152,7 +181,9 @@ class Mirror:
 
 
 def find(store: Store, state: State, uri: str, own_id: str) -> Run | None:
-    """A run in MLflow, by the id noted in `mlflow.json` or by its tag `dlexp.run_id`; None where there is none."""
+    """A run in MLflow, by the id noted in `mlflow.json` or by its tag `dlexp.run_id`; None where
+    there is none.
+    """
     from mlflow.entities import ViewType
     from mlflow.exceptions import MlflowException
 
@@ -165,7 +196,10 @@ def find(store: Store, state: State, uri: str, own_id: str) -> Run | None:
             if e.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
     wanted = f"tags.`dlexp.run_id` = '{own_id}'"
-    return next(iter(store.client.search_runs([store.experiment_id], wanted, ViewType.ALL, max_results=1)), None)
+    return next(
+        iter(store.client.search_runs([store.experiment_id], wanted, ViewType.ALL, max_results=1)),
+        None,
+    )
 
 
 def send_files(store: Store, run_id: str, folder: Path, description: Mapping[str, Any]) -> None:

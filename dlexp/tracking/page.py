@@ -7,7 +7,8 @@ from dlexp.tracking import view
 VIEW = "results"  # a ready-made view of the runs: without one the table shows no metric at all
 VIEW_TAG = f"{view.PREFIX}{VIEW}"
 COLUMNS = [
-    f"metrics.`{name}`" for name in ("test/accuracy", "val/accuracy", "train/accuracy", "test/loss", "train/loss")
+    f"metrics.`{name}`"
+    for name in ("test/accuracy", "val/accuracy", "train/accuracy", "test/loss", "train/loss")
 ]
 NOTE = """\
 Each row is one training run of dlexp; its name says the choices that matter. `python -m dlexp help` lists them all.

@@ -1,4 +1,6 @@
-"""The sender's patience: when to look at which run, what to do when MLflow is away, and when to give up."""
+"""The sender's patience: when to look at which run, what to do when MLflow is away, and when to
+give up.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from dlexp import journal, places
+from dlexp import paths
 from dlexp.errors import is_of_the_machine
 from dlexp.redaction import clean
+from dlexp.storage import journal
 from dlexp.tracking import address, redacted, state as states, translate
 from dlexp.tracking.mirror import Mirror
 from dlexp.tracking.state import Refused
@@ -32,7 +35,9 @@ def run(folders: Sequence[Path]) -> int:
     from dlexp.tracking import sweeps
 
     stores = Stores()
-    followed = [(sweeps.Follower if states.is_sweep(f) else Follower)(f, stores) for f in folders]
+    followed = [
+        (sweeps.SweepFollower if states.is_sweep(f) else RunFollower)(f, stores) for f in folders
+    ]
     try:
         while waiting := [f for f in followed if not f.over]:
             for follower in waiting:
@@ -54,7 +59,8 @@ class Stores:
     def get(self, uri: str, experiment: str) -> Store:
         """The store at `uri`, opened once.
 
-        The garbage collector rests meanwhile, for MLflow imports a fifth faster, and leaves alone what came of it.
+        The garbage collector rests meanwhile, for MLflow imports a fifth faster, and leaves alone
+        what came of it.
         """
         if (uri, experiment) not in self._open:
             gc.disable()
@@ -66,8 +72,10 @@ class Stores:
         return self._open[uri, experiment]
 
 
-class Follower:
-    """Follows one run folder until its end; `over` says that there is nothing more to do or to hope for."""
+class RunFollower:
+    """Follows one run folder until its end; `over` says that there is nothing more to do or to hope
+    for.
+    """
 
     def __init__(self, folder: Path, stores: Stores) -> None:
         self.folder, self.stores = folder, stores
@@ -80,7 +88,9 @@ class Follower:
         self._lock = FileLock(folder / "mlflow.lock")
 
     def look(self) -> None:
-        """Send what is new, if it is time; what goes wrong is noted, and tried again as long as there is hope."""
+        """Send what is new, if it is time; what goes wrong is noted, and tried again as long as
+        there is hope.
+        """
         ended = True
         if not self.folder.is_dir():  # it was moved: nothing is written to where it was
             print(f"{self.folder}: is not there any more", flush=True)
@@ -104,10 +114,12 @@ class Follower:
         self._lock.release()
 
     def _alone(self) -> bool:
-        """Whether no other sender is at this run. Where one is, wait: it may be about to end, and the run resumed."""
+        """Whether no other sender is at this run. Where one is, wait: it may be about to end, and
+        the run resumed.
+        """
         if self._lock.is_locked:
             return True
-        places.check_inside(self.folder / "mlflow.lock")
+        paths.check_inside(self.folder / "mlflow.lock")
         try:
             self._lock.acquire(timeout=0)
             return True
@@ -115,7 +127,9 @@ class Follower:
             if journal.is_alive(self.folder):
                 self._give_up_waiting = time.monotonic() + OTHERS
             else:
-                self.over = states.is_complete(self.folder) or time.monotonic() > self._give_up_waiting
+                self.over = (
+                    states.is_complete(self.folder) or time.monotonic() > self._give_up_waiting
+                )
         if self.over:
             print(f"{self.folder}: left alone, another sender is at work on it", flush=True)
         return False
@@ -123,7 +137,8 @@ class Follower:
     def _read(self) -> bool:
         """Read what is new in the journal, and say whether that was the end."""
         try:
-            alive = journal.is_alive(self.folder)  # asked first, so that what a dead writer wrote is all there
+            # asked first, so that what a dead writer wrote is all there
+            alive = journal.is_alive(self.folder)
             news, self._offset = journal.events(self.folder, self._offset)
             self.events += news
             return not alive or (bool(self.events) and self.events[-1]["event"] == "finish")
@@ -142,15 +157,22 @@ class Follower:
         return Mirror(self.folder, self._store(description), self.uri, description, self.events)
 
     def _described(self, file: str) -> dict[str, Any]:
-        """The folder's description. Raises `Refused` for one that cannot be read, or is not for MLflow."""
+        """The folder's description. Raises `Refused` for one that cannot be read, or is not for
+        MLflow.
+        """
         try:
-            description: dict[str, Any] = json.loads((self.folder / file).read_text("utf-8", "surrogateescape"))
+            description: dict[str, Any] = json.loads(
+                (self.folder / file).read_text("utf-8", "surrogateescape")
+            )
             shown: dict[str, Any] = description["tracking"] or {}
             self.uri = address.asked_for(shown, address.outputs_of(self.folder)) if shown else ""
         except (OSError, ValueError, KeyError, TypeError) as e:
             raise Refused(f"{file} cannot be read: {type(e).__name__}: {e}") from None
         if not shown:
-            raise Refused(f"the {'run' if file == journal.DESCRIPTION else 'sweep'} was made with tracking=none")
+            raise Refused(
+                f"the {'run' if file == journal.DESCRIPTION else 'sweep'} was made with"
+                " tracking=none"
+            )
         return description
 
     def _store(self, description: dict[str, Any]) -> Store:
@@ -166,7 +188,10 @@ class Follower:
             said, final = explain(e, self.uri)
         else:
             traceback.print_exc()
-            said, final = f"the sender failed, tracking.log says where: {type(e).__name__}: {clean(str(e))}", True
+            said, final = (
+                f"the sender failed, tracking.log says where: {type(e).__name__}: {clean(str(e))}",
+                True,
+            )
         self.over = final or (ended and self._failures >= TRIES)
         print(f"{self.folder}: {said}", flush=True)
         state = self.mirror.state if self.mirror else states.load(self.folder)

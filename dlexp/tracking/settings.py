@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from dlexp import places
+from dlexp import paths
+from dlexp.core.fields import check_fields, non_negative
 from dlexp.errors import FieldError
-from dlexp.fields import check_fields, non_negative
 from dlexp.tracking import address, redacted, store_file, store_uri
 
 
@@ -18,13 +18,15 @@ from dlexp.tracking import address, redacted, store_file, store_uri
 class MLflow:
     """Mirror every run to MLflow: an SQLite store under the outputs folder, or the server at `uri`.
 
-    Where `uri` or `experiment` is not set, MLflow's own variables MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME decide
-    for new runs and sweeps; without them, it is the store under the outputs folder, and the experiment `dlexp`.
+    Where `uri` or `experiment` is not set, MLflow's own variables MLFLOW_TRACKING_URI and
+    MLFLOW_EXPERIMENT_NAME decide for new runs and sweeps; without them, it is the store under the
+    outputs folder, and the experiment `dlexp`.
 
-    No password stands in `uri`, nor what may be one (whoever asks a server, anything behind `?`), since a run writes
-    down what it was asked: MLflow and the databases take it from the environment. `experiment` is MLflow's name for the
-    group of runs, `model` says whether the trained network is logged as a model, `wait` how many seconds the command
-    waits at its end for what is still to be sent.
+    No password stands in `uri`, nor what may be one (whoever asks a server, anything behind `?`),
+    since a run writes down what it was asked: MLflow and the databases take it from the
+    environment. `experiment` is MLflow's name for the group of runs, `model` says whether the
+    trained network is logged as a model, `wait` how many seconds the command waits at its end for
+    what is still to be sent.
     """
 
     uri: str | None = None
@@ -42,14 +44,20 @@ class MLflow:
 def check_uri(uri: str, key: str) -> None:
     """Raises `FieldError` for what is no address of a store."""
     if not re.match(r"(https?|sqlite|postgresql|mysql|mssql)(\+\w+)?://.", uri):
-        wrong = "must be a server or a database: http(s)://…, sqlite:///file.db, postgresql://…, mysql://…, mssql://…"
+        wrong = (
+            "must be a server or a database: http(s)://…, sqlite:///file.db, postgresql://…,"
+            " mysql://…, mssql://…"
+        )
         raise FieldError(wrong, key=key, value=redacted(uri))
 
 
 def check_no_secret(uri: str, key: str) -> None:
     """Raises `FieldError` for an address with what may be a password."""
     if redacted(uri) != uri:
-        wrong = "holds what may be a password, which every run would write down: leave out what is *** here, and set "
+        wrong = (
+            "holds what may be a password, which every run would write down: leave out what is ***"
+            " here, and set "
+        )
         own = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
         if not uri.startswith("http"):
             own = "what the database reads itself, such as PGPASSWORD or a file of its client"
@@ -72,27 +80,34 @@ def of_environment(*names: str) -> dict[str, str]:
 
     Raises `UserError` for an address that cannot be used, or one that holds a secret.
     """
-    found = {name: value for name in names if (value := os.environ.get(VARIABLES[name], "").strip())}
+    found = {
+        name: value for name in names if (value := os.environ.get(VARIABLES[name], "").strip())
+    }
     if "uri" in found:
         try:
             check_uri(found["uri"], VARIABLES["uri"])
             check_no_secret(found["uri"], VARIABLES["uri"])
         except FieldError as e:
-            e.where, e.wrong = "environment", f"{e.wrong}; or say tracking.uri=… or tracking=none"
+            e.where, e.message = (
+                "environment",
+                f"{e.message}; or say tracking.uri=… or tracking=none",
+            )
             raise
     return found
 
 
 def usual_uri() -> str:
     """The store of new runs that are told no other. Raises `UserError` as `of_environment` does."""
-    return of_environment("uri").get("uri") or store_uri(places.outputs())
+    return of_environment("uri").get("uri") or store_uri(paths.outputs())
 
 
-def told(settings: object, before: object = None) -> dict[str, Any] | None:
-    """What `run.json` and `sweep.json` say of it: the options, and where the store is; None without MLflow.
+def to_json(settings: object, before: object = None) -> dict[str, Any] | None:
+    """What `run.json` and `sweep.json` say of it: the options, and where the store is; None without
+    MLflow.
 
-    `before` is what a sweep that goes on has said: it keeps its store, whatever the environment says now. `environment`
-    names the variables that decided. Raises `UserError` for a variable that cannot be used.
+    `before` is what a sweep that goes on has said: it keeps its store, whatever the environment
+    says now. `environment` names the variables that decided. Raises `UserError` for a variable that
+    cannot be used.
     """
     if not isinstance(settings, MLflow):
         return None
@@ -100,9 +115,12 @@ def told(settings: object, before: object = None) -> dict[str, Any] | None:
     left = [name for name in VARIABLES if name not in asked]
     if isinstance(before, Mapping) and before:
         known = {name: before.get(name) for name in left}
-        if "uri" in known and before.get("artifacts"):  # as earlier versions recorded the store of our own
+        # as earlier versions recorded the store of our own
+        if "uri" in known and before.get("artifacts"):
             known["uri"] = address.OWN
-        by = [VARIABLES[name] for name in left if VARIABLES[name] in (before.get("environment") or ())]
+        by = [
+            VARIABLES[name] for name in left if VARIABLES[name] in (before.get("environment") or ())
+        ]
     else:
         known = {**of_environment(*left)}
         by = [VARIABLES[name] for name in known]
@@ -113,13 +131,16 @@ def told(settings: object, before: object = None) -> dict[str, Any] | None:
 
 
 def _recorded(uri: str) -> str:
-    """An address as `run.json` keeps it: our own store, and one named relative to the project, wherever they lie."""
-    file, outputs = store_file(uri), places.outputs()
+    """An address as `run.json` keeps it: our own store, and one named relative to the project,
+    wherever they lie.
+    """
+    file, outputs = store_file(uri), paths.outputs()
     if file is None or uri.startswith(address.BESIDE):
         return uri
     if file == outputs / address.STORE:
         return address.OWN
     if file.is_absolute():
         return uri
-    absolute = f"sqlite:///{file.absolute().as_posix()}"  # the sender and `sync` may work in another folder
+    # the sender and `sync` may work in another folder
+    absolute = f"sqlite:///{file.absolute().as_posix()}"
     return address.to_record(absolute, outputs)

@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from dlexp import journal
 from dlexp.errors import UserError
 from dlexp.redaction import redacted
+from dlexp.storage import journal
 from dlexp.tracking import address
 
 STATE = "mlflow.json"
@@ -34,13 +34,16 @@ class Refused(Exception):
 
 @dataclass
 class State:
-    """Where a run is shown, how many lines of its journal are there, and what stood in the way last.
+    """Where a run is shown, how many lines of its journal are there, and what stood in the way
+    last.
 
-    `done` says that everything the folder held was sent, artifacts and model too. A sweep has a state as well: `sent`
-    counts its runs, `mark` is a digest of what was sent. In a run of a sweep, `mark` is the sweep's `run_id`.
+    `done` says that everything the folder held was sent, artifacts and model too. A sweep has a
+    state as well: `sent` counts its runs, `mark` is a digest of what was sent. In a run of a sweep,
+    `mark` is the sweep's `run_id`.
 
-    `last` is a digest of the last line that was sent: by it, a journal that was cut back by hand is known. From then on
-    MLflow is asked what it has (`ask`), since the same measurements may stand there with other times.
+    `last` is a digest of the last line that was sent: by it, a journal that was cut back by hand is
+    known. From then on MLflow is asked what it has (`ask`), since the same measurements may stand
+    there with other times.
     """
 
     uri: str = ""
@@ -66,7 +69,9 @@ class State:
     def save(self, folder: Path) -> None:
         """Write it, old or new, never half."""
         uri = address.to_record(self.uri, address.outputs_of(folder))
-        journal.write_atomically(folder / STATE, json.dumps(asdict(self) | {"uri": uri}, indent=2) + "\n")
+        journal.write_atomically(
+            folder / STATE, json.dumps(asdict(self) | {"uri": uri}, indent=2) + "\n"
+        )
 
 
 def _digest(event: Mapping[str, Any]) -> str:
@@ -74,11 +79,19 @@ def _digest(event: Mapping[str, Any]) -> str:
 
 
 def load(folder: Path) -> State:
-    """The state of a run; that of one never sent where there is none, or a damaged one: sending again does no harm."""
+    """The state of a run; that of one never sent where there is none, or a damaged one: sending
+    again does no harm.
+    """
     try:
         found = json.loads((folder / STATE).read_text(encoding="utf-8"))
         later = ("mark", "last", "ask")  # than the first of these files
-        state = State(**{f.name: found[f.name] for f in fields(State) if f.name in found or f.name not in later})
+        state = State(
+            **{
+                f.name: found[f.name]
+                for f in fields(State)
+                if f.name in found or f.name not in later
+            }
+        )
         if isinstance(state.sent, int) and isinstance(state.uri, str):
             state.uri = _here(state.uri, folder)
             return state
@@ -90,10 +103,15 @@ def load(folder: Path) -> State:
 def _here(uri: str, folder: Path) -> str:
     """The store that a folder was sent to, as it is to be reached now.
 
-    Earlier versions noted the store under the outputs folder by its absolute path, as they did in `run.json`.
+    Earlier versions noted the store under the outputs folder by its absolute path, as they did in
+    `run.json`.
     """
     home = address.outputs_of(folder)
-    if uri.startswith("sqlite") and not uri.startswith(address.BESIDE) and uri != address.store_uri(home):
+    if (
+        uri.startswith("sqlite")
+        and not uri.startswith(address.BESIDE)
+        and uri != address.store_uri(home)
+    ):
         file = folder / (SWEEP if is_sweep(folder) else journal.DESCRIPTION)
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             shown = json.loads(file.read_text("utf-8", "surrogateescape"))["tracking"]
@@ -120,7 +138,9 @@ def is_sweep(folder: Path) -> bool:
 
 
 def mark(sweep: Path) -> str:
-    """A digest of all that is sent of a sweep beside its runs: what it says, which runs it has, its report."""
+    """A digest of all that is sent of a sweep beside its runs: what it says, which runs it has, its
+    report.
+    """
     digest = hashlib.sha256()
     try:
         told = json.loads((sweep / SWEEP).read_text(encoding="utf-8"))

@@ -1,9 +1,10 @@
-"""Opening MLflow's store and finding the experiment in it, also when eight others are just doing the same.
+"""Opening MLflow's store and finding the experiment in it, also when eight others are just doing
+the same.
 
-A new SQLite store is made beside its place, under a lock, and moved there when it is whole: processes that fill the
-same new store together crash each other, and a killed one would leave half a store. It stays in SQLite's default
-journal mode: write-ahead logging gains little with one writer and can damage a store on a network file system
-(https://www.sqlite.org/wal.html).
+A new SQLite store is made beside its place, under a lock, and moved there when it is whole:
+processes that fill the same new store together crash each other, and a killed one would leave half
+a store. It stays in SQLite's default journal mode: write-ahead logging gains little with one writer
+and can damage a store on a network file system (https://www.sqlite.org/wal.html).
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dlexp import files, places, shell
-from dlexp.errors import is_of_memory, is_of_the_machine, told
+from dlexp import paths, shell
+from dlexp.errors import describe_error, is_of_memory, is_of_the_machine
 from dlexp.redaction import clean
+from dlexp.storage import atomic
 from dlexp.tracking import SYNC, artifacts, page, redacted, store_file
 from dlexp.tracking.address import ARTIFACTS
 from dlexp.tracking.state import Refused
@@ -41,18 +43,19 @@ class Store:
 
 
 def open_store(uri: str, experiment: str) -> Store:
-    """Open the store at `uri`, made if it is an SQLite file that does not exist, and the experiment in it.
+    """Open the store at `uri`, made if it is an SQLite file that does not exist, and the experiment
+    in it.
 
-    The files of a new experiment lie beside an SQLite file, or where the server puts them. A store that was moved or
-    copied is set right first: nothing is written to where it stood before. Raises `Refused` for what trying again
-    cannot cure, and what MLflow raises.
+    The files of a new experiment lie beside an SQLite file, or where the server puts them. A store
+    that was moved or copied is set right first: nothing is written to where it stood before. Raises
+    `Refused` for what trying again cannot cure, and what MLflow raises.
     """
     file = store_file(uri)
     if file is not None:
         file = file.absolute()
-        places.made(file.parent)
+        paths.made(file.parent)
         for place in (file, file.parent / ARTIFACTS):
-            places.check_inside(place)
+            paths.check_inside(place)
     from mlflow.tracking import MlflowClient  # it takes seconds
 
     if file is not None and not file.parent.is_dir():  # moved meanwhile: it must not come back
@@ -68,7 +71,7 @@ def open_store(uri: str, experiment: str) -> Store:
 
 
 def _alone(file: Path | None) -> AbstractContextManager[Any]:
-    return files.lock(file.with_name(f"{file.name}.lock")) if file is not None else nullcontext()
+    return atomic.lock(file.with_name(f"{file.name}.lock")) if file is not None else nullcontext()
 
 
 def _ready(file: Path) -> None:
@@ -88,7 +91,9 @@ def _ready(file: Path) -> None:
 
 
 def _be_brief() -> None:
-    """MLflow tries ten times to reach a database, ever more slowly: a hundred seconds. Three will do."""
+    """MLflow tries ten times to reach a database, ever more slowly: a hundred seconds. Three will
+    do.
+    """
     from mlflow.store.db import utils
 
     utils.MAX_RETRY_COUNT = 3
@@ -103,7 +108,9 @@ def _experiment(client: MlflowClient, name: str, folder: Path | None) -> str:
         location = folder.as_uri() if folder else None
         try:
             return str(
-                client.create_experiment(name, artifact_location=location, tags=page.tags(time.time_ns() // 1_000_000))
+                client.create_experiment(
+                    name, artifact_location=location, tags=page.tags(time.time_ns() // 1_000_000)
+                )
             )
         except MlflowException as e:
             if e.error_code != "RESOURCE_ALREADY_EXISTS":
@@ -115,7 +122,8 @@ def _experiment(client: MlflowClient, name: str, folder: Path | None) -> str:
 def _usable(found: Experiment | None, name: str) -> str:
     if found is None or found.lifecycle_stage != "active":
         wrong = (
-            f"the experiment {name!r} was deleted in MLflow; restore it there, or choose another tracking.experiment"
+            f"the experiment {name!r} was deleted in MLflow; restore it there, or choose another"
+            " tracking.experiment"
         )
         raise Refused(wrong)
     return str(found.experiment_id)
@@ -134,12 +142,22 @@ def _of_another_version(revision: str, uri: str) -> str:
     if known or revision == "None":
         copied = f"{shell.join(['cp', str(file), f'{file}.before'])} && " if file else ""
         upgrade = shell.join(["python", "-m", "mlflow", "db", "upgrade", where])
-        return f"the store was made by an older MLflow: `{copied}{upgrade} && {SYNC}` brings it up to date"
-    wrong = f"the store was made by a newer MLflow (its revision {revision} is unknown to MLflow {VERSION})"
+        return (
+            f"the store was made by an older MLflow: `{copied}{upgrade} && {SYNC}` brings it up to"
+            " date"
+        )
+    wrong = (
+        f"the store was made by a newer MLflow (its revision {revision} is unknown to MLflow"
+        f" {VERSION})"
+    )
     if file is None:
-        return f"{wrong}: only that one can write to it; choose another database with tracking.uri=…"
-    return f"{wrong}: only that one can write to it; `{shell.join(['mv', str(file), f'{file}.newer'])} && {SYNC}` \
-moves it away and fills a new one"
+        return (
+            f"{wrong}: only that one can write to it; choose another database with tracking.uri=…"
+        )
+    return (
+        f"{wrong}: only that one can write to it; `{shell.join(['mv', str(file), f'{file}.newer'])}"
+        f" && {SYNC}` moves it away and fills a new one"
+    )
 
 
 def explain(e: BaseException, uri: str) -> tuple[str, bool]:
@@ -149,22 +167,35 @@ def explain(e: BaseException, uri: str) -> tuple[str, bool]:
     if isinstance(e, Refused):
         return clean(text), True
     if is_of_memory(e):
-        return f"MLflow could not be reached at {where}: {told(e)}", True
+        return f"MLflow could not be reached at {where}: {describe_error(e)}", True
     if is_of_the_machine(e):
-        return told(e), getattr(e, "errno", None) == errno.ELOOP
+        return describe_error(e), getattr(e, "errno", None) == errno.ELOOP
     if isinstance(e, ImportError):
         return f"MLflow needs a Python package to reach {where}: {clean(text)}", True
-    if found := re.search(r"found version (\w+), but expected|locate revision identified by '(\w+)'", text):
+    if found := re.search(
+        r"found version (\w+), but expected|locate revision identified by '(\w+)'", text
+    ):
         return _of_another_version(found[1] or found[2], uri), True
     if re.search("error code (401|403)", text) or code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
-        return f"MLflow at {where} lets nobody in without MLFLOW_TRACKING_USERNAME and _PASSWORD, or _TOKEN", True
+        return (
+            (
+                f"MLflow at {where} lets nobody in without MLFLOW_TRACKING_USERNAME and _PASSWORD,"
+                " or _TOKEN"
+            ),
+            True,
+        )
     if "error code 404" in text:
         return f"what answers at {where} is no MLflow server", True
     if slow := re.search(r"did not answer within [\d.]+ s", text):
         return f"MLflow at {where} {slow[0]}", False
     if large := re.search("an answer of more than [\\d,]+ bytes", text):
         return f"what answers at {where} is no MLflow server: it sends {large[0]}", True
-    if reason := re.search("Connection refused|timed out|Name or service not known|No route to host", text):
+    if reason := re.search(
+        "Connection refused|timed out|Name or service not known|No route to host", text
+    ):
         return f"cannot reach MLflow at {where}: {reason[0].lower()}", False
     text = clean(text.replace(uri, where))
-    return f"MLflow at {where} says: {text[:160]}", code in ("INVALID_PARAMETER_VALUE", "ENDPOINT_NOT_FOUND")
+    return f"MLflow at {where} says: {text[:160]}", code in (
+        "INVALID_PARAMETER_VALUE",
+        "ENDPOINT_NOT_FOUND",
+    )

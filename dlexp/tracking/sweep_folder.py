@@ -1,4 +1,6 @@
-"""A sweep's folder as the sender reads it: the ledger, the runs it names, what varies. Imports no MLflow."""
+"""A sweep's folder as the sender reads it: the ledger, the runs it names, what varies. Imports no
+MLflow.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlexp import journal
-from dlexp.lines import LONGEST
-from dlexp.silent_keys import is_silent
+from dlexp.core.silent_keys import is_silent
+from dlexp.storage import journal
+from dlexp.storage.lines import LONGEST
 from dlexp.tracking import state as states, translate
 from dlexp.tracking.state import Refused
 
 SAMPLE = 200  # runs looked at to learn what varies and what was measured
-MEASURED = ("test/accuracy", "test/loss", "val/accuracy", "val/loss", "train/accuracy", "train/loss")  # before any run
+# before any run
+MEASURED = (
+    "test/accuracy",
+    "test/loss",
+    "val/accuracy",
+    "val/loss",
+    "train/accuracy",
+    "train/loss",
+)
 
 Entry = Mapping[str, Any]
 
@@ -45,7 +55,11 @@ class Ledger:
         for line in complete.splitlines():
             try:
                 entry = json.loads(line[: LONGEST + 1])
-                key, _, _ = str(entry["key"]), int(entry["time_ms"]), (entry["folder"], entry["status"])
+                key, _, _ = (
+                    str(entry["key"]),
+                    int(entry["time_ms"]),
+                    (entry["folder"], entry["status"]),
+                )
             except (ValueError, KeyError, TypeError):
                 continue
             self.pending.pop(key, None)
@@ -53,7 +67,9 @@ class Ledger:
             self._latest[_combination(entry)] = key
 
     def is_current(self, entry: Entry) -> bool:
-        """Whether no later run has the same overrides: with a plugin or the data changed, a run is trained anew."""
+        """Whether no later run has the same overrides: with a plugin or the data changed, a run is
+        trained anew.
+        """
         return self._latest[_combination(entry)] == str(entry["key"])
 
     def current(self) -> list[Entry]:
@@ -92,7 +108,9 @@ class Ended:
 
     @staticmethod
     def read(folder: Path, entry: Entry, own_id: str) -> Ended:
-        """A run by its entry in the ledger and its folder; `own_id` is its name in MLflow. Raises `Refused`."""
+        """A run by its entry in the ledger and its folder; `own_id` is its name in MLflow. Raises
+        `Refused`.
+        """
         place = place_of(folder, entry)
         try:
             try:
@@ -105,12 +123,18 @@ class Ended:
             note = translate.note(told, events, place, status, error)
             tags = translate.tags(told) | translate.mixture(events)
             return Ended(
-                place, told, translate.run_name(told),
+                place,
+                told,
+                translate.run_name(told),
                 tags | {"dlexp.status": status, "mlflow.note.content": note},
-                translate.params(told), list(translate.points(events)), translate.dataset(told),
+                translate.params(told),
+                list(translate.points(events)),
+                translate.dataset(told),
                 next((int(e["time_ms"]) for e in events if e["event"] == "start"), None),
-                int((events[-1] if events else entry)["time_ms"]), status, len(events),
-            )  # fmt: skip
+                int((events[-1] if events else entry)["time_ms"]),
+                status,
+                len(events),
+            )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
             raise Refused(f"{place.name} cannot be read: {states.reason(e)}") from None
 
@@ -128,9 +152,11 @@ def _borrowed(folder: Path, entry: Entry) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Survey:
-    """What there is to compare: the parameters that vary (without the seed), which of them are numbers, the metrics.
+    """What there is to compare: the parameters that vary (without the seed), which of them are
+    numbers, the metrics.
 
-    `groups` are the labels of the runs that differ in their seed only; `seeds` says whether there are several of those.
+    `groups` are the labels of the runs that differ in their seed only; `seeds` says whether there
+    are several of those.
     """
 
     varied: Sequence[str]
@@ -139,7 +165,8 @@ class Survey:
     groups: Sequence[str]
     seeds: bool
     runs: int
-    better: Mapping[str, str] = field(default_factory=dict)  # which way metrics are better, as objectives declare
+    # which way metrics are better, as objectives declare
+    better: Mapping[str, str] = field(default_factory=dict)
 
 
 def survey(folder: Path, swept: Mapping[str, Sequence[str]], entries: Sequence[Entry]) -> Survey:
@@ -157,14 +184,23 @@ def survey(folder: Path, swept: Mapping[str, Sequence[str]], entries: Sequence[E
         metrics |= {point.name: None for point in run.points}
     known = sorted({name for params in seen for name in params})
     several = [k for k in known if len({params.get(k) for params in seen}) > 1 and k != "seed"]
-    asked = [k for k, values in swept.items() if k != "seed" and (k in several or (not seen and len(values) > 1))]
+    asked = [
+        k
+        for k, values in swept.items()
+        if k != "seed" and (k in several or (not seen and len(values) > 1))
+    ]
     varied = asked or several[:4]
     numeric = [k for k in varied if seen and all(_is_number(params.get(k)) for params in seen)]
     labels = dict.fromkeys(label(swept, params) for params in seen)
     return Survey(
-        [translate.key(k) for k in varied], numeric, list(metrics) or MEASURED, list(labels),
-        len(swept.get("seed", ())) > 1, len(entries), better,
-    )  # fmt: skip
+        [translate.key(k) for k in varied],
+        numeric,
+        list(metrics) or MEASURED,
+        list(labels),
+        len(swept.get("seed", ())) > 1,
+        len(entries),
+        better,
+    )
 
 
 def label(swept: Iterable[str], params: Mapping[str, str]) -> str:
@@ -178,7 +214,8 @@ def label(swept: Iterable[str], params: Mapping[str, str]) -> str:
 
 
 def run_name(swept: Iterable[str], params: Mapping[str, str], name: str) -> str:
-    """A run's name with what varies in front: MLflow's charts and lists show the first twenty characters.
+    """A run's name with what varies in front: MLflow's charts and lists show the first twenty
+    characters.
 
     >>> run_name(["optimizer", "optimizer.lr", "seed"], {"optimizer": "sgd", "optimizer.lr": "0.01", "seed": "3"},
     ...          "sgd he hidden=8 blobs epochs=50 s3")
@@ -187,7 +224,9 @@ def run_name(swept: Iterable[str], params: Mapping[str, str], name: str) -> str:
     swept = list(swept)
     first, seed = _said(swept, params), (f"s{params.get('seed')}", f"seed={params.get('seed')}")
     first += [word for word in name.split() if word in seed and "seed" in swept]
-    rest = [w for w in name.split() if w not in first and w.lstrip("+~").partition("=")[0] not in swept]
+    rest = [
+        w for w in name.split() if w not in first and w.lstrip("+~").partition("=")[0] not in swept
+    ]
     return translate.readable(" ".join([*first, *rest]), translate.NAME) or name
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dlexp import shell
-from dlexp.silent_keys import is_silent
+from dlexp.core.silent_keys import is_silent
 from dlexp.tracking import translate
 from dlexp.tracking.sweep_folder import Entry
 
@@ -25,7 +25,8 @@ GAP = "\u00a0" * 3  # other spaces have no width at the end of a cell
 
 
 def key(told: Told) -> str:
-    """The sweep's name among all that were ever sent to a store: its id may be used again, also by other people.
+    """The sweep's name among all that were ever sent to a store: its id may be used again, also by
+    other people.
 
     >>> key({"id": "optimizers", "created_ms": 1700000000000})
     'optimizers-18bcfe56800'
@@ -67,29 +68,46 @@ def many(n: int, what: str) -> str:
 
 
 def params(told: Told) -> dict[str, str]:
-    """What is fixed, and which keys are swept. Their values can grow, so they are tags: no parameter may change."""
+    """What is fixed, and which keys are swept. Their values can grow, so they are tags: no
+    parameter may change.
+    """
     said = [str(o).lstrip("+~") for o in told.get("fixed") or ()]
     fixed = dict(o.partition("=")[::2] for o in said if not is_silent(o))
-    return {translate.key(k): translate.value(v) for k, v in {**fixed, "axes": " × ".join(axes(told))}.items()}
+    return {
+        translate.key(k): translate.value(v)
+        for k, v in {**fixed, "axes": " × ".join(axes(told))}.items()
+    }
 
 
 def tags(told: Told, status: str) -> dict[str, str]:
     """The tags that stay true, or are set again."""
-    usual = translate.tags({"id": key(told), "tags": {"dlexp.command": str(told.get("command", ""))}})
-    swept = {translate.key(f"dlexp.axis.{k}"): ", ".join(values) for k, values in axes(told).items()}
+    usual = translate.tags(
+        {"id": key(told), "tags": {"dlexp.command": str(told.get("command", ""))}}
+    )
+    swept = {
+        translate.key(f"dlexp.axis.{k}"): ", ".join(values) for k, values in axes(told).items()
+    }
     own = {"dlexp.kind": "sweep", "dlexp.sweep": str(told["id"]), "dlexp.status": status}
     return {k: translate.readable(v, translate.TAG) for k, v in {**usual, **swept, **own}.items()}
 
 
 def status(told: Told, entries: Iterable[Entry]) -> str:
-    """How the sweep stands: INTERRUPTED if its command did not end, FAILED if a run has no result, else FINISHED."""
+    """How the sweep stands: INTERRUPTED if its command did not end, FAILED if a run has no result,
+    else FINISHED.
+    """
     if "ended_ms" in told and told["ended_ms"] is None:
         return "INTERRUPTED"
-    return "FAILED" if any(e.get("status") not in ("FINISHED", "DIVERGED") for e in entries) else "FINISHED"
+    return (
+        "FAILED"
+        if any(e.get("status") not in ("FINISHED", "DIVERGED") for e in entries)
+        else "FINISHED"
+    )
 
 
 def note(told: Told, entries: Sequence[Entry], folder: Path, status: str, link: str) -> str:
-    """The run's page in Markdown: what was compared, the result, the command, how to go on; `link` opens the view."""
+    """The run's page in Markdown: what was compared, the result, the command, how to go on; `link`
+    opens the view.
+    """
     counts = Counter(str(e.get("status", "?")).lower() for e in entries)
     ends = ", ".join(f"{n} {ended}" for ended, n in counts.most_common())
     compared = " × ".join(f"`{k}` {_listed(values)}" for k, values in axes(told).items())
@@ -98,16 +116,24 @@ def note(told: Told, entries: Sequence[Entry], folder: Path, status: str, link: 
         "RUNNING": f"under way: {ends or 'no run has ended yet'}",
         "INTERRUPTED": f"**interrupted**: {ends or 'no run has ended'}",
     }.get(status, ends)
-    command, each = shell.one_line(str(told.get("command", ""))), link.replace(key(told), key(told) + EACH)
+    command, each = (
+        shell.one_line(str(told.get("command", ""))),
+        link.replace(key(told), key(told) + EACH),
+    )
     parts = [
         *_study(told, folder / REPORT / "report.json"),
-        f"**{many(len(entries), 'run')}**, {said}. [Charts of the groups]({link}), [of each run]({each})",
+        (
+            f"**{many(len(entries), 'run')}**, {said}. [Charts of the groups]({link}), [of each"
+            f" run]({each})"
+        ),
         f"Compared: {compared}",
         *_result(folder / REPORT / "report.json"),
         "It was asked for with",
         f"    {command}",
-        "which, said again, trains what is missing; with more values or seeds, only those. The same, shorter; and the "
-        "report, anew:",
+        (
+            "which, said again, trains what is missing; with more values or seeds, only those. The"
+            " same, shorter; and the report, anew:"
+        ),
         f"    {shell.command('resume', sweep)}\n    {shell.command('report', sweep)}",
         f"Sweep folder: `{folder}`",
     ]
@@ -125,17 +151,29 @@ def _study(told: Told, path: Path) -> list[str]:
     study = told.get("study")
     if not isinstance(study, Mapping):
         return []
-    heads = [f"### {title}" if (title := _in_english(study.get("title"))) else "", _in_english(study.get("shows"))]
+    heads = [
+        f"### {title}" if (title := _in_english(study.get("title"))) else "",
+        _in_english(study.get("shows")),
+    ]
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         rows = [
-            [c["says"]["en"], f"{MARKS.get(c['verdict'], '?')} {c['verdict']}", _effect(c), c["n"], _short(c["p_holm"])]
+            [
+                c["says"]["en"],
+                f"{MARKS.get(c['verdict'], '?')} {c['verdict']}",
+                _effect(c),
+                c["n"],
+                _short(c["p_holm"]),
+            ]
             for c in found["claims"]
         ]
         quick = ["> A smaller budget (quick=true): a preview"] if found.get("quick") else []
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return list(filter(None, heads))
-    head = [["claim", "verdict", "effect, 95 % interval", "n", "p Holm"], ["---", "---", "--:", "--:", "--:"]]
+    head = [
+        ["claim", "verdict", "effect, 95 % interval", "n", "p Holm"],
+        ["---", "---", "--:", "--:", "--:"],
+    ]
     return [
         *filter(None, heads[:1]),
         *quick,
@@ -160,14 +198,24 @@ def _result(path: Path) -> list[str]:
         told = json.loads(path.read_text(encoding="utf-8"))
         metric, groups = str(told["metric"]), list(told["groups"])
         sign = -1 if told["more_is_better"] else 1
-        best = sorted(groups, key=lambda g: math.inf if g["iqm"] is None else sign * float(g["iqm"]))
+        best = sorted(
+            groups, key=lambda g: math.inf if g["iqm"] is None else sign * float(g["iqm"])
+        )
         rows = [
-            [g["group"], g["n"], _short(g["iqm"]), f"{_short(g['iqm_low'])} … {_short(g['iqm_high'])}", g["diverged"]]
+            [
+                g["group"],
+                g["n"],
+                _short(g["iqm"]),
+                f"{_short(g['iqm_low'])} … {_short(g['iqm_high'])}",
+                g["diverged"],
+            ]
             for g in best[:ROWS]
         ]
         head = ["", "runs", f"{metric}, IQM", "95 % interval", "diverged"]
         table = "\n".join([_row(head), _row(["---", "--:", "--:", ":-:", "--:"]), *map(_row, rows)])
-        more = [f"… {len(groups) - ROWS} more in `report/summary.csv`"] if len(groups) > ROWS else []
+        more = (
+            [f"… {len(groups) - ROWS} more in `report/summary.csv`"] if len(groups) > ROWS else []
+        )
         warnings = [f"> {' '.join(str(w).split())}" for w in told.get("warnings") or ()]
         answer = " ".join(str(told.get("answer") or "").split())
         where = "Figures, tests and definitions: `report/report.html` under *Artifacts*."
@@ -177,9 +225,13 @@ def _result(path: Path) -> list[str]:
 
 
 def _row(cells: Sequence[object]) -> str:
-    """A row of a Markdown table; spaces keep the columns apart, which MLflow's page does not: it has no padding."""
+    """A row of a Markdown table; spaces keep the columns apart, which MLflow's page does not: it
+    has no padding.
+    """
     plain = (" ".join(str(cell).split()).replace("|", "/") for cell in cells)
-    return "|" + "|".join(cell if set(cell) <= set("-:") else f"{cell}{GAP}" for cell in plain) + "|"
+    return (
+        "|" + "|".join(cell if set(cell) <= set("-:") else f"{cell}{GAP}" for cell in plain) + "|"
+    )
 
 
 def _short(x: Any) -> str:

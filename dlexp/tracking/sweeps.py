@@ -1,4 +1,5 @@
-"""A sweep on its way to MLflow: its runs as the ledger names them, and when it rests its own run, with the report.
+"""A sweep on its way to MLflow: its runs as the ledger names them, and when it rests its own run,
+with the report.
 
 A run that the ledger does not name is half a run: it will be trained again, and is not sent.
 """
@@ -10,8 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dlexp import journal
-from dlexp.tracking import artifacts, experiment_link, redacted, sender, state as states, sweep_page as page, view
+from dlexp.storage import journal
+from dlexp.tracking import (
+    artifacts,
+    experiment_link,
+    redacted,
+    sender,
+    state as states,
+    sweep_page as page,
+    view,
+)
 from dlexp.tracking.members import Members
 from dlexp.tracking.mirror import PARAMS, find
 from dlexp.tracking.state import Refused, State
@@ -19,24 +28,25 @@ from dlexp.tracking.store import Store, explain
 from dlexp.tracking.sweep_folder import Entry, Ledger, survey
 
 
-class Follower(sender.Follower):
+class SweepFollower(sender.RunFollower):
     """Follows one sweep until it is at rest and sent."""
 
     def __init__(self, folder: Path, stores: sender.Stores) -> None:
         super().__init__(folder, stores)
-        self.sweep: Sweep | None = None
+        self.sweep: SweepState | None = None
         self.ledger = Ledger(folder)
         self.refused: dict[str, str] = {}
 
     def _read(self) -> bool:
-        alive = journal.is_alive(self.folder)  # asked first, so that what a dead writer wrote is all there
+        # asked first, so that what a dead writer wrote is all there
+        alive = journal.is_alive(self.folder)
         self.ledger.read()
         return not alive
 
     def _send(self, ended: bool) -> None:
         if self.sweep is None:
             told = self._told()
-            self.sweep = Sweep(self.folder, self._store(told), self.uri, told)
+            self.sweep = SweepState(self.folder, self._store(told), self.uri, told)
             if not ended:
                 self.sweep.stir(told, self.ledger)
         pending = self.ledger.pending
@@ -46,7 +56,8 @@ class Follower(sender.Follower):
             del pending[key]
             self._failures = 0
         if ended:
-            mark = states.mark(self.folder)  # before it is read: what is written meanwhile is sent another time
+            # before it is read: what is written meanwhile is sent another time
+            mark = states.mark(self.folder)
             self.sweep.finish(self._told(), self.ledger, mark, list(self.refused.values()))
 
     def _told(self) -> dict[str, Any]:
@@ -57,7 +68,7 @@ class Follower(sender.Follower):
         except (KeyError, TypeError, ValueError) as e:
             raise Refused(f"{states.SWEEP} cannot be read: {type(e).__name__}: {e}") from None
 
-    def _send_one(self, sweep: Sweep, entry: Entry) -> None:
+    def _send_one(self, sweep: SweepState, entry: Entry) -> None:
         """Send a run; one that can never be sent stops no other."""
         self.refused.pop(entry["key"], None)
         try:
@@ -65,16 +76,20 @@ class Follower(sender.Follower):
         except Exception as e:
             sweep.members.forget()
             said, final = explain(e, self.uri)
-            if not (isinstance(e, Refused) or (final and getattr(e, "error_code", "") == "INVALID_PARAMETER_VALUE")):
+            if not (
+                isinstance(e, Refused)
+                or (final and getattr(e, "error_code", "") == "INVALID_PARAMETER_VALUE")
+            ):
                 raise
             print(f"{self.folder / str(entry['folder'])}: {said}", flush=True)
             self.refused[entry["key"]] = said
 
 
-class Sweep:
+class SweepState:
     """A sweep in an open store: its own run, and its runs.
 
-    Made by finding its own run, or beginning it; raises `Refused` if MLflow's user has deleted that.
+    Made by finding its own run, or beginning it; raises `Refused` if MLflow's user has deleted
+    that.
     """
 
     def __init__(self, folder: Path, store: Store, uri: str, told: dict[str, Any]) -> None:
@@ -82,7 +97,9 @@ class Sweep:
         state = states.load(folder)
         found = find(store, state, uri, self.key)
         if found is not None and found.info.lifecycle_stage != "active":
-            raise Refused("the sweep's own run was deleted in MLflow; restore it there to have the sweep sent")
+            raise Refused(
+                "the sweep's own run was deleted in MLflow; restore it there to have the sweep sent"
+            )
         run_id = str(found.info.run_id) if found else self._begin(told)
         if (state.uri, state.run_id) != (redacted(uri), run_id):
             state = State(redacted(uri), store.experiment_id, run_id)
@@ -99,12 +116,20 @@ class Sweep:
         self.store.client.set_tag(self.run_id, "dlexp.status", "RUNNING")
         self._show(told, ledger.current())
 
-    def finish(self, told: dict[str, Any], ledger: Ledger, mark: str, refused: Sequence[str]) -> None:
-        """Send what the sweep says of itself, and end its run. Of runs that were `refused`, say how many and why."""
+    def finish(
+        self, told: dict[str, Any], ledger: Ledger, mark: str, refused: Sequence[str]
+    ) -> None:
+        """Send what the sweep says of itself, and end its run. Of runs that were `refused`, say how
+        many and why.
+        """
         from mlflow.entities import Param, RunTag
 
         client, current = self.store.client, ledger.current()
-        if self.state.done and self.state.mark == mark and not artifacts.lost(self.folder, self.state):
+        if (
+            self.state.done
+            and self.state.mark == mark
+            and not artifacts.lost(self.folder, self.state)
+        ):
             self.state.error = None
             self.state.save(self.folder)
             return
@@ -117,13 +142,23 @@ class Sweep:
         tags = page.tags(told, status) | {"mlflow.note.content": note}
         logged = client.get_run(self.run_id).data.params
         params = [Param(k, v) for k, v in page.params(told).items() if k not in logged]
-        client.log_batch(self.run_id, params=params[:PARAMS], tags=[RunTag(k, v) for k, v in tags.items()][:PARAMS])
+        client.log_batch(
+            self.run_id,
+            params=params[:PARAMS],
+            tags=[RunTag(k, v) for k, v in tags.items()][:PARAMS],
+        )
         client.update_run(self.run_id, name=page.name(told, len(current)))
         ended = max([int(e["time_ms"]) for e in current], default=int(told["created_ms"]))
         ended = max(ended, int(told.get("ended_ms") or 0))
         client.set_terminated(self.run_id, {"INTERRUPTED": "KILLED"}.get(status, status), ended)
-        self.state.sent, self.state.done, self.state.mark = len(ledger.entries) - len(refused), not refused, mark
-        self.state.error = f"{page.many(len(refused), 'run')} cannot be sent: {refused[0]}" if refused else None
+        self.state.sent, self.state.done, self.state.mark = (
+            len(ledger.entries) - len(refused),
+            not refused,
+            mark,
+        )
+        self.state.error = (
+            f"{page.many(len(refused), 'run')} cannot be sent: {refused[0]}" if refused else None
+        )
         self.state.save(self.folder)
 
     def _begin(self, told: dict[str, Any]) -> str:
@@ -137,7 +172,9 @@ class Sweep:
         return experiment_link("", self.store.experiment_id, self.key, charts=True).lstrip("/")
 
     def _show(self, told: dict[str, Any], entries: Sequence[Entry]) -> None:
-        """Make the view of the sweep's runs, or renew it. A store that has no room for it does without."""
+        """Make the view of the sweep's runs, or renew it. A store that has no room for it does
+        without.
+        """
         from mlflow.exceptions import MlflowException
 
         found = survey(self.folder, page.axes(told), entries)
@@ -147,6 +184,8 @@ class Sweep:
             name = str(told["id"]) + ("" if key == self.key else ", each run")
             value = view.tag_value(name, state, time.time_ns() // 1_000_000)
             try:
-                self.store.client.set_experiment_tag(self.store.experiment_id, view.PREFIX + key, value)
+                self.store.client.set_experiment_tag(
+                    self.store.experiment_id, view.PREFIX + key, value
+                )
             except MlflowException as e:
                 print(f"{self.folder}: MLflow has no view of it: {e}", flush=True)

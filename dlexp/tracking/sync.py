@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from dlexp import journal, places
+from dlexp import paths
 from dlexp.errors import UserError
+from dlexp.storage import journal
 from dlexp.tracking import start
 from dlexp.tracking.state import SWEEP, is_sweep
 
@@ -21,13 +22,17 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(words: Sequence[str]) -> int:
-    """Send the runs and sweeps named, or all under outputs/; 0 if MLflow then has all there is, 1 if not.
+    """Send the runs and sweeps named, or all under outputs/; 0 if MLflow then has all there is, 1
+    if not.
 
     Raises `UserError` for a folder that holds no run and no sweep.
     """
     parser = _Parser(
         prog="python -m dlexp sync",
-        description="Send MLflow what it has not got yet, of the runs and sweeps named or of all under outputs/.",
+        description=(
+            "Send MLflow what it has not got yet, of the runs and sweeps named or of all under"
+            " outputs/."
+        ),
     )
     parser.add_argument("folder", nargs="*", type=Path, help="a run's or a sweep's folder")
     asked: list[Path] = parser.parse_args(list(words)).folder
@@ -35,25 +40,39 @@ def main(words: Sequence[str]) -> int:
         if not ((folder / journal.EVENTS).is_file() or is_sweep(folder)):
             raise UserError(f"there is no run in {folder}", key="sync", where="command line")
     named = dict.fromkeys(f.parents[1] if _in_sweep(f) else f for f in asked)
-    tracked = [f for f in named or [*runs(places.outputs()), *sweeps(places.outputs())] if is_tracked(f)]
+    tracked = [
+        f for f in named or [*runs(paths.outputs()), *sweeps(paths.outputs())] if is_tracked(f)
+    ]
     folders = [f for f in tracked if not journal.is_alive(f)]
     if live := [f for f in tracked if f not in folders]:
         print(f"{_counted(live)} under way: left to the sender beside it")
     if not folders:
-        print("nothing to send" if tracked else f"nothing to send: no runs for MLflow under {places.outputs()}")
+        print(
+            "nothing to send"
+            if tracked
+            else f"nothing to send: no runs for MLflow under {paths.outputs()}"
+        )
         return 0
     print(f"sending {_counted(folders)} …", flush=True)
     outcome = start(folders).wait()
-    print(f"all there: {outcome.uri}" if outcome.complete else outcome, file=None if outcome.complete else sys.stderr)
+    print(
+        f"all there: {outcome.uri}" if outcome.complete else outcome,
+        file=None if outcome.complete else sys.stderr,
+    )
     return 0 if outcome.complete else 1
 
 
 def runs(outputs: Path) -> list[Path]:
-    """The folders of all runs under an outputs folder, oldest first; what MLflow has copied of them are no runs.
+    """The folders of all runs under an outputs folder, oldest first; what MLflow has copied of them
+    are no runs.
 
     Those of sweeps are left out: they go with their sweep, which knows which of them are whole.
     """
-    found = (f.parent for f in outputs.glob(f"runs/*/{journal.EVENTS}") if (f.parent / journal.DESCRIPTION).is_file())
+    found = (
+        f.parent
+        for f in outputs.glob(f"runs/*/{journal.EVENTS}")
+        if (f.parent / journal.DESCRIPTION).is_file()
+    )
     return sorted(found, key=lambda folder: folder.name)
 
 
@@ -63,9 +82,13 @@ def sweeps(outputs: Path) -> list[Path]:
 
 
 def is_tracked(folder: Path) -> bool:
-    """Whether it is for MLflow. What has a damaged description is: the sender says what is wrong with it."""
+    """Whether it is for MLflow. What has a damaged description is: the sender says what is wrong
+    with it.
+    """
     try:
-        text = (folder / (SWEEP if is_sweep(folder) else journal.DESCRIPTION)).read_text(encoding="utf-8")
+        text = (folder / (SWEEP if is_sweep(folder) else journal.DESCRIPTION)).read_text(
+            encoding="utf-8"
+        )
         return bool(json.loads(text).get("tracking"))
     except (OSError, ValueError, AttributeError, RecursionError):
         return True

@@ -1,4 +1,6 @@
-"""A run folder in MLflow's words: names it accepts, values it can hold, a page to read. Imports no MLflow."""
+"""A run folder in MLflow's words: names it accepts, values it can hold, a page to read. Imports no
+MLflow.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +14,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dlexp import journal, redaction, shell
+from dlexp import redaction, shell
+from dlexp.storage import journal
 
 KEY, PARAM, TAG, NAME = 250, 6000, 8000, 250  # MLflow's limits, in characters
-ENDED = {"FINISHED": "FINISHED", "DIVERGED": "FAILED", "FAILED": "FAILED", "INTERRUPTED": "KILLED", "KILLED": "KILLED"}
+ENDED = {
+    "FINISHED": "FINISHED",
+    "DIVERGED": "FAILED",
+    "FAILED": "FAILED",
+    "INTERRUPTED": "KILLED",
+    "KILLED": "KILLED",
+}
 
 Event = dict[str, Any]
 
 
 def readable(text: object, limit: int) -> str:
-    """Text any store can hold: no control characters but line breaks and tabs, no half surrogates, not too long.
+    """Text any store can hold: no control characters but line breaks and tabs, no half surrogates,
+    not too long.
 
     >>> readable("a\\x00b", 10), readable("abcdef", 4)
     ('a b', 'abc…')
@@ -48,7 +58,9 @@ def value(plain: Any) -> str:
     >>> [value(v) for v in (None, True, 0.001, [100, 50], "adam")]
     ['null', 'true', '0.001', '[100, 50]', 'adam']
     """
-    return readable(plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False), PARAM)
+    return readable(
+        plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False), PARAM
+    )
 
 
 def params(description: Mapping[str, Any]) -> dict[str, str]:
@@ -58,7 +70,9 @@ def params(description: Mapping[str, Any]) -> dict[str, str]:
 
 def run_name(description: Mapping[str, Any]) -> str:
     """One line, fit for a table."""
-    return " ".join(readable(description.get("name") or description["id"], NAME).split()) or str(description["id"])
+    return " ".join(readable(description.get("name") or description["id"], NAME).split()) or str(
+        description["id"]
+    )
 
 
 def tags(description: Mapping[str, Any]) -> dict[str, str]:
@@ -91,9 +105,14 @@ def dataset(description: Mapping[str, Any]) -> dict[str, str] | None:
         return None
     source = str(data.get("source", ""))
     web = source.startswith(("http://", "https://"))
-    sizes = {k: data[k] for k in ("features", "classes", "train", "validation", "test") if k in data}
+    sizes = {
+        k: data[k] for k in ("features", "classes", "train", "validation", "test") if k in data
+    }
     columns = {
-        "features": {"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, data.get("features", -1)]}},
+        "features": {
+            "type": "tensor",
+            "tensor-spec": {"dtype": "float32", "shape": [-1, data.get("features", -1)]},
+        },
         "targets": {"type": "tensor", "tensor-spec": {"dtype": "int64", "shape": [-1]}},
     }
     return {
@@ -101,14 +120,17 @@ def dataset(description: Mapping[str, Any]) -> dict[str, str] | None:
         "digest": str(data.get("sha256", ""))[:8] or "unknown",
         "source_type": "http" if web else "local",
         "source": json.dumps({"url": source} if web else {"uri": source}),
-        "schema": json.dumps({"mlflow_tensorspec": {k: json.dumps([v]) for k, v in columns.items()}}),
+        "schema": json.dumps(
+            {"mlflow_tensorspec": {k: json.dumps([v]) for k, v in columns.items()}}
+        ),
         "profile": json.dumps({**sizes, "sha256": data.get("sha256")}),
     }
 
 
 @dataclass
 class Axis:
-    """The x axis of MLflow's charts: the epoch, and one more for a record in the middle of an epoch.
+    """The x axis of MLflow's charts: the epoch, and one more for a record in the middle of an
+    epoch.
 
     Two steps never share a place, and a step keeps its own.
 
@@ -140,7 +162,9 @@ class Point:
 
 
 def points(events: Sequence[Event], after: int = 0) -> Iterator[Point]:
-    """The measurements in the journal's lines behind the first `after` ones; what is not finite is left out."""
+    """The measurements in the journal's lines behind the first `after` ones; what is not finite is
+    left out.
+    """
     axis = Axis()
     for line, event in enumerate(events, start=1):
         if event.get("event") not in ("record", "note"):
@@ -152,18 +176,32 @@ def points(events: Sequence[Event], after: int = 0) -> Iterator[Point]:
                     yield Point(key(name), float(number), int(event["time_ms"]), step, line)
 
 
-def note(description: Mapping[str, Any], events: Sequence[Event], folder: Path, status: str, error: str | None) -> str:
+def note(
+    description: Mapping[str, Any],
+    events: Sequence[Event],
+    folder: Path,
+    status: str,
+    error: str | None,
+) -> str:
     """The run's page in Markdown: the result, the command, and how to have it again."""
     told = description.get("tags") or {}
     records = [e for e in events if e.get("event") == "record"]
-    latest = {name: number for e in records for name, number in e["metrics"].items() if number is not None}
+    latest = {
+        name: number for e in records for name, number in e["metrics"].items() if number is not None
+    }
     tested = {name: number for name, number in latest.items() if name.startswith("test/")} or {
         name: number for name, number in latest.items() if name.endswith(("/loss", "/accuracy"))
     }
     result = " · ".join(f"**{name}** {number:.4g}" for name, number in sorted(tested.items()))
     said = [f"> {line}" for line in (error or "").strip().splitlines()[:20]]
     said += [f"> since it was resumed: {change}" for change in journal.changes(events)[:20]]
-    lines = [*said, "", result or "nothing measured yet", "", f"{status.lower()} {_extent(records, events)}"]
+    lines = [
+        *said,
+        "",
+        result or "nothing measured yet",
+        "",
+        f"{status.lower()} {_extent(records, events)}",
+    ]
     command = shell.one_line(str(told.get("dlexp.command", "python -m dlexp")))
     commit = str(told.get("dlexp.git.commit", ""))[:10]
     edited = " with uncommitted changes" if told.get("dlexp.git.dirty") == "true" else ""
@@ -175,7 +213,9 @@ def note(description: Mapping[str, Any], events: Sequence[Event], folder: Path, 
 
 
 def _extent(records: Sequence[Event], events: Sequence[Event]) -> str:
-    """`after 50 epochs (600 steps) in 0.9 s`; of a run that did not finish, where it was measured last."""
+    """`after 50 epochs (600 steps) in 0.9 s`; of a run that did not finish, where it was measured
+    last.
+    """
     if not records:
         return ""
     epoch, step, seconds = records[-1]["epoch"], records[-1]["step"], events[-1].get("elapsed")

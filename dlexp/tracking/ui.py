@@ -1,4 +1,6 @@
-"""`python -m dlexp ui`: MLflow's pages on this folder's runs, for this machine only. Imports no MLflow; starts it."""
+"""`python -m dlexp ui`: MLflow's pages on this folder's runs, for this machine only. Imports no
+MLflow; starts it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
-from dlexp import places, tracking
+from dlexp import paths, tracking
 from dlexp.errors import UserError
 from dlexp.tracking import (
     artifacts,
@@ -37,7 +39,8 @@ HOST, PORT = "127.0.0.1", 5000
 READY = 120.0  # seconds MLflow may take to answer for the first time
 GRACE = 10.0  # seconds it may take to end
 NEAR = 20  # ports tried above the one wanted
-FRUGAL = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # two processes and half a gigabyte, not ten and two
+# two processes and half a gigabyte, not ten and two
+FRUGAL = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -47,54 +50,95 @@ class _Parser(argparse.ArgumentParser):
 
 def main(words: Sequence[str]) -> int:
     """Serve MLflow's pages until Ctrl-C. Raises `UserError` where there is nothing to show."""
-    parser = _Parser(prog="python -m dlexp ui", description="Open MLflow's pages on the runs under outputs/.")
-    parser.add_argument(
-        "--port", type=int, default=PORT, help="the port wanted; the next free one is taken (%(default)s)"
+    parser = _Parser(
+        prog="python -m dlexp ui", description="Open MLflow's pages on the runs under outputs/."
     )
-    parser.add_argument("--uri", help="another store: the tracking.uri of the runs (or else MLFLOW_TRACKING_URI)")
-    parser.add_argument("--experiment", help="the experiment to link to (MLFLOW_EXPERIMENT_NAME, or else dlexp)")
-    parser.add_argument("--open", action="store_true", help="open the last sweep, or all runs, in the browser")
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=PORT,
+        help="the port wanted; the next free one is taken (%(default)s)",
+    )
+    parser.add_argument(
+        "--uri", help="another store: the tracking.uri of the runs (or else MLFLOW_TRACKING_URI)"
+    )
+    parser.add_argument(
+        "--experiment", help="the experiment to link to (MLFLOW_EXPERIMENT_NAME, or else dlexp)"
+    )
+    parser.add_argument(
+        "--open", action="store_true", help="open the last sweep, or all runs, in the browser"
+    )
     asked = parser.parse_args(list(words))
     if not 0 <= asked.port < 65536:
-        raise UserError("must be a port, 0 to 65535", key="--port", value=asked.port, where="command line")
+        raise UserError(
+            "must be a port, 0 to 65535", key="--port", value=asked.port, where="command line"
+        )
     if asked.uri is not None:
         check_uri(asked.uri, "--uri")
     said = of_environment(*(name for name in VARIABLES if getattr(asked, name) is None))
     for name, value in said.items():
         print(f"chosen    by the environment: {VARIABLES[name]}={value}", flush=True)
-    uri = asked.uri or said.get("uri") or store_uri(places.outputs())
+    uri = asked.uri or said.get("uri") or store_uri(paths.outputs())
     experiment = asked.experiment or said.get("experiment") or "dlexp"
     return serve(uri, port=asked.port, experiment=experiment, show=asked.open)
 
 
 def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool = False) -> int:
-    """Run MLflow's server on a store, print where it is, and wait for Ctrl-C; 0 then, 1 if it ends by itself.
+    """Run MLflow's server on a store, print where it is, and wait for Ctrl-C; 0 then, 1 if it ends
+    by itself.
 
-    The last sweep has links of its own; `show` opens its charts, or else all runs, in the browser. The store's tables
-    are made by the first run; raises `UserError` where there has been none.
+    The last sweep has links of its own; `show` opens its charts, or else all runs, in the browser.
+    The store's tables are made by the first run; raises `UserError` where there has been none.
     """
     if uri.startswith(("http://", "https://")):
-        _print([("MLflow", redacted(uri)), *_last_sweep(places.outputs(), uri, redacted(uri), ask=False)], show)
+        _print(
+            [
+                ("MLflow", redacted(uri)),
+                *_last_sweep(paths.outputs(), uri, redacted(uri), ask=False),
+            ],
+            show,
+        )
         return 0
     file = store_file(uri)
     if file is not None and not file.is_file():
-        raise UserError(f"there are no runs yet: there is no {file}; `python -m dlexp optimizer=adam` makes the first")
+        raise UserError(
+            f"there are no runs yet: there is no {file}; `python -m dlexp optimizer=adam` makes the"
+            " first"
+        )
     if file is not None:
         artifacts.settle_if_possible(file.absolute())
     home = file.absolute().parent if file is not None else Path.cwd()
     port = free_port(port)
     base, log = f"http://{HOST}:{port}", home / "mlflow-ui.log"
     command = [
-        sys.executable, "-P", "-m", "mlflow", "server", "--host", HOST, "--port", str(port), "--workers", "1",
-        "--app-name", "dlexp",  # tracking/guard.py
-        "--no-serve-artifacts", "--default-artifact-root", (home / "mlartifacts").as_uri(),
-    ]  # fmt: skip
-    hidden = {"MLFLOW_BACKEND_STORE_URI": tracking.native(uri)}  # not for `ps`: it may hold a password
+        sys.executable,
+        "-P",
+        "-m",
+        "mlflow",
+        "server",
+        "--host",
+        HOST,
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+        "--app-name",
+        "dlexp",  # tracking/guard.py
+        "--no-serve-artifacts",
+        "--default-artifact-root",
+        (home / "mlartifacts").as_uri(),
+    ]
+    # not for `ps`: it may hold a password
+    hidden = {"MLFLOW_BACKEND_STORE_URI": tracking.native(uri)}
     settings = {**environment(), **FRUGAL, **hidden}
     print("MLflow is starting …", flush=True)
-    places.check_inside(log)
+    paths.check_inside(log)
     try:
-        with _terminable(), log.open("wb") as out, _running(command, settings, out.fileno()) as server:
+        with (
+            _terminable(),
+            log.open("wb") as out,
+            _running(command, settings, out.fileno()) as server,
+        ):
             if _answers(base, server):
                 links = [("look", _page(base, experiment)), *_last_sweep(home, uri, base, ask=True)]
                 _print(links, show)
@@ -123,10 +167,17 @@ def free_port(wanted: int) -> int:
 
 
 @contextmanager
-def _running(command: list[str], settings: dict[str, str], out: int) -> Iterator[subprocess.Popen[bytes]]:
+def _running(
+    command: list[str], settings: dict[str, str], out: int
+) -> Iterator[subprocess.Popen[bytes]]:
     """A process in a session of its own, which ends with all its children."""
     server = subprocess.Popen(
-        command, env=settings, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+        command,
+        env=settings,
+        stdin=subprocess.DEVNULL,
+        stdout=out,
+        stderr=out,
+        start_new_session=True,
     )
     try:
         yield server
@@ -141,18 +192,24 @@ def _running(command: list[str], settings: dict[str, str], out: int) -> Iterator
 
 
 def _kill(server: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):  # all gone; macOS says of a group of zombies: not permitted
+    # all gone; macOS says of a group of zombies: not permitted
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(server.pid, number)
 
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM and a closed terminal end it as Ctrl-C does, also where a shell told us to ignore that."""
+    """SIGTERM and a closed terminal end it as Ctrl-C does, also where a shell told us to ignore
+    that.
+    """
 
     def end(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {
+        number: signal.signal(number, end)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
     try:
         yield
     finally:
@@ -175,7 +232,9 @@ def _get(url: str) -> bytes | None:
     import urllib.request
 
     try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10) as answer:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            url, timeout=10
+        ) as answer:
             return bytes(answer.read())
     except OSError:
         return None
@@ -185,7 +244,9 @@ def _page(base: str, experiment: str) -> str:
     """The experiment's page, or MLflow's first one where it does not know the experiment."""
     from urllib.parse import quote
 
-    found = _get(f"{base}/api/2.0/mlflow/experiments/get-by-name?experiment_name={quote(experiment)}")
+    found = _get(
+        f"{base}/api/2.0/mlflow/experiments/get-by-name?experiment_name={quote(experiment)}"
+    )
     try:
         known = json.loads(found or b"{}")["experiment"]
         has_view = any(tag["key"] == page.VIEW_TAG for tag in known.get("tags", ()))
@@ -195,7 +256,8 @@ def _page(base: str, experiment: str) -> str:
 
 
 def _last_sweep(outputs: Path, uri: str, base: str, *, ask: bool) -> list[tuple[str, str]]:
-    """The sweep in these outputs that began last, of those the store has: its own run, with the report, and its charts.
+    """The sweep in these outputs that began last, of those the store has: its own run, with the
+    report, and its charts.
 
     `ask` the server at `base` which it has.
     """
@@ -209,7 +271,11 @@ def _last_sweep(outputs: Path, uri: str, base: str, *, ask: bool) -> list[tuple[
         except (OSError, ValueError, KeyError, TypeError):
             continue
     for _, experiment_id, view, run_id in sorted(began, reverse=True):
-        found = _get(f"{base}/api/2.0/mlflow/experiments/get?experiment_id={experiment_id}") if ask else None
+        found = (
+            _get(f"{base}/api/2.0/mlflow/experiments/get?experiment_id={experiment_id}")
+            if ask
+            else None
+        )
         if not ask or f'"{PREFIX}{view}"'.encode() in (found or b""):
             charts = experiment_link(base, experiment_id, view, charts=True)
             return [("report", run_link(base, experiment_id, run_id)), ("sweep", charts)]

@@ -1,7 +1,8 @@
 """Ready-made views of MLflow's table and charts, kept as tags of the experiment. Imports no MLflow.
 
-Their form is undocumented, read off MLflow 3.17's own pages (`ExperimentPageUIState.tsx`, `runs-charts.types.ts` in
-https://github.com/mlflow/mlflow); an MLflow that does not know it ignores it.
+Their form is undocumented, read off MLflow 3.17's own pages (`ExperimentPageUIState.tsx`,
+`runs-charts.types.ts` in https://github.com/mlflow/mlflow); an MLflow that does not know it ignores
+it.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from dlexp import directions
+from dlexp.core import directions
 from dlexp.tracking.sweep_folder import Survey
 
 PREFIX = "mlflow.sharedViewState."
 MEMBER = "dlexp.view"  # the tag of the runs that a sweep's view shows
-RESULTS = ("test/accuracy", "val/accuracy", "test/loss", "val/loss", "train/loss")  # the first there is: the bars
+# the first there is: the bars
+RESULTS = ("test/accuracy", "val/accuracy", "test/loss", "val/loss", "train/loss")
 COLUMNS = ("test/accuracy", "val/accuracy", "train/accuracy", "test/loss", "val/loss", "train/loss")
 CURVES = ("val/accuracy", "val/loss", "train/loss")
 GROUP = "dlexp.group"  # the tag that runs have in common which differ in their seed only
@@ -32,11 +34,16 @@ State = dict[str, Any]
 def tag_value(name: str, state: Mapping[str, Any], now_ms: int) -> str:
     """The tag's value for a view."""
     packed = base64.b64encode(zlib.compress(json.dumps(state).encode(), 9)).decode()
-    return json.dumps({"name": name, "createdAt": now_ms, "updatedAt": now_ms, "state": f"deflate;{packed}"})
+    return json.dumps(
+        {"name": name, "createdAt": now_ms, "updatedAt": now_ms, "state": f"deflate;{packed}"}
+    )
 
 
 def runs(
-    columns: Sequence[str], search: str = "", order: str = "attributes.start_time", ascending: bool = False
+    columns: Sequence[str],
+    search: str = "",
+    order: str = "attributes.start_time",
+    ascending: bool = False,
 ) -> State:
     """A table of runs."""
     return {
@@ -54,22 +61,29 @@ def runs(
 
 
 def sweep(key: str, found: Survey, *, grouped: bool, searched: bool = False) -> State:
-    """A sweep's runs with bars, parallel coordinates and curves: `grouped`, means over the seeds; else each run alone.
+    """A sweep's runs with bars, parallel coordinates and curves: `grouped`, means over the seeds;
+    else each run alone.
 
-    MLflow loads a hundred runs at a time. Of a larger sweep, the first by seed: so every group has its share of them.
-    A sweep that `searched` shows no test metric: whoever chooses by what is seen here must choose on validation.
+    MLflow loads a hundred runs at a time. Of a larger sweep, the first by seed: so every group has
+    its share of them. A sweep that `searched` shows no test metric: whoever chooses by what is seen
+    here must choose on validation.
     """
     metrics = [m for m in found.metrics if not (searched and m.startswith("test/"))]
     result = next((m for m in RESULTS if m in metrics), next(iter(metrics), ""))
     params = [f"params.`{p}`" for p in [*found.varied, *(["seed"] if found.seeds else [])]]
     shown = [m for m in COLUMNS if m in metrics] or metrics[:6]
     large = found.seeds and found.runs > PAGE
-    way = directions.better(result, found.better)  # the best on top, where it is known which that is
+    # the best on top, where it is known which that is
+    way = directions.better(result, found.better)
     order = "params.`seed`" if large else f"metrics.`{result}`" if way else "attributes.start_time"
     columns = [*(f"metrics.`{m}`" for m in shown), *params, "tags.`dlexp.status`"]
     state = runs(columns, f"tags.`{MEMBER}` = '{key}'", order, large or way == directions.LOW)
     by = {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": GROUP}]}
-    closed = {f"tag.{GROUP}.{name}": False for name in found.groups} if len(found.groups) <= CLOSED else {}
+    closed = (
+        {f"tag.{GROUP}.{name}": False for name in found.groups}
+        if len(found.groups) <= CLOSED
+        else {}
+    )
     return state | {
         "groupBy": by if grouped else None,
         "groupsExpanded": closed,
@@ -78,44 +92,80 @@ def sweep(key: str, found: Survey, *, grouped: bool, searched: bool = False) -> 
         "hideEmptyCharts": True,
         "autoRefreshEnabled": True,
         "isAccordionReordered": True,
-        "compareRunSections": [_section("results", True, 2), _section("curves", True, 3), _section("more", False, 3)],
+        "compareRunSections": [
+            _section("results", True, 2),
+            _section("curves", True, 3),
+            _section("more", False, 3),
+        ],
         "compareRunCharts": list(_charts(result, found, metrics, shown, grouped)),
-        "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},
+        "globalLineChartConfig": {
+            "xAxisKey": "step",
+            "lineSmoothness": 0,
+            "selectedXAxisMetricKey": "",
+        },
     }
 
 
 def _section(name: str, display: bool, columns: int) -> State:
-    usual = {"uuid": name, "name": name, "isReordered": True, "deleted": False, "isGenerated": False}
+    usual = {
+        "uuid": name,
+        "name": name,
+        "isReordered": True,
+        "deleted": False,
+        "isGenerated": False,
+    }
     return {**usual, "display": display, "columns": columns}
 
 
-def _charts(result: str, found: Survey, metrics: Sequence[str], shown: Sequence[str], grouped: bool) -> Iterator[State]:
+def _charts(
+    result: str, found: Survey, metrics: Sequence[str], shown: Sequence[str], grouped: bool
+) -> Iterator[State]:
     if result:
         yield _chart("BAR", "results", result, metricKey=result)
     several = {
         "selectedParams": list(found.numeric),
         "selectedMetrics": [m for m in shown[::-1] if "accuracy" in m] or shown,
     }
-    if not grouped or list(found.varied) == list(found.numeric):  # MLflow draws no words for a group
+    # MLflow draws no words for a group
+    if not grouped or list(found.varied) == list(found.numeric):
         several = {"selectedParams": list(found.varied), "selectedMetrics": [result]}
     if sum(map(len, several.values())) > 1:
         yield _chart("PARALLEL", "results", "axes", **several, showAllRuns=not grouped)
     for metric in found.metrics:
         if metric not in metrics:
-            yield _chart("BAR", "more", metric, metricKey=metric) | {"deleted": True}  # or MLflow's page makes one
+            # or MLflow's page makes one
+            yield _chart("BAR", "more", metric, metricKey=metric) | {"deleted": True}
     for metric in sorted(metrics, key=lambda m: CURVES.index(m) if m in CURVES else len(CURVES)):
         if metric != result or metric in CURVES:  # what is measured once makes no curve
             yield _line(metric, "curves" if metric in CURVES else "more")
 
 
 def _chart(kind: str, section: str, name: str, **more: Any) -> State:
-    usual = {"type": kind, "uuid": f"{kind}-{name}".lower(), "metricSectionId": section, "deleted": False}
+    usual = {
+        "type": kind,
+        "uuid": f"{kind}-{name}".lower(),
+        "metricSectionId": section,
+        "deleted": False,
+    }
     return {**usual, "isGenerated": False, "runsCountToCompare": DRAWN, **more}
 
 
 def _line(metric: str, section: str) -> State:
     return _chart(
-        "LINE", section, metric, metricKey=metric, selectedMetricKeys=[metric], lineSmoothness=0, xAxisKey="step",
-        xAxisScaleType="linear", scaleType="linear", selectedXAxisMetricKey="", yAxisKey="metric", yAxisExpressions=[],
-        ignoreOutliers=False, useGlobalXaxisKey=True, useGlobalLineSmoothing=True, range={},
-    )  # fmt: skip
+        "LINE",
+        section,
+        metric,
+        metricKey=metric,
+        selectedMetricKeys=[metric],
+        lineSmoothness=0,
+        xAxisKey="step",
+        xAxisScaleType="linear",
+        scaleType="linear",
+        selectedXAxisMetricKey="",
+        yAxisKey="metric",
+        yAxisExpressions=[],
+        ignoreOutliers=False,
+        useGlobalXaxisKey=True,
+        useGlobalLineSmoothing=True,
+        range={},
+    )

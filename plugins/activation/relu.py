@@ -13,5 +13,6 @@ class ReLU(Activation):
     """
 
     def forward(self, x, p, ctx):
-        y = np.maximum(x, constant(0, x.shape, x.dtype))  # up to three times as fast as with the number 0
+        # up to three times as fast as with the number 0
+        y = np.maximum(x, constant(0, x.shape, x.dtype))
         return y, lambda dy: dy * (y > 0)

@@ -9,7 +9,8 @@ from dlexp import Activation, plugin
 class Tanh(Activation):
     """y = tanh(x);  y′ = 1 − y²; symmetric about the origin, unlike the sigmoid
 
-    Source: LeCun et al. (1998), "Efficient BackProp", section 4.4, https://doi.org/10.1007/3-540-49430-8_2
+    Source: LeCun et al. (1998), "Efficient BackProp", section 4.4,
+    https://doi.org/10.1007/3-540-49430-8_2
     """
 
     def forward(self, x, p, ctx):

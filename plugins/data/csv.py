@@ -7,10 +7,11 @@ from dlexp import TableData, plugin
 
 @plugin("csv")
 class Csv(TableData):
-    """Your own table, by the older name of data=table: every column is a feature, also one that numbers the samples
+    """Your own table, by the older name of data=table: every column is a feature, also one that
+    numbers the samples
 
-    Runs that name it go on and replay as they were; all that data=table can be told, it can be told, too.
-    Source: RFC 4180, https://www.rfc-editor.org/rfc/rfc4180
+    Runs that name it go on and replay as they were; all that data=table can be told, it can be
+    told, too. Source: RFC 4180, https://www.rfc-editor.org/rfc/rfc4180
     """
 
     suffix = ".csv"
@@ -26,7 +27,21 @@ class Csv(TableData):
         labels = np.arange(120) % 3
         x = rng.standard_normal((120, 4)) + 3 * np.eye(3, 4)[labels]
         names = np.array(["ant", "bee", "cat"])[labels]
-        lines = [",".join([*map(str, row), name]) for row, name in zip(x.tolist(), names, strict=True)]
-        (folder / "example.csv").write_text("\n".join(["a,b,c,d,animal", *lines]) + "\n", encoding="utf-8")
-        return replace(self, path=str(folder / "example.csv"), label=None, drop=(), keep=(), words=(), delimiter=",",
-                       header=None, decimal=None, encoding=None)  # fmt: skip
+        lines = [
+            ",".join([*map(str, row), name]) for row, name in zip(x.tolist(), names, strict=True)
+        ]
+        (folder / "example.csv").write_text(
+            "\n".join(["a,b,c,d,animal", *lines]) + "\n", encoding="utf-8"
+        )
+        return replace(
+            self,
+            path=str(folder / "example.csv"),
+            label=None,
+            drop=(),
+            keep=(),
+            words=(),
+            delimiter=",",
+            header=None,
+            decimal=None,
+            encoding=None,
+        )

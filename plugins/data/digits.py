@@ -9,7 +9,8 @@ from dlexp import Data, Split, plugin, three_way
 
 @plugin("digits")
 class Digits(Data):
-    """1,797 handwritten digits of 8 × 8 pixels in 0 … 1: 1,257 for training, 180 for validation, 360 for testing
+    """1,797 handwritten digits of 8 × 8 pixels in 0 … 1: 1,257 for training, 180 for validation,
+    360 for testing
 
     Stratified, and drawn anew for every seed.
     Source: Alpaydin & Kaynak (1998), https://doi.org/10.24432/C50P49
@@ -36,5 +37,6 @@ class Digits(Data):
 @cache
 def _table(file):
     """The file as it is, read once: the runs of a sweep ask again and again."""
-    whole = np.loadtxt(file, delimiter=",", dtype=np.uint8)  # NumPy reads them twelve times as fast as fractions
+    # NumPy reads them twelve times as fast as fractions
+    whole = np.loadtxt(file, delimiter=",", dtype=np.uint8)
     return whole.astype(np.float32)

@@ -7,14 +7,16 @@ from dlexp import Split, Synthetic, between, plugin
 
 @plugin("gaussian")
 class Gaussian(Synthetic):
-    """Inputs from N(0, 1), labelled by a random linear teacher: drawn, for studies of activation distributions
+    """Inputs from N(0, 1), labelled by a random linear teacher: drawn, for studies of activation
+    distributions
 
-    x ~ N(0, 1) in every coordinate, as in the chapter's study of initial values (1,000 samples of 100 features). The
-    study has no labels; to make a task that can be learnt, the label is the argmax of x·T, where the columns of T
-    (features, classes) are drawn from N(0, 1) and scaled to length 1, so that no class is preferred. The classes are
-    about, not exactly, equally frequent. A linear model without noise explains the labels: what a network misses, it
-    misses for lack of samples or of training.
-    Source: Saito (2016), Deep Learning from Scratch, section 6.2.2, https://www.oreilly.co.jp/books/9784873117584/
+    x ~ N(0, 1) in every coordinate, as in the chapter's study of initial values (1,000 samples of
+    100 features). The study has no labels; to make a task that can be learnt, the label is the
+    argmax of x·T, where the columns of T (features, classes) are drawn from N(0, 1) and scaled to
+    length 1, so that no class is preferred. The classes are about, not exactly, equally frequent. A
+    linear model without noise explains the labels: what a network misses, it misses for lack of
+    samples or of training. Source: Saito (2016), Deep Learning from Scratch, section 6.2.2,
+    https://www.oreilly.co.jp/books/9784873117584/
     """
 
     n: int = between(20, 100_000, 1000)

@@ -9,21 +9,28 @@ import numpy as np
 from dlexp import DataError, FileData, plugin
 
 LIMIT = 2**31  # bytes that the arrays may need together when they are loaded
-SPLIT = {"train": ("x_train", "y_train"), "validation": ("x_val", "y_val"), "test": ("x_test", "y_test")}
+SPLIT = {
+    "train": ("x_train", "y_train"),
+    "validation": ("x_val", "y_val"),
+    "test": ("x_test", "y_test"),
+}
 
 
 @plugin("npz")
 class Npz(FileData):
-    """Your own arrays from a NumPy file: data.path=<file.npz> with x and y, or x_train, y_train, x_test, y_test
+    """Your own arrays from a NumPy file: data.path=<file.npz> with x and y, or x_train, y_train,
+    x_test, y_test
 
-    x (or X), features (n, features) or images (n, height, width), are numbers; y (or Y), labels (n,), are whole numbers
-    or words. They are split into training, validation and test samples (70 % / 10 % / 20 % unless `validation` and
-    `test` say otherwise); with x_train, y_train, x_test, y_test the split is yours, and x_val, y_val are taken from the
-    training samples where they are missing. `FileData` says what becomes of the numbers.
+    x (or X), features (n, features) or images (n, height, width), are numbers; y (or Y), labels
+    (n,), are whole numbers or words. They are split into training, validation and test samples (70
+    % / 10 % / 20 % unless `validation` and `test` say otherwise); with x_train, y_train, x_test,
+    y_test the split is yours, and x_val, y_val are taken from the training samples where they are
+    missing. `FileData` says what becomes of the numbers.
 
-    Nothing in the file can run code: pickled objects are refused. The sizes that the file declares are added up before
-    anything is loaded; 2 GiB is the limit, so that a small file cannot unfold to fill the memory.
-    Source: the format, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+    Nothing in the file can run code: pickled objects are refused. The sizes that the file declares
+    are added up before anything is loaded; 2 GiB is the limit, so that a small file cannot unfold
+    to fill the memory. Source: the format,
+    https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
     """
 
     suffix = ".npz"
@@ -38,13 +45,22 @@ class Npz(FileData):
         with self._refusing_damage(), zipfile.ZipFile(file) as archive:
             spelled = self._spelled([n[:-4] for n in archive.namelist() if n.endswith(".npy")])
             names = self._names(spelled)
-            infos = {name: archive.getinfo(f"{spelled[name]}.npy") for pair in names.values() for name in pair}
+            infos = {
+                name: archive.getinfo(f"{spelled[name]}.npy")
+                for pair in names.values()
+                for name in pair
+            }
             for name, info in infos.items():
-                if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # those unfold without a limit
-                    raise self.refused(f"array {name} is packed otherwise than by np.savez or np.savez_compressed")
+                # those unfold without a limit
+                if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise self.refused(
+                        f"array {name} is packed otherwise than by np.savez or np.savez_compressed"
+                    )
             if (total := sum(info.file_size for info in infos.values())) > LIMIT:
                 more = "float32 needs half of what float64 needs"
-                raise self.refused(f"its arrays need {total:,} bytes; the limit is {LIMIT:,} ({more})")
+                raise self.refused(
+                    f"its arrays need {total:,} bytes; the limit is {LIMIT:,} ({more})"
+                )
             arrays = {name: self._array(archive, name, info) for name, info in infos.items()}
         return {split: self._pair(arrays, *pair) for split, pair in names.items()}
 
@@ -60,12 +76,24 @@ class Npz(FileData):
             yield
         except DataError:
             raise
-        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, RuntimeError,
-                ValueError) as e:  # fmt: skip
-            raise self.refused(f"the file is truncated or damaged: {str(e) or type(e).__name__}") from None
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            lzma.LZMAError,
+            struct.error,
+            EOFError,
+            OSError,
+            RuntimeError,
+            ValueError,
+        ) as e:
+            raise self.refused(
+                f"the file is truncated or damaged: {str(e) or type(e).__name__}"
+            ) from None
 
     def _spelled(self, there):
-        """The arrays in the file by the names that are known: X is x where there is no x; others by their own."""
+        """The arrays in the file by the names that are known: X is x where there is no x; others by
+        their own.
+        """
         if twice := [name for name in there if there.count(name) > 1]:
             raise self.refused(f"array {twice[0]} is there twice")
         known = {name for pair in [("x", "y"), *SPLIT.values()] for name in pair}
@@ -73,7 +101,10 @@ class Npz(FileData):
         for name in there:
             if name.lower() in known and name.lower() not in there:
                 if (other := found.pop(name.lower(), None)) is not None:
-                    raise self.refused(f"there are both {other} and {name}, and no {name.lower()}; save one of them")
+                    raise self.refused(
+                        f"there are both {other} and {name}, and no {name.lower()}; save one of"
+                        " them"
+                    )
                 found[name.lower()] = found.pop(name)
         return found
 
@@ -82,13 +113,19 @@ class Npz(FileData):
         if "x" in there or "y" in there:
             names = {"all": ("x", "y")}
         else:
-            names = {k: pair for k, pair in SPLIT.items() if k != "validation" or set(pair) & set(there)}
+            names = {
+                k: pair for k, pair in SPLIT.items() if k != "validation" or set(pair) & set(there)
+            }
         wanted = "needed are x and y, or x_train, y_train, x_test, y_test"
         if not set(there) & {name for pair in names.values() for name in pair}:
-            raise self.refused(f"none of its arrays is known; {wanted}", asked="x", known=[*there.values()])
+            raise self.refused(
+                f"none of its arrays is known; {wanted}", asked="x", known=[*there.values()]
+            )
         for name in (name for pair in names.values() for name in pair):
             if name not in there:
-                raise self.refused(f"array {name} is missing; {wanted}", asked=name, known=[*there.values()])
+                raise self.refused(
+                    f"array {name} is missing; {wanted}", asked=name, known=[*there.values()]
+                )
         return names
 
     def _array(self, archive, name, info):
@@ -97,7 +134,10 @@ class Npz(FileData):
             shape, fortran, dtype = self._header(stream, name)
             declared, there = math.prod(shape) * dtype.itemsize, info.file_size - stream.tell()
             if min(shape, default=0) < 0 or declared != there:
-                raise self.refused(f"array {name} is damaged: it declares {shape} of {dtype}, but has {there:,} bytes")
+                raise self.refused(
+                    f"array {name} is damaged: it declares {shape} of {dtype}, but has {there:,}"
+                    " bytes"
+                )
             content = stream.read()
         if len(content) != declared:
             raise self.refused(f"array {name} is truncated: {len(content):,} of {declared:,} bytes")
@@ -105,12 +145,18 @@ class Npz(FileData):
         return flat.reshape(shape, order="F" if fortran else "C")
 
     def _header(self, stream, name):
-        """Shape, order and type of the array in `stream`; a type that holds Python objects is refused."""
+        """Shape, order and type of the array in `stream`; a type that holds Python objects is
+        refused.
+        """
         try:
             version = np.lib.format.read_magic(stream)
-            read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+            read = {
+                (1, 0): np.lib.format.read_array_header_1_0,
+                (2, 0): np.lib.format.read_array_header_2_0,
+            }[version]
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # Python 2 wrote headers that are slower to read
+                # Python 2 wrote headers that are slower to read
+                warnings.simplefilter("ignore", UserWarning)
                 shape, fortran, dtype = read(stream)
         except (ValueError, KeyError) as e:
             raise self.refused(f"array {name} is damaged or no plain array: {e}") from None
@@ -131,11 +177,15 @@ class Npz(FileData):
             raise self.refused(f"array {x_name} is empty, its shape is {x.shape}")
         if y.shape != x.shape[:1]:
             wrong = f"array {y_name} has the shape {y.shape}"
-            raise self.refused(f"{wrong}; it must be ({len(x)},), one label for each sample of {x_name}")
+            raise self.refused(
+                f"{wrong}; it must be ({len(x)},), one label for each sample of {x_name}"
+            )
         if y.dtype.kind == "S":
             y = np.char.decode(y, "utf-8", "replace")
         if y.dtype.kind not in "biufU":
-            raise self.refused(f"array {y_name} holds {_type(y)}; labels must be whole numbers or words")
+            raise self.refused(
+                f"array {y_name} holds {_type(y)}; labels must be whole numbers or words"
+            )
         return x, y
 
     def example(self, folder):

@@ -7,8 +7,9 @@ from dlexp import Surface, non_negative, plugin
 class Beale(Surface):
     """f(x, y) = (1.5 − x + xy)² + (2.25 − x + xy²)² + (2.625 − x + xy³)²; minimum 0 at (3, 0.5)
 
-    Source: Beale (1958), "On an iterative method for finding a local minimum of a function of more than one variable",
-    Princeton University, Statistical Techniques Research Group, technical report 25
+    Source: Beale (1958), "On an iterative method for finding a local minimum of a function of more
+    than one variable", Princeton University, Statistical Techniques Research Group, technical
+    report 25
     """
 
     start: tuple[float, float] = (1.0, 1.0)

@@ -11,7 +11,8 @@ CHUNK = 1000  # samples evaluated at a time: their activations stay in cache
 class Classification(Objective):
     """L = −mean log softmax(network(x))[label], over minibatches of a labelled data set
 
-    Source: Goodfellow, Bengio & Courville (2016), section 6.2.2, https://www.deeplearningbook.org/contents/mlp.html
+    Source: Goodfellow, Bengio & Courville (2016), section 6.2.2,
+    https://www.deeplearningbook.org/contents/mlp.html
     """
 
     def build(self, parts, rngs):
@@ -31,7 +32,11 @@ class Supervised(Problem):
         self.params = network.params
         self.n_train = len(dataset.train)
         if batch_size > self.n_train:
-            raise FieldError(f"there are only {self.n_train} training samples", key="batch_size", value=batch_size)
+            raise FieldError(
+                f"there are only {self.n_train} training samples",
+                key="batch_size",
+                value=batch_size,
+            )
         for layer in network.layers:
             if batch_size < layer.min_batch:
                 wrong = f"{layer.name} needs at least {layer.min_batch} samples a batch"
@@ -43,11 +48,14 @@ class Supervised(Problem):
         self.buffer = np.empty((batch_size, dataset.n_features), dtype)
 
     def batches(self, rng):
-        """Shuffled minibatches; the last, incomplete one is dropped. Each reuses the memory of the one before."""
+        """Shuffled minibatches; the last, incomplete one is dropped. Each reuses the memory of the
+        one before.
+        """
         order = rng.permutation(self.n_train)
         for start in range(0, self.steps_per_epoch * self.batch_size, self.batch_size):
             i = order[start : start + self.batch_size]
-            np.take(self.x["train"], i, axis=0, out=self.buffer, mode="clip")  # "clip": no copy of the output
+            # "clip": no copy of the output
+            np.take(self.x["train"], i, axis=0, out=self.buffer, mode="clip")
             yield self.buffer, self.labels["train"][i]
 
     def loss(self, batch, ctx):

@@ -9,11 +9,13 @@ FEW = 15  # records up to which each is marked by a point
 
 @plugin("curves")
 class Curves(Observer):
-    """Loss and accuracy of the training and validation split against the epoch, with the final test value
+    """Loss and accuracy of the training and validation split against the epoch, with the final test
+    value
 
-    In evaluation mode and without penalties, epoch 0 being the untrained network. The loss is on a logarithmic axis
-    where it spans more than a decade. With early stopping the epoch whose weights were kept is marked. For a surface:
-    f against the step. A run that did not finish is drawn as far as it came.
+    In evaluation mode and without penalties, epoch 0 being the untrained network. The loss is on a
+    logarithmic axis where it spans more than a decade. With early stopping the epoch whose weights
+    were kept is marked. For a surface: f against the step. A run that did not finish is drawn as
+    far as it came.
     """
 
     def finish(self, run, s, error):
@@ -24,7 +26,14 @@ class Curves(Observer):
         bad = figures.outcome(run, error)
         title = f"{figures.task(run)}: {bad or _result(run)}"
         with figures.drawing(
-            path, title, figures.notes(run), rows=len(panels), right=1.05, gaps=(0.16, 0), alarm=bool(bad), sharex=True
+            path,
+            title,
+            figures.notes(run),
+            rows=len(panels),
+            right=1.05,
+            gaps=(0.16, 0),
+            alarm=bool(bad),
+            sharex=True,
         ) as axes:
             for ax, what in zip(axes[:, 0], panels, strict=True):
                 _panel(ax, run, what, error)
@@ -41,9 +50,15 @@ def _result(run):
     trainer = run.trainer
     steps = f"{trainer.t} step{'s' * (trainer.t != 1)}"
     name = trainer.problem.epoch_name
-    length = steps if name == "step" else f"{trainer.epoch} {name}{'s' * (trainer.epoch != 1)} ({steps})"
+    length = (
+        steps if name == "step" else f"{trainer.epoch} {name}{'s' * (trainer.epoch != 1)} ({steps})"
+    )
     loss = "f =" if isinstance(run.experiment.objective, Surface) else "train loss"
-    for name, what in (("test/accuracy", "test accuracy"), ("test/loss", "test loss"), ("train/loss", loss)):
+    for name, what in (
+        ("test/accuracy", "test accuracy"),
+        ("test/loss", "test loss"),
+        ("train/loss", loss),
+    ):
         if name in run.metrics:
             return f"{what} {_number(name, run.metrics[name])} after {length}"
     return f"after {length}"
@@ -56,7 +71,11 @@ def _number(metric, value):
 def _panel(ax, run, what, error):
     per_epoch = run.trainer.problem.steps_per_epoch
     surface = isinstance(run.experiment.objective, Surface)
-    best = run.trainer.best.step / per_epoch if run.experiment.early_stopping.patience is not None else None
+    best = (
+        run.trainer.best.step / per_epoch
+        if run.experiment.early_stopping.patience is not None
+        else None
+    )
     ends, heights = [], []
     for split, (color, line) in SPLITS.items():
         steps, values = run.history(f"{split}/{what}")
@@ -66,9 +85,22 @@ def _panel(ax, run, what, error):
         if split == "test" and best is not None:
             x = [best]
         marker = "D" if split == "test" else "o" if len(x) <= FEW else ""
-        ax.plot(x, [min(v, figures.HUGE) for v in values], line, color=color, marker=marker, clip_on=False, zorder=3)
+        ax.plot(
+            x,
+            [min(v, figures.HUGE) for v in values],
+            line,
+            color=color,
+            marker=marker,
+            clip_on=False,
+            zorder=3,
+        )
         ends.append(
-            (x[-1], min(values[-1], figures.HUGE), f"{'f =' if surface else split} {_number(what, values[-1])}", color)
+            (
+                x[-1],
+                min(values[-1], figures.HUGE),
+                f"{'f =' if surface else split} {_number(what, values[-1])}",
+                color,
+            )
         )
         heights += values
     last = max(run.trainer.t, run.records[-1].step) / per_epoch
@@ -79,7 +111,12 @@ def _panel(ax, run, what, error):
     unit = "f(x, y)" if surface else UNITS.get(what, what)
     ax.set_ylabel(f"{unit}, log scale" if log else unit)
     if best is not None:
-        _mark(ax, best, f"best {run.experiment.early_stopping.metric}" if what == "loss" else "", figures.GREY)
+        _mark(
+            ax,
+            best,
+            f"best {run.experiment.early_stopping.metric}" if what == "loss" else "",
+            figures.GREY,
+        )
     if isinstance(error, Diverged):
         _mark(ax, error.step / per_epoch, "diverged" if what == "loss" else "", figures.RED)
     figures.label_ends(ax, ends)
@@ -91,6 +128,13 @@ def _mark(ax, x, text, color):
     low, high = ax.get_xlim()
     side = 1 if x < (low + high) / 2 else -1
     ax.annotate(
-        text, (x, 1), (3 * side, -2), xycoords=("data", "axes fraction"), textcoords="offset points", color=color,
-        size=figures.SMALL, va="top", ha="left" if side > 0 else "right",
-    )  # fmt: skip
+        text,
+        (x, 1),
+        (3 * side, -2),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        color=color,
+        size=figures.SMALL,
+        va="top",
+        ha="left" if side > 0 else "right",
+    )

@@ -15,10 +15,12 @@ PANELS = {
 
 @plugin("diagnostics")
 class Diagnostics(Observer):
-    """Activations, dead and saturated units, gradient norms and relative updates per layer, at each record
+    """Activations, dead and saturated units, gradient norms and relative updates per layer, at each
+    record
 
-    Written beside the metrics as `diagnostics/<what>/<layer>`, and drawn against the epoch. With up to 1,000 training
-    samples in evaluation mode (networks with running averages: in training mode), for each activation layer y = φ(x):
+    Written beside the metrics as `diagnostics/<what>/<layer>`, and drawn against the epoch. With up
+    to 1,000 training samples in evaluation mode (networks with running averages: in training mode),
+    for each activation layer y = φ(x):
 
     - `activation_mean`, `activation_std` of all y, and `activation_std_across_samples`, of a unit over the samples,
       averaged over the units (near 0: the layer does not tell samples apart);
@@ -27,9 +29,10 @@ class Diagnostics(Observer):
     - `dead`: share of units saturated for every sample: nothing can revive them but the layers below;
     - `activation_gradient_std`: of ∂Lᵢ/∂y, each sample's own loss, over all (sample, unit) pairs (vanishing gradients).
 
-    For each weight array W (inputs, units), `weight_norm` is ‖W‖ (`weight_norm/all`: of all of them together) and
-    `unit_spread` how different its units are: the standard deviation over the units, root mean square over the inputs,
-    divided by the root mean square of W. Equal units have 0, independent ones about 1, and 0 stands for W = 0 too.
+    For each weight array W (inputs, units), `weight_norm` is ‖W‖ (`weight_norm/all`: of all of them
+    together) and `unit_spread` how different its units are: the standard deviation over the units,
+    root mean square over the inputs, divided by the root mean square of W. Equal units have 0,
+    independent ones about 1, and 0 stands for W = 0 too.
 
     On the next minibatch, in a step that is taken back, for each weight array W:
 
@@ -49,11 +52,13 @@ class Diagnostics(Observer):
         s.step = None
 
     def record(self, run, s, record):
-        if run.lacks(self) or record.step == s.step:  # the test's record comes at a step already seen
+        # the test's record comes at a step already seen
+        if run.lacks(self) or record.step == s.step:
             return
         s.step = record.step
         found = {}
-        for measure in (_activations, _weights, _step):  # apart: the step is to draw the noise that the next one will
+        # apart: the step is to draw the noise that the next one will
+        for measure in (_activations, _weights, _step):
             with run.trainer.rehearsal(), np.errstate(all="ignore"):
                 found |= measure(run)
         found = {name: float(value) for name, value in found.items() if np.isfinite(value)}
@@ -69,14 +74,25 @@ class Diagnostics(Observer):
             return
         bad = figures.outcome(run, error)
         title = f"{figures.task(run)}: {bad or 'diagnostics per layer'}"
-        notes = [*figures.notes(run), "first layer dark, last layer light; gradient and update of the next minibatch"]
+        notes = [
+            *figures.notes(run),
+            "first layer dark, last layer light; gradient and update of the next minibatch",
+        ]
         found = {name.split("/")[0] for name in s.history}
-        panels = [what for what in PANELS if what in found]  # some lack hidden layers, or a next step
+        # some lack hidden layers, or a next step
+        panels = [what for what in PANELS if what in found]
         rows = -(-len(panels) // 2)
         with figures.drawing(
-            path, title, notes, rows=rows, columns=2, size=(7.4, 1.3 + 2.0 * rows), right=0.75, gaps=(0.3, 0.62),
+            path,
+            title,
+            notes,
+            rows=rows,
+            columns=2,
+            size=(7.4, 1.3 + 2.0 * rows),
+            right=0.75,
+            gaps=(0.3, 0.62),
             alarm=bool(bad),
-        ) as axes:  # fmt: skip
+        ) as axes:
             for ax, what in zip(axes.flat, panels, strict=False):
                 _panel(ax, run, s.history, what)
                 ax.set_xlabel(run.trainer.problem.epoch_name)
@@ -122,7 +138,9 @@ def _weights(run):
 
 
 def _flat(layer, x, p, ctx):
-    """Where the slope of an elementwise layer is below 1 % of its largest: truth values (samples, units)."""
+    """Where the slope of an elementwise layer is below 1 % of its largest: truth values (samples,
+    units).
+    """
     probe = np.tile(np.linspace(-10, 10, 201, dtype=x.dtype)[:, None], x.shape[1])
     slopes = []
     for inputs in (x, probe):
@@ -153,7 +171,11 @@ def _step(run):
 def _panel(ax, run, history, what):
     """One line per layer; the first and the last are named."""
     per_epoch = run.trainer.problem.steps_per_epoch
-    lines = {name.split("/")[1]: points for name, points in history.items() if name.startswith(f"{what}/")}
+    lines = {
+        name.split("/")[1]: points
+        for name, points in history.items()
+        if name.startswith(f"{what}/")
+    }
     ends = []
     for i, (name, color) in enumerate(zip(lines, figures.by_depth(len(lines)), strict=True)):
         also = history.get(f"dead/{name}", []) if what == "saturated" else []

@@ -6,26 +6,35 @@ from dlexp import Observer, Surface, figures, plugin
 
 REACH = 3.0  # how many times as wide as the surface's window the picture may become
 GRID = 241  # heights computed each way for the contour lines
-CELLS = 160  # of the grid that is kept, along each side of the surface's window; a quarter for gradients
+# of the grid that is kept, along each side of the surface's window; a quarter for gradients
+CELLS = 160
 ARROWS = 21  # of the gradient field, along the longer side
 
 
 @plugin("path")
 class Path(Observer):
-    """The path over the contour lines of f and the field of its negative gradients; for surfaces only
+    """The path over the contour lines of f and the field of its negative gradients; for surfaces
+    only
 
-    Contour levels rise by constant factors above the minimum. Arrows point along −∇f; their length grows with |∇f| and
-    levels off. The window is the surface's own, wider where the path leaves it, up to three times as wide.
+    Contour levels rise by constant factors above the minimum. Arrows point along −∇f; their length
+    grows with |∇f| and levels off. The window is the surface's own, wider where the path leaves it,
+    up to three times as wide.
 
-    The run folder's arrays/surface.npz keeps what the figures of several runs need of the surface. `figure=false`
-    leaves that alone, as in a sweep.
+    The run folder's arrays/surface.npz keeps what the figures of several runs need of the surface.
+    `figure=false` leaves that alone, as in a sweep.
     """
 
     figure: bool = True
 
     def finish(self, run, s, error):
         surface = run.experiment.objective
-        walked = np.array([[r.metrics["path/x"], r.metrics["path/y"]] for r in run.records if "path/x" in r.metrics])
+        walked = np.array(
+            [
+                [r.metrics["path/x"], r.metrics["path/y"]]
+                for r in run.records
+                if "path/x" in r.metrics
+            ]
+        )
         if not isinstance(surface, Surface) or run.folder is None:
             return
         run.save_arrays("surface", _terrain(surface))
@@ -35,13 +44,20 @@ class Path(Observer):
         window = _window(surface, walked)
         size, aspect = _shape(window)
         bad = figures.outcome(run, error)
-        title = f"{figures.choices(run.experiment)} on {figures.task(run)}: {bad or f'{run.trainer.t} steps'}"
+        title = (
+            f"{figures.choices(run.experiment)} on {figures.task(run)}:"
+            f" {bad or f'{run.trainer.t} steps'}"
+        )
         every = _every(len(walked))
         notes = _notes(run, walked, window, every)
-        with figures.drawing(path, title, notes, size=size, right=0.95, pad=0.26, alarm=bool(bad)) as axes:
+        with figures.drawing(
+            path, title, notes, size=size, right=0.95, pad=0.26, alarm=bool(bad)
+        ) as axes:
             ax = axes[0, 0]
             ax.grid(visible=False)
-            ax.set(xlim=window[0], ylim=window[1], xlabel="x", ylabel="y", aspect=aspect, anchor="W")
+            ax.set(
+                xlim=window[0], ylim=window[1], xlabel="x", ylabel="y", aspect=aspect, anchor="W"
+            )
             with np.errstate(all="ignore"):  # far out, f may overflow
                 _contours(ax, surface, window)
                 _arrows(ax, surface, window, aspect)
@@ -49,12 +65,25 @@ class Path(Observer):
 
 
 def _terrain(surface):
-    """f and its gradient on grids as wide as any picture may become, f finer in the window, and what marks it."""
+    """f and its gradient on grids as wide as any picture may become, f finer in the window, and
+    what marks it.
+    """
     window = np.array(surface.window, float)
     extra = (REACH - 1) / 2 * np.ptp(window, axis=1)
-    ends = [(low - more, low, high, high + more) for (low, high), more in zip(window, extra, strict=True)]
-    x, y = (np.concatenate([np.linspace(a, b, CELLS // 4 + 1)[:-1], np.linspace(b, c, CELLS + 1),
-                            np.linspace(c, d, CELLS // 4 + 1)[1:]]) for a, b, c, d in ends)  # fmt: skip
+    ends = [
+        (low - more, low, high, high + more)
+        for (low, high), more in zip(window, extra, strict=True)
+    ]
+    x, y = (
+        np.concatenate(
+            [
+                np.linspace(a, b, CELLS // 4 + 1)[:-1],
+                np.linspace(b, c, CELLS + 1),
+                np.linspace(c, d, CELLS // 4 + 1)[1:],
+            ]
+        )
+        for a, b, c, d in ends
+    )
     at = [np.linspace(a, d, round(REACH * CELLS / 4) + 1) for a, _, _, d in ends]
     with np.errstate(all="ignore"):  # far out, f may overflow
         u, v = surface.gradient(*np.meshgrid(*at))
@@ -66,12 +95,16 @@ def _terrain(surface):
             "f": np.asarray(surface.f(*np.meshgrid(x, y)), np.float32),
             "gradient_x": at[0],
             "gradient_y": at[1],
-            "gradient": np.array(np.broadcast_arrays(u, v, np.empty((len(at[1]), len(at[0]))))[:2], np.float32),
+            "gradient": np.array(
+                np.broadcast_arrays(u, v, np.empty((len(at[1]), len(at[0]))))[:2], np.float32
+            ),
         }
 
 
 def _shape(window):
-    """Size of the figure in inches; and equal units on both axes, as angles ask for, unless the window is too long."""
+    """Size of the figure in inches; and equal units on both axes, as angles ask for, unless the
+    window is too long.
+    """
     wide, high = np.ptp(window, axis=1)
     if not 0.4 < wide / high < 2.6:
         return (6.6, 4.6), "auto"
@@ -100,8 +133,11 @@ def _notes(run, walked, window, every):
     x, y = walked[-1]
     notes = [
         *figures.notes(run)[:-1],
-        f"from ({walked[0][0]:g}, {walked[0][1]:g}) to ({x:.3g}, {y:.3g}); f = {run.metrics['train/loss']:.3g}, "
-        f"distance to the minimum {run.metrics['path/distance']:.3g} · {run.experiment.dtype}",
+        (
+            f"from ({walked[0][0]:g}, {walked[0][1]:g}) to ({x:.3g}, {y:.3g}); f ="
+            f" {run.metrics['train/loss']:.3g}, distance to the minimum"
+            f" {run.metrics['path/distance']:.3g} · {run.experiment.dtype}"
+        ),
     ]
     outside = ((walked < window[:, 0]) | (walked > window[:, 1])).any(axis=1)
     if outside.any():
@@ -130,7 +166,9 @@ def _arrows(ax, surface, window, aspect):
     counts = [max(5, round(ARROWS * side / max(wide, high))) for side in (wide, high)]
     if aspect == "auto":
         counts = [ARROWS, 13]
-    x, y = np.meshgrid(*(np.linspace(a, b, n + 2)[1:-1] for (a, b), n in zip(window, counts, strict=True)))
+    x, y = np.meshgrid(
+        *(np.linspace(a, b, n + 2)[1:-1] for (a, b), n in zip(window, counts, strict=True))
+    )
     figures.gradient_field(ax, x, y, *surface.gradient(x, y))
 
 
@@ -146,6 +184,11 @@ def _walk(ax, surface, walked, every):
     for name, (px, py), look in marks:
         ax.plot([px], [py], linestyle="", zorder=4, label=name, **{"color": figures.RED, **look})
     ax.legend(
-        loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, fontsize=figures.SMALL, borderaxespad=0.1,
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        ncols=3,
+        frameon=False,
+        fontsize=figures.SMALL,
+        borderaxespad=0.1,
         handletextpad=0.1,
-    )  # fmt: skip
+    )

@@ -11,9 +11,11 @@ PATIENCE = 10.0  # seconds between two lines where there is no terminal to draw 
 
 @plugin("progress")
 class Progress(Observer):
-    """A bar on stderr with the epoch, the training loss and the validation accuracy, for runs longer than a second
+    """A bar on stderr with the epoch, the training loss and the validation accuracy, for runs
+    longer than a second
 
-    Where stderr is no terminal, a line every ten seconds instead. A closed stderr ends the bar, not the run.
+    Where stderr is no terminal, a line every ten seconds instead. A closed stderr ends the bar, not
+    the run.
     """
 
     def start(self, run, s):
@@ -46,7 +48,10 @@ def _news(run, record, newest):
     """`epoch 3, train loss 0.21, val accuracy 0.94`, from the newest values there are."""
     values = {name: newest[name] for name in ("train/loss", "val/accuracy") if name in newest}
     name = run.trainer.problem.epoch_name
-    return [f"{name} {record.epoch}", *(f"{k.replace('/', ' ')} {v:.3g}" for k, v in values.items())]
+    return [
+        f"{name} {record.epoch}",
+        *(f"{k.replace('/', ' ')} {v:.3g}" for k, v in values.items()),
+    ]
 
 
 class Bar:
@@ -58,14 +63,25 @@ class Bar:
         from tqdm import tqdm
 
         class Quiet(tqdm):
-            """tqdm without its monitor thread and without a lock between processes: a run has one bar."""
+            """tqdm without its monitor thread and without a lock between processes: a run has one
+            bar.
+            """
 
             monitor_interval = 0
 
         Quiet.set_lock(RLock())
-        width = {"dynamic_ncols": True} if _columns() else {"ncols": 80}  # some terminals say they have no columns
-        layout = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"  # the news fits into 80 columns
-        self.bar = Quiet(total=trainer.total, initial=trainer.t, delay=1, bar_format=layout, file=sys.stderr, **width)
+        # some terminals say they have no columns
+        width = {"dynamic_ncols": True} if _columns() else {"ncols": 80}
+        # the news fits into 80 columns
+        layout = "{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+        self.bar = Quiet(
+            total=trainer.total,
+            initial=trainer.t,
+            delay=1,
+            bar_format=layout,
+            file=sys.stderr,
+            **width,
+        )
 
     def update(self, step, news):
         self.bar.set_postfix_str(", ".join(news), refresh=False)

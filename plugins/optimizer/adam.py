@@ -9,7 +9,8 @@ from dlexp import Optimizer, fraction, plugin, positive
 
 @plugin("adam")
 class Adam(Optimizer):
-    """m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²;  w ← w − lr·m̂ / (√v̂ + ε), with m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ)
+    """m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²;  w ← w − lr·m̂ / (√v̂ + ε), with m̂ = m/(1−β₁ᵗ), v̂ =
+    v/(1−β₂ᵗ)
 
     Algorithm 1 of the paper, ε after the bias correction; the same as PyTorch's `Adam`.
     Source: Kingma & Ba (2015), https://arxiv.org/abs/1412.6980
@@ -28,9 +29,11 @@ class Adam(Optimizer):
         square = (1 - self.beta2) * g
         square *= g
         s.v += square
-        # lr·m̂ / (√v̂ + ε) with the corrections taken out of the arrays, as the paper's section 2 suggests
+        # lr·m̂ / (√v̂ + ε) with the corrections taken out of the arrays, as the paper's section 2
+        # suggests
         root = math.sqrt(1 - self.beta2**t)
-        step = np.sqrt(s.v, out=square)  # in the same memory from here on: one array for all that lies between
+        # in the same memory from here on: one array for all that lies between
+        step = np.sqrt(s.v, out=square)
         step += self.eps * root
         np.divide(s.m, step, out=step)
         step *= lr * root / (1 - self.beta1**t)

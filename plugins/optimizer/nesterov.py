@@ -7,9 +7,10 @@ from dlexp import Optimizer, fraction, plugin, positive
 class Nesterov(Optimizer):
     """v ← m·v − lr·g;  w ← w + m·v − lr·g
 
-    The look-ahead form rewritten in the point where the gradient is taken (Bengio et al. 2013, eq. 7). Agrees with
-    PyTorch's `SGD(momentum=m, nesterov=True)` at a constant learning rate, not under a schedule (see `momentum`).
-    Sources: Sutskever et al. (2013), https://proceedings.mlr.press/v28/sutskever13.html; Bengio et al. (2013),
+    The look-ahead form rewritten in the point where the gradient is taken (Bengio et al. 2013, eq.
+    7). Agrees with PyTorch's `SGD(momentum=m, nesterov=True)` at a constant learning rate, not
+    under a schedule (see `momentum`). Sources: Sutskever et al. (2013),
+    https://proceedings.mlr.press/v28/sutskever13.html; Bengio et al. (2013),
     https://arxiv.org/abs/1212.0901
     """
 

@@ -7,9 +7,10 @@ from dlexp import Layer, Regularizer, coin_tosses, fraction, plugin
 class Dropout(Regularizer, Layer):
     """Training: y = x·mask, each unit dropped with probability `ratio`; testing: y = (1 − ratio)·x
 
-    Backward passes the gradient where the signal passed, as ReLU does. Some tellings say that outputs are multiplied
-    by the *dropped* fraction when testing: that is a slip, it is the kept one, 1 − ratio, that preserves the mean.
-    Source: Srivastava et al. (2014), https://jmlr.org/papers/v15/srivastava14a.html
+    Backward passes the gradient where the signal passed, as ReLU does. Some tellings say that
+    outputs are multiplied by the *dropped* fraction when testing: that is a slip, it is the kept
+    one, 1 − ratio, that preserves the mean. Source: Srivastava et al. (2014),
+    https://jmlr.org/papers/v15/srivastava14a.html
     """
 
     ratio: float = fraction(0.2)

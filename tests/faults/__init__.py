@@ -1,4 +1,5 @@
-"""Plugins with one deliberate fault each, and the check that is meant to find it; none of them stays registered.
+"""Plugins with one deliberate fault each, and the check that is meant to find it; none of them
+stays registered.
 
 `@wrong("check", …)` names that check; `also` names those that cannot but find the fault too.
 """
@@ -6,7 +7,7 @@
 from dataclasses import dataclass
 
 from dlexp import Optimizer, plugin, positive
-from dlexp.registry import Plugin, unregister
+from dlexp.core.registry import Plugin, unregister
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,12 @@ class Fault:
     also: tuple[str, ...] = ()
 
 
-STOPS = "draws_on_no_global_random_state keeps_no_state_on_itself same_seed_gives_the_same_bits"  # no run goes through
+# no run goes through
+STOPS = "draws_on_no_global_random_state keeps_no_state_on_itself same_seed_gives_the_same_bits"
 
 RANDOM = (
-    "block_size_is_invisible is_deterministic resumes_bit_for_bit uses_the_lr_it_is_handed"  # nothing is twice the same
+    # nothing is twice the same
+    "block_size_is_invisible is_deterministic resumes_bit_for_bit uses_the_lr_it_is_handed"
 )
 
 FAULTS: list[Fault] = []
@@ -33,7 +36,9 @@ Source: nobody (2026), https://example.org
 
 
 def wrong(check, name=None, *, also="", doc=DOC):
-    """Make the class a plugin that is registered nowhere, and note the check that must find its fault."""
+    """Make the class a plugin that is registered nowhere, and note the check that must find its
+    fault.
+    """
 
     def note(cls):
         cls.__doc__ = doc

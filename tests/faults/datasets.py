@@ -21,7 +21,8 @@ class Pool(Data):
 
 
 @wrong(
-    "gives_three_splits", also=f"{STOPS} n_train_keeps_that_many_in_proportion n_train_leaves_the_other_splits_alone"
+    "gives_three_splits",
+    also=f"{STOPS} n_train_keeps_that_many_in_proportion n_train_leaves_the_other_splits_alone",
 )
 class Flat(Pool):
     def cut(self, pool, rng):
@@ -31,7 +32,9 @@ class Flat(Pool):
 @wrong("features_are_finite_floats")
 class Whole(Pool):
     def cut(self, pool, rng):
-        return tuple(Split((1e6 * split.x).astype(int), split.labels) for split in super().cut(pool, rng))
+        return tuple(
+            Split((1e6 * split.x).astype(int), split.labels) for split in super().cut(pool, rng)
+        )
 
 
 @wrong("labels_count_from_zero")
@@ -40,7 +43,10 @@ class FromOne(Pool):
         return tuple(Split(split.x, split.labels + 1) for split in super().cut(pool, rng))
 
 
-@wrong("same_rng_gives_the_same_splits", also="n_train_leaves_the_other_splits_alone same_seed_gives_the_same_bits")
+@wrong(
+    "same_rng_gives_the_same_splits",
+    also="n_train_leaves_the_other_splits_alone same_seed_gives_the_same_bits",
+)
 class Fresh(Pool):
     def load(self, rng):
         return super().load(np.random.default_rng())
@@ -90,7 +96,9 @@ class Shrinking(Pool):
 @wrong("refuses_an_n_train_beyond_what_there_is")
 class Obliging(Pool):
     def dataset(self, rng):
-        return super(Obliging, replace(self, n_train=self.n_train and min(self.n_train, 40))).dataset(rng)
+        return super(
+            Obliging, replace(self, n_train=self.n_train and min(self.n_train, 40))
+        ).dataset(rng)
 
 
 @wrong("says_where_it_comes_from")

@@ -113,9 +113,10 @@ class Forgetful(Centred):
 
 
 EVERYTHING = (  # nothing can be tried
-    f"{STOPS} backward_writes_gradients evaluates_each_sample_by_itself evaluation_changes_no_buffer "
-    "gradient_in_evaluation gradient_in_training is_deterministic_in_eval keeps_dtype keeps_its_word_on_shapes "
-    "leaves_its_inputs_alone survives_its_smallest_batch"
+    f"{STOPS} backward_writes_gradients evaluates_each_sample_by_itself"
+    " evaluation_changes_no_buffer gradient_in_evaluation gradient_in_training"
+    " is_deterministic_in_eval keeps_dtype keeps_its_word_on_shapes leaves_its_inputs_alone"
+    " survives_its_smallest_batch"
 )
 
 
@@ -125,7 +126,10 @@ class Replacing(Centred):
         p.mean = 0.9 * p.mean + 0.1 * mean
 
 
-@wrong("writes_its_arrays_in_place", also="backward_writes_gradients gradient_in_evaluation gradient_in_training")
+@wrong(
+    "writes_its_arrays_in_place",
+    also="backward_writes_gradients gradient_in_evaluation gradient_in_training",
+)
 class Sidestepping(Centred):
     def write(self, p, dgamma):
         vars(p)["dgamma"] = dgamma
@@ -137,7 +141,9 @@ class Sociable(Centred):
         return x.mean(axis=0)
 
 
-@wrong("evaluation_changes_no_buffer", also="evaluates_each_sample_by_itself is_deterministic_in_eval")
+@wrong(
+    "evaluation_changes_no_buffer", also="evaluates_each_sample_by_itself is_deterministic_in_eval"
+)
 class Restless(Centred):
     def recall(self, x, p):
         mean = p.mean.copy()
@@ -154,8 +160,10 @@ class Halfway(Centred):
 
 @wrong(
     "keeps_its_word_on_shapes",
-    also=f"{STOPS} backward_writes_gradients gradient_in_evaluation gradient_in_training keeps_dtype "
-    "leaves_its_inputs_alone survives_its_smallest_batch writes_its_arrays_in_place",
+    also=(
+        f"{STOPS} backward_writes_gradients gradient_in_evaluation gradient_in_training keeps_dtype"
+        " leaves_its_inputs_alone survives_its_smallest_batch writes_its_arrays_in_place"
+    ),
 )
 class Boastful(Centred):
     def width(self, n):

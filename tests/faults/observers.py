@@ -42,7 +42,9 @@ class Homely(Observer):
 @wrong("survives_a_diverged_run")
 class Hopeful(Observer):
     def finish(self, run, s, error):
-        s.accuracy = run.metrics["test/accuracy"] if not hasattr(run.experiment.objective, "f") else None
+        s.accuracy = (
+            run.metrics["test/accuracy"] if not hasattr(run.experiment.objective, "f") else None
+        )
 
 
 @wrong("survives_an_untrained_run")

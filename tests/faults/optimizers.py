@@ -28,8 +28,11 @@ class Neighbourly(Plain):
 
 @wrong(
     "resumes_bit_for_bit",
-    also="block_size_is_invisible changes_slots_in_place is_deterministic leaves_the_gradient_alone updates_in_place "
-    "same_seed_gives_the_same_bits uses_the_lr_it_is_handed zero_gradient_does_not_move_fresh_weights",
+    also=(
+        "block_size_is_invisible changes_slots_in_place is_deterministic leaves_the_gradient_alone"
+        " updates_in_place same_seed_gives_the_same_bits uses_the_lr_it_is_handed"
+        " zero_gradient_does_not_move_fresh_weights"
+    ),
 )
 class Amnesiac(Plain):
     def update(self, w, g, s, lr, t):
@@ -40,9 +43,11 @@ class Amnesiac(Plain):
 
 @wrong(
     "changes_slots_in_place",
-    also=f"{STOPS} block_size_is_invisible descends_a_parabola is_deterministic leaves_the_gradient_alone "
-    "resumes_bit_for_bit stays_in_float32 updates_in_place uses_the_lr_it_is_handed "
-    "zero_gradient_does_not_move_fresh_weights",
+    also=(
+        f"{STOPS} block_size_is_invisible descends_a_parabola is_deterministic"
+        " leaves_the_gradient_alone resumes_bit_for_bit stays_in_float32 updates_in_place"
+        " uses_the_lr_it_is_handed zero_gradient_does_not_move_fresh_weights"
+    ),
 )
 class Rebinding(Plain):
     slots = ("v",)

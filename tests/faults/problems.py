@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dlexp import Dense, Layer, Model, each_positive
-from dlexp.registry import find
+from dlexp.core.registry import find
 from faults import MEMORY, wrong
 
 # Models.
@@ -57,7 +57,8 @@ class Growing(Chain):
 
 
 @wrong(
-    "has_weights_from_data_to_logits", also="ends_in_logits ends_in_one_number_per_class learns uses_what_it_is_handed"
+    "has_weights_from_data_to_logits",
+    also="ends_in_logits ends_in_one_number_per_class learns uses_what_it_is_handed",
 )
 class Weightless(Chain):
     def layers(self, n_out, activation, normalization, noise):

@@ -1,4 +1,5 @@
-"""Hydra finds its launchers and sweepers in packages called `hydra_plugins`; these hand over to `dlexp.sweep`.
+"""Hydra finds its launchers and sweepers in packages called `hydra_plugins`; these hand over to
+`dlexp.sweep`.
 
 No `from __future__ import annotations` here: the dataclasses below are read by Hydra's scanner.
 """
@@ -16,7 +17,9 @@ from omegaconf import DictConfig
 
 @dataclass
 class LocalConf:
-    """`hydra/launcher=local`: parallel processes on this machine; `n_jobs` of them, None for one per processor."""
+    """`hydra/launcher=local`: parallel processes on this machine; `n_jobs` of them, None for one
+    per processor.
+    """
 
     _target_: str = "hydra_plugins.dlexp_sweeps.LocalLauncher"
     n_jobs: Optional[int] = None  # noqa: UP045
@@ -24,9 +27,11 @@ class LocalConf:
 
 @dataclass
 class GridConf:
-    """`hydra/sweeper=grid`: every combination of the swept values; or of several parts, each with its own.
+    """`hydra/sweeper=grid`: every combination of the swept values; or of several parts, each with
+    its own.
 
-    `params` are swept (or fixed) in every part, `parts.<name>` in that part; the command line overrules both.
+    `params` are swept (or fixed) in every part, `parts.<name>` in that part; the command line
+    overrules both.
     """
 
     _target_: str = "hydra_plugins.dlexp_sweeps.GridSweeper"
@@ -36,7 +41,9 @@ class GridConf:
 
 @dataclass
 class RandomConf:
-    """`hydra/sweeper=random`: `n_trials` drawn with `seed`; the best is told by `metric`, one of the validation's."""
+    """`hydra/sweeper=random`: `n_trials` drawn with `seed`; the best is told by `metric`, one of
+    the validation's.
+    """
 
     _target_: str = "hydra_plugins.dlexp_sweeps.RandomSweeper"
     n_trials: int = 20
@@ -54,7 +61,9 @@ class TPEConf(RandomConf):
 
 ConfigStore.instance().store(group="hydra/launcher", name="local", node=LocalConf, provider="dlexp")
 ConfigStore.instance().store(group="hydra/sweeper", name="grid", node=GridConf, provider="dlexp")
-ConfigStore.instance().store(group="hydra/sweeper", name="random", node=RandomConf, provider="dlexp")
+ConfigStore.instance().store(
+    group="hydra/sweeper", name="random", node=RandomConf, provider="dlexp"
+)
 ConfigStore.instance().store(group="hydra/sweeper", name="tpe", node=TPEConf, provider="dlexp")
 
 
@@ -64,23 +73,31 @@ class LocalLauncher(Launcher):
     def __init__(self, n_jobs: Optional[int] = None) -> None:  # noqa: UP045
         self.n_jobs = n_jobs
 
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
         self.hydra_context, self.config = hydra_context, config
 
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
         """Conduct the jobs; each return value holds the run's latest metrics by name."""
-        from dlexp.sweep import validate
-        from dlexp.sweep.session import current
-        from dlexp.sweep.study import Study
+        from dlexp.sweeps import validate
+        from dlexp.sweeps.session import current
+        from dlexp.sweeps.study import Study
 
         plan = validate.plan_of(self.config)
         session = current()
         session.study = Study.of(self.config)
         jobs = validate.jobs(self.hydra_context.config_loader, self.config, job_overrides)
         if session.study is not None and session.study.words is not None:
-            from dlexp.sweep import expected  # most sweeps have no claims: a quarter second for nothing
+            from dlexp.sweeps import (
+                expected,  # most sweeps have no claims: a quarter second for nothing
+            )
 
-            expected.check(session.study, jobs, session.parts, list(self.config.hydra.overrides.task))
+            expected.check(
+                session.study, jobs, session.parts, list(self.config.hydra.overrides.task)
+            )
         entries = session.conduct(jobs, plan, n_jobs=self.n_jobs)
         return [
             JobReturn(
@@ -93,7 +110,9 @@ class LocalLauncher(Launcher):
 
 
 class GridSweeper(Sweeper):
-    """The product of all swept values, or the union of several products; keys named in `zip` advance together."""
+    """The product of all swept values, or the union of several products; keys named in `zip`
+    advance together.
+    """
 
     def __init__(
         self,
@@ -102,7 +121,9 @@ class GridSweeper(Sweeper):
     ) -> None:
         self.params, self.parts = params or {}, parts or {}
 
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
         from hydra.core.plugins import Plugins
 
         self.config = config
@@ -112,14 +133,16 @@ class GridSweeper(Sweeper):
 
     def sweep(self, arguments: List[str]) -> Any:  # noqa: UP006
         """Launch all combinations at once."""
-        from dlexp.sweep import validate
-        from dlexp.sweep.session import current
+        from dlexp.sweeps import validate
+        from dlexp.sweeps.session import current
 
         assert self.config is not None
         assert self.launcher is not None
         jobs = validate.grid(self.config)
         current().parts = {name: len(part) for name, part in jobs.items()}
-        return self.launcher.launch([job for part in jobs.values() for job in part], initial_job_idx=0)
+        return self.launcher.launch(
+            [job for part in jobs.values() for job in part], initial_job_idx=0
+        )
 
 
 class RandomSweeper(GridSweeper):
@@ -140,13 +163,15 @@ class RandomSweeper(GridSweeper):
     def sweep(self, arguments: List[str]) -> None:  # noqa: UP006
         """Launch as many trials as the strategy knows of, until all are done."""
         from dlexp.errors import UserError
-        from dlexp.sweep import search
-        from dlexp.sweep.session import current
+        from dlexp.sweeps import search
+        from dlexp.sweeps.session import current
 
         assert self.config is not None
         if not isinstance(self.launcher, LocalLauncher):
             chosen = self.config.hydra.runtime.choices["hydra/launcher"]
-            raise UserError("a search needs hydra/launcher=local", key="hydra/launcher", value=chosen)
+            raise UserError(
+                "a search needs hydra/launcher=local", key="hydra/launcher", value=chosen
+            )
         options = search.Options(self.n_trials, self.seed, self.metric)
         loader = self.launcher.hydra_context.config_loader
         search.conduct(self.strategy, self.config, loader, current(), options, self.launcher.n_jobs)

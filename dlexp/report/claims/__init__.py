@@ -9,8 +9,17 @@
 
 from __future__ import annotations
 
+from dlexp.report.claims.rendering import blocks, text
 from dlexp.report.claims.spec import Claim
 from dlexp.report.claims.verdicts import INCONCLUSIVE, NOT_SUPPORTED, SUPPORTED, Verdict, decide
-from dlexp.report.claims.written import blocks, text
 
-__all__ = ["INCONCLUSIVE", "NOT_SUPPORTED", "SUPPORTED", "Claim", "Verdict", "blocks", "decide", "text"]
+__all__ = [
+    "INCONCLUSIVE",
+    "NOT_SUPPORTED",
+    "SUPPORTED",
+    "Claim",
+    "Verdict",
+    "blocks",
+    "decide",
+    "text",
+]

@@ -1,4 +1,6 @@
-"""What a reader must know before believing a verdict: it stands beside the verdict wherever that is shown."""
+"""What a reader must know before believing a verdict: it stands beside the verdict wherever that is
+shown.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +10,19 @@ from typing import Any
 import numpy as np
 
 from dlexp.report.claims.guards import Guarded, bounds
-from dlexp.report.claims.said import Said, say
+from dlexp.report.claims.messages import Said, say
 from dlexp.report.claims.sides import described
 from dlexp.report.claims.spec import Claim
 from dlexp.report.statistics import Floats
 
-ALIKE = 1e-6  # differences that differ by less, relative to the values they are differences of, are the same: float32
+# differences that differ by less, relative to the values they are differences of, are the same:
+# float32
+ALIKE = 1e-6
 
 
 def alike(of: Floats, against: Floats) -> bool:
-    """Whether every seed gives the same difference: then seeds repeat one result, and are no replicates.
+    """Whether every seed gives the same difference: then seeds repeat one result, and are no
+    replicates.
 
     >>> alike(np.array([3.0, 4.0]), np.array([1.0, 2.0])), alike(np.array([3.0, 4.0]), np.array([1.0, 2.1]))
     (True, False)
@@ -37,12 +42,16 @@ def of_guard(found: Sequence[Guarded], claim: Claim) -> Iterator[Said]:
 
 
 def of_changes(changes: Any, part: str | None, *, quick: bool) -> Iterator[Said]:
-    """What was trained otherwise than the study's file says: `changes` is part → list of English and Chinese."""
+    """What was trained otherwise than the study's file says: `changes` is part → list of English
+    and Chinese.
+    """
     told = changes.get(part) if isinstance(changes, Mapping) else None
     told = [one for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
     if told:
-        listed = {language: comma.join(str(one.get(language)) for one in told)
-                  for language, comma in (("en", ", "), ("zh", "，"))}  # fmt: skip
+        listed = {
+            language: comma.join(str(one.get(language)) for one in told)
+            for language, comma in (("en", ", "), ("zh", "，"))
+        }
         yield say("preview" if quick else "changed", changes=listed)
     elif quick:
         yield say("preview_same")

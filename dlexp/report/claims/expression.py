@@ -4,12 +4,13 @@
     train/accuracy @ mean
     abs(log10(diagnostics/activation_std/*5 / diagnostics/activation_std/*1))
 
-Names contain slashes, so a division has spaces around it. A `*` in a name stands for any letters, where the layers of
-one run are called otherwise than another's: `activation_std/*5` is `…/relu5` or `…/tanh5`. After `@` stands the moment
-of a value: `end` (the default: the run's final value, of the weights that were kept), `start`, `mean` (of all records:
-the area under the curve per record), `step N` or `epoch N` (the last record at or before it; after the end
-of a run there is none, but a run that stopped early keeps its last); or what becomes of it on
-the way: `travel` (Σ|Δ| from record to record) and `turns` (how often Δ changes its sign).
+Names contain slashes, so a division has spaces around it. A `*` in a name stands for any letters,
+where the layers of one run are called otherwise than another's: `activation_std/*5` is `…/relu5` or
+`…/tanh5`. After `@` stands the moment of a value: `end` (the default: the run's final value, of the
+weights that were kept), `start`, `mean` (of all records: the area under the curve per record),
+`step N` or `epoch N` (the last record at or before it; after the end of a run there is none, but a
+run that stopped early keeps its last); or what becomes of it on the way: `travel` (Σ|Δ| from record
+to record) and `turns` (how often Δ changes its sign).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from dataclasses import dataclass, field
 from dlexp.errors import UserError, nearest
 from dlexp.figures import HUGE
 from dlexp.report.claims.terms import FUNCTIONS, MOMENTS, Call, Name, Node, Number, length
-from dlexp.report.runs import Run
+from dlexp.report.runs import RunRecord
 
 LONGEST, DEEPEST = 500, 40  # letters, and parentheses in parentheses
 SHOWN = 60  # letters of an expression that an error repeats
@@ -34,7 +35,9 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class Expression:
-    """A metric as it was written, and what it needs: `names` in the order in which they first stand there."""
+    """A metric as it was written, and what it needs: `names` in the order in which they first stand
+    there.
+    """
 
     text: str
     root: Node = field(repr=False)
@@ -57,13 +60,17 @@ class Expression:
         split, _, what = self.root.name.rpartition("/")
         return what == "accuracy" and split != "gap"
 
-    def beyond(self, run: Run) -> Name | None:
+    def beyond(self, run: RunRecord) -> Name | None:
         """What is asked for at a moment after the end of the run."""
-        later = (n for n in _names(self.root) if (step := n.step(run)) is not None and step > length(run))
+        later = (
+            n for n in _names(self.root) if (step := n.step(run)) is not None and step > length(run)
+        )
         return next(later, None)
 
-    def of(self, run: Run) -> float | None:
-        """A run's value: None where it has not measured what is needed, nan where that is no finite number."""
+    def of(self, run: RunRecord) -> float | None:
+        """A run's value: None where it has not measured what is needed, nan where that is no finite
+        number.
+        """
         value = self.root.of(run)
         return value if value is None or abs(value) <= HUGE else math.nan
 
@@ -118,12 +125,18 @@ class _Parser:
     def read(self) -> Node:
         found = self.sum()
         if self.tokens[-1][0] != "end":
-            raise self.wrong(f"cannot be read at {self.tokens[-1][1]!r}: an operator is missing before it")
+            raise self.wrong(
+                f"cannot be read at {self.tokens[-1][1]!r}: an operator is missing before it"
+            )
         return found
 
     def take(self, *signs: str) -> str:
         """The next token if it is one of these signs, else nothing."""
-        return self.tokens.pop()[1] if self.tokens[-1][0] == "sign" and self.tokens[-1][1] in signs else ""
+        return (
+            self.tokens.pop()[1]
+            if self.tokens[-1][0] == "sign" and self.tokens[-1][1] in signs
+            else ""
+        )
 
     def sum(self) -> Node:
         found = self.product()
@@ -152,7 +165,9 @@ class _Parser:
         if kind == "name":
             return self.call(letters) if self.take("(") else self.moment(letters)
         if letters != "(":
-            raise self.wrong(f"ends where a value must stand, or has {letters or 'nothing'!r} in its place")
+            raise self.wrong(
+                f"ends where a value must stand, or has {letters or 'nothing'!r} in its place"
+            )
         found = self.sum()
         self.close()
         return found
@@ -164,7 +179,9 @@ class _Parser:
     def call(self, name: str) -> Node:
         if name not in FUNCTIONS:
             raise self.wrong(
-                f"there is no function {name!r}", allowed=", ".join(FUNCTIONS), hint=nearest(name, FUNCTIONS)
+                f"there is no function {name!r}",
+                allowed=", ".join(FUNCTIONS),
+                hint=nearest(name, FUNCTIONS),
             )
         arguments = [self.sum()]
         while self.take(","):
@@ -172,7 +189,10 @@ class _Parser:
         self.close()
         low, high = FUNCTIONS[name]
         if not low <= len(arguments) <= high:
-            raise self.wrong(f"{name} takes {'one value' if high == 1 else 'two or more values'}, not {len(arguments)}")
+            raise self.wrong(
+                f"{name} takes {'one value' if high == 1 else 'two or more values'}, not"
+                f" {len(arguments)}"
+            )
         return Call(name, tuple(arguments))
 
     def moment(self, name: str) -> Node:
@@ -181,9 +201,10 @@ class _Parser:
         _, moment = self.tokens.pop()
         if moment not in MOMENTS:
             raise self.wrong(
-                f"there is no moment {moment!r}", allowed="end, mean, start, step N, epoch N, travel, turns",
+                f"there is no moment {moment!r}",
+                allowed="end, mean, start, step N, epoch N, travel, turns",
                 hint=nearest(moment, MOMENTS),
-            )  # fmt: skip
+            )
         if name.startswith("gap/") and moment != "end":
             raise self.wrong(f"{name} is known at the end only")
         if moment not in ("step", "epoch"):

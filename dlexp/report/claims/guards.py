@@ -1,4 +1,6 @@
-"""The guard of a claim: a gap can shrink because the network collapsed, and then there is nothing to judge."""
+"""The guard of a claim: a gap can shrink because the network collapsed, and then there is nothing
+to judge.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dlexp.report import words
-from dlexp.report.claims.said import Said, Undecided, say
+from dlexp.report.claims.messages import NoVerdict, Said, say
 from dlexp.report.claims.sides import Sides, described
 from dlexp.report.claims.spec import Claim
 from dlexp.report.claims.values import beyond, value
@@ -16,10 +18,11 @@ from dlexp.report.claims.values import beyond, value
 
 @dataclass(frozen=True)
 class Guarded:
-    """A side's value of the guard's metric: its mean, and the mean over seeds of the setting that is nearest to fail.
+    """A side's value of the guard's metric: its mean, and the mean over seeds of the setting that
+    is nearest to fail.
 
-    `holds` is judged by `worst`; `outside` of the `runs` do not keep it one by one. A diverged run counts as 0 where
-    the metric is an accuracy; otherwise it is nan, and nothing holds.
+    `holds` is judged by `worst`; `outside` of the `runs` do not keep it one by one. A diverged run
+    counts as 0 where the metric is an accuracy; otherwise it is nan, and nothing holds.
     """
 
     side: str
@@ -31,7 +34,9 @@ class Guarded:
 
 
 def found(sides: Sides, claim: Claim, seeds: tuple[int, ...]) -> tuple[Guarded, ...]:
-    """The guard's values at the seeds that are judged. Raises `Undecided` where they were not measured."""
+    """The guard's values at the seeds that are judged. Raises `Undecided` where they were not
+    measured.
+    """
     guard = claim.guard
     if guard is None:
         return ()
@@ -43,7 +48,7 @@ def found(sides: Sides, claim: Claim, seeds: tuple[int, ...]) -> tuple[Guarded, 
         if any(x is None for row in rows for x in row):
             there = [run for runs in side.values() for run in runs.values()]
             beyond(there, guard.metric, claim.of if name == "of" else claim.against)
-            raise Undecided("guard_unmeasured", metric=guard.metric.text)
+            raise NoVerdict("guard_unmeasured", metric=guard.metric.text)
         table = np.array(rows, float)
         table = np.where(np.isnan(table), 0.0 if guard.metric.accuracy else np.nan, table)
         means = table.mean(axis=1)
@@ -56,7 +61,16 @@ def found(sides: Sides, claim: Claim, seeds: tuple[int, ...]) -> tuple[Guarded, 
         kept = np.ones(table.shape, bool)
         kept &= True if guard.at_least is None else table >= guard.at_least
         kept &= True if guard.at_most is None else table <= guard.at_most
-        values.append(Guarded(name, float(means.mean()), worst, fits_low and fits_high, int((~kept).sum()), table.size))
+        values.append(
+            Guarded(
+                name,
+                float(means.mean()),
+                worst,
+                fits_low and fits_high,
+                int((~kept).sum()),
+                table.size,
+            )
+        )
     return tuple(values)
 
 

@@ -1,7 +1,8 @@
 """The runs a claim speaks of: which are on either side, and which of them are compared with which.
 
-A side's runs stand in a grid: levels of `over`, cells (all else that varies on both sides), settings of the keys that
-are tuned, and what only this side has. A key whose value follows from others, or from the seed, has no place there.
+A side's runs stand in a grid: levels of `over`, cells (all else that varies on both sides),
+settings of the keys that are tuned, and what only this side has. A key whose value follows from
+others, or from the seed, has no place there.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from typing import Any, NamedTuple
 
 from dlexp.errors import nearest
 from dlexp.report import words
-from dlexp.report.claims.said import Said, Undecided, hint, say
+from dlexp.report.claims.messages import NoVerdict, Said, hint, say
 from dlexp.report.claims.spec import Claim
-from dlexp.report.runs import Run, Sweep
+from dlexp.report.runs import RunRecord, SweepRecord
 from dlexp.report.table import Tokens, token
 
 
@@ -29,19 +30,23 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Sides:
-    """Both sides of a claim: grids of runs by place and seed. `keys` says what the parts of a place stand for."""
+    """Both sides of a claim: grids of runs by place and seed. `keys` says what the parts of a place
+    stand for.
+    """
 
-    of: Mapping[Place, Mapping[int, Run]]
-    against: Mapping[Place, Mapping[int, Run]]
+    of: Mapping[Place, Mapping[int, RunRecord]]
+    against: Mapping[Place, Mapping[int, RunRecord]]
     keys: Place
     notes: tuple[Said, ...] = ()
 
     @property
-    def both(self) -> tuple[Mapping[Place, Mapping[int, Run]], Mapping[Place, Mapping[int, Run]]]:
+    def both(
+        self,
+    ) -> tuple[Mapping[Place, Mapping[int, RunRecord]], Mapping[Place, Mapping[int, RunRecord]]]:
         """Of, against."""
         return self.of, self.against
 
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[RunRecord]:
         """Every run of both."""
         return [run for side in self.both for runs in side.values() for run in runs.values()]
 
@@ -55,13 +60,15 @@ class Sides:
         shared = found[0] & found[1]
         if not shared:
             keys = [*self.keys.level, *self.keys.cell]
-            raise Undecided("no_common", keys=keys)
+            raise NoVerdict("no_common", keys=keys)
         if self.keys.level:
             counts = [sum(cell == other for _, other in shared) for _, cell in shared]
             if min(counts) < 2:
-                raise Undecided("one_level", over=self.keys.level[0])
+                raise NoVerdict("one_level", over=self.keys.level[0])
         lone = len((found[0] | found[1]) - shared)
-        of, against = ({p: r for p, r in side.items() if (p.level, p.cell) in shared} for side in self.both)
+        of, against = (
+            {p: r for p, r in side.items() if (p.level, p.cell) in shared} for side in self.both
+        )
         more = (say("uncommon", n=lone),) if lone else ()
         return replace(self, of=of, against=against, notes=self.notes + more)
 
@@ -69,24 +76,29 @@ class Sides:
         """Each side at one of its settings, without the seeds it was chosen by."""
         gone = set(without)
 
-        def kept(side: Mapping[Place, Mapping[int, Run]], setting: Tokens) -> dict[Place, dict[int, Run]]:
+        def kept(
+            side: Mapping[Place, Mapping[int, RunRecord]], setting: Tokens
+        ) -> dict[Place, dict[int, RunRecord]]:
             there = {place: runs for place, runs in side.items() if place.setting == setting}
-            return {place: {s: run for s, run in runs.items() if s not in gone} for place, runs in there.items()}
+            return {
+                place: {s: run for s, run in runs.items() if s not in gone}
+                for place, runs in there.items()
+            }
 
         return replace(self, of=kept(self.of, of), against=kept(self.against, against))
 
 
-def split(sweep: Sweep, claim: Claim) -> Sides:
+def split(sweep: SweepRecord, claim: Claim) -> Sides:
     """The sides of a claim in the runs of a sweep. Raises `Undecided` where a side has none."""
     belong = None if claim.part is None else {*sweep.parts.get(claim.part, ())}
     mine = [run for run in sweep.runs if belong is None or run.key in belong]
     known = [run for run in mine if run.params and run.seed is not None]
     if not known:
-        raise Undecided("no_part", part=claim.part or sweep.label)
+        raise NoVerdict("no_part", part=claim.part or sweep.label)
     of, against = _matching(known, claim.of), _matching(known, claim.against)
     twice = {run.key for run in of} & {run.key for run in against}
     if twice and not claim.tuned:  # what is tuned may well be tuned to the other side
-        raise Undecided("shared", n=len(twice))
+        raise NoVerdict("shared", n=len(twice))
     cells, own = _keys(of, against, claim, sweep)
     over = (claim.over,) if claim.over else ()
     keys = Place(over, cells, claim.tuned, own)
@@ -100,23 +112,33 @@ def split(sweep: Sweep, claim: Claim) -> Sides:
 
 def described(conditions: Mapping[str, Any]) -> str:
     """`regularizer=weight_decay, optimizer.lr=0.1`."""
-    return ", ".join(f"{key}={words.value(words.token(value))}" for key, value in conditions.items())
+    return ", ".join(
+        f"{key}={words.value(words.token(value))}" for key, value in conditions.items()
+    )
 
 
-def _matching(runs: Sequence[Run], conditions: Mapping[str, Any]) -> list[Run]:
-    """The runs whose parameters have these values. Raises `Undecided`, with the nearest name or value, for none."""
+def _matching(runs: Sequence[RunRecord], conditions: Mapping[str, Any]) -> list[RunRecord]:
+    """The runs whose parameters have these values. Raises `Undecided`, with the nearest name or
+    value, for none.
+    """
     for key, value in conditions.items():
         have = [run.params[key] for run in runs if key in run.params]
         if not have:
             near = nearest(key, {name for run in runs for name in run.params})
-            raise Undecided("no_key", key=key, hint=hint(near))
+            raise NoVerdict("no_key", key=key, hint=hint(near))
         if not any(_equal(value, other) for other in have):
             shown = sorted({words.value(words.token(other)) for other in have})
             wanted = words.value(words.token(value))
-            raise Undecided("no_value", key=key, value=wanted, known=shown, hint=hint(nearest(wanted, shown)))
-    found = [r for r in runs if all(k in r.params and _equal(v, r.params[k]) for k, v in conditions.items())]
+            raise NoVerdict(
+                "no_value", key=key, value=wanted, known=shown, hint=hint(nearest(wanted, shown))
+            )
+    found = [
+        r
+        for r in runs
+        if all(k in r.params and _equal(v, r.params[k]) for k, v in conditions.items())
+    ]
     if not found:
-        raise Undecided("no_together", what=described(conditions))
+        raise NoVerdict("no_together", what=described(conditions))
     return found
 
 
@@ -125,50 +147,68 @@ def _equal(a: Any, b: Any) -> bool:
     return isinstance(a, bool) == isinstance(b, bool) and bool(a == b)
 
 
-def _keys(of: Sequence[Run], against: Sequence[Run], claim: Claim, sweep: Sweep) -> tuple[Tokens, Tokens]:
+def _keys(
+    of: Sequence[RunRecord], against: Sequence[RunRecord], claim: Claim, sweep: SweepRecord
+) -> tuple[Tokens, Tokens]:
     """(keys of cells, keys that vary on one side alone), those that were swept first."""
     sides = (of, against)
     named = {*claim.of, *claim.against}
     fixed = {"seed", claim.over, *claim.tuned, *named}
     every = sorted({key for side in sides for run in side for key in run.params})
-    order = [*(key for key in sweep.axes if key in every), *(key for key in every if key not in sweep.axes)]
-    varied = [key for key in order if any(len({token(run, key) for run in side}) > 1 for side in sides)]
+    order = [
+        *(key for key in sweep.axes if key in every),
+        *(key for key in every if key not in sweep.axes),
+    ]
+    varied = [
+        key for key in order if any(len({token(run, key) for run in side}) > 1 for side in sides)
+    ]
     own = [key for key in varied if key in named and key not in claim.tuned]
     cells: list[str] = []
     for key in varied:
         leaders = [*own, *cells, *claim.tuned, *([claim.over] if claim.over else [])]
-        if key in fixed or all(_follows(side, key, leaders) for side in sides) or _of_seed(sides, key):
+        if (
+            key in fixed
+            or all(_follows(side, key, leaders) for side in sides)
+            or _of_seed(sides, key)
+        ):
             continue
         had = [any(key in run.params for run in side) for side in sides]
         (cells if all(had) else own).append(key)
     return tuple(cells), tuple(own)
 
 
-def _follows(runs: Sequence[Run], key: str, leaders: Sequence[str]) -> bool:
+def _follows(runs: Sequence[RunRecord], key: str, leaders: Sequence[str]) -> bool:
     """Whether equal values of the leaders always meet equal values of the key."""
     met = {tuple(token(run, k) for k in [*leaders, key]) for run in runs}
     return len(met) == len({row[:-1] for row in met})
 
 
-def _of_seed(sides: Sequence[Sequence[Run]], key: str) -> bool:
+def _of_seed(sides: Sequence[Sequence[RunRecord]], key: str) -> bool:
     """Whether a key is drawn by the seed: one value per seed, and for every seed another."""
     return all(
-        len({token(run, key) for run in side}) == len({run.seed for run in side}) and _follows(side, key, ["seed"])
+        len({token(run, key) for run in side}) == len({run.seed for run in side})
+        and _follows(side, key, ["seed"])
         for side in sides
     )
 
 
-def _grid(runs: Sequence[Run], keys: Place) -> tuple[dict[Place, dict[int, Run]], int]:
-    """Runs by place and seed, and how many of them repeat another: the latest with a result is taken."""
-    found: dict[Place, dict[int, Run]] = {}
+def _grid(runs: Sequence[RunRecord], keys: Place) -> tuple[dict[Place, dict[int, RunRecord]], int]:
+    """Runs by place and seed, and how many of them repeat another: the latest with a result is
+    taken.
+    """
+    found: dict[Place, dict[int, RunRecord]] = {}
     for run in sorted(runs, key=lambda r: (r.observed, r.time_ms, r.key)):
         place = Place(*(tuple(token(run, str(key)) for key in part) for part in keys))
         found.setdefault(place, {})[run.seed or 0] = run
     there = sorted(found, key=repr)
-    return {p: dict(sorted(found[p].items())) for p in there}, len(runs) - sum(map(len, found.values()))
+    return {p: dict(sorted(found[p].items())) for p in there}, len(runs) - sum(
+        map(len, found.values())
+    )
 
 
-def _beside(of: Sequence[Run], against: Sequence[Run], claim: Claim, cells: Tokens) -> list[Said]:
+def _beside(
+    of: Sequence[RunRecord], against: Sequence[RunRecord], claim: Claim, cells: Tokens
+) -> list[Said]:
     """What differs between the sides though the claim does not name it."""
     found = []
     free = {*of[0].params} & {*against[0].params} - {
@@ -187,7 +227,9 @@ def _beside(of: Sequence[Run], against: Sequence[Run], claim: Claim, cells: Toke
     return found
 
 
-def _averaged(of: Sequence[Run], against: Sequence[Run], claim: Claim, own: Tokens) -> list[Said]:
+def _averaged(
+    of: Sequence[RunRecord], against: Sequence[RunRecord], claim: Claim, own: Tokens
+) -> list[Said]:
     found = []
     for side, conditions in ((of, claim.of), (against, claim.against)):
         keys = [str(key) for key in own if len({token(run, str(key)) for run in side}) > 1]

@@ -1,4 +1,5 @@
-"""Claims as data: what a study's file says under `study.claims`, checked before anything is trained.
+"""Claims as data: what a study's file says under `study.claims`, checked before anything is
+trained.
 
 Every mistake is a `UserError` of one line. Nothing here looks at a run.
 """
@@ -14,7 +15,7 @@ from typing import Any, NoReturn
 from dlexp.errors import UserError, nearest
 from dlexp.report import measure
 from dlexp.report.claims.expression import Expression, parse
-from dlexp.report.runs import Run
+from dlexp.report.runs import RunRecord
 
 LANGUAGES = ("en", "zh")
 DIRECTIONS = ("more", "less", "as_good")
@@ -24,7 +25,9 @@ SIDES = ("both", "of", "against")
 
 @dataclass(frozen=True)
 class Guard:
-    """What must hold for a claim to be judged at all: a metric's mean, at every setting, within bounds."""
+    """What must hold for a claim to be judged at all: a metric's mean, at every setting, within
+    bounds.
+    """
 
     metric: Expression
     at_least: float | None = None
@@ -34,10 +37,12 @@ class Guard:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence and how it is put to the test: `of` against `against`, both conditions on the parameters of runs.
+    """A sentence and how it is put to the test: `of` against `against`, both conditions on the
+    parameters of runs.
 
-    `direction`: `of` has more of the metric, or less, or is as good, which is not worse by more than `margin`; `high`
-    says which way is better, for as_good. `over` is a key whose values are reduced to one number per seed.
+    `direction`: `of` has more of the metric, or less, or is as good, which is not worse by more
+    than `margin`; `high` says which way is better, for as_good. `over` is a key whose values are
+    reduced to one number per seed.
     """
 
     id: str
@@ -65,20 +70,31 @@ FIELDS = (*(f.name for f in fields(Claim) if f.name != "high"), "better")
 NEEDED = ("id", "says", "metric", "of", "against", "direction", "margin")
 
 
-def read(study: Mapping[str, Any], parts: Collection[str], runs: Sequence[Run] | None = ()) -> tuple[Claim, ...]:
-    """The claims of a study's mapping; `parts` are the names of its sweep's parts. Raises `UserError`.
+def read(
+    study: Mapping[str, Any], parts: Collection[str], runs: Sequence[RunRecord] | None = ()
+) -> tuple[Claim, ...]:
+    """The claims of a study's mapping; `parts` are the names of its sweep's parts. Raises
+    `UserError`.
 
-    The objectives of the `runs` say which way their metrics are better; None: that is for later, when runs are known.
+    The objectives of the `runs` say which way their metrics are better; None: that is for later,
+    when runs are known.
     """
     place = str(study.get("name") or "")
     told = study.get("claims")
     told = [] if told is None else told
     if isinstance(told, (str, Mapping)) or not isinstance(told, Sequence):
         raise UserError("must be a list of claims", key="study.claims", where=place, value=told)
-    claims = [_Reader(f"study.claims[{i}]", place, one).claim(parts, runs) for i, one in enumerate(told)]
+    claims = [
+        _Reader(f"study.claims[{i}]", place, one).claim(parts, runs) for i, one in enumerate(told)
+    ]
     for i, claim in enumerate(claims):
         if claim.id in {other.id for other in claims[:i]}:
-            raise UserError("another claim has this id", key=f"study.claims[{i}].id", where=place, value=claim.id)
+            raise UserError(
+                "another claim has this id",
+                key=f"study.claims[{i}].id",
+                where=place,
+                value=claim.id,
+            )
     return tuple(claims)
 
 
@@ -95,15 +111,22 @@ class _Reader:
         known = sorted(known)
         hint = nearest(value, known) if isinstance(value, str) else ""
         key = f"{self.key}.{name}" if name else self.key
-        raise UserError(wrong, key=key, value=value, where=self.place, allowed=", ".join(known), hint=hint)
+        raise UserError(
+            wrong, key=key, value=value, where=self.place, allowed=", ".join(known), hint=hint
+        )
 
     def only(self, known: Collection[str], needed: Collection[str]) -> None:
         """No other fields than these, and all of those."""
         for name in self.told:
             if name not in known:
                 key, listed = f"{self.key}.{name}", sorted(known)
-                raise UserError("there is no such field", key=key, where=self.place, allowed=", ".join(listed),
-                                hint=nearest(str(name), listed))  # fmt: skip
+                raise UserError(
+                    "there is no such field",
+                    key=key,
+                    where=self.place,
+                    allowed=", ".join(listed),
+                    hint=nearest(str(name), listed),
+                )
         for name in needed:
             if self.told.get(name) is None:
                 self.fail(name, "is missing")
@@ -119,7 +142,11 @@ class _Reader:
         value = self.told.get(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, (int, float))
+            or not math.isfinite(value)
+        ):
             self.fail(name, "must be a finite number", value)
         return float(value)
 
@@ -130,10 +157,16 @@ class _Reader:
         """Parameters and the values they must have."""
         value = self.told[name]
         if not isinstance(value, Mapping) or not value:
-            self.fail(name, "must say which runs by their parameters, as in {regularizer: weight_decay}", value)
+            self.fail(
+                name,
+                "must say which runs by their parameters, as in {regularizer: weight_decay}",
+                value,
+            )
         if "seed" in value:
             self.fail(name, "a claim speaks of all seeds, not of one", value)
-        return {str(key): list(v) if isinstance(v, (list, tuple)) else v for key, v in value.items()}
+        return {
+            str(key): list(v) if isinstance(v, (list, tuple)) else v for key, v in value.items()
+        }
 
     def text(self, name: str) -> str | None:
         value = self.told.get(name)
@@ -141,23 +174,39 @@ class _Reader:
             self.fail(name, "must be text", value)
         return value
 
-    def claim(self, parts: Collection[str], runs: Sequence[Run] | None) -> Claim:
+    def claim(self, parts: Collection[str], runs: Sequence[RunRecord] | None) -> Claim:
         self.only(FIELDS, NEEDED)
         of, against = self.runs("of"), self.runs("against")
         if of == against:
             self.fail("against", "is the same as `of`: there is nothing to compare", against)
         metric, margin = self.metric(), self.number("margin")
         if margin is None or margin <= 0:
-            self.fail("margin", "must be > 0: the smallest effect that matters, in the metric's units", margin)
+            self.fail(
+                "margin",
+                "must be > 0: the smallest effect that matters, in the metric's units",
+                margin,
+            )
         direction = self.one_of("direction", DIRECTIONS)
         over, tuned = self._over(of, against), self._tuned(of, against)
         guard = self.told.get("guard")
         return Claim(
-            id=self._id(), says=self._says(), metric=metric, of=of, against=against, direction=direction,
-            margin=margin, part=self._part(parts), high=self._better(direction, metric, runs), over=over,
-            reduce=self._reduce(over), diverged=self.number("diverged"), tuned=tuned,
-            guard=None if guard is None else _Reader(f"{self.key}.guard", self.place, guard).guard(),
-        )  # fmt: skip
+            id=self._id(),
+            says=self._says(),
+            metric=metric,
+            of=of,
+            against=against,
+            direction=direction,
+            margin=margin,
+            part=self._part(parts),
+            high=self._better(direction, metric, runs),
+            over=over,
+            reduce=self._reduce(over),
+            diverged=self.number("diverged"),
+            tuned=tuned,
+            guard=(
+                None if guard is None else _Reader(f"{self.key}.guard", self.place, guard).guard()
+            ),
+        )
 
     def guard(self) -> Guard:
         self.only(("metric", "at_least", "at_most", "of"), ("metric",))
@@ -165,7 +214,11 @@ class _Reader:
         if low is None and high is None:
             self.fail("", "needs at_least or at_most")
         if low is not None and high is not None and low > high:
-            self.fail("at_least", f"is above at_most, {high:g}: nothing could keep it", self.told["at_least"])
+            self.fail(
+                "at_least",
+                f"is above at_most, {high:g}: nothing could keep it",
+                self.told["at_least"],
+            )
         return Guard(self.metric(), low, high, self.one_of("of", SIDES, "both"))
 
     def _id(self) -> str:
@@ -186,7 +239,9 @@ class _Reader:
             self.fail("part", "is missing: the study has several parts", known=parts)
         return next(iter(parts), None)
 
-    def _better(self, direction: str, metric: Expression, runs: Sequence[Run] | None) -> bool | None:
+    def _better(
+        self, direction: str, metric: Expression, runs: Sequence[RunRecord] | None
+    ) -> bool | None:
         """Which way is better, where that matters."""
         told = self.told.get("better")
         if told is not None:
@@ -200,7 +255,11 @@ class _Reader:
         except UserError:
             if runs is None:
                 return None
-            self.fail("better", "is missing: is more of the metric better, or less?", known=("high", "low"))
+            self.fail(
+                "better",
+                "is missing: is more of the metric better, or less?",
+                known=("high", "low"),
+            )
 
     def _over(self, of: Mapping[str, Any], against: Mapping[str, Any]) -> str | None:
         over = self.text("over")
@@ -210,14 +269,21 @@ class _Reader:
 
     def _reduce(self, over: str | None) -> str:
         if over is None and self.told.get("reduce") is not None:
-            self.fail("reduce", "needs `over`, the key whose values it reduces", self.told["reduce"])
+            self.fail(
+                "reduce", "needs `over`, the key whose values it reduces", self.told["reduce"]
+            )
         return self.one_of("reduce", REDUCTIONS, "mean")
 
     def _tuned(self, of: Mapping[str, Any], against: Mapping[str, Any]) -> tuple[str, ...]:
         told = self.told.get("tuned")
         if told is None:
             return ()
-        if isinstance(told, str) or not isinstance(told, Sequence) or not told or any(type(k) is not str for k in told):
+        if (
+            isinstance(told, str)
+            or not isinstance(told, Sequence)
+            or not told
+            or any(type(k) is not str for k in told)
+        ):
             self.fail("tuned", "must be a list of keys, as in [optimizer.lr]", told)
         for key in told:
             if (key in of and key in against) or key in ("seed", self.told.get("over")):

@@ -1,4 +1,6 @@
-"""What a claim's expression is made of: metrics at a moment, numbers, operations; each has a value for a run."""
+"""What a claim's expression is made of: metrics at a moment, numbers, operations; each has a value
+for a run.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from dlexp.report.runs import Run
+from dlexp.report.runs import RunRecord
 
 MOMENTS = ("end", "mean", "start", "step", "epoch", "travel", "turns")
 
@@ -22,7 +24,7 @@ class Name:
     moment: str = "end"
     at: int = 0
 
-    def of(self, run: Run) -> float | None:
+    def of(self, run: RunRecord) -> float | None:
         name = self.found(run)
         if self.moment == "end":
             return run.final.get(name)
@@ -32,7 +34,11 @@ class Name:
         if self.moment in ("travel", "turns"):
             ways = [b - a for a, b in pairwise(curve.values)]
             moves = [way for way in ways if way != 0]
-            return math.fsum(map(abs, ways)) if self.moment == "travel" else sum(a * b < 0 for a, b in pairwise(moves))
+            return (
+                math.fsum(map(abs, ways))
+                if self.moment == "travel"
+                else sum(a * b < 0 for a, b in pairwise(moves))
+            )
         if self.moment == "mean":
             return math.fsum(curve.values) / len(curve.values)
         if self.moment == "start":
@@ -43,25 +49,31 @@ class Name:
         here = bisect_right(curve.steps, last)
         return curve.values[here - 1] if here else None
 
-    def step(self, run: Run) -> int | None:
-        """The step of a moment that is a number of steps or epochs; None where it is none, or not known."""
+    def step(self, run: RunRecord) -> int | None:
+        """The step of a moment that is a number of steps or epochs; None where it is none, or not
+        known.
+        """
         if self.moment == "step" or (self.moment == "epoch" and not self.at):
             return self.at
         known = self.moment == "epoch" and run.epoch_steps is not None
         return self.at * (run.epoch_steps or 0) if known else None
 
-    def found(self, run: Run) -> str:
+    def found(self, run: RunRecord) -> str:
         """The name in a run: where it has a `*`, the one that fits, if there is exactly one."""
         fits = fnmatch.filter(run.final, self.name) if "*" in self.name else []
         return fits[0] if len(fits) == 1 else self.name
 
 
-def length(run: Run) -> float:
-    """The step up to which a run has values: its last; one that stopped early keeps its last value to the end.
+def length(run: RunRecord) -> float:
+    """The step up to which a run has values: its last; one that stopped early keeps its last value
+    to the end.
 
     The end is the one that was planned, as far as run.json says it.
     """
-    early = run.params.get("early_stopping.patience") is not None or "early_stopping/best_step" in run.final
+    early = (
+        run.params.get("early_stopping.patience") is not None
+        or "early_stopping/best_step" in run.final
+    )
     if not early:
         return run.steps
     planned = run.params.get("steps") or (run.params.get("epochs") or 0) * (run.epoch_steps or 0)
@@ -74,7 +86,7 @@ class Number:
 
     value: float
 
-    def of(self, run: Run) -> float | None:
+    def of(self, run: RunRecord) -> float | None:
         return self.value
 
 
@@ -85,7 +97,7 @@ class Call:
     function: str
     arguments: tuple[Node, ...]
 
-    def of(self, run: Run) -> float | None:
+    def of(self, run: RunRecord) -> float | None:
         found = [argument.of(run) for argument in self.arguments]
         values = [value for value in found if value is not None]
         if len(values) < len(found):
@@ -100,7 +112,14 @@ class Call:
 
 Node = Name | Number | Call
 _DO: dict[str, Callable[..., float]] = {
-    "+": lambda a, b: a + b, "-": lambda a, b: a - b, "*": lambda a, b: a * b, "/": lambda a, b: a / b,
-    "abs": abs, "log10": math.log10, "min": min, "max": max,
-}  # fmt: skip
-FUNCTIONS = {"abs": (1, 1), "log10": (1, 1), "max": (2, 99), "min": (2, 99)}  # how many arguments each takes
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+    "abs": abs,
+    "log10": math.log10,
+    "min": min,
+    "max": max,
+}
+# how many arguments each takes
+FUNCTIONS = {"abs": (1, 1), "log10": (1, 1), "max": (2, 99), "min": (2, 99)}

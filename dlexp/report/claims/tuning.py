@@ -1,4 +1,6 @@
-"""Each side at its best: the setting that a validation metric likes best on the first seeds, judged on the others."""
+"""Each side at its best: the setting that a validation metric likes best on the first seeds, judged
+on the others.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +13,22 @@ import numpy as np
 
 from dlexp.errors import UserError
 from dlexp.report import statistics, words
-from dlexp.report.claims.said import Said, Undecided, say
+from dlexp.report.claims.messages import NoVerdict, Said, say
 from dlexp.report.claims.sides import Place, Sides, described
 from dlexp.report.claims.spec import Claim
 from dlexp.report.measure import Measure, measure_of
-from dlexp.report.runs import Run
+from dlexp.report.runs import RunRecord
 from dlexp.report.table import Tokens
 from dlexp.report.tuned import LOSS, TUNING
 
-Grid = Mapping[Place, Mapping[int, Run]]
+Grid = Mapping[Place, Mapping[int, RunRecord]]
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """What one side was tuned to: `scores` are the settings tried, as they are shown, with their validation scores."""
+    """What one side was tuned to: `scores` are the settings tried, as they are shown, with their
+    validation scores.
+    """
 
     side: str
     setting: Mapping[str, str]
@@ -34,17 +38,24 @@ class Chosen:
 
 
 def tune(sides: Sides, claim: Claim) -> tuple[Sides, tuple[Chosen, ...]]:
-    """Both sides at their chosen settings, without the tuning seeds. Raises `Undecided` where none can be chosen."""
+    """Both sides at their chosen settings, without the tuning seeds. Raises `Undecided` where none
+    can be chosen.
+    """
     keys = claim.tuned
     by = _watched(sides, claim)
     seeds = sides.seeds()[:TUNING]
     if len(sides.seeds()) <= TUNING:
-        raise Undecided("few_tuning", need=TUNING, keys=keys, n=len(sides.seeds()))
+        raise NoVerdict("few_tuning", need=TUNING, keys=keys, n=len(sides.seeds()))
     found, settings, notes = [], [], list(sides.notes)
-    for name, side, conditions in (("of", sides.of, claim.of), ("against", sides.against, claim.against)):
+    for name, side, conditions in (
+        ("of", sides.of, claim.of),
+        ("against", sides.against, claim.against),
+    ):
         scores = _scores(side, by, seeds)
         if not scores:
-            raise Undecided("tuning_missing", keys=keys, seeds=words.ranges(seeds), side=described(conditions))
+            raise NoVerdict(
+                "tuning_missing", keys=keys, seeds=words.ranges(seeds), side=described(conditions)
+            )
         best = min(scores, key=lambda setting: scores[setting])
         settings.append(best)
         shown = dict(zip(claim.tuned, map(words.value, best), strict=True))
@@ -61,7 +72,9 @@ def tune(sides: Sides, claim: Claim) -> tuple[Sides, tuple[Chosen, ...]]:
 
 
 def _watched(sides: Sides, claim: Claim) -> Measure:
-    """The validation metric of the same kind as the claim's, if somebody says which way it is better; or else loss."""
+    """The validation metric of the same kind as the claim's, if somebody says which way it is
+    better; or else loss.
+    """
     runs = [*sides.runs()]
     known = {name for run in runs for name in run.final}
     kinds = [name.rpartition("/")[2] for name in claim.metric.names]
@@ -69,16 +82,25 @@ def _watched(sides: Sides, claim: Claim) -> Measure:
         if name in known:
             with suppress(UserError):
                 return measure_of(name, runs)
-    raise Undecided("no_validation", keys=claim.tuned)
+    raise NoVerdict("no_validation", keys=claim.tuned)
 
 
 def _scores(side: Grid, by: Measure, seeds: Sequence[int]) -> dict[Tokens, tuple[float, float]]:
-    """For each setting with a result everywhere: what to minimise, and what decides between equals (loss)."""
+    """For each setting with a result everywhere: what to minimise, and what decides between equals
+    (loss).
+    """
     found = {}
     whole = {place._replace(setting=()) for place in side}
     for setting in sorted({place.setting for place in side}, key=order):
-        there = {place._replace(setting=()): runs for place, runs in side.items() if place.setting == setting}
-        values = [[_value(there.get(place, {}).get(seed), by) for seed in seeds] for place in sorted(whole, key=repr)]
+        there = {
+            place._replace(setting=()): runs
+            for place, runs in side.items()
+            if place.setting == setting
+        }
+        values = [
+            [_value(there.get(place, {}).get(seed), by) for seed in seeds]
+            for place in sorted(whole, key=repr)
+        ]
         loss = measure_of(LOSS, [run for runs in side.values() for run in runs.values()])
         if not any(value is None for row in values for value in row):
             score = statistics.iqm(np.array(values, float).mean(axis=0))
@@ -89,7 +111,7 @@ def _scores(side: Grid, by: Measure, seeds: Sequence[int]) -> dict[Tokens, tuple
     return found
 
 
-def _value(run: Run | None, by: Measure) -> float | None:
+def _value(run: RunRecord | None, by: Measure) -> float | None:
     return None if run is None else by.of(run)
 
 
@@ -107,7 +129,9 @@ def _edges(claim: Claim, side: str, settings: Sequence[Tokens], best: Tokens) ->
     """Where the best number is the first or the last of several that were tried."""
     notes = []
     for i, key in enumerate(claim.tuned):
-        tried = sorted({s[i] for s in settings if s[i] is not None}, key=lambda level: order((level,)))
+        tried = sorted(
+            {s[i] for s in settings if s[i] is not None}, key=lambda level: order((level,))
+        )
         if len(tried) > 1 and best[i] in (tried[0], tried[-1]) and not str(best[i]).startswith('"'):
             which = say("smallest" if best[i] == tried[0] else "largest")
             notes.append(say("edge", side=side, key=key, value=words.value(best[i]), which=which))

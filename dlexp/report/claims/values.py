@@ -1,4 +1,6 @@
-"""One value per seed and side: levels reduced, cells averaged. A diverged run is counted, never dropped."""
+"""One value per seed and side: levels reduced, cells averaged. A diverged run is counted, never
+dropped.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from dlexp.report.claims.expression import Expression
-from dlexp.report.claims.said import Undecided
+from dlexp.report.claims.messages import NoVerdict
 from dlexp.report.claims.sides import Place, Sides, described
 from dlexp.report.claims.spec import Claim
-from dlexp.report.runs import Run
+from dlexp.report.runs import RunRecord
 from dlexp.report.statistics import Floats
 from dlexp.report.table import Tokens
 
@@ -29,10 +31,12 @@ REDUCE: dict[str, Callable[[Floats], Floats]] = {  # (levels, seeds) → (seeds,
 
 @dataclass(frozen=True)
 class Values:
-    """Both sides' values (n,) at the seeds that have a result everywhere; `left_out` have not, `missing` results.
+    """Both sides' values (n,) at the seeds that have a result everywhere; `left_out` have not,
+    `missing` results.
 
-    `diverged` counts the runs of either side without a finite value, which count as `counted_as`; where that is None
-    nobody said what they count as, and the values are nan. `total` runs were looked at.
+    `diverged` counts the runs of either side without a finite value, which count as `counted_as`;
+    where that is None nobody said what they count as, and the values are nan. `total` runs were
+    looked at.
     """
 
     of: Floats
@@ -45,50 +49,78 @@ class Values:
     total: int
 
 
-def value(run: Run | None, metric: Expression) -> float | None:
+def value(run: RunRecord | None, metric: Expression) -> float | None:
     """A run's value: None where there is no result, nan where it diverged or has no finite value."""
     if run is None or not run.observed:
         return None
     return math.nan if run.status == "DIVERGED" else metric.of(run)
 
 
-def beyond(runs: Iterable[Run], metric: Expression, conditions: Mapping[str, Any]) -> None:
+def beyond(runs: Iterable[RunRecord], metric: Expression, conditions: Mapping[str, Any]) -> None:
     """Raises `Undecided` where the moment that the metric asks for comes after the end of a run."""
     for run in runs:
         if run.status == "FINISHED" and (name := metric.beyond(run)):
             epoch = f" (epoch {run.steps / run.epoch_steps:g})" if run.epoch_steps else ""
-            raise Undecided("beyond", moment=f"{name.moment} {name.at}", name=name.name, side=described(conditions),
-                            seed=run.seed, end=f"{run.steps}{epoch}")  # fmt: skip
+            raise NoVerdict(
+                "beyond",
+                moment=f"{name.moment} {name.at}",
+                name=name.name,
+                side=described(conditions),
+                seed=run.seed,
+                end=f"{run.steps}{epoch}",
+            )
 
 
 def measured(sides: Sides, claim: Claim) -> Values:
     """The values of both sides."""
     seeds = sides.seeds()
-    tables = [{p: [value(runs.get(s), claim.metric) for s in seeds] for p, runs in side.items()} for side in sides.both]
+    tables = [
+        {p: [value(runs.get(s), claim.metric) for s in seeds] for p, runs in side.items()}
+        for side in sides.both
+    ]
     rows = [row for table in tables for row in table.values()]
     whole = [i for i in range(len(seeds)) if all(row[i] is not None for row in rows)]
     missing = sum(value is None for row in rows for value in row)
-    kept = [{p: np.array([row[i] for i in whole], float) for p, row in table.items()} for table in tables]
+    kept = [
+        {p: np.array([row[i] for i in whole], float) for p, row in table.items()}
+        for table in tables
+    ]
     diverged = [sum(int(np.isnan(row).sum()) for row in table.values()) for table in kept]
-    counted_as = claim.diverged if claim.diverged is not None else 0.0 if claim.metric.accuracy else None
+    counted_as = (
+        claim.diverged if claim.diverged is not None else 0.0 if claim.metric.accuracy else None
+    )
     filled = [
-        {p: np.where(np.isnan(row), np.nan if counted_as is None else counted_as, row) for p, row in table.items()}
+        {
+            p: np.where(np.isnan(row), np.nan if counted_as is None else counted_as, row)
+            for p, row in table.items()
+        }
         for table in kept
     ]
     of, against = _reduced(filled[0], filled[1], claim) if whole else (np.empty(0), np.empty(0))
     return Values(
-        of, against, tuple(seeds[i] for i in whole), tuple(s for i, s in enumerate(seeds) if i not in whole), missing,
-        (diverged[0], diverged[1]), counted_as, len(rows) * len(whole),
-    )  # fmt: skip
+        of,
+        against,
+        tuple(seeds[i] for i in whole),
+        tuple(s for i, s in enumerate(seeds) if i not in whole),
+        missing,
+        (diverged[0], diverged[1]),
+        counted_as,
+        len(rows) * len(whole),
+    )
 
 
-def _reduced(of: Mapping[Place, Floats], against: Mapping[Place, Floats], claim: Claim) -> tuple[Floats, Floats]:
+def _reduced(
+    of: Mapping[Place, Floats], against: Mapping[Place, Floats], claim: Claim
+) -> tuple[Floats, Floats]:
     """The mean over cells of what the levels of a cell are reduced to."""
     found: list[tuple[Floats, Floats]] = []
     sides = [_levels(side) for side in (of, against)]
     with np.errstate(over="ignore", invalid="ignore"):
         for cell in sorted(sides[0], key=repr):
-            a, b = (np.array([side[cell][level] for level in sorted(side[cell], key=repr)]) for side in sides)
+            a, b = (
+                np.array([side[cell][level] for level in sorted(side[cell], key=repr)])
+                for side in sides
+            )
             if claim.reduce == "worst":
                 at = (claim.sign * (a - b)).argmin(axis=0)[None]
                 found.append((np.take_along_axis(a, at, 0)[0], np.take_along_axis(b, at, 0)[0]))
@@ -103,4 +135,7 @@ def _levels(side: Mapping[Place, Floats]) -> dict[Tokens, dict[Tokens, Floats]]:
     rows: dict[Tokens, dict[Tokens, list[Floats]]] = {}
     for place, row in side.items():
         rows.setdefault(place.cell, {}).setdefault(place.level, []).append(row)
-    return {cell: {level: np.mean(r, axis=0) for level, r in levels.items()} for cell, levels in rows.items()}
+    return {
+        cell: {level: np.mean(r, axis=0) for level, r in levels.items()}
+        for cell, levels in rows.items()
+    }

@@ -1,8 +1,10 @@
-"""Verdicts: each claim of a study decided on its runs, by rules that were fixed before the runs were made.
+"""Verdicts: each claim of a study decided on its runs, by rules that were fixed before the runs
+were made.
 
-One value per seed and side; d = ±(of − against), positive as claimed; the sign-flip test of its mean, Holm's
-correction over the study's claims. SUPPORTED needs both the corrected p and an effect of at least the margin; NOT
-SUPPORTED needs the whole interval below the margin; everything else is INCONCLUSIVE.
+One value per seed and side; d = ±(of − against), positive as claimed; the sign-flip test of its
+mean, Holm's correction over the study's claims. SUPPORTED needs both the corrected p and an effect
+of at least the margin; NOT SUPPORTED needs the whole interval below the margin; everything else is
+INCONCLUSIVE.
 """
 
 from __future__ import annotations
@@ -17,13 +19,13 @@ from dlexp.errors import nearest
 from dlexp.report import paired, statistics, words
 from dlexp.report.claims import cautions, guards, spec, tuning
 from dlexp.report.claims.guards import Guarded
-from dlexp.report.claims.said import Said, Undecided, hint, say
+from dlexp.report.claims.messages import NoVerdict, Said, hint, say
 from dlexp.report.claims.sides import Sides, described, split
 from dlexp.report.claims.spec import Claim
 from dlexp.report.claims.tuning import Chosen
 from dlexp.report.claims.values import Values, beyond, measured
 from dlexp.report.measure import seedless
-from dlexp.report.runs import Run, Sweep
+from dlexp.report.runs import RunRecord, SweepRecord
 from dlexp.report.statistics import Range
 from dlexp.report.table import Table, Tokens
 
@@ -34,11 +36,12 @@ SUPPORTED, NOT_SUPPORTED, INCONCLUSIVE = "SUPPORTED", "NOT SUPPORTED", "INCONCLU
 class Verdict:
     """A claim and what became of it. What could not be known is None, or empty.
 
-    `values` are the two sides' values by seed; `effect` is the mean of d in the claim's direction, `interval` its
-    95 % interval, `effect_size` Cohen's d_z, `improvement` P(a run of `of` is better); `family` counts the claims in
-    Holm's correction. `averaged` are the keys, with their values, over which each side's value is a mean, `levels`
-    those of `over`. `diverged` counts the runs of either side that counted as `counted_as`. `cautions` are the notes
-    without which a verdict must not be shown; a `preview` was made with the study's smaller budget.
+    `values` are the two sides' values by seed; `effect` is the mean of d in the claim's direction,
+    `interval` its 95 % interval, `effect_size` Cohen's d_z, `improvement` P(a run of `of` is
+    better); `family` counts the claims in Holm's correction. `averaged` are the keys, with their
+    values, over which each side's value is a mean, `levels` those of `over`. `diverged` counts the
+    runs of either side that counted as `counted_as`. `cautions` are the notes without which a
+    verdict must not be shown; a `preview` was made with the study's smaller budget.
     """
 
     claim: Claim
@@ -87,11 +90,14 @@ class Verdict:
         return {side: float(statistics.iqm(found)) for side, found in self.values.items()}
 
 
-def decide(sweep: Sweep) -> tuple[Verdict, ...]:
-    """The verdicts on all claims of a sweep's study, in their order. Raises `UserError` for a claim that is wrong."""
+def decide(sweep: SweepRecord) -> tuple[Verdict, ...]:
+    """The verdicts on all claims of a sweep's study, in their order. Raises `UserError` for a claim
+    that is wrong.
+    """
     study = sweep.study or {}
     found = [
-        _examined(sweep, claim, str(study.get("name") or "")) for claim in spec.read(study, sweep.parts, sweep.runs)
+        _examined(sweep, claim, str(study.get("name") or ""))
+        for claim in spec.read(study, sweep.parts, sweep.runs)
     ]
     found = [replace(v, cautions=(*_cautions(sweep, v),), preview=sweep.quick) for v in found]
     tested = [v.p for v in found if v.p is not None]
@@ -99,8 +105,10 @@ def decide(sweep: Sweep) -> tuple[Verdict, ...]:
     return tuple(_judged(v, next(corrected), len(tested)) if v.p is not None else v for v in found)
 
 
-def _examined(sweep: Sweep, claim: Claim, study: str) -> Verdict:
-    """Everything that can be said of one claim alone; `because` is empty as long as nothing forbids a verdict."""
+def _examined(sweep: SweepRecord, claim: Claim, study: str) -> Verdict:
+    """Everything that can be said of one claim alone; `because` is empty as long as nothing forbids
+    a verdict.
+    """
     v = Verdict(claim, study)
     try:
         sides = split(sweep, claim)
@@ -114,13 +122,15 @@ def _examined(sweep: Sweep, claim: Claim, study: str) -> Verdict:
         _worth(v, sides, found)
         v = replace(v, guard=guards.found(sides, claim, found.seeds))
         return _tested(v, guards.fault(v.guard, claim))
-    except Undecided as e:
+    except NoVerdict as e:
         return replace(v, because=e.said)
 
 
-def _cautions(sweep: Sweep, v: Verdict) -> Iterator[Said]:
+def _cautions(sweep: SweepRecord, v: Verdict) -> Iterator[Said]:
     """What must be said beside the verdict."""
-    yield from cautions.of_changes((sweep.study or {}).get("changes"), v.claim.part, quick=sweep.quick)
+    yield from cautions.of_changes(
+        (sweep.study or {}).get("changes"), v.claim.part, quick=sweep.quick
+    )
     if v.p is not None:
         of, against = (np.array(v.values[side]) for side in ("of", "against"))
         if cautions.alike(of, against):
@@ -128,20 +138,22 @@ def _cautions(sweep: Sweep, v: Verdict) -> Iterator[Said]:
         yield from cautions.of_guard(v.guard, v.claim)
 
 
-def _known(sweep: Sweep, sides: Sides, claim: Claim) -> None:
+def _known(sweep: SweepRecord, sides: Sides, claim: Claim) -> None:
     """Raises `Undecided` where the metric was not measured."""
     runs = sides.runs()
     known = {name for run in sweep.runs for name in (*run.final, *run.curves)}
     for name in claim.metric.names:
         if name not in known and not fnmatch.filter(known, name):
-            raise Undecided("unmeasured", name=name, hint=hint(nearest(name, sorted(known))))
+            raise NoVerdict("unmeasured", name=name, hint=hint(nearest(name, sorted(known))))
     if runs and all(run.status == "DIVERGED" for run in runs):
-        raise Undecided("all_diverged")
+        raise NoVerdict("all_diverged")
     for side, conditions in zip(sides.both, (claim.of, claim.against), strict=True):
-        ended = [run for there in side.values() for run in there.values() if run.status == "FINISHED"]
+        ended = [
+            run for there in side.values() for run in there.values() if run.status == "FINISHED"
+        ]
         if ended and all(claim.metric.of(run) is None for run in ended):
             beyond(ended, claim.metric, conditions)
-            raise Undecided("unmeasured_side", side=described(conditions), metric=claim.metric.text)
+            raise NoVerdict("unmeasured_side", side=described(conditions), metric=claim.metric.text)
 
 
 def _counted(v: Verdict, sides: Sides, found: Values) -> Verdict:
@@ -153,9 +165,15 @@ def _counted(v: Verdict, sides: Sides, found: Values) -> Verdict:
         of, against = found.diverged
         notes.append(say("worst_value", of=of, against=against, value=f"{found.counted_as:g}"))
     v = replace(
-        v, seeds=found.seeds, left_out=found.left_out, diverged=found.diverged, counted_as=found.counted_as,
-        averaged=_axes(sides), levels=tuple(words.value(t) for t in _levels(sides)), notes=tuple(notes),
-    )  # fmt: skip
+        v,
+        seeds=found.seeds,
+        left_out=found.left_out,
+        diverged=found.diverged,
+        counted_as=found.counted_as,
+        averaged=_axes(sides),
+        levels=tuple(words.value(t) for t in _levels(sides)),
+        notes=tuple(notes),
+    )
     d = v.claim.sign * (found.of - found.against)
     if len(d) and np.isfinite(d).all():
         sided = {"of": tuple(map(float, found.of)), "against": tuple(map(float, found.against))}
@@ -183,32 +201,50 @@ def _worth(v: Verdict, sides: Sides, found: Values) -> None:
     """Raises `Undecided` where the values are no evidence."""
     if not found.seeds:
         for side, conditions in zip(sides.both, (v.claim.of, v.claim.against), strict=True):
-            beyond([run for there in side.values() for run in there.values()], v.claim.metric, conditions)
-        raise Undecided("no_seed", missing=found.missing)
+            beyond(
+                [run for there in side.values() for run in there.values()],
+                v.claim.metric,
+                conditions,
+            )
+        raise NoVerdict("no_seed", missing=found.missing)
     if sum(found.diverged) and found.counted_as is None:
-        raise Undecided("diverged", n=sum(found.diverged), total=found.total, metric=v.claim.metric.text)
+        raise NoVerdict(
+            "diverged", n=sum(found.diverged), total=found.total, metric=v.claim.metric.text
+        )
     if v.effect is None:
-        raise Undecided("not_finite")
-    groups: dict[Tokens, Mapping[int, Run]] = {
-        (f"{i} {place!r}",): runs for i, side in enumerate(sides.both) for place, runs in side.items()
+        raise NoVerdict("not_finite")
+    groups: dict[Tokens, Mapping[int, RunRecord]] = {
+        (f"{i} {place!r}",): runs
+        for i, side in enumerate(sides.both)
+        for place, runs in side.items()
     }
     if seedless(Table((), groups)):
-        raise Undecided("seedless")
+        raise NoVerdict("seedless")
     if v.n < paired.FEWEST:
         p = words.probability(paired.smallest_p(v.n))
-        raise Undecided("few", n=v.n, fewest=paired.FEWEST, p=p)
+        raise NoVerdict("few", n=v.n, fewest=paired.FEWEST, p=p)
 
 
 def _tested(v: Verdict, fault: Said | None) -> Verdict:
-    """With test, interval and effect size; a guard that does not hold leaves the claim in the family."""
+    """With test, interval and effect size; a guard that does not hold leaves the claim in the
+    family.
+    """
     of, against = (v.claim.sign * np.array(v.values[side]) for side in ("of", "against"))
     d = of - against
     improvement, ends = statistics.probability_of_improvement(of, against)
     return replace(
-        v, interval=paired.interval(d), effect_size=paired.effect_size(d), improvement=improvement,
-        improvement_interval=ends, because=fault or {},
-        p=paired.one_sided(d + v.claim.margin) if v.claim.direction == "as_good" else paired.two_sided(d),
-    )  # fmt: skip
+        v,
+        interval=paired.interval(d),
+        effect_size=paired.effect_size(d),
+        improvement=improvement,
+        improvement_interval=ends,
+        because=fault or {},
+        p=(
+            paired.one_sided(d + v.claim.margin)
+            if v.claim.direction == "as_good"
+            else paired.two_sided(d)
+        ),
+    )
 
 
 def _judged(v: Verdict, p: float, family: int) -> Verdict:
@@ -216,9 +252,13 @@ def _judged(v: Verdict, p: float, family: int) -> Verdict:
     v = replace(v, p_holm=p, family=family)
     least = (0.5 if v.claim.direction == "as_good" else 1.0) * paired.smallest_p(v.n)
     if least * family > paired.ALPHA:
-        need = next(n for n in range(v.n, 10_000) if least * 2.0 ** (v.n - n) * family <= paired.ALPHA)
+        need = next(
+            n for n in range(v.n, 10_000) if least * 2.0 ** (v.n - n) * family <= paired.ALPHA
+        )
         least_holm = words.probability(min(1.0, least * family))
-        v = replace(v, notes=(*v.notes, say("power", n=v.n, family=family, p=least_holm, need=need)))
+        v = replace(
+            v, notes=(*v.notes, say("power", n=v.n, family=family, p=least_holm, need=need))
+        )
     if v.because:  # the guard
         return v
     status, code = _status(v, p)

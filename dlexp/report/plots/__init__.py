@@ -1,4 +1,6 @@
-"""The figures of a report, in the house style; each says what its marks are, n, the test and the correction."""
+"""The figures of a report, in the house style; each says what its marks are, n, the test and the
+correction.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,18 @@ from dlexp.report.plots.lines import interaction, lines, sensitivity
 from dlexp.report.tuned import Tuned
 from dlexp.report.words import slug
 
-__all__ = ["Picture", "curves", "dots", "draw", "draw_tuned", "forest", "heat", "interaction", "sensitivity", "tests"]
+__all__ = [
+    "Picture",
+    "curves",
+    "dots",
+    "draw",
+    "draw_tuned",
+    "forest",
+    "heat",
+    "interaction",
+    "sensitivity",
+    "tests",
+]
 
 
 def draw(c: Comparison, folder: Path) -> list[Picture]:
@@ -38,15 +51,37 @@ def draw_tuned(t: Tuned, folder: Path) -> list[Picture]:
     """The same at tuned settings, and where those lie among the values tried."""
     folder.mkdir(parents=True, exist_ok=True)
     found = [dots(t.tuned, folder / "tuned.png", f"{t.tuned.measure.metric} at tuned settings")]
-    found.append(forest(t.tuned, folder / "tuned-comparisons.png", "Planned comparisons at tuned settings"))
+    found.append(
+        forest(t.tuned, folder / "tuned-comparisons.png", "Planned comparisons at tuned settings")
+    )
     if t.default:
-        found.append(dots(t.default, folder / "default.png", f"{t.default.measure.metric} at default settings"))
-        found.append(forest(t.default, folder / "default-comparisons.png", "Planned comparisons at default settings"))
+        found.append(
+            dots(
+                t.default, folder / "default.png", f"{t.default.measure.metric} at default settings"
+            )
+        )
+        found.append(
+            forest(
+                t.default,
+                folder / "default-comparisons.png",
+                "Planned comparisons at default settings",
+            )
+        )
     grid = compare(t.grid, t.by)
     for i, axis in enumerate(t.grid.axes):
         if axis in t.hyper and axis.numeric:
-            found.append(sensitivity(grid, i, folder / f"sensitivity-{slug(axis.key)}.png", t.by, _stars(t, grid, i)))
-    found.append(curves(t.tuned, folder / "curves.png", f"Learning curves at tuned settings, {t.tuned.watched.metric}"))
+            found.append(
+                sensitivity(
+                    grid, i, folder / f"sensitivity-{slug(axis.key)}.png", t.by, _stars(t, grid, i)
+                )
+            )
+    found.append(
+        curves(
+            t.tuned,
+            folder / "curves.png",
+            f"Learning curves at tuned settings, {t.tuned.watched.metric}",
+        )
+    )
     return [p for p in found if p]
 
 

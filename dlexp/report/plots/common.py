@@ -1,4 +1,6 @@
-"""What every figure of a report shares: its words, the looks of an axis's levels, a legend above the panels."""
+"""What every figure of a report shares: its words, the looks of an axis's levels, a legend above
+the panels.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,15 @@ from dlexp.report.table import Axis, Table
 
 Means = dict[tuple[str | None, str | None], dict[int, float]]
 
-COLORS = (figures.BLUE, figures.RED, figures.GREEN, figures.ORANGE, figures.PURPLE, figures.SKY, figures.BLACK)
+COLORS = (
+    figures.BLUE,
+    figures.RED,
+    figures.GREEN,
+    figures.ORANGE,
+    figures.PURPLE,
+    figures.SKY,
+    figures.BLACK,
+)
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (6, 1.5, 1, 1.5)))
 MARKS = ("o", "s", "^", "D", "v", "P", "X")
 LETTER = 0.065  # inches, of the small print, on average in a wide name
@@ -41,9 +51,16 @@ def tests(c: Comparison) -> str:
     if not c.pairs:
         return "no test: nothing is compared"
     low, high = c.n
-    how = "exact paired sign-flip test" if high <= paired.EXACT else f"paired sign-flip test ({paired.FLIPS:,} flips)"
+    how = (
+        "exact paired sign-flip test"
+        if high <= paired.EXACT
+        else f"paired sign-flip test ({paired.FLIPS:,} flips)"
+    )
     n = f"{low}" if low == high else f"{low}–{high}"
-    return f"{how} on n = {n} seed{'s' * (high != 1)}, Holm over {words.many(len(c.pairs), 'planned pair')}"
+    return (
+        f"{how} on n = {n} seed{'s' * (high != 1)}, Holm over"
+        f" {words.many(len(c.pairs), 'planned pair')}"
+    )
 
 
 def seeds(summaries: Sequence[Summary]) -> str:
@@ -54,7 +71,9 @@ def seeds(summaries: Sequence[Summary]) -> str:
 
 
 def look(axis: Axis, i: int) -> dict[str, Any]:
-    """Colour, dash and mark of a level: in order of lightness for numbers, told apart by any eye for names."""
+    """Colour, dash and mark of a level: in order of lightness for numbers, told apart by any eye
+    for names.
+    """
     if axis.numeric:
         return {
             "color": figures.by_depth(max(len(axis.levels), 2))[i],
@@ -62,7 +81,11 @@ def look(axis: Axis, i: int) -> dict[str, Any]:
             "marker": MARKS[i % len(MARKS)],
         }
     n = len(COLORS)
-    return {"color": COLORS[i % n], "linestyle": DASHES[i // n % len(DASHES)], "marker": MARKS[i % len(MARKS)]}
+    return {
+        "color": COLORS[i % n],
+        "linestyle": DASHES[i // n % len(DASHES)],
+        "marker": MARKS[i % len(MARKS)],
+    }
 
 
 def shape(n: int) -> tuple[int, int]:
@@ -77,13 +100,18 @@ def room(axis: Axis | None) -> float:
 
 
 def named(axis: Axis) -> list[str]:
-    """The levels as a legend names them, all in one form: with their key, where one of them needs it."""
+    """The levels as a legend names them, all in one form: with their key, where one of them needs
+    it.
+    """
     names = [axis.name(t) for t in axis.levels]
     key = f"{words.plain(axis.key.rsplit('.', 1)[-1])}="
-    if all(name.startswith(key) for name in names) or not any(name.startswith(key) for name in names):
+    if all(name.startswith(key) for name in names) or not any(
+        name.startswith(key) for name in names
+    ):
         return names
     return [
-        name if name.startswith(key) or t is None else key + name for name, t in zip(names, axis.levels, strict=True)
+        name if name.startswith(key) or t is None else key + name
+        for name, t in zip(names, axis.levels, strict=True)
     ]
 
 
@@ -91,30 +119,46 @@ def legend(ax: Any, axis: Axis) -> None:
     """The levels of an axis above the panels, in the looks they are drawn in."""
     from matplotlib.lines import Line2D
 
-    lines = [Line2D([], [], label=words.cut(name, 24), markersize=3.5, **look(axis, i))
-             for i, name in enumerate(named(axis))]  # fmt: skip
+    lines = [
+        Line2D([], [], label=words.cut(name, 24), markersize=3.5, **look(axis, i))
+        for i, name in enumerate(named(axis))
+    ]
     place = ax.get_position()
     ax.figure.legend(
-        handles=lines, loc="lower left", bbox_to_anchor=(place.x0, place.y1 + 0.13 / ax.figure.get_figheight()),
-        ncols=min(len(lines), 6), frameon=False, fontsize=figures.SMALL, borderaxespad=0, handlelength=2.2,
+        handles=lines,
+        loc="lower left",
+        bbox_to_anchor=(place.x0, place.y1 + 0.13 / ax.figure.get_figheight()),
+        ncols=min(len(lines), 6),
+        frameon=False,
+        fontsize=figures.SMALL,
+        borderaxespad=0,
+        handlelength=2.2,
         columnspacing=1.4,
-    )  # fmt: skip
+    )
 
 
 def marginal(table: Table, measure: Measure, a: int, b: int | None) -> Means:
-    """For every two levels of two axes a value per seed: the mean over the other axes of the runs that there are."""
+    """For every two levels of two axes a value per seed: the mean over the other axes of the runs
+    that there are.
+    """
     cells: dict[tuple[str | None, str | None], dict[int, list[float]]] = {}
     for group, runs in table.groups.items():
         cell = cells.setdefault((group[a], None if b is None else group[b]), {})
         for seed, value in measure.values(runs).items():
             cell.setdefault(seed, []).append(value)
-    return {k: {s: float(np.mean(v)) for s, v in sorted(cell.items())} for k, cell in cells.items() if cell}
+    return {
+        k: {s: float(np.mean(v)) for s, v in sorted(cell.items())}
+        for k, cell in cells.items()
+        if cell
+    }
 
 
 def counted(means: Means) -> str:
     """How many seeds the cells have: `n = 9 to 10 seeds`."""
     n = sorted({len(cell) for cell in means.values()}) or [0]
-    return (f"n = {n[0]}" if n[0] == n[-1] else f"n = {n[0]} to {n[-1]}") + f" seed{'s' * (n[-1] != 1)}"
+    return (
+        f"n = {n[0]}" if n[0] == n[-1] else f"n = {n[0]} to {n[-1]}"
+    ) + f" seed{'s' * (n[-1] != 1)}"
 
 
 def over(table: Table, *shown: Axis | None) -> str:
@@ -133,5 +177,6 @@ def plain(ax: Any) -> None:
 
 def tick(axis: Axis, level: str | None) -> str:
     """A level at an axis that bears its key."""
-    plainly = axis.numeric or (level or "").startswith("[")  # hidden=[100,100] at an axis called model.hidden
+    # hidden=[100,100] at an axis called model.hidden
+    plainly = axis.numeric or (level or "").startswith("[")
     return words.value(level) if plainly else axis.name(level)

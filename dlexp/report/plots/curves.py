@@ -19,7 +19,8 @@ from dlexp.report.table import Axis, Table, Tokens
 PANELS, LINES, POINTS = 16, 12, 200  # what one figure can hold
 BAND = 1_999  # resamples of each point of a band
 MARKED = 12  # points up to which each bears a mark
-LABEL = 24  # letters: a longer name beside a small panel loses its first part, which the caption says
+# letters: a longer name beside a small panel loses its first part, which the caption says
+LABEL = 24
 
 Drawn = Mapping[Tokens, tuple[Floats, Floats]]
 
@@ -30,15 +31,24 @@ def curves(c: Comparison, path: Path, title: str = "") -> Picture | None:
 
 
 def learning(
-    table: Table, measure: Measure, path: Path, title: str, line: Axis | None, n: str, name: str = "curves"
+    table: Table,
+    measure: Measure,
+    path: Path,
+    title: str,
+    line: Axis | None,
+    n: str,
+    name: str = "curves",
 ) -> Picture | None:
-    """Learning curves, a line per level of `line`, a panel per combination of the others; or all lines in one panel.
+    """Learning curves, a line per level of `line`, a panel per combination of the others; or all
+    lines in one panel.
 
     `n` says how many seeds there are.
     """
     panels, epochs = layout(table, line), measures.per_epoch(table)
     whole = measures.grid(table, measure, epochs)
-    found = {g: measures.curves(table, g, measure, epochs, whole) for _, groups in panels for g in groups}
+    found = {
+        g: measures.curves(table, g, measure, epochs, whole) for _, groups in panels for g in groups
+    }
     drawn = {g: (x, y) for g, (x, y) in found.items() if len(x) > 1}
     if not drawn:
         return None
@@ -52,21 +62,43 @@ def learning(
     size = (6.6, 3.9) if rows * columns == 1 else (6.6 if columns < 4 else 7.4, 1.0 + 1.75 * rows)
     named = line if line is not None and len(line.levels) > 1 else None
     with figures.drawing(
-        path, title, notes, rows=rows, columns=columns, size=size, right=0.2, pad=room(named), gaps=(0.32, 0.12),
-        sharex=True, sharey=True,
-    ) as axes:  # fmt: skip
+        path,
+        title,
+        notes,
+        rows=rows,
+        columns=columns,
+        size=size,
+        right=0.2,
+        pad=room(named),
+        gaps=(0.32, 0.12),
+        sharex=True,
+        sharey=True,
+    ) as axes:
         heights = _panels(axes, table, line, panels, drawn, crowd)
         flat = any(not statistics.iqm(y).any() for _, y in drawn.values())
-        _scale(axes, measure, epochs, len(panels), heights, max(x[-1] for x, _ in drawn.values()), flat=flat)
+        _scale(
+            axes,
+            measure,
+            epochs,
+            len(panels),
+            heights,
+            max(x[-1] for x, _ in drawn.values()),
+            flat=flat,
+        )
         if named is not None:
             legend(axes[0, 0], named)
     band = (
-        band if crowd else f"band: its 95 % percentile bootstrap interval ({BAND:,} resamples, each point on its own)"
+        band
+        if crowd
+        else (
+            f"band: its 95 % percentile bootstrap interval ({BAND:,} resamples, each point on its"
+            " own)"
+        )
     )
     caption = (
-        f"{measure.metric} while training. Line: interquartile mean over seeds at each point; {band}; "
-        f"{n}. After a run diverged it counts as worst; after it stopped early it keeps its last "
-        "value. No test and no correction in this figure."
+        f"{measure.metric} while training. Line: interquartile mean over seeds at each point;"
+        f" {band}; {n}. After a run diverged it counts as worst; after it stopped early it keeps"
+        " its last value. No test and no correction in this figure."
     )
     return Picture(name, path, title, caption)
 
@@ -74,7 +106,9 @@ def learning(
 def lines(table: Table) -> Axis | None:
     """Which axis the lines of a panel tell apart."""
     axes = table.axes
-    fit = [a for a in axes if not a.numeric and len(a.levels) <= LINES] or [a for a in axes if len(a.levels) <= LINES]
+    fit = [a for a in axes if not a.numeric and len(a.levels) <= LINES] or [
+        a for a in axes if len(a.levels) <= LINES
+    ]
     return max(fit, key=lambda a: len(a.levels), default=None)
 
 
@@ -85,7 +119,10 @@ def layout(table: Table, line: Axis | None) -> list[tuple[str, list[Tokens]]]:
     for group in table.groups:
         panels.setdefault(tuple(t for i, t in enumerate(group) if i != where), []).append(group)
     rest = [a for a in table.axes if a is not line]
-    return [(" · ".join(a.name(t) for a, t in zip(rest, key, strict=True)), g) for key, g in panels.items()]
+    return [
+        (" · ".join(a.name(t) for a, t in zip(rest, key, strict=True)), g)
+        for key, g in panels.items()
+    ]
 
 
 def _panels(
@@ -102,8 +139,17 @@ def _panels(
         ax.set_visible(False)
     for ax, (name, groups) in zip(axes.flat, panels, strict=False):
         for group in (g for g in groups if g in drawn):
-            how = look(axis, axis.levels.index(group[table.axes.index(axis)])) if axis else {"color": figures.BLUE}
-            heights += curve(ax, *drawn[group], {**how, "alpha": 0.5, "linewidth": 0.8} if crowd else how, not crowd)
+            how = (
+                look(axis, axis.levels.index(group[table.axes.index(axis)]))
+                if axis
+                else {"color": figures.BLUE}
+            )
+            heights += curve(
+                ax,
+                *drawn[group],
+                {**how, "alpha": 0.5, "linewidth": 0.8} if crowd else how,
+                not crowd,
+            )
         if len(panels) > 1:
             ax.set_title(words.cut(name, 28), size=figures.SMALL, loc="left", pad=3)
     return heights
@@ -119,15 +165,25 @@ def curve(ax: Any, x: Floats, y: Floats, how: Mapping[str, Any], band: bool) -> 
     marker = how.get("marker", "o") if band and len(x) <= MARKED else ""
     ax.plot(x[shown], middle[shown], **{**how, "marker": marker})
     if band and y.shape[1] > 1:
-        ends = np.array([statistics.iqm_interval(row, BAND) for row in y], float).clip(-figures.HUGE, figures.HUGE)
+        ends = np.array([statistics.iqm_interval(row, BAND) for row in y], float).clip(
+            -figures.HUGE, figures.HUGE
+        )
         ax.fill_between(x, ends[:, 0], ends[:, 1], color=how["color"], alpha=0.18, linewidth=0)
     return [float(v) for v in middle[shown]]
 
 
 def _scale(
-    axes: Any, measure: Measure, epochs: bool, panels: int, heights: Sequence[float], last: float, *, flat: bool
+    axes: Any,
+    measure: Measure,
+    epochs: bool,
+    panels: int,
+    heights: Sequence[float],
+    last: float,
+    *,
+    flat: bool,
 ) -> None:
-    """Common limits; names on the outer axes, where the lowest panel of a column may stand above an empty place.
+    """Common limits; names on the outer axes, where the lowest panel of a column may stand above an
+    empty place.
 
     `flat` says that a line lies at 0 from end to end: a logarithmic axis would not show it.
     """

@@ -19,8 +19,12 @@ SIDE, LEGIBLE = 40, 10  # cells on a side; columns that have room for numbers
 
 
 def heat(c: Comparison, path: Path) -> Picture | None:
-    """A metric over two axes: two numbers if there are two, else the first two axes. Brighter is better."""
-    axes = [i for i, a in enumerate(c.table.axes) if len(a.levels) <= (SEARCH if a.numeric else SIDE)]
+    """A metric over two axes: two numbers if there are two, else the first two axes. Brighter is
+    better.
+    """
+    axes = [
+        i for i, a in enumerate(c.table.axes) if len(a.levels) <= (SEARCH if a.numeric else SIDE)
+    ]
     numbers = [i for i in axes if c.table.axes[i].numeric]
     chosen = sorted((numbers + [i for i in axes if i not in numbers])[:2])
     if len(chosen) < 2:
@@ -30,20 +34,28 @@ def heat(c: Comparison, path: Path) -> Picture | None:
     means = marginal(c.table, c.measure, down, across)
     if 2 * len(means) < len(rows.levels) * len(columns.levels):
         return None  # a search: mostly holes
-    grid = np.array([
-        [float(statistics.iqm(list(means[a, b].values()))) if (a, b) in means else math.nan for b in columns.levels]
-        for a in rows.levels
-    ])  # fmt: skip
+    grid = np.array(
+        [
+            [
+                float(statistics.iqm(list(means[a, b].values()))) if (a, b) in means else math.nan
+                for b in columns.levels
+            ]
+            for a in rows.levels
+        ]
+    )
     n = counted(means) + over(c.table, rows, columns)
     title = f"{c.measure.metric} by {rows.key} and {columns.key}"
     notes = [f"interquartile mean, {n}; brighter is better", "no test in this figure"]
     height = min(1.25 + 0.32 * len(rows.levels), 8.0)
     left = 0.75 + 0.05 * max(len(words.cut(tick(rows, t), 20)) for t in rows.levels)
-    with figures.drawing(path, title, notes, size=(6.6, max(height, 2.4)), left=left, right=0.9) as panel:
+    with figures.drawing(
+        path, title, notes, size=(6.6, max(height, 2.4)), left=left, right=0.9
+    ) as panel:
         _cells(panel[0, 0], c.measure, rows, columns, grid)
     caption = (
-        f"{title}: interquartile mean, {n}. Brighter is better; a white cell with a number is one "
-        "whose middle runs diverged, an empty one was not run. No test and no correction in this figure."
+        f"{title}: interquartile mean, {n}. Brighter is better; a white cell with a number is one"
+        " whose middle runs diverged, an empty one was not run. No test and no correction in this"
+        " figure."
     )
     return Picture("heat", path, title, caption)
 
@@ -52,7 +64,8 @@ def _cells(ax: Any, measure: Measure, rows: Axis, columns: Axis, grid: Any) -> N
     from matplotlib import colormaps
     from matplotlib.colors import LogNorm, Normalize
 
-    told = np.isfinite(grid) & (grid != measure.worst)  # one cell of diverged runs would wash out all others
+    # one cell of diverged runs would wash out all others
+    told = np.isfinite(grid) & (grid != measure.worst)
     finite = grid[told]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     wide = low > 0 and high > 10 * low and not measure.metric.endswith("accuracy")
@@ -64,7 +77,9 @@ def _cells(ax: Any, measure: Measure, rows: Axis, columns: Axis, grid: Any) -> N
     every = math.ceil(len(columns.levels) / min(LEGIBLE, 75 // longest))
     shown = range(0, len(columns.levels), every)
     ax.set_xticks(shown, labels=[words.cut(tick(columns, columns.levels[i]), 12) for i in shown])
-    ax.set_yticks(range(len(rows.levels)), labels=[words.cut(tick(rows, t), 20) for t in rows.levels])
+    ax.set_yticks(
+        range(len(rows.levels)), labels=[words.cut(tick(rows, t), 20) for t in rows.levels]
+    )
     ax.set(xlabel=columns.key, ylabel=rows.key)
     bar = ax.figure.colorbar(image, cax=ax.inset_axes([1.02, 0, 0.025, 1]))
     bar.set_label(measure.unit, size=figures.SMALL)
@@ -75,5 +90,12 @@ def _cells(ax: Any, measure: Measure, rows: Axis, columns: Axis, grid: Any) -> N
         if not math.isnan(x):
             red, green, blue, _ = colors(norm(x)) if told[i, j] else (1, 1, 1, 1)
             bright = 0.299 * red + 0.587 * green + 0.114 * blue > 0.5
-            ax.text(j, i, words.number(x, measure.metric), ha="center", va="center", size=figures.SMALL,
-                    color=figures.INK if bright else "white")  # fmt: skip
+            ax.text(
+                j,
+                i,
+                words.number(x, measure.metric),
+                ha="center",
+                va="center",
+                size=figures.SMALL,
+                color=figures.INK if bright else "white",
+            )

@@ -1,4 +1,6 @@
-"""What one axis does, a line for each level of another: sensitivity to a number, interaction of two choices."""
+"""What one axis does, a line for each level of another: sensitivity to a number, interaction of two
+choices.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,18 @@ from dlexp import figures
 from dlexp.report import statistics, words
 from dlexp.report.compare import SEARCH, Comparison
 from dlexp.report.measure import Measure
-from dlexp.report.plots.common import Means, Picture, counted, legend, look, marginal, over, plain, room, tick
+from dlexp.report.plots.common import (
+    Means,
+    Picture,
+    counted,
+    legend,
+    look,
+    marginal,
+    over,
+    plain,
+    room,
+    tick,
+)
 from dlexp.report.table import Axis, Table
 
 LINES, TICKS = 12, 12  # lines of a panel; levels with a tick each
@@ -21,7 +34,9 @@ LINES, TICKS = 12, 12  # lines of a panel; levels with a tick each
 
 @dataclass(frozen=True)
 class Plot:
-    """What is drawn: `means` by (level of axis, level of other), `stars` the chosen level of axis for each of other."""
+    """What is drawn: `means` by (level of axis, level of other), `stars` the chosen level of axis
+    for each of other.
+    """
 
     axis: Axis
     other: Axis | None
@@ -32,11 +47,17 @@ class Plot:
     @property
     def places(self) -> list[float]:
         levels = self.axis.levels
-        return [self.axis.number(t) for t in levels] if self.axis.numeric else [float(i) for i in range(len(levels))]
+        return (
+            [self.axis.number(t) for t in levels]
+            if self.axis.numeric
+            else [float(i) for i in range(len(levels))]
+        )
 
     @property
     def logarithmic(self) -> bool:
-        return self.axis.numeric and min(self.places) > 0 and max(self.places) >= 10 * min(self.places)
+        return (
+            self.axis.numeric and min(self.places) > 0 and max(self.places) >= 10 * min(self.places)
+        )
 
     def middle(self, level: str | None, of: str | None) -> float:
         return float(statistics.iqm(list(self.means[level, of].values())))
@@ -48,9 +69,15 @@ class Plot:
 
 
 def sensitivity(
-    c: Comparison, x: int, path: Path, measure: Measure, stars: Mapping[str | None, str | None] | None = None
+    c: Comparison,
+    x: int,
+    path: Path,
+    measure: Measure,
+    stars: Mapping[str | None, str | None] | None = None,
 ) -> Picture | None:
-    """A metric against a numeric axis, a line per level of another; `stars` marks a chosen value on each line."""
+    """A metric against a numeric axis, a line per level of another; `stars` marks a chosen value on
+    each line.
+    """
     axis, line = c.table.axes[x], lines(c.table, x)
     other = None if line is None else c.table.axes[line]
     plot = Plot(axis, other, marginal(c.table, measure, x, line), measure, stars or {})
@@ -69,7 +96,13 @@ def interaction(c: Comparison, path: Path) -> Picture | None:
     if len(other.levels) > LINES or len(axis.levels) > 2 * LINES:
         return None
     plot = Plot(axis, other, marginal(c.table, c.measure, x, line), c.measure, {})
-    return _drawn(plot, c.table, path, "interaction", f"{c.measure.metric}: {axis.key} and {other.key} together")
+    return _drawn(
+        plot,
+        c.table,
+        path,
+        "interaction",
+        f"{c.measure.metric}: {axis.key} and {other.key} together",
+    )
 
 
 def lines(table: Table, x: int) -> int | None:
@@ -81,7 +114,10 @@ def lines(table: Table, x: int) -> int | None:
 def _drawn(plot: Plot, table: Table, path: Path, name: str, title: str) -> Picture:
     cross = "; cross: the middle runs diverged" * bool(plot.lost)
     n = counted(plot.means) + over(table, plot.axis, plot.other)
-    notes = [f"mark: interquartile mean; line: 95 % bootstrap interval{cross}; {n}", "no test in this figure"]
+    notes = [
+        f"mark: interquartile mean; line: 95 % bootstrap interval{cross}; {n}",
+        "no test in this figure",
+    ]
     with figures.drawing(path, title, notes, pad=room(plot.other), size=(6.6, 4.2)) as axes:
         ax = axes[0, 0]
         heights: list[float] = []
@@ -95,17 +131,28 @@ def _drawn(plot: Plot, table: Table, path: Path, name: str, title: str) -> Pictu
     gone = " A cross at the edge where worse lies: the middle runs diverged." if plot.lost else ""
     star = " A star marks the value chosen." if plot.stars else ""
     caption = (
-        f"{title}. Mark: interquartile mean; line: 95 % percentile bootstrap interval ({statistics.RESAMPLES:,} "
-        f"resamples); {n}.{gone}{star} No test and no correction in this figure."
+        f"{title}. Mark: interquartile mean; line: 95 % percentile bootstrap interval"
+        f" ({statistics.RESAMPLES:,} resamples); {n}.{gone}{star} No test and no correction in this"
+        " figure."
     )
     return Picture(name, path, title, caption)
 
 
 def draw_line(ax: Any, plot: Plot, of: str | None, i: int, shift: float) -> list[float]:
-    """One line of marks with their intervals, without those that are as bad as can be; returns their heights."""
-    how = look(plot.other, i) if plot.other else {"color": figures.BLUE, "linestyle": "-", "marker": "o"}
+    """One line of marks with their intervals, without those that are as bad as can be; returns
+    their heights.
+    """
+    how = (
+        look(plot.other, i)
+        if plot.other
+        else {"color": figures.BLUE, "linestyle": "-", "marker": "o"}
+    )
     nudge = 0.0 if plot.axis.numeric else 0.08 * shift * min(1, 4 / len(plot.axis.levels))
-    at = {t: p + nudge for p, t in zip(plot.places, plot.axis.levels, strict=True) if (t, of) in plot.means}
+    at = {
+        t: p + nudge
+        for p, t in zip(plot.places, plot.axis.levels, strict=True)
+        if (t, of) in plot.means
+    }
     good = [t for t in at if (t, of) not in plot.lost and np.isfinite(plot.middle(t, of))]
     y = [plot.middle(t, of) for t in good]
     line = how["linestyle"] if len(plot.axis.levels) <= SEARCH else ""
@@ -113,11 +160,22 @@ def draw_line(ax: Any, plot: Plot, of: str | None, i: int, shift: float) -> list
     for t in good:
         if ends := statistics.iqm_interval(list(plot.means[t, of].values())):
             low, high = (min(max(e, -figures.HUGE), figures.HUGE) for e in ends)
-            ax.plot([at[t]] * 2, [low, high], "-", color=how["color"], linewidth=1, alpha=0.8, zorder=3)
+            ax.plot(
+                [at[t]] * 2, [low, high], "-", color=how["color"], linewidth=1, alpha=0.8, zorder=3
+            )
     if (star := plot.stars.get(of)) in good and star is not None:
-        ax.plot([at[star]], [plot.middle(star, of)], "*", color=how["color"], markersize=13, markeredgecolor="white",
-                zorder=6)  # fmt: skip
-    _crosses(ax, [at[t] for t in at if (t, of) in plot.lost], how["color"], shift, plot.measure.high)
+        ax.plot(
+            [at[star]],
+            [plot.middle(star, of)],
+            "*",
+            color=how["color"],
+            markersize=13,
+            markeredgecolor="white",
+            zorder=6,
+        )
+    _crosses(
+        ax, [at[t] for t in at if (t, of) in plot.lost], how["color"], shift, plot.measure.high
+    )
     return y
 
 
@@ -126,8 +184,17 @@ def _crosses(ax: Any, x: list[float], color: Any, shift: float, high: bool) -> N
     from matplotlib.transforms import ScaledTranslation
 
     beside = ScaledTranslation(6 * shift / 72, 0, ax.figure.dpi_scale_trans)
-    ax.plot(x, [0.0 if high else 1.0] * len(x), "x", color=color, markersize=5, markeredgewidth=1.5, clip_on=False,
-            transform=ax.get_xaxis_transform() + beside, zorder=6)  # fmt: skip
+    ax.plot(
+        x,
+        [0.0 if high else 1.0] * len(x),
+        "x",
+        color=color,
+        markersize=5,
+        markeredgewidth=1.5,
+        clip_on=False,
+        transform=ax.get_xaxis_transform() + beside,
+        zorder=6,
+    )
 
 
 def scale_x(ax: Any, plot: Plot, width: int = 84) -> None:
@@ -136,7 +203,9 @@ def scale_x(ax: Any, plot: Plot, width: int = 84) -> None:
         ax.set_xscale("log")
     if len(plot.places) <= TICKS or not plot.axis.numeric:
         letters = max(6, width // len(plot.places))
-        ax.set_xticks(plot.places, labels=[words.cut(tick(plot.axis, t), letters) for t in plot.axis.levels])
+        ax.set_xticks(
+            plot.places, labels=[words.cut(tick(plot.axis, t), letters) for t in plot.axis.levels]
+        )
         ax.set_xticks([], minor=True)
     elif plot.logarithmic:
         plain(ax)
@@ -144,9 +213,12 @@ def scale_x(ax: Any, plot: Plot, width: int = 84) -> None:
 
 
 def scale_y(ax: Any, measure: Measure, heights: list[float]) -> None:
-    """The y-axis: an accuracy as far as it is used, a loss logarithmic where it spans more than a decade."""
+    """The y-axis: an accuracy as far as it is used, a loss logarithmic where it spans more than a
+    decade.
+    """
     log = False
-    if measure.metric.startswith("gap/") or min(heights, default=0) < 0:  # what may be negative has its zero in sight
+    # what may be negative has its zero in sight
+    if measure.metric.startswith("gap/") or min(heights, default=0) < 0:
         ax.axhline(0, color=figures.INK, linewidth=0.8, zorder=1)
     elif measure.metric.endswith("accuracy"):
         low, high = ax.get_ylim()

@@ -4,9 +4,9 @@
       - {kind: gap, part: strength, losses: true}
       - {kind: panels, part: scales, metric: train/accuracy, lines: normalization, where: {epochs: 20}}
 
-Every kind takes `part` (which runs; not needed where there is one part), `where` (parameters and their values, or lists
-of values: only runs that have them), `title` and `name` (of the file); the others are in `KINDS`. A figure that cannot
-be drawn gives a reason instead.
+Every kind takes `part` (which runs; not needed where there is one part), `where` (parameters and
+their values, or lists of values: only runs that have them), `title` and `name` (of the file); the
+others are in `KINDS`. A figure that cannot be drawn gives a reason instead.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from dlexp.report.plots.study.gap import gap
 from dlexp.report.plots.study.panels import panels
 from dlexp.report.plots.study.paths import paths, paths_animation
 from dlexp.report.plots.study.scene import CannotDraw, Scene
-from dlexp.report.runs import Sweep
+from dlexp.report.runs import SweepRecord
 from dlexp.report.table import Table, arrange
 
 Test = Callable[[Any], bool]
@@ -69,7 +69,10 @@ def _one_of(*allowed: str) -> tuple[Test, str]:
 
 COMMON: Mapping[str, tuple[Test, str]] = {
     "part": (_text, "the name of a part"),
-    "where": (lambda x: isinstance(x, Mapping), "parameters and their values, as in {activation: relu}"),
+    "where": (
+        lambda x: isinstance(x, Mapping),
+        "parameters and their values, as in {activation: relu}",
+    ),
     "title": (_text, "a title"),
     "name": (_text, "a file's name without its ending"),
 }
@@ -82,21 +85,32 @@ KINDS: Mapping[str, Kind] = {
     "paths": Kind(paths, {}),
     "paths_animation": Kind(paths_animation, {"seconds": _TIME, "hold": _TIME}, suffix=".gif"),
     "distributions": Kind(
-        distributions, {"of": _one_of("activations", "gradients"), "moment": _one_of("untrained", "trained")}
+        distributions,
+        {"of": _one_of("activations", "gradients"), "moment": _one_of("untrained", "trained")},
     ),
-    "panels": Kind(panels, {"metric": _METRIC, "lines": _KEY, "panels": _KEY, "better": _BETTER}, ("metric", "lines")),
+    "panels": Kind(
+        panels,
+        {"metric": _METRIC, "lines": _KEY, "panels": _KEY, "better": _BETTER},
+        ("metric", "lines"),
+    ),
     "gap": Kind(gap, {"losses": (lambda x: isinstance(x, bool), "true or false")}),
     "dots": Kind(
         dots,
-        {"metric": (_texts, "the name of a metric, or a list of up to four"), "axis": _KEY, "lines": _KEY,
-         "better": _BETTER},
+        {
+            "metric": (_texts, "the name of a metric, or a list of up to four"),
+            "axis": _KEY,
+            "lines": _KEY,
+            "better": _BETTER,
+        },
         ("metric", "axis"),
     ),
-}  # fmt: skip
+}
 
 
 def check_figures(asked: Any, parts: Collection[str] = ()) -> None:
-    """Raises `UserError` for what `draw_study` could not make sense of; to be asked before anything is trained."""
+    """Raises `UserError` for what `draw_study` could not make sense of; to be asked before anything
+    is trained.
+    """
     if not isinstance(asked, (list, tuple)):
         raise UserError("must be a list, as in [{kind: gap}]", key="study.figures", value=asked)
     for i, spec in enumerate(asked):
@@ -111,28 +125,42 @@ def check_figures(asked: Any, parts: Collection[str] = ()) -> None:
             if option == "kind":
                 continue
             if option not in known:
-                _refuse(f"a figure of kind {kind} has no such option", f"{key}.{option}", value, known, str(option))
+                _refuse(
+                    f"a figure of kind {kind} has no such option",
+                    f"{key}.{option}",
+                    value,
+                    known,
+                    str(option),
+                )
             test, allowed = known[option]
             if not test(value):
                 raise UserError("does not fit", key=f"{key}.{option}", value=value, allowed=allowed)
         for option in KINDS[kind].needs:
             if option not in spec:
-                raise UserError(f"a figure of kind {kind} needs {known[option][1]}", key=f"{key}.{option}")
+                raise UserError(
+                    f"a figure of kind {kind} needs {known[option][1]}", key=f"{key}.{option}"
+                )
         if parts and "part" in spec and spec["part"] not in parts:
             _refuse("there is no such part", f"{key}.part", spec["part"], parts)
         if len(parts) > 1 and "part" not in spec:
             raise UserError("say of which part", key=f"{key}.part", allowed=", ".join(parts))
 
 
-def _refuse(wrong: str, key: str, value: Any, known: Collection[str], word: str | None = None) -> None:
+def _refuse(
+    wrong: str, key: str, value: Any, known: Collection[str], word: str | None = None
+) -> None:
     hint = nearest(str(value) if word is None else word, known)
     raise UserError(wrong, key=key, value=value, allowed=", ".join(known), hint=hint)
 
 
 def draw_study(
-    sweep: Sweep, tables: Mapping[str, Table], asked: Sequence[Mapping[str, Any]], folder: Path
+    sweep: SweepRecord,
+    tables: Mapping[str, Table],
+    asked: Sequence[Mapping[str, Any]],
+    folder: Path,
 ) -> list[Picture | Undrawn]:
-    """The figures that are asked for, in that order, drawn into `folder`; for one that cannot be drawn the reason.
+    """The figures that are asked for, in that order, drawn into `folder`; for one that cannot be
+    drawn the reason.
 
     `tables` are the parts of the study by name. Raises `UserError` where `check_figures` does.
     """
@@ -145,7 +173,11 @@ def draw_study(
 
 
 def _drawn(
-    sweep: Sweep, tables: Mapping[str, Table], spec: Mapping[str, Any], folder: Path, taken: Collection[str]
+    sweep: SweepRecord,
+    tables: Mapping[str, Table],
+    spec: Mapping[str, Any],
+    folder: Path,
+    taken: Collection[str],
 ) -> Picture | Undrawn:
     kind = KINDS[spec["kind"]]
     options = {k: v for k, v in spec.items() if k not in ("kind", *COMMON)}
@@ -157,9 +189,17 @@ def _drawn(
             kept = tuple(run for _, _, run in table.runs() if _fits(run.params, where))
             if not kept:
                 asked = ", ".join(f"{k}={words.value(words.token(v))}" for k, v in where.items())
-                raise CannotDraw(f"no run {f'of the part {part} ' if len(tables) > 1 else ''}has {asked}")
+                raise CannotDraw(
+                    f"no run {f'of the part {part} ' if len(tables) > 1 else ''}has {asked}"
+                )
             table = arrange([replace(sweep, runs=kept)])
-        scene = Scene(sweep.folder, table, folder / f"{name}{kind.suffix}", name, words.plain(spec.get("title") or ""))
+        scene = Scene(
+            sweep.folder,
+            table,
+            folder / f"{name}{kind.suffix}",
+            name,
+            words.plain(spec.get("title") or ""),
+        )
         return kind.draw(scene, **options)
     except CannotDraw as e:
         return Undrawn(name, words.plain(spec.get("title") or name), str(e))
@@ -168,13 +208,18 @@ def _drawn(
 def _name(spec: Mapping[str, Any], part: str, taken: Collection[str]) -> str:
     """A file name that no other figure has."""
     first = words.slug(spec.get("name") or "-".join(filter(None, [part, spec["kind"]])))[:80]
-    return next(n for i in range(1, 1000) if (n := first if i == 1 else f"{first}-{i}") not in taken)
+    return next(
+        n for i in range(1, 1000) if (n := first if i == 1 else f"{first}-{i}") not in taken
+    )
 
 
 def _fits(params: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
-    """Whether a run has these values, or one of each list; a value that is a list itself is written as it is."""
+    """Whether a run has these values, or one of each list; a value that is a list itself is written
+    as it is.
+    """
     return all(
-        k in params and (params[k] == v or (isinstance(v, (list, tuple)) and params[k] in v)) for k, v in where.items()
+        k in params and (params[k] == v or (isinstance(v, (list, tuple)) and params[k] in v))
+        for k, v in where.items()
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dlexp import figures
-from dlexp.arrays import Array
+from dlexp.core.arrays import Array
 from dlexp.report import words
 from dlexp.report.plots.common import Picture
 from dlexp.report.plots.study.scene import CannotDraw, Scene
@@ -17,14 +17,22 @@ from dlexp.report.plots.study.scene import CannotDraw, Scene
 ROWS, BINS = 12, 40
 FIELDS = {
     "activations": ("edges", "counts", "std", "std_across_samples", "zero", "saturated", "finite"),
-    "gradients": ("gradient_edges", "gradient_counts", "gradient_std", "gradient_zero", "gradient_finite"),
+    "gradients": (
+        "gradient_edges",
+        "gradient_counts",
+        "gradient_std",
+        "gradient_zero",
+        "gradient_finite",
+    ),
 }
 NOTED = 0.005  # shares below are not told
 
 
 @dataclass(frozen=True)
 class _Row:
-    """One setting: the histograms of its first seed, and per layer the facts, averaged over all its seeds."""
+    """One setting: the histograms of its first seed, and per layer the facts, averaged over all its
+    seeds.
+    """
 
     label: str
     layers: tuple[str, ...]
@@ -35,11 +43,15 @@ class _Row:
 
 
 def distributions(scene: Scene, *, of: str = "activations", moment: str = "untrained") -> Picture:
-    """Histograms of the hidden layers' activations, or of the gradients with respect to them, a row per setting."""
+    """Histograms of the hidden layers' activations, or of the gradients with respect to them, a row
+    per setting.
+    """
     rows, reasons = _read(scene, of, moment)
     if not rows:
         ask = "a study asks for them by observer: [histograms]"
-        raise CannotDraw(f"no run has the histograms of its {of}: {words.listed(reasons, 3)} ({ask})")
+        raise CannotDraw(
+            f"no run has the histograms of its {of}: {words.listed(reasons, 3)} ({ask})"
+        )
     left_out = len(rows) - ROWS
     rows = rows[:ROWS]
     what = "Activations y" if of == "activations" else "Gradients |∂L/∂y|"
@@ -75,15 +87,24 @@ def distributions(scene: Scene, *, of: str = "activations", moment: str = "untra
     scale = (
         "Sizes on a logarithmic axis that all panels share; exact zeros are counted, not drawn. "
         if of == "gradients"
-        else "Exact zeros of an unbounded activation are counted, not drawn. Across samples: the standard deviation of "
-        "a unit over the samples, averaged over the units; near 0 the layer says the same whatever the input. "
-        "Saturated: the slope is below 1 % of its largest. "
+        else (
+            "Exact zeros of an unbounded activation are counted, not drawn. Across samples: the"
+            " standard deviation of a unit over the samples, averaged over the units; near 0 the"
+            " layer says the same whatever the input. Saturated: the slope is below 1 % of its"
+            " largest. "
+        )
     )
-    caption = " ".join([
-        f"{title}. Bars: the values of all samples and units of the first seed, each panel up to its own highest bar; "
-        f"std: their standard deviation; every number is the mean over n = {seeds} seed{plural}. {scale}"
-        "No test and no correction in this figure.", *lacking,
-    ])  # fmt: skip
+    caption = " ".join(
+        [
+            (
+                f"{title}. Bars: the values of all samples and units of the first seed, each panel"
+                " up to its own highest bar; std: their standard deviation; every number is the"
+                f" mean over n = {seeds} seed{plural}. {scale}No test and no correction in this"
+                " figure."
+            ),
+            *lacking,
+        ]
+    )
     return Picture(scene.name, scene.path, title, caption)
 
 
@@ -109,13 +130,21 @@ def _read(scene: Scene, of: str, moment: str) -> tuple[list[_Row], list[str]]:
 
 
 def _whole(arrays: dict[str, Array], of: str, moment: str) -> bool:
-    """Whether all fields are there, in shapes that fit; another version of the observer may have written others."""
+    """Whether all fields are there, in shapes that fit; another version of the observer may have
+    written others.
+    """
     fields = [arrays.get(f"{moment}_{name}") for name in FIELDS[of]]
     layers = arrays.get("layers")
-    if layers is None or layers.ndim != 1 or any(f is None or f.dtype.kind not in "fiu" for f in fields):
+    if (
+        layers is None
+        or layers.ndim != 1
+        or any(f is None or f.dtype.kind not in "fiu" for f in fields)
+    ):
         return False
     edges, counts, *facts = (f for f in fields if f is not None)
-    return counts.shape == (len(layers), len(edges) - 1) and all(f.shape == layers.shape for f in facts)
+    return counts.shape == (len(layers), len(edges) - 1) and all(
+        f.shape == layers.shape for f in facts
+    )
 
 
 def _row(label: str, found: Sequence[dict[str, Array]], of: str, moment: str) -> _Row:
@@ -123,11 +152,15 @@ def _row(label: str, found: Sequence[dict[str, Array]], of: str, moment: str) ->
     first = found[0]
     alike = [arrays for arrays in found if len(arrays["layers"]) == len(first["layers"])]
     facts = {
-        name.removeprefix("gradient_"): np.mean([arrays[f"{moment}_{name}"] for arrays in alike], axis=0)
+        name.removeprefix("gradient_"): np.mean(
+            [arrays[f"{moment}_{name}"] for arrays in alike], axis=0
+        )
         for name in names
     }
     layers = tuple(map(str, first["layers"]))
-    return _Row(label, layers, first[f"{moment}_{edges}"], first[f"{moment}_{counts}"], facts, len(alike))
+    return _Row(
+        label, layers, first[f"{moment}_{edges}"], first[f"{moment}_{counts}"], facts, len(alike)
+    )
 
 
 def _draw(ax: Any, row: _Row, columns: int, decades: tuple[int, int] | None, line: float) -> None:
@@ -139,13 +172,19 @@ def _draw(ax: Any, row: _Row, columns: int, decades: tuple[int, int] | None, lin
     else:
         low, high = decades
         inside = (row.edges[:-1] >= low - 1e-9) & (row.edges[1:] <= high + 1e-9)
-        counts, color, ticks = row.counts[:, inside], figures.ORANGE, figures.decade_ticks(low, high)
+        counts, color, ticks = (
+            row.counts[:, inside],
+            figures.ORANGE,
+            figures.decade_ticks(low, high),
+        )
     step = max(1, counts.shape[1] // BINS)
     kept = counts.shape[1] // step * step
     bars = counts[:, :kept].reshape(len(counts), -1, step).sum(axis=2)
     bars = np.vstack([bars, np.zeros((columns - len(bars), bars.shape[1]))])
     high = low + (high - low) * kept / counts.shape[1]
-    figures.histogram_row(ax, words.cut(row.label, 90), color, list(bars), texts, (low, high), ticks, line)
+    figures.histogram_row(
+        ax, words.cut(row.label, 90), color, list(bars), texts, (low, high), ticks, line
+    )
 
 
 def _text(row: _Row, i: int) -> str:
@@ -170,7 +209,9 @@ def _short(x: float) -> str:
 
 
 def _decades(rows: Sequence[_Row]) -> tuple[int, int]:
-    """Powers of ten between which all but a permille of every panel's gradients lie; of equal ends ten between."""
+    """Powers of ten between which all but a permille of every panel's gradients lie; of equal ends
+    ten between.
+    """
     low, high = [], []
     for row in rows:
         for counts in row.counts:

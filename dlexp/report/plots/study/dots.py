@@ -15,33 +15,52 @@ from dlexp.report.table import Axis
 
 
 def dots(
-    scene: Scene, *, metric: str | Sequence[str], axis: str, lines: str | None = None, better: str | None = None
+    scene: Scene,
+    *,
+    metric: str | Sequence[str],
+    axis: str,
+    lines: str | None = None,
+    better: str | None = None,
 ) -> Picture:
-    """A panel per metric: interquartile mean and interval at each level of `axis`, a line per level of `lines`.
+    """A panel per metric: interquartile mean and interval at each level of `axis`, a line per level
+    of `lines`.
 
     `better` says for a metric that is neither accuracy nor loss where a diverged run is drawn.
     """
     names = [metric] if isinstance(metric, str) else list(metric)
     x, other = scene.axis(axis), scene.axis(lines) if lines else None
     if not x.numeric and len(x.levels) > SEARCH:
-        raise CannotDraw(f"{x.key} has {len(x.levels)} levels, more than the {SEARCH} that have room")
+        raise CannotDraw(
+            f"{x.key} has {len(x.levels)} levels, more than the {SEARCH} that have room"
+        )
     if other is x:
         raise CannotDraw(f"{axis} and {lines} vary together")
     if other and len(other.levels) > LINES:
         raise CannotDraw(
-            f"{other.key} has {len(other.levels)} levels, more than the {LINES} lines that can be told apart"
+            f"{other.key} has {len(other.levels)} levels, more than the {LINES} lines that can be"
+            " told apart"
         )
     places = [scene.table.axes.index(a) if a else None for a in (x, other)]
     plots = [_plot(scene, name, better, x, other, *places) for name in names]
     title = scene.title or f"{words.listed(names)} against {x.key}"
     n = " / ".join(dict.fromkeys(counted(p.means) for p in plots)) + over(scene.table, x, other)
     cross = "; cross: the middle runs diverged" * any(p.lost for p in plots)
-    notes = [f"mark: interquartile mean; line: 95 % bootstrap interval{cross}; {n}", "no test in this figure"]
+    notes = [
+        f"mark: interquartile mean; line: 95 % bootstrap interval{cross}; {n}",
+        "no test in this figure",
+    ]
     columns = min(len(plots), 2)
     rows = -(-len(plots) // columns)
     size = (6.6, 4.0 if len(plots) == 1 else 1.1 + 2.4 * rows)
     with figures.drawing(
-        scene.path, title, notes, rows=rows, columns=columns, size=size, pad=room(other), gaps=(0.35, 0.28)
+        scene.path,
+        title,
+        notes,
+        rows=rows,
+        columns=columns,
+        size=size,
+        pad=room(other),
+        gaps=(0.35, 0.28),
     ) as axes:
         for ax, plot in zip(axes.flat, plots, strict=False):
             _panel(ax, plot, columns)
@@ -51,13 +70,16 @@ def dots(
             legend(axes[0, 0], other)
     gone = " A cross at the edge where worse lies: the middle runs diverged." if cross else ""
     caption = (
-        f"{title}. Mark: interquartile mean; line: 95 % percentile bootstrap interval ({statistics.RESAMPLES:,} "
-        f"resamples); {n}.{gone} No test and no correction in this figure."
+        f"{title}. Mark: interquartile mean; line: 95 % percentile bootstrap interval"
+        f" ({statistics.RESAMPLES:,} resamples); {n}.{gone} No test and no correction in this"
+        " figure."
     )
     return Picture(scene.name, scene.path, title, caption)
 
 
-def _plot(scene: Scene, metric: str, better: str | None, axis: Axis, other: Axis | None, x: Any, by: Any) -> Plot:
+def _plot(
+    scene: Scene, metric: str, better: str | None, axis: Axis, other: Axis | None, x: Any, by: Any
+) -> Plot:
     measure = scene.measure(metric, better)
     means = marginal(scene.table, measure, x, by)
     if not means:

@@ -25,29 +25,48 @@ END = figures.RED
 
 
 def gap(scene: Scene, *, losses: bool = False) -> Picture:
-    """A panel per group: accuracy on training (solid) and validation samples (dashed), the final test value beside it.
+    """A panel per group: accuracy on training (solid) and validation samples (dashed), the final
+    test value beside it.
 
     `losses` adds the same of the loss below each panel, on an axis of its own.
     """
     groups = list(scene.table.groups)
     if len(groups) > PANELS:
-        raise CannotDraw(f"{len(groups)} groups, more than the {PANELS} that a page holds; choose by `where`")
+        raise CannotDraw(
+            f"{len(groups)} groups, more than the {PANELS} that a page holds; choose by `where`"
+        )
     rows = [_measures(scene, "accuracy"), *([_measures(scene, "loss")] if losses else [])]
     n = scene.counted("train/accuracy")
-    title = scene.title or "Training, validation and test" + (" accuracy and loss" if losses else " accuracy")
+    title = scene.title or "Training, validation and test" + (
+        " accuracy and loss" if losses else " accuracy"
+    )
     columns = min(len(groups), 2 if len(groups) == 4 else 3)
     blocks = math.ceil(len(groups) / columns)
     notes = [
         f"line: interquartile mean; band and bar: 95 % bootstrap interval; {n}",
-        "gap: of the final values on training and test samples, seed by seed; no test in this figure",
+        (
+            "gap: of the final values on training and test samples, seed by seed; no test in this"
+            " figure"
+        ),
     ]
     tall = 2.0 if blocks * len(rows) == 1 else 1.5
     size = (6.6, 1.75 + (tall + BETWEEN) * blocks * len(rows) - BETWEEN)
     with figures.drawing(
-        scene.path, title, notes, rows=blocks * len(rows), columns=columns, size=size, right=0.25, pad=0.58,
-        gaps=(BETWEEN / tall, 0.1), sharex=True, sharey="row",
-    ) as axes:  # fmt: skip
-        last = max([_draw(axes, scene, groups, columns, i, row, len(rows)) for i, row in enumerate(rows)])
+        scene.path,
+        title,
+        notes,
+        rows=blocks * len(rows),
+        columns=columns,
+        size=size,
+        right=0.25,
+        pad=0.58,
+        gaps=(BETWEEN / tall, 0.1),
+        sharex=True,
+        sharey="row",
+    ) as axes:
+        last = max(
+            [_draw(axes, scene, groups, columns, i, row, len(rows)) for i, row in enumerate(rows)]
+        )
         if not last:
             raise CannotDraw("nothing was measured while training, so there are no curves")
         for ax in axes.flat:
@@ -56,11 +75,12 @@ def gap(scene: Scene, *, losses: bool = False) -> Picture:
         _outer(axes, scene, len(groups), len(rows))
         _legend(axes[0, 0])
     caption = (
-        f"{title}. Solid: training; dashed: validation; interquartile mean over seeds, band: its 95 % percentile "
-        f"bootstrap interval ({BAND:,} resamples, each point on its own); diamond: test, at the end, and its interval; "
-        f"{n}. Gap: final training value less test value (of the loss: test less training), interquartile mean and "
-        "interval over seeds. Look at the training curve beside it: a gap also shrinks when a network learns less. "
-        "After a run diverged it counts as worst. No test and no correction in this figure."
+        f"{title}. Solid: training; dashed: validation; interquartile mean over seeds, band: its 95"
+        f" % percentile bootstrap interval ({BAND:,} resamples, each point on its own); diamond:"
+        f" test, at the end, and its interval; {n}. Gap: final training value less test value (of"
+        " the loss: test less training), interquartile mean and interval over seeds. Look at the"
+        " training curve beside it: a gap also shrinks when a network learns less. After a run"
+        " diverged it counts as worst. No test and no correction in this figure."
     )
     return Picture(scene.name, scene.path, title, caption)
 
@@ -70,7 +90,13 @@ def _measures(scene: Scene, what: str) -> dict[str, Measure]:
 
 
 def _draw(
-    axes: Any, scene: Scene, groups: list[Tokens], columns: int, offset: int, row: dict[str, Measure], rows: int
+    axes: Any,
+    scene: Scene,
+    groups: list[Tokens],
+    columns: int,
+    offset: int,
+    row: dict[str, Measure],
+    rows: int,
 ) -> float:
     """One kind of panel for every group; returns the last place of any curve."""
     epochs = measures.per_epoch(scene.table)
@@ -86,7 +112,9 @@ def _draw(
                 last = max(last, float(x[-1]))
         if not offset:
             name = words.cut(scene.label(group), 84 // columns)
-            ax.set_title(name, size=figures.SMALL, loc="left", pad=4 + 1.35 * figures.SMALL, weight="bold")
+            ax.set_title(
+                name, size=figures.SMALL, loc="left", pad=4 + 1.35 * figures.SMALL, weight="bold"
+            )
         heights += _end(ax, scene, group, row)
     log = False
     for ax in axes[offset::rows].flat:
@@ -95,7 +123,9 @@ def _draw(
         else:
             log = figures.scale_heights(ax, heights)
     for ax in axes[offset::rows, 0]:
-        ax.set_ylabel("accuracy (share correct)" if accuracy else f"loss (nats){', log scale' if log else ''}")
+        ax.set_ylabel(
+            "accuracy (share correct)" if accuracy else f"loss (nats){', log scale' if log else ''}"
+        )
     return last
 
 
@@ -111,19 +141,29 @@ def _end(ax: Any, scene: Scene, group: Tokens, row: dict[str, Measure]) -> list[
         ends = statistics.iqm_interval(apart)
         like = f"gap/{what}"
         said.append(
-            f"gap {words.number(float(statistics.iqm(apart)), like)}" + (f" {words.span(ends, like)}" if ends else "")
+            f"gap {words.number(float(statistics.iqm(apart)), like)}"
+            + (f" {words.span(ends, like)}" if ends else "")
         )
     if lost:
         said.append(f"{lost} of {len(runs)} diverged")
-    ax.annotate(" · ".join(said), (0, 1), (0, 4), xycoords="axes fraction", textcoords="offset points",
-                size=figures.SMALL, annotation_clip=False)  # fmt: skip
+    ax.annotate(
+        " · ".join(said),
+        (0, 1),
+        (0, 4),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        size=figures.SMALL,
+        annotation_clip=False,
+    )
     middle = float(statistics.iqm(test)) if test else math.nan
     if not math.isfinite(middle):
         return []
     at = ax.get_yaxis_transform()
     if ends := statistics.iqm_interval(test):
         low, high_end = (min(max(e, -figures.HUGE), figures.HUGE) for e in ends)
-        ax.plot([0.96, 0.96], [low, high_end], "-", color=END, linewidth=1.5, transform=at, zorder=4)
+        ax.plot(
+            [0.96, 0.96], [low, high_end], "-", color=END, linewidth=1.5, transform=at, zorder=4
+        )
     ax.plot([0.96], [middle], "D", color=END, markersize=4, transform=at, zorder=5, clip_on=False)
     return [middle]
 
@@ -131,7 +171,12 @@ def _end(ax: Any, scene: Scene, group: Tokens, row: dict[str, Measure]) -> list[
 def _gap(run: Any, what: str) -> float | None:
     """By how much a finished run is better on what it was trained on."""
     train, test = run.final.get(f"train/{what}"), run.final.get(f"test/{what}")
-    if run.status != "FINISHED" or train is None or test is None or not np.isfinite([train, test]).all():
+    if (
+        run.status != "FINISHED"
+        or train is None
+        or test is None
+        or not np.isfinite([train, test]).all()
+    ):
         return None
     return float(train - test if what == "accuracy" else test - train)
 
@@ -142,7 +187,9 @@ def _outer(axes: Any, scene: Scene, panels: int, rows: int) -> None:
     for (i, j), ax in np.ndenumerate(axes):
         if i // rows * columns + j >= panels:
             ax.set_visible(False)
-        elif i == len(axes) - 1 or ((i // rows + 1) * columns + j >= panels and i % rows == rows - 1):
+        elif i == len(axes) - 1 or (
+            (i // rows + 1) * columns + j >= panels and i % rows == rows - 1
+        ):
             ax.set_xlabel("epoch" if measures.per_epoch(scene.table) else "step")
             ax.tick_params(labelbottom=True)
 
@@ -150,10 +197,20 @@ def _outer(axes: Any, scene: Scene, panels: int, rows: int) -> None:
 def _legend(ax: Any) -> None:
     from matplotlib.lines import Line2D
 
-    lines = [Line2D([], [], label=name, color=color, linestyle=dashes) for name, color, dashes in SPLITS.values()]
+    lines = [
+        Line2D([], [], label=name, color=color, linestyle=dashes)
+        for name, color, dashes in SPLITS.values()
+    ]
     lines.append(Line2D([], [], label="test, at the end", color=END, marker="D", linestyle=""))
     place = ax.get_position()
     ax.figure.legend(
-        handles=lines, loc="lower left", bbox_to_anchor=(place.x0, place.y1 + 0.36 / ax.figure.get_figheight()),
-        ncols=3, frameon=False, fontsize=figures.SMALL, borderaxespad=0, handlelength=2.6, columnspacing=1.4,
-    )  # fmt: skip
+        handles=lines,
+        loc="lower left",
+        bbox_to_anchor=(place.x0, place.y1 + 0.36 / ax.figure.get_figheight()),
+        ncols=3,
+        frameon=False,
+        fontsize=figures.SMALL,
+        borderaxespad=0,
+        handlelength=2.6,
+        columnspacing=1.4,
+    )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dlexp import figures
-from dlexp.arrays import Array
+from dlexp.core.arrays import Array
 from dlexp.report import words
 from dlexp.report.plots.common import Picture, shape
 from dlexp.report.plots.study.scene import CannotDraw, Scene
@@ -41,13 +41,17 @@ def paths(scene: Scene) -> Picture:
         for ax, walk in zip(axes.flat, walks, strict=False):
             _path(ax, walk.at)
             ax.set_title(_name(walk, walks), loc="left", size=figures.SMALL, pad=3)
-            said = "" if len({len(w.at) for w in walks}) == 1 else words.many(len(walk.at) - 1, "step")
+            said = (
+                "" if len({len(w.at) for w in walks}) == 1 else words.many(len(walk.at) - 1, "step")
+            )
             _corner(ax, ", ".join(filter(None, [said, walk.ended])))
     return Picture(scene.name, scene.path, title, f"{title}. {_caption(terrain)}")
 
 
 def paths_animation(scene: Scene, *, seconds: float | None = None, hold: float = 3.0) -> Picture:
-    """The same as a GIF, a frame per step (of long paths for some steps) of `seconds`, the end held for `hold`."""
+    """The same as a GIF, a frame per step (of long paths for some steps) of `seconds`, the end held
+    for `hold`.
+    """
     walks, terrain = _few(scene)
     title = scene.title or f"Paths on {scene.surface}"
     window = terrain.around([walk.at for walk in walks])
@@ -73,7 +77,12 @@ def paths_animation(scene: Scene, *, seconds: float | None = None, hold: float =
 
         artists = [artist for _, lines, said in moving for artist in (*lines, said)]
         figures.animate(
-            axes[0, 0].figure, scene.path, artists, frames(), seconds or min(0.25, LENGTH / len(steps)), hold
+            axes[0, 0].figure,
+            scene.path,
+            artists,
+            frames(),
+            seconds or min(0.25, LENGTH / len(steps)),
+            hold,
         )
     pace = f"One frame {'per step' if every == 1 else f'for {every} steps'}, the last one held. "
     return Picture(scene.name, scene.path, title, f"{title}. {pace}{_caption(terrain)}")
@@ -94,7 +103,9 @@ def read_walks(scene: Scene) -> tuple[list[Walk], Terrain]:
             if run.observed and {"path/x", "path/y"} <= set(run.curves):
                 x, y = (np.array(run.curves[f"path/{c}"].values) for c in "xy")
                 ended = "diverged" * (run.status == "DIVERGED")
-                walks.append(Walk(scene.label(group, "optimizer.lr"), np.stack([x, y], axis=1), ended))
+                walks.append(
+                    Walk(scene.label(group, "optimizer.lr"), np.stack([x, y], axis=1), ended)
+                )
                 surface = read(scene.arrays(run, "surface"))
                 found = found or (surface if isinstance(surface, Terrain) else None)
                 why += [surface] if isinstance(surface, str) else []
@@ -103,7 +114,10 @@ def read_walks(scene: Scene) -> tuple[list[Walk], Terrain]:
             why.append("it has no path/x and path/y, as runs on a surface have")
     if not walks or found is None:
         reason = words.listed(list(dict.fromkeys(why)), 3) if why else "there are no runs"
-        raise CannotDraw(f"no run has a path and its surface: {reason} (a study asks for them by observer: [path])")
+        raise CannotDraw(
+            f"no run has a path and its surface: {reason} (a study asks for them by observer:"
+            " [path])"
+        )
     return walks, found
 
 
@@ -115,9 +129,16 @@ def _page(window: Array, n: int) -> dict[str, Any]:
     tall = each * (high / wide if equal(window) else 0.7)
     height = 1.3 + rows * tall + BELOW * (rows - 1)
     return {
-        "rows": rows, "columns": columns, "size": (6.6, height), "left": 0.5, "right": 0.85, "pad": 0.42,
-        "gaps": (BELOW / tall, ASIDE / each), "sharex": True, "sharey": True,
-    }  # fmt: skip
+        "rows": rows,
+        "columns": columns,
+        "size": (6.6, height),
+        "left": 0.5,
+        "right": 0.85,
+        "pad": 0.42,
+        "gaps": (BELOW / tall, ASIDE / each),
+        "sharex": True,
+        "sharey": True,
+    }
 
 
 def equal(window: Array) -> bool:
@@ -170,7 +191,9 @@ def mark(ax: Any, at: Array, name: str) -> Any:
 
 
 def _path(ax: Any, at: Array) -> tuple[Any, Any, Any]:
-    """The line with a dot at each step, if they are not too many, and the marks of its end and its start."""
+    """The line with a dot at each step, if they are not too many, and the marks of its end and its
+    start.
+    """
     dots = {"marker": "o", "markersize": 2.5} if len(at) <= DOTS else {}
     (line,) = ax.plot(*at.T, "-", color=figures.RED, linewidth=1.2, zorder=3, **dots)
     seen = at[np.isfinite(at).all(axis=1)]
@@ -179,8 +202,16 @@ def _path(ax: Any, at: Array) -> tuple[Any, Any, Any]:
 
 def _corner(ax: Any, text: str) -> Any:
     """A few words in a panel."""
-    return ax.text(0.98, 0.03, text, transform=ax.transAxes, ha="right", size=figures.SMALL, zorder=6,
-                   bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1})  # fmt: skip
+    return ax.text(
+        0.98,
+        0.03,
+        text,
+        transform=ax.transAxes,
+        ha="right",
+        size=figures.SMALL,
+        zorder=6,
+        bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
+    )
 
 
 def _legend(ax: Any) -> None:
@@ -189,9 +220,16 @@ def _legend(ax: Any) -> None:
     marks = [Line2D([], [], linestyle="", label=name, **look) for name, look in LOOKS.items()]
     place = ax.get_position()
     ax.figure.legend(
-        handles=marks, loc="lower left", bbox_to_anchor=(place.x0, place.y1 + 0.2 / ax.figure.get_figheight()), ncols=3,
-        frameon=False, fontsize=figures.SMALL, borderaxespad=0, handletextpad=0.1, columnspacing=1.2,
-    )  # fmt: skip
+        handles=marks,
+        loc="lower left",
+        bbox_to_anchor=(place.x0, place.y1 + 0.2 / ax.figure.get_figheight()),
+        ncols=3,
+        frameon=False,
+        fontsize=figures.SMALL,
+        borderaxespad=0,
+        handletextpad=0.1,
+        columnspacing=1.2,
+    )
 
 
 def _name(walk: Walk, walks: Sequence[Walk]) -> str:
@@ -204,13 +242,15 @@ def _notes(walks: Sequence[Walk]) -> list[str]:
     steps = f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
     x, y = (f"{c:g}".replace("-", "−") for c in walks[0].at[0])
     dot = ", a dot each" if counts[-1] < DOTS else ""
-    return [f"{steps} steps from ({x}, {y}){dot}; arrows: −∇f; one seed of each; no test in this figure"]
+    return [
+        f"{steps} steps from ({x}, {y}){dot}; arrows: −∇f; one seed of each; no test in this figure"
+    ]
 
 
 def _caption(terrain: Terrain) -> str:
     x, y, _ = terrain.minimum
     return (
-        f"Red: the path, its start (ring) and end (square); star: the minimum ({x:g}, {y:g}); grey arrows: −∇f, longer "
-        "where it is larger, levelling off; bands: equal heights f(x, y), the same in all panels. The first seed of "
-        f"each group. {NO_TEST}"
+        f"Red: the path, its start (ring) and end (square); star: the minimum ({x:g}, {y:g}); grey"
+        " arrows: −∇f, longer where it is larger, levelling off; bands: equal heights f(x, y), the"
+        f" same in all panels. The first seed of each group. {NO_TEST}"
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from dlexp.archives import read_arrays
-from dlexp.arrays import Array
+from dlexp.core.arrays import Array
 from dlexp.errors import DataError, UserError, nearest
 from dlexp.report import measure as measures, words
 from dlexp.report.measure import Measure
-from dlexp.report.runs import Run
+from dlexp.report.runs import RunRecord
 from dlexp.report.table import Axis, Table, Tokens
+from dlexp.storage.archives import read_arrays
 
 
 class CannotDraw(Exception):  # no error, but an answer
@@ -20,7 +20,9 @@ class CannotDraw(Exception):  # no error, but an answer
 
 @dataclass(frozen=True)
 class Scene:
-    """A sweep's folder, the runs that are shown, and the file to draw; `title` is empty where a kind has its own."""
+    """A sweep's folder, the runs that are shown, and the file to draw; `title` is empty where a
+    kind has its own.
+    """
 
     folder: Path
     table: Table
@@ -28,7 +30,7 @@ class Scene:
     name: str
     title: str
 
-    def arrays(self, run: Run, name: str) -> dict[str, Array] | str:
+    def arrays(self, run: RunRecord, name: str) -> dict[str, Array] | str:
         """What an observer left in the run's folder; or why there is nothing."""
         if not run.observed:
             return f"the run is {run.status}"
@@ -37,12 +39,14 @@ class Scene:
         except FileNotFoundError:
             return f"it has no arrays/{name}.npz"
         except DataError as e:
-            return f"its arrays/{name}.npz {e.wrong}"
+            return f"its arrays/{name}.npz {e.message}"
 
     @property
     def surface(self) -> str:
         """What the runs go down."""
-        names = sorted({str(run.params.get("objective", "")) for _, _, run in self.table.runs()} - {""})
+        names = sorted(
+            {str(run.params.get("objective", "")) for _, _, run in self.table.runs()} - {""}
+        )
         return words.cut(words.plain(words.listed(names)), 40)
 
     def axis(self, key: str) -> Axis:
@@ -53,25 +57,32 @@ class Scene:
         keys = [axis.key for axis in self.table.axes]
         near = nearest(key, keys)
         raise CannotDraw(
-            f"{key} does not vary between these runs; what varies is {words.listed(keys) if keys else 'nothing'}"
+            f"{key} does not vary between these runs; what varies is"
+            f" {words.listed(keys) if keys else 'nothing'}"
             + (f"; did you mean {near}?" if near else "")
         )
 
     def measure(self, metric: str, better: str | None = None) -> Measure:
         """A metric that some run measured, and which way it is better. Raises `CannotDraw`.
 
-        Where nobody says, it is drawn all the same if every run has its value: only one that diverged needs a worst.
+        Where nobody says, it is drawn all the same if every run has its value: only one that
+        diverged needs a worst.
         """
         runs = [run for _, _, run in self.table.runs()]
         known = sorted({name for run in runs for name in (*run.final, *run.curves)})
         if metric not in known:
             near = nearest(metric, known)
-            raise CannotDraw(f"no run measured {metric}" + (f"; did you mean {near}?" if near else ""))
+            raise CannotDraw(
+                f"no run measured {metric}" + (f"; did you mean {near}?" if near else "")
+            )
         try:
             high = measures.direction(metric, better, runs)
         except UserError:
             if any(run.status == "DIVERGED" for run in runs):
-                wrong = f"a run diverged, and it is not declared whether more of {metric} is better, or less: "
+                wrong = (
+                    f"a run diverged, and it is not declared whether more of {metric} is better, or"
+                    " less: "
+                )
                 raise CannotDraw(f"{wrong}add better: high, or better: low") from None
             high = False
         return measures.capped(self.table, metric, high)
@@ -80,12 +91,21 @@ class Scene:
         """A group as it is shown, with these parameters of its runs that go with what varies."""
         run = next(iter(self.table.groups[group].values()))
         shown = {axis.key for axis in self.table.axes}
-        more = [words.level(k, words.token(run.params[k])) for k in keys if k in run.params and k not in shown]
+        more = [
+            words.level(k, words.token(run.params[k]))
+            for k in keys
+            if k in run.params and k not in shown
+        ]
         return " · ".join([self.table.label(group), *more])
 
     def counted(self, metric: str) -> str:
         """How many seeds a group has: `n = 10 seeds per group`, those that measured a metric."""
         n = sorted(
-            {sum(run.observed and metric in run.curves for run in runs.values()) for runs in self.table.groups.values()}
+            {
+                sum(run.observed and metric in run.curves for run in runs.values())
+                for runs in self.table.groups.values()
+            }
         )
-        return (f"n = {n[0]}" if n[0] == n[-1] else f"n = {n[0]} to {n[-1]}") + f" seed{'s' * (n[-1] != 1)} per group"
+        return (
+            f"n = {n[0]}" if n[0] == n[-1] else f"n = {n[0]} to {n[-1]}"
+        ) + f" seed{'s' * (n[-1] != 1)} per group"

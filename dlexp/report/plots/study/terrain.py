@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from dlexp import figures
-from dlexp.arrays import Array
+from dlexp.core.arrays import Array
 
 ARROWS = 21  # along the longer side
 SHAPES = {
@@ -26,7 +26,9 @@ SHAPES = {
 
 @dataclass(frozen=True)
 class Terrain:
-    """`window` ((x₀, x₁), (y₀, y₁)), `minimum` (x, y, f), heights f (len(y), len(x)); gradients likewise."""
+    """`window` ((x₀, x₁), (y₀, y₁)), `minimum` (x, y, f), heights f (len(y), len(x)); gradients
+    likewise.
+    """
 
     window: Array
     minimum: Array
@@ -44,21 +46,34 @@ class Terrain:
             grid, margin = (self.x, self.y)[i], 0.05 * (high - low)
             seen = np.concatenate([path[np.isfinite(path[:, i]), i] for path in paths])
             first, last = (seen.min(), seen.max()) if seen.size else (low, high)
-            sides.append((max(min(low, first - margin), grid[0]), min(max(high, last + margin), grid[-1])))
+            sides.append(
+                (max(min(low, first - margin), grid[0]), min(max(high, last + margin), grid[-1]))
+            )
         return np.array(sides, float)
 
     def field(self, window: Array, every: int = 1) -> tuple[Array, Array, Array, Array]:
         """Points x, y in a window and the gradient (u, v) there, each (rows, columns)."""
         x, y = self.gradient_x, self.gradient_y
-        columns, rows = (np.flatnonzero((c > low) & (c < high)) for c, (low, high) in zip((x, y), window, strict=True))
+        columns, rows = (
+            np.flatnonzero((c > low) & (c < high))
+            for c, (low, high) in zip((x, y), window, strict=True)
+        )
         columns, rows = (i[(len(i) - 1) % every // 2 :: every] for i in (columns, rows))
         u, v = self.gradient[:, rows[:, None], columns].astype(float)
         return *np.meshgrid(x[columns], y[rows]), u, v
 
     def nearest(self, place: tuple[float, float]) -> tuple[float, float, float, float]:
-        """The point of the gradient's grid nearest to a place, in shares of the window's sides: x, y, u, v."""
-        at = [low + share * (high - low) for share, (low, high) in zip(place, self.window, strict=True)]
-        j, i = (int(np.abs(c - want).argmin()) for c, want in zip((self.gradient_x, self.gradient_y), at, strict=True))
+        """The point of the gradient's grid nearest to a place, in shares of the window's sides: x,
+        y, u, v.
+        """
+        at = [
+            low + share * (high - low)
+            for share, (low, high) in zip(place, self.window, strict=True)
+        ]
+        j, i = (
+            int(np.abs(c - want).argmin())
+            for c, want in zip((self.gradient_x, self.gradient_y), at, strict=True)
+        )
         u, v = (float(c) for c in self.gradient[:, i, j])
         return float(self.gradient_x[j]), float(self.gradient_y[i]), u, v
 
@@ -72,14 +87,19 @@ def read(arrays: dict[str, Array] | str) -> Terrain | str:
         if array is None or array.dtype.kind != "f" or array.ndim != len(shape):
             return f"its arrays/surface.npz has no {name} of {len(shape)} dimensions"
     found = Terrain(**{name: arrays[name] for name in SHAPES})
-    finely, coarsely = (len(found.y), len(found.x)), (2, len(found.gradient_y), len(found.gradient_x))
+    finely, coarsely = (
+        (len(found.y), len(found.x)),
+        (2, len(found.gradient_y), len(found.gradient_x)),
+    )
     if found.f.shape != finely or found.gradient.shape != coarsely or min(*finely, *coarsely) < 2:
         return "its arrays/surface.npz has arrays that do not fit each other"
     return found
 
 
 def bands(ax: Any, terrain: Terrain, window: Array) -> Any:
-    """Bands of equal height; returns what their scale is made of, and the heights, or None where f is flat."""
+    """Bands of equal height; returns what their scale is made of, and the heights, or None where f
+    is flat.
+    """
     inside = [
         slice(max(int(np.searchsorted(c, low)) - 1, 0), int(np.searchsorted(c, high)) + 1)
         for c, (low, high) in zip((terrain.x, terrain.y), window, strict=True)
@@ -92,11 +112,18 @@ def bands(ax: Any, terrain: Terrain, window: Array) -> Any:
     return figures.contours(ax, terrain.x[inside[0]], terrain.y[inside[1]], above, levels), levels
 
 
-def scale(ax: Any, terrain: Terrain, drawn: tuple[Any, Sequence[float]], rows: int = 1, between: float = 0) -> None:
-    """What height each band has, beside a panel, or beside a column of panels that are so many inches apart."""
+def scale(
+    ax: Any, terrain: Terrain, drawn: tuple[Any, Sequence[float]], rows: int = 1, between: float = 0
+) -> None:
+    """What height each band has, beside a panel, or beside a column of panels that are so many
+    inches apart.
+    """
     shown, levels = drawn
     place = ax.get_position()
-    wide, high = (d * side for d, side in zip(ax.figure.get_size_inches(), (place.width, place.height), strict=True))
+    wide, high = (
+        d * side
+        for d, side in zip(ax.figure.get_size_inches(), (place.width, place.height), strict=True)
+    )
     below = (rows - 1) * (1 + between / high)
     bar = ax.figure.colorbar(
         shown, cax=ax.inset_axes([1 + 0.09 / wide, -below, 0.1 / wide, 1 + below]), extendfrac=0.03
@@ -109,7 +136,8 @@ def scale(ax: Any, terrain: Terrain, drawn: tuple[Any, Sequence[float]], rows: i
 def arrows(ax: Any, terrain: Terrain, window: Array, most: int = ARROWS) -> None:
     """The field of negative gradients, about `most` arrows along the longer side."""
     steps = [
-        np.ptp(side) / (c[1] - c[0]) for side, c in zip(window, (terrain.gradient_x, terrain.gradient_y), strict=True)
+        np.ptp(side) / (c[1] - c[0])
+        for side, c in zip(window, (terrain.gradient_x, terrain.gradient_y), strict=True)
     ]
     every = max(1, round(float(max(steps)) / most))
     x, y, u, v = terrain.field(window, every)

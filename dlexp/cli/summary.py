@@ -1,0 +1,215 @@
+"""What a command says at its end: the result, where it is kept, how to look at it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dlexp import paths, shell
+from dlexp.core.dataset import messages
+from dlexp.errors import UserError, describe_error, nearest
+from dlexp.runs import lifecycle, provenance, records
+from dlexp.storage import journal
+from dlexp.tracking import Outcome, quoted, ui_command
+from dlexp.tracking.settings import to_json as shown_in, usual_uri
+
+if TYPE_CHECKING:
+    from dlexp.config import Setup
+    from dlexp.runs.run import Run
+    from dlexp.sweeps.session import Session
+
+TABLES = 8  # lines that a sweep says of its tables
+
+
+def found(word: str, key: str) -> tuple[Path | None, Path | None]:
+    """The run or the sweep that a word means; `last` is the one that was touched last.
+
+    Raises `UserError` where it means neither.
+    """
+    from dlexp.report import runs
+
+    run = records.find(word, key)
+    try:
+        sweep = runs.find(word, key).resolve()
+    except UserError:
+        if run is None:
+            raise _no_such(word, key) from None
+        return run, None
+    if run is None:
+        return None, sweep
+    if word != "last":
+        return run, None
+    begun = (run / journal.EVENTS).stat().st_mtime
+    of_sweep = run.parent.name == "runs" and run.parents[1].resolve() == sweep
+    return (None, sweep) if of_sweep or (sweep / "lock").stat().st_mtime > begun else (run, None)
+
+
+def _no_such(word: str, key: str) -> UserError:
+    """There is neither a run nor a sweep of that name: those there are."""
+    from dlexp.report import runs
+
+    sweeps = runs.names()
+    alone = [
+        folder.name
+        for folder in records.all_runs()
+        if not (folder.parents[1] / "sweep.json").is_file()
+    ]
+    if not (known := [*sweeps, *alone[::-1]]):
+        return UserError(
+            f"there is nothing in {paths.outputs()}", key=key, value=word, where="command line"
+        )
+    more = f", … ({len(known)} in all)" if len(known) > records.NAMED else ""
+    return UserError(
+        "there is no such run or sweep",
+        key=key,
+        value=word,
+        where="command line",
+        allowed=f"last, {', '.join(known[: records.NAMED])}{more}",
+        hint=nearest(word, [*known, "last"]),
+    )
+
+
+def words(run: Run) -> str:
+    """The result, where it is kept, and how to look at it."""
+    tests = {name: value for name, value in run.metrics.items() if name.startswith("test/")}
+    metrics = tests or {"train/loss": run.metrics.get("train/loss", float("nan"))}
+    figures = (
+        f"\nfigures   {_near(run.folder / 'figures')}"
+        if run.folder and (run.folder / "figures").is_dir()
+        else ""
+    )
+    result = ", ".join(f"{name} {value:.4g}" for name, value in sorted(metrics.items()))
+    lines = [
+        f"{run.status.lower():9} {result} (step {run.trainer.t})",
+        f"folder    {_near(run.folder)}{figures}",
+    ]
+    if run.status == "INTERRUPTED" and run.folder:
+        lines[0] = f"{run.status.lower()} at step {run.trainer.t} of {run.trainer.total}"
+    elif run.error is not None and run.status != "FINISHED":
+        lines[0] = f"{run.status.lower():9} {_one_line(describe_error(run.error))}"
+    if run.status in ("INTERRUPTED", "FAILED") and run.folder:
+        lines.append(f"go on     {shell.command('resume', shell.name_of(run.folder))}")
+    lines[1:1] = run.dataset.messages() if run.dataset else []
+    lines += [f"mixed     since it was resumed: {change}" for change in run.mixed]
+    return "\n".join([*lines, *_shown(run.tracked)])
+
+
+def planned(setup: Setup) -> str:
+    """What a single run would be, of a dry run: it is laid out, and refused where it cannot be
+    trained.
+    """
+    run = lifecycle.assembled(setup)
+    shown_in(setup.tracking)
+    return (
+        f"to do     {provenance.run_name(setup.experiment)}: {run.trainer.total} steps, 1 run;"
+        " nothing was created"
+    )
+
+
+def _shown(tracked: Outcome | None) -> list[str]:
+    """What MLflow has, and how to look at it there."""
+    if tracked is None:
+        return []
+    try:
+        usual = usual_uri()
+    except UserError:
+        # the environment says something else by now, which this run was not asked about
+        usual = ""
+    other = "" if tracked.uri == usual else f" --uri {quoted(tracked.uri)}"
+    by = [f"chosen    by the environment: {tracked.chosen}"] if tracked.chosen else []
+    return [
+        f"MLflow    {tracked}",
+        *by,
+        f"look      python -m dlexp ui{other}    (or: {ui_command(tracked.uri)})",
+    ]
+
+
+def _one_line(error: str | None) -> str:
+    """What an exception said, on one line; its name alone where it said nothing.
+
+    >>> _one_line("ValueError: two\\nlines"), _one_line("AssertionError: ")
+    ('ValueError: two lines', 'AssertionError')
+    """
+    return " ".join((error or "").split()).removesuffix(":")
+
+
+def _near(path: Path | None) -> str:
+    """A path as short as it can be said from here."""
+    try:
+        return str(path.relative_to(Path.cwd())) if path else "none"
+    except ValueError:
+        return str(path)
+
+
+def of_runs(runs: list[Run]) -> int:
+    """Say what became of the runs; the exit status is that of the first that did not finish, else
+    0.
+    """
+    for run in runs:
+        print(words(run), flush=True)
+    return next((status for run in runs if (status := lifecycle.exit_status(run))), 0)
+
+
+def of_sweep(session: Session, compared: str) -> int:
+    """What became of a sweep: a line, and what failed where the report does not list it; 1 if
+    anything did.
+    """
+    if session.dry_run:
+        return 0
+    counts = Counter(entry.status.lower() for entry in session.entries)
+    said = ", ".join(f"{n} {status}" for status, n in counts.most_common())
+    continued = (
+        f", {session.continued} of them resumed from a checkpoint" if session.continued else ""
+    )
+    print(
+        f"sweep     {said}; {session.trained} trained now{continued}\nfolder   "
+        f" {_near(session.folder)}"
+    )
+    anew = [
+        f"anew      {n} unfinished run{'s' * (n != 1)} trained from the start: {_one_line(reason)}"
+        for reason, n in session.anew.most_common()
+    ]
+    for note in [*_of_tables(session), *anew, *session.notes, compared]:
+        if note:
+            print(note)
+    failed = [entry for entry in session.entries if entry.status not in ("FINISHED", "DIVERGED")]
+    # whose report lists none of its runs
+    claims = session.study is not None and session.study.words is not None
+    listed = "\n" in compared and not claims
+    for entry in failed if not listed else ():
+        print(
+            f"{entry.status.lower():9} {' '.join(entry.overrides)}: {_one_line(entry.error)}"
+            f" ({entry.folder})"
+        )
+    for line in _shown(session.tracked):
+        print(line)
+    return 1 if failed else 0
+
+
+def _of_tables(session: Session) -> list[str]:
+    """What the runs of a sweep say of their tables, each line once."""
+    found: dict[str, None] = {}
+    for entry in session.entries:
+        try:
+            told = journal.description((session.folder or paths.outputs()) / entry.folder)
+            found |= dict.fromkeys(messages(told.get("dataset")))
+        except (OSError, ValueError, AttributeError):  # it ended before it wrote one
+            continue
+    return [*found][:TABLES]
+
+
+def comparison(session: Session) -> str:
+    """Make a sweep's report and return its text; or why there is none, in a line.
+
+    A search has none: it looks for a good setting on validation, and must not see what a test set
+    thinks of each.
+    """
+    if session.folder is None or session.dry_run or session.searched:
+        return ""
+    from dlexp import report
+
+    try:
+        return report.make([session.folder]).text
+    except UserError as e:
+        return f"report    {e}"

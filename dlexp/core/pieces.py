@@ -1,0 +1,43 @@
+"""What a step works on: the pieces of the parameters that an optimizer is handed, and the clipped
+gradient.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from dlexp.core.arrays import Array, Slots, Views
+from dlexp.core.kinds import Optimizer
+from dlexp.core.params import Parameters
+
+Piece = tuple[Array, Array, Views]  # a part of the parameters, its gradient and its slots
+
+
+def pieces(optimizer: Optimizer, params: Parameters, state: Mapping[str, Array]) -> Iterator[Piece]:
+    """What an optimizer's `update` is called with: cache-sized blocks, or whole arrays if it asks
+    for them.
+    """
+    flats = (params.values, params.grads, *state.values())
+    cuts = (
+        ([params.view(flat, name) for flat in flats] for name in params.trainable)
+        if optimizer.per_tensor
+        else ([flat[block] for flat in flats] for block in params.blocks())
+    )
+    for w, g, *slots in cuts:
+        yield w, g, Slots(**dict(zip(state, slots, strict=True)))
+
+
+def clip(gradient: Array, limit: float) -> float:
+    """g ← g · limit/‖g‖ where ‖g‖ > limit (Pascanu et al. 2013, https://arxiv.org/abs/1211.5063).
+    Returns ‖g‖.
+
+    A norm that is not finite leaves the gradient as it is: scaled by limit/∞ = 0 it would look like
+    a gradient of zero.
+    """
+    norm = float(np.linalg.norm(gradient))
+    if limit < norm < math.inf:
+        gradient *= limit / norm
+    return norm

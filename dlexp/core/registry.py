@@ -1,0 +1,160 @@
+"""A plugin is a frozen dataclass of hyper-parameters, found by its kind and name."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from abc import ABC
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
+
+from dlexp.core import fields
+from dlexp.errors import PluginError, nearest
+
+_registry: dict[str, dict[str, type[Plugin]]] = {}
+
+
+class Plugin(ABC):
+    """Root of every kind. Subclass a kind from `dlexp.core.kinds`, not this.
+
+    `kind` is the folder and the config group, `name` the file and the option. `known_failures`
+    names the conformance checks that this plugin is known to fail, each with the reason: they are
+    expected to fail, and it is an error if they pass.
+    """
+
+    kind: ClassVar[str]
+    name: ClassVar[str]
+    known_failures: ClassVar[Mapping[str, str]] = MappingProxyType({})
+
+    def __post_init__(self) -> None:
+        fields.check_fields(self)
+
+    @classmethod
+    def misdeclared(cls) -> str:
+        """What its kind asks for and the class does not declare, or declares wrongly; empty where
+        nothing is wrong.
+        """
+        return ""
+
+
+P = TypeVar("P", bound=Plugin)
+
+
+@dataclass_transform(
+    frozen_default=True,
+    kw_only_default=True,
+    field_specifiers=(
+        dataclasses.field,
+        fields.positive,
+        fields.non_negative,
+        fields.at_least,
+        fields.between,
+        fields.fraction,
+        fields.one_of,
+        fields.each_positive,
+    ),
+)
+def plugin(name: str) -> Callable[[type[P]], type[P]]:
+    """Make the class a frozen dataclass and register it under its kind as `name`.
+
+    >>> from dlexp import Schedule, plugin
+    >>> @plugin("half")
+    ... class Half(Schedule):
+    ...     '''Half the base learning rate, always.'''
+    ...     def __call__(self, t, total):
+    ...         return 0.5
+    >>> find("schedule", "half")()
+    Half()
+    >>> unregister(Half)
+    """
+
+    def register(cls: type[P]) -> type[P]:
+        _check_declared(cls, name)
+        doc = cls.__doc__
+        made = cast("type[P]", dataclasses.dataclass(frozen=True, kw_only=True)(cls))
+        # dataclass writes a signature where there is no docstring: that is no documentation
+        made.__doc__ = doc
+        made.name = name
+        _check_bases(made)
+        if missing := sorted(getattr(made, "__abstractmethods__", ())):
+            raise PluginError(
+                f"{made.__qualname__} lacks {', '.join(missing)}", key=made.kind, value=name
+            )
+        if wrong := made.misdeclared():
+            raise PluginError(f"{made.__qualname__}: {wrong}", key=made.kind, value=name)
+        taken = _registry.setdefault(made.kind, {}).setdefault(name, made)
+        if taken is not made:
+            raise PluginError(
+                f"is already registered by {taken.__module__}.{taken.__qualname__}",
+                key=made.kind,
+                value=name,
+            )
+        return made
+
+    return register
+
+
+def _check_declared(cls: object, name: object) -> None:
+    """What can be known to be wrong before there is a plugin. Raises `PluginError`."""
+    if not isinstance(name, str) or not re.fullmatch(r"\w[\w-]{0,79}", name):
+        raise PluginError(f"a plugin's name is letters, digits and underscores, not {name!r}")
+    if (
+        not isinstance(cls, type)
+        or not issubclass(cls, Plugin)
+        or not isinstance(getattr(cls, "kind", None), str)
+    ):
+        who = getattr(cls, "__qualname__", repr(cls))
+        raise PluginError(
+            f"{who} is of no kind: derive it from Optimizer, Layer, Data, …", value=name
+        )
+
+
+def _check_bases(cls: type[Plugin]) -> None:
+    """A field in a base class that is no dataclass would be no hyper-parameter at all: refuse it."""
+    for base in cls.__mro__:
+        for name, value in vars(base).items():
+            if isinstance(value, dataclasses.Field):
+                who = base.__name__
+                wrong = (
+                    f"{who}.{name} is no field: decorate {who} as @dataclass(frozen=True,"
+                    " kw_only=True)"
+                )
+                raise PluginError(wrong, key=cls.kind, value=cls.name)
+
+
+def unregister(cls: type[Plugin]) -> None:
+    """Forget a plugin (for tests and doctests)."""
+    del _registry[cls.kind][cls.name]
+
+
+def find(kind: str, name: str) -> type[Plugin]:
+    """The class registered as `name`, or a `PluginError` that says what to type instead."""
+    known = _registry.get(kind, {})
+    if name not in known:
+        raise PluginError(
+            f"there is no {kind} of that name",
+            key=kind,
+            value=name,
+            allowed=", ".join(sorted(known)) or f"nothing yet: write plugins/{kind}/{name}.py",
+            hint=nearest(name, known),
+        )
+    return known[name]
+
+
+def every(kind: str | None = None) -> Iterator[type[Plugin]]:
+    """All registered plugins, of one kind or of all, in name order."""
+    for k in sorted(_registry) if kind is None else [kind]:
+        for _, cls in sorted(_registry.get(k, {}).items()):
+            yield cls
+
+
+def as_dict(p: Plugin) -> dict[str, Any]:
+    """The plugin as plain data: its name, then its hyper-parameters."""
+    return {"name": p.name, **dataclasses.asdict(cast("Any", p))}
+
+
+def from_dict(kind: str, data: Mapping[str, Any]) -> Plugin:
+    """Inverse of `as_dict`."""
+    values = dict(data)
+    return find(kind, values.pop("name"))(**values)

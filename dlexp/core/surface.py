@@ -1,0 +1,86 @@
+"""Surfaces f(x, y): problems of two parameters, on which the path of an optimizer can be seen."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from dlexp.core.arrays import Array, Context, Param, Rng
+from dlexp.core.kinds import Objective
+from dlexp.core.params import Parameters
+from dlexp.core.problem import Problem
+from dlexp.errors import FieldError
+
+if TYPE_CHECKING:
+    from dlexp.core.experiment import Experiment
+
+Interval = tuple[float, float]
+FARTHEST = 1e9  # float32 tells neighbouring points there no longer apart
+
+
+class Surface(Objective):
+    """A function of x and y to minimise from a start; its run records every step.
+
+    A subclass writes `f` and `gradient`, which take numbers or arrays, and says which window shows
+    them, where the minimum is, and (as fields, so that they can be overridden) where to start and
+    how far from there: each seed starts at `start` + `spread`·u with u uniform in (−1, 1)². Without
+    spread all seeds walk the same way.
+    """
+
+    ignores = ("data", "model", "initializer", "activation", "normalization", "batch_size")
+    start: tuple[float, float]
+    spread: float = 0.0
+    window: ClassVar[tuple[Interval, Interval]]
+    minimum: ClassVar[tuple[float, float]]
+
+    @abstractmethod
+    def f(self, x: Any, y: Any) -> Any:
+        """The height at (x, y)."""
+
+    @abstractmethod
+    def gradient(self, x: Any, y: Any) -> tuple[Any, Any]:
+        """(∂f/∂x, ∂f/∂y) at (x, y)."""
+
+    def build(self, parts: Experiment, rngs: Mapping[str, Rng]) -> Problem:
+        if max(map(abs, self.start)) + self.spread > FARTHEST:
+            raise FieldError(
+                f"must be within ±{FARTHEST:g}", key="objective.start", value=list(self.start)
+            )
+        start = np.array(self.start)
+        if self.spread:
+            start = start + self.spread * rngs["init"].uniform(-1, 1, 2)
+        return Descent(self, start, np.dtype(parts.dtype))
+
+
+class Descent(Problem):
+    """The way down a surface; every step is an epoch of its own."""
+
+    epoch_name = "step"
+    steps_per_epoch = 1
+
+    def __init__(self, surface: Surface, start: Array, dtype: Any) -> None:
+        self.surface = surface
+        self.params = Parameters({"xy": Param((2,))}, dtype)
+        self.params["xy"][...] = start
+
+    @property
+    def position(self) -> Array:
+        """(x, y) as it stands."""
+        return self.params["xy"]
+
+    def batches(self, rng: Rng) -> Iterator[None]:
+        yield None
+
+    def loss(self, batch: Any, ctx: Context) -> float:
+        x, y = self.position
+        self.params.grads[...] = self.surface.gradient(x, y)
+        return float(self.surface.f(x, y))
+
+    def evaluate(self) -> dict[str, float]:
+        x, y = self.position.astype(np.float64)  # NumPy's overflow is inf, Python's an exception
+        distance = float(np.hypot(x - self.surface.minimum[0], y - self.surface.minimum[1]))
+        where = {"path/x": float(x), "path/y": float(y), "path/distance": distance}
+        return {"train/loss": float(self.surface.f(x, y)), **where}

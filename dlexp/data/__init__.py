@@ -1,0 +1,1 @@
+"""What data plugins share: downloads, file formats, tables, made-up data."""

@@ -1,0 +1,1 @@
+"""Tables: from the text of a file to the inputs of a network."""

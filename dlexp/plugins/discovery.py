@@ -1,0 +1,193 @@
+"""Finds plugin files and imports each as `dlexp.plugins.<kind>.<name>`, whichever folder it lies
+in.
+
+Folders, in this order: the shipped catalogue, `./plugins` of the working folder, and those in the
+environment variable `DLEXP_PLUGINS` (separated like PATH). Packages on the system can register
+theirs under the entry point group `dlexp.plugins`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import sys
+import traceback
+import typing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from dlexp.core.kinds import KINDS
+from dlexp.core.registry import Plugin, every, unregister
+from dlexp.errors import PluginError
+from dlexp.paths import PLUGINS, expanded
+from dlexp.plugins import source_code
+from dlexp.plugins.isolation import Isolation
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+log = logging.getLogger("dlexp")
+
+HOME = "dlexp.plugins"  # the package that every plugin is imported from
+
+source_code.watch(HOME)
+_broken: dict[tuple[str, str], PluginError] = {}
+_left_out: dict[Path, PluginError] = {}
+_loaded: set[Path] = set()
+
+
+def folders() -> list[Path]:
+    """The plugin folders that exist, each once."""
+    asked = [expanded(p) for p in os.environ.get("DLEXP_PLUGINS", "").split(os.pathsep) if p]
+    found = (p.resolve() for p in (PLUGINS, Path("plugins"), *asked) if p.is_dir())
+    return list(dict.fromkeys(found))
+
+
+def discover() -> None:
+    """Import every `<folder>/<kind>/<name>.py`, which registers it; called again, it imports what
+    has come since.
+
+    Only folders named after a kind are looked into. A file that cannot be imported, or that claims
+    a name already taken, is reported and left out: the others go on working, and selecting it fails
+    with the reason.
+    """
+    home = sys.modules[HOME]
+    home.__path__ = list(dict.fromkeys([*home.__path__, *map(str, folders())]))
+    for kind in KINDS:  # a package of our making, whatever `__init__.py` lies in somebody's folder
+        package = sys.modules.setdefault(f"{HOME}.{kind}", ModuleType(f"{HOME}.{kind}"))
+        package.__path__ = [str(Path(folder, kind)) for folder in home.__path__]
+        setattr(home, kind, package)
+    importlib.invalidate_caches()
+    files = [
+        (kind, f)
+        for folder in folders()
+        for kind in KINDS
+        for f in sorted((folder / kind).glob("[!_]*.py"))
+    ]
+    new = [(kind, file) for kind, file in files if file not in _loaded]
+    installed = _installed()
+    if not new and not installed:
+        return
+    with Isolation() as quarantine:
+        for kind, file in new:
+            _loaded.add(file)
+            _load(kind, file, quarantine)
+        while installed:
+            _load_installed(installed.pop(0), quarantine)
+    source_code.remember(base.__module__ for cls in every() for base in source_code.lineage(cls))
+    for cls in every():
+        if cls.__module__.startswith(f"{HOME}.") and not _is_shipped(cls):
+            for path in source_code.companions(cls):
+                source_code.digest(path)
+
+
+def _is_shipped(cls: type[Plugin]) -> bool:
+    file = source_code.file_of(cls)
+    # those import no modules of the user's
+    return file is not None and file.is_relative_to(PLUGINS)
+
+
+@cache
+def _installed() -> list[EntryPoint]:
+    """Plugins of installed packages that are still to be loaded: looking through all packages takes
+    its time.
+    """
+    from importlib.metadata import entry_points
+
+    return list(entry_points(group="dlexp.plugins"))
+
+
+def _load_installed(point: EntryPoint, quarantine: Isolation) -> None:
+    try:
+        quarantine.admit(point.value, point.load, partial(_say_of, point.value, point.value))
+    except BaseException as e:
+        if quarantine.interrupted:
+            raise
+        log.warning(
+            "plugin %s left out: %s: %s", point.value, type(e).__name__, " ".join(str(e).split())
+        )
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Inside, nothing is said of plugins that are left out."""
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(logging.NOTSET)
+
+
+def broken(kind: str, name: str) -> PluginError | None:
+    """Why the plugin file of that name could not be loaded, or None where nothing is wrong with it."""
+    return _broken.get((kind, name))
+
+
+def left_out(file: Path) -> PluginError | None:
+    """Why a plugin file is not in use, or None where it is."""
+    return _left_out.get(file)
+
+
+def leave_out(cls: type[Plugin], wrong: str) -> None:
+    """Forget a registered plugin that cannot be used; selecting it fails with what is wrong."""
+    unregister(cls)
+    _report(cls.kind, cls.name, wrong)
+
+
+def _load(kind: str, file: Path, quarantine: Isolation) -> None:
+    module = f"{HOME}.{kind}.{file.stem}"
+    before = set(every())
+    try:
+        other = getattr(sys.modules.get(module), "__file__", None)
+        if other is not None and Path(other).resolve() != file.resolve():
+            which = "it" if _comes_along(kind, file.stem) else "one of them"
+            raise PluginError(f"{file} has the same name as {other}; rename {which}")
+        if not file.stem.isidentifier():
+            raise PluginError(
+                "the name of a plugin's file is letters, digits and underscores, and begins with"
+                " none"
+            )
+        said = partial(_say_of, f"{kind}/{file.stem}", str(file))
+        quarantine.admit(str(file), partial(importlib.import_module, module), said)
+        if file.stem not in (cls.name for cls in every(kind)):
+            raise PluginError(
+                f"it registers no {kind} called {file.stem}: file and option share a name"
+            )
+        for cls in set(every()) - before:
+            typing.get_type_hints(cls)  # a field's type that cannot be found out is found out now
+    except BaseException as e:  # SystemExit, and whatever else there is
+        for cls in set(every()) - before:
+            unregister(cls)
+        if quarantine.interrupted:
+            raise
+        frames = reversed(traceback.extract_tb(e.__traceback__))
+        line = next((f.lineno for f in frames if f.filename == str(file)), None)
+        line = getattr(e, "lineno", line) if isinstance(e, SyntaxError) else line
+        place = f"{file}:{line}" if line else str(file)
+        _report(kind, file.stem, f"{place}: {type(e).__name__}: {' '.join(str(e).split())}", file)
+
+
+def _comes_along(kind: str, name: str) -> bool:
+    """Whether dlexp's own plugin of that name is in use, whatever is wrong with another file of
+    that name.
+    """
+    ours = (PLUGINS / kind / f"{name}.py").resolve()
+    return ours in _loaded and ours not in _left_out
+
+
+def _report(kind: str, name: str, wrong: str, file: Path | None = None) -> None:
+    error = PluginError(f"cannot be loaded: {wrong}")
+    if file is None or not _comes_along(kind, name):
+        _broken.setdefault((kind, name), error)
+    if file is not None:
+        _left_out[file] = error
+    log.warning("plugin %s left out: %s", f"{kind}/{name}", wrong)
+
+
+def _say_of(name: str, place: str, what: str) -> None:
+    log.warning("plugin %s, when it is imported: %s: %s", name, place, what)

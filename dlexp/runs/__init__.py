@@ -1,0 +1,1 @@
+"""A run: how it begins, is trained, saved, resumed and replayed."""

@@ -1,0 +1,262 @@
+"""What can change a run's bits without being in its configuration: versions, source, the machine's
+arithmetic.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import shlex
+import sys
+from contextlib import AbstractContextManager, suppress
+from dataclasses import fields
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from dlexp.core.experiment import Experiment
+from dlexp.core.registry import Plugin
+from dlexp.plugins import source_code
+from dlexp.redaction import clean
+from dlexp.runs.run import Run
+
+NUMERIC_MODULES = (
+    "core.arrays",
+    "core.dataset",
+    "core.directions",
+    "core.early_stopping",
+    "core.experiment",
+    "core.kinds",
+    "core.layers",
+    "core.loss",
+    "core.network",
+    "core.params",
+    "core.pieces",
+    "core.problem",
+    "core.surface",
+    "core.trainer",
+    "data.file_data",
+    "data.tables.cells",
+    "data.tables.columns",
+    "data.tables.delimited",
+    "data.tables.headers",
+    "data.tables.parquet",
+    "data.tables.preparation",
+    "data.tables.reading",
+    "data.tables.table_data",
+)
+source_code.remember(f"dlexp.{name}" for name in NUMERIC_MODULES)
+PLUGINS = "dlexp.plugins."
+PACKAGES = (
+    "dlexp",
+    "numpy",
+    "hydra-core",
+    "omegaconf",
+    "mlflow",
+    "scikit-learn",
+    "pandas",
+    "pyarrow",
+)
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Inside, matrix products run on one thread: their bits depend on it, and processes use cores
+    better.
+    """
+    limits: AbstractContextManager[Any] = _libraries(len(sys.modules)).limit(
+        limits=1, user_api="blas"
+    )
+    return limits
+
+
+@lru_cache(maxsize=1)
+def _libraries(modules: int) -> Any:
+    """The BLAS libraries that are loaded; looked for again when more modules are, which may have
+    brought another.
+    """
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Python's and the packages' versions. Looked up once: it reads every package's metadata."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def numerics() -> dict[str, str]:
+    """The numerics fingerprint: what decides the bits of arithmetic. Ask for it inside
+    `one_blas_thread`.
+
+    Equal fingerprints mean equal bits; `digest` is a short name for the whole.
+    """
+    blas = _blas()
+    simd: Any = np.show_config(mode="dicts")
+    found = {
+        "numpy": np.__version__,
+        "blas": f"{blas.get('internal_api', '?')} {blas.get('version', '?')}",
+        "core": str(blas.get("architecture", "?")),
+        "threads": str(blas.get("num_threads", "?")),
+        "simd": " ".join(simd["SIMD Extensions"].get("found", [])),
+        "machine": platform.machine(),
+        "system": platform.system(),
+    }
+    return found | {"digest": hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()[:12]}
+
+
+def _blas() -> dict[str, Any]:
+    """NumPy's BLAS among those that are loaded: SciPy brings another, in no particular order."""
+    found = [lib for lib in _libraries(len(sys.modules)).info() if lib["user_api"] == "blas"]
+    home = Path(np.__file__).parent
+    own = [
+        lib
+        for lib in found
+        if Path(lib["filepath"]).parent in (home.with_name("numpy.libs"), home / ".dylibs")
+    ]
+    return next(iter([*own, *found]), {})
+
+
+def source_files(e: Experiment) -> dict[str, Path]:
+    """The files of the code that decides a run's numbers, by their short names."""
+    home = Path(__file__).parents[1]
+    modules = [name.replace(".", "/") for name in NUMERIC_MODULES]
+    core = {f"dlexp/{name}.py": home / f"{name}.py" for name in modules}
+    chosen = (p for kind, several in e.plugins() if kind != "observer" for p in several)
+    classes = {cls for p in chosen for cls in source_code.lineage(type(p))}
+    files = {path for cls in classes if (path := source_code.file_of(cls))}
+    files = files.union(
+        *(source_code.companions(cls) for cls in classes if cls.__module__.startswith(PLUGINS))
+    )
+    return core | {
+        f"{path.parent.name}/{path.name}": path
+        for path in sorted(files)
+        if path not in core.values()
+    }
+
+
+def sources(e: Experiment) -> dict[str, str]:
+    """The code that decides a run's numbers, as it was imported: each file with the beginning of
+    its SHA-256.
+    """
+    found = {}
+    for name, path in source_files(e).items():
+        with suppress(OSError):  # it was typed into a notebook's cell
+            found[name] = source_code.digest(path)[:16]
+    return found
+
+
+def weights(run: Run) -> str:
+    """The SHA-256 of all of a run's numbers as they are now: two runs with the same are the same to
+    the bit.
+    """
+    return hashlib.sha256(run.trainer.problem.params.storage.tobytes()).hexdigest()
+
+
+@cache
+def git(folder: Path, *, of: str = "") -> dict[str, str]:
+    """Commit and dirty flag of the checkout a folder belongs to; empty where there is none, or no
+    git.
+
+    Dirty means that a file was changed, or one that git neither knows nor ignores was added (runs
+    under `outputs` aside). With `of`, the checkout counts only if that file is part of it: a
+    package installed inside somebody's repository has no commit of its own.
+    """
+    try:
+        if of:
+            _ask_git(folder, "ls-files", "--error-unmatch", of)
+        top, _, commit = _ask_git(folder, "rev-parse", "--show-toplevel", "HEAD").rpartition("\n")
+        return {"commit": commit, "dirty": "true" if _is_dirty(Path(top)) else "false"}
+    except OSError:
+        return {}
+
+
+@cache
+def _is_dirty(top: Path) -> bool:
+    """Asked once of a checkout: dlexp's own is often the one that it is called in."""
+    outputs = (":(exclude)**/outputs/**", ":(exclude)outputs/**")
+    return bool(_ask_git(top, "status", "--porcelain", "--", ".", *outputs))
+
+
+def _ask_git(folder: Path, *question: str) -> str:
+    """What git answers. Raises `OSError` where it cannot, or there is no git."""
+    import subprocess
+
+    command = ["git", "-C", str(folder), *question]
+    try:
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=10, check=True
+        ).stdout.strip()
+    except subprocess.SubprocessError as e:
+        raise OSError(str(e)) from None
+
+
+def tags(overrides: list[str]) -> dict[str, str]:
+    """All of it as flat MLflow tags."""
+    source, working = git(Path(__file__).resolve().parent, of=Path(__file__).name), git(Path.cwd())
+    found = {
+        "dlexp.overrides": clean(" ".join(overrides)),
+        "dlexp.command": clean(shlex.join(["python", "-m", "dlexp", *overrides])),
+        "dlexp.platform": f"{platform.system()} {platform.machine()}, {Path(sys.executable).name}",
+    }
+    found |= {f"dlexp.git.{k}": v for k, v in source.items()}  # of dlexp itself
+    found |= {f"git.{k}": v for k, v in working.items()}  # of the folder it was called in
+    found |= {f"dlexp.version.{k}": v for k, v in versions().items()}
+    found |= {f"dlexp.numerics.{k}": v for k, v in numerics().items()}
+    if commit := (working or source).get("commit"):
+        found["mlflow.source.git.commit"] = commit
+    return found
+
+
+# In a run's name: kinds in the order people say them, and the option that goes without saying.
+USUAL = {
+    "objective": "classification",
+    "optimizer": "",
+    "initializer": "",
+    "normalization": "none",
+    "regularizer": "none",
+    "activation": "relu",
+    "schedule": "constant",
+    "model": "mlp",
+    "data": "digits",
+}
+
+
+def run_name(e: Experiment) -> str:
+    """The choices that matter, short enough for a table: `adam lr=0.01 he dropout s3`.
+
+    Optimizer and initializer always; what else was chosen; each value that is not its class's
+    default; the seed.
+    """
+    chosen = dict(e.plugins())
+    words: list[str] = []
+    for kind, usual in USUAL.items():
+        for p in chosen.get(kind, ()):
+            words += [p.name] if p.name != usual else []
+            words += _changed(p)
+    defaults = {f.name: f.default for f in fields(e)} | {"seed": e.seed}
+    words += [f"{k}={v}" for k, v in e.settings().items() if k in defaults and v != defaults[k]]
+    return " ".join([*words, f"s{e.seed}"])
+
+
+def _changed(p: Plugin) -> list[str]:
+    """`field=value` for each field that is not at its default; a path by its last part only."""
+    default = type(p)()
+    pairs = ((f.name, getattr(p, f.name), getattr(default, f.name)) for f in fields(cast("Any", p)))
+    return [f"{name}={_short(value)}" for name, value, usual in pairs if value != usual]
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "-".join(map(str, value)) or "none"
+    return Path(value).name if isinstance(value, str) else str(value)

@@ -1,0 +1,223 @@
+"""What `python -m dlexp doctor` mends, each under the lock of what it belongs to."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import Timeout
+
+from dlexp import paths, shell
+from dlexp.errors import DataError, PluginError, UserError
+from dlexp.runs.records import CONFIG
+from dlexp.storage import checkpoint, journal, network_file
+from dlexp.storage.atomic import lock, staged
+from dlexp.storage.ledger import LEDGER
+from dlexp.storage.lines import LONGEST, MEASURED
+
+MISSING = "is missing"
+DAMAGED = "ledger-damaged.txt"  # what was taken out of a ledger
+STATUSES = ("FINISHED", "DIVERGED", "FAILED", "INTERRUPTED", "KILLED")
+
+
+@dataclass(frozen=True)
+class JournalState:
+    """A journal's state: bytes of a half-written last line, whether it had no end, whether it has
+    measurements.
+    """
+
+    half: int
+    dead: bool
+    measured: bool
+
+
+def check_journal(folder: Path) -> None:
+    """Raises `DataError` for a line that can be read, and that no run wrote behind those before it."""
+    ended, step = False, 0
+    for number, event in enumerate(journal.events(folder)[0], 1):
+        wrong = ""
+        if ended and event["event"] != "resume":
+            wrong = "stands behind the end of the run"
+        elif event["event"] == "finish" and event["status"] not in STATUSES:
+            wrong = f"ends the run as {event['status'][:30]!r}, which is no way to end"
+        elif event["event"] == "record" and event["step"] < step:
+            wrong = f"goes back from step {step} to step {event['step']}"
+        if wrong:
+            raise DataError(f"line {number} {wrong}", key=str(folder / journal.EVENTS))
+        ended = event["event"] == "finish"
+        step = event["step"] if event["event"] == "record" else step
+
+
+def close_dead_run(folder: Path, *, dry: bool) -> JournalState:
+    """Cut the half-written last line of a dead run's journal, and end what has no end as KILLED,
+    when it was last seen.
+
+    Raises `BlockingIOError` for a run that is being trained, `DataError` for a damaged journal,
+    which stays as it is.
+    """
+    events, end = journal.events(folder)
+    half = (folder / journal.EVENTS).stat().st_size - end
+    dead = not events or events[-1]["event"] != "finish"
+    measured = sum(e["event"] in MEASURED for e in events)
+    if dead and (wrong := _lost(folder, measured)):
+        raise DataError(wrong, key=str(folder / journal.EVENTS))
+    if (half or dead) and not dry:
+        book = journal.Journal.resumed(folder)
+        try:
+            now = journal.events(folder)[0]
+            if not now:
+                book.finish("KILLED")
+            elif now[-1]["event"] != "finish":
+                book.finish("KILLED", time_ms=now[-1]["time_ms"], elapsed=now[-1]["elapsed"])
+        finally:
+            book.close()
+    return JournalState(half, dead, measured > 0)
+
+
+def _lost(folder: Path, measured: int) -> str:
+    """What shows that a journal without an end has lost more than that; an empty string where
+    nothing does.
+    """
+    if not measured and (folder / "network.npz").exists():
+        return "it holds no measurement, and a trained network stands beside it"
+    # what is wrong with it is another finding
+    with suppress(OSError, DataError, LookupError, TypeError, ValueError):
+        counted = int(checkpoint.load(folder / checkpoint.FOLDER / checkpoint.LAST)["measured"])
+        if counted > measured:
+            return f"it has {measured} measurements, and the checkpoint counts {counted}"
+    return ""
+
+
+def links(folder: Path) -> list[Path]:
+    """The links in the folder of a run or sweep; those in a folder of one of its runs or probes are
+    another matter.
+    """
+    found: list[Path] = []
+    for at, folders, names in os.walk(folder):
+        found += [path for name in (*folders, *names) if (path := Path(at, name)).is_symlink()]
+        folders[:] = [name for name in folders if name not in (paths.RUNS, journal.PROBES)]
+    return sorted(found)
+
+
+def damaged_checkpoints(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Every checkpoint is read through: those that cannot be read, each with what is wrong and what
+    to do.
+    """
+    for name, read in (
+        (checkpoint.LAST, checkpoint.load),
+        (checkpoint.BEST, network_file.load_network),
+    ):
+        path = folder / checkpoint.FOLDER / name
+        try:
+            if path.exists():
+                read(path)
+        except PluginError:
+            continue  # what it needs is elsewhere
+        except DataError as e:
+            last = ", and resume begins anew" if name == checkpoint.LAST else ""
+            yield path, f"{e.message.replace(f'{path} ', '')}; delete it{last}"
+
+
+def undescribed(folder: Path) -> Iterator[tuple[str, str]]:
+    """The files that do not say what a run is, each with what is wrong with it."""
+    for name, read in ((journal.DESCRIPTION, journal.description), (CONFIG, _configuration)):
+        try:
+            if not isinstance(read(folder), dict):
+                raise ValueError("it says something else")
+        except FileNotFoundError:
+            yield name, MISSING
+        except (ValueError, yaml.YAMLError, RecursionError) as e:
+            yield name, f"is damaged ({e.message if isinstance(e, UserError) else e})"
+
+
+def _configuration(folder: Path) -> Any:
+    return yaml.safe_load((folder / CONFIG).read_text("utf-8", "surrogateescape"))
+
+
+def mend_ledger(sweep: Path, *, dry: bool) -> Iterator[str]:
+    """Take what cannot be read out of a ledger, and keep it beside; says what.
+
+    A run whose line is lost is found by its journal when the sweep is resumed. Raises
+    `BlockingIOError` for a sweep that a command is at work on.
+    """
+    path = sweep / LEDGER
+    if not path.exists():
+        return
+    with nullcontext() if dry else _held(sweep):
+        paths.check_inside(path)
+        lines = path.read_bytes().splitlines(keepends=True)
+        bad = [i for i, line in enumerate(lines) if _entry(line) is None]
+        if bad and not dry:
+            paths.check_inside(sweep / DAMAGED)
+            with (sweep / DAMAGED).open("ab") as file:
+                file.writelines(lines[i].rstrip(b"\n") + b"\n" for i in bad)
+            with staged(path) as whole:
+                whole.writelines(line for i, line in enumerate(lines) if i not in bad)
+    for i in bad:
+        half = i == len(lines) - 1 and not lines[i].endswith(b"\n")
+        what = (
+            f"its last line is half written: {len(lines[i])} bytes cut off"
+            if half
+            else f"line {i + 1} is damaged"
+        )
+        yield f"{what}, kept in {DAMAGED}; its run is taken up again by resume"
+
+
+def entries(sweep: Path) -> list[dict[str, Any]]:
+    """The lines of a ledger that can be read."""
+    try:
+        lines = (sweep / LEDGER).read_bytes().splitlines(keepends=True)
+    except FileNotFoundError:
+        return []
+    return [entry for line in lines if (entry := _entry(line)) is not None]
+
+
+def _entry(line: bytes) -> dict[str, Any] | None:
+    """A line of a ledger; None for one that is half or damaged."""
+    if len(line) > LONGEST:
+        return None
+    try:
+        told: dict[str, Any] = json.loads(line)
+        sound = (
+            isinstance(told["key"], str)
+            and isinstance(told["status"], str)
+            and isinstance(told["folder"], str)
+        )
+        return told if sound and line.endswith(b"\n") else None
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return None
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    try:
+        with lock(folder / journal.LOCK, timeout=0.3):
+            yield
+    except Timeout:
+        raise BlockingIOError(f"{folder} is being written") from None
+
+
+def way(folder: Path, sweep: Path | None, probed: Path | None) -> str:
+    """The command that goes on where a run was killed."""
+    if probed:
+        return f"again: {shell.command('probe', shell.name_of(probed), *_asked(folder))}"
+    resume = shell.command("resume", shell.name_of(sweep or folder))
+    return f"{'its sweep goes on with it' if sweep else 'go on'}: {resume}"
+
+
+def _asked(probe: Path) -> list[str]:
+    """The observers that a probe was asked for with; where it does not say, one that every run may
+    have.
+    """
+    try:
+        return str(
+            json.loads((probe / journal.DESCRIPTION).read_text("utf-8"))["tags"]["dlexp.overrides"]
+        ).split(" ")
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return ["observer=curves"]

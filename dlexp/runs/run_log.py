@@ -1,0 +1,54 @@
+"""What dlexp says while a run is trained, also in the run's own `run.log`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dlexp import paths
+from dlexp.errors import UserError, is_of_the_machine
+from dlexp.redaction import Formatter
+
+log = logging.getLogger("dlexp")
+
+
+class _Log(logging.FileHandler):
+    """A log that ends where it can be written no more; the run does not, and says what matters
+    elsewhere.
+    """
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Without the traceback that logging prints of its own failures."""
+
+
+def in_the_way(e: OSError, path: str | Path) -> OSError | UserError:
+    """What to raise where a run's file cannot be written: what is of the machine as it is, or what
+    to move away.
+    """
+    return (
+        e
+        if is_of_the_machine(e)
+        else UserError(f"cannot be written: {e.strerror or e}", key=str(path))
+    )
+
+
+@contextmanager
+def logged_to(path: Path) -> Iterator[None]:
+    """What dlexp says, also into a file."""
+    try:
+        paths.check_inside(path)
+        handler = _Log(path, encoding="utf-8", errors="surrogateescape")
+    except OSError as e:
+        raise in_the_way(e, path) from None
+    handler.setFormatter(Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    before = log.level
+    log.setLevel(logging.INFO)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
+        handler.close()

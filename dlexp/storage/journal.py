@@ -1,0 +1,287 @@
+"""The run folder: what was asked, what was measured, how it ended; the truth of a run, of which
+MLflow is a mirror.
+
+run.json        what was asked, and where it was run (written once, before the first step)
+journal.jsonl   one JSON object a line: start, then record | note …, then finish; if it was taken up
+again, resume … config.yaml     the complete configuration, as composed run.log         what was
+said figures/        pictures arrays/         what observers left for the figures of several runs
+(.npz, without pickle) checkpoints/    where a run that is cut short goes on (last.npz), and its
+network at its best (best.npz) network.npz     the trained network probes/         the run again
+under other observers, each in a run folder of its own lock            held by the process that
+writes, as long as it lives
+
+A number that is not finite stands in the journal as null: JSON has no word for it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from dlexp import paths
+from dlexp.core.trainer import Record
+from dlexp.errors import DataError, not_created
+from dlexp.storage.atomic import is_held, lock, named, new_folder, staged
+from dlexp.storage.lines import LONGEST, MEASURED, TooLong, event_of, line_of
+
+DESCRIPTION, EVENTS, LOCK, PROBES = "run.json", "journal.jsonl", "lock", "probes"
+# seconds to wait for a lock: a process that asks whether a run is alive holds it for an instant
+PATIENCE = 0.3
+TEXT, MAPPING, MAYBE = (str,), (dict,), (dict, type(None))
+SHAPES = {  # of what run.json says
+    "id": TEXT,
+    "name": TEXT,
+    "params": MAPPING,
+    "defaults": MAPPING,
+    "tags": MAPPING,
+    "sources": MAPPING,
+    "better": MAPPING,
+    "dataset": MAYBE,
+    "tracking": MAYBE,
+}
+
+
+class Differs(ArithmeticError):
+    """A resumed run does not measure again what it had measured: its code, data or machine are not
+    what they were.
+    """
+
+    def __init__(self, step: int, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        name = next(
+            (n for n in {**before, **now} if before.get(n) != now.get(n)), "the order of events"
+        )
+        super().__init__(
+            f"resumed, it is another run: at step {step}, {name} was {before.get(name)}, is"
+            f" {now.get(name)}"
+        )
+
+
+class Journal:
+    """The one writer of a run folder. Every line is handed over at once, so a killed run keeps what
+    it measured.
+
+    Raises `FileExistsError` if the folder has a journal already, `OSError` where it cannot be
+    written.
+    """
+
+    def __init__(self, folder: Path, description: Mapping[str, Any]) -> None:
+        self._open(paths.made(folder), "x")
+        try:
+            write_atomically(
+                folder / DESCRIPTION, json.dumps(description, indent=2, ensure_ascii=False) + "\n"
+            )
+            self._write("start", pid=os.getpid())
+        except OSError:
+            self.close()
+            raise
+
+    def _open(self, folder: Path, mode: str) -> None:
+        self.folder, self.measured = folder, 0
+        paths.check_inside(folder / EVENTS)
+        self._lock: FileLock = lock(folder / LOCK)
+        try:
+            self._lock.acquire(timeout=PATIENCE)
+        except Timeout:
+            raise BlockingIOError(f"{folder} is being written") from None
+        self._file = (folder / EVENTS).open(
+            mode, encoding="utf-8", errors="surrogateescape", buffering=1
+        )
+        self._began = time.monotonic()
+        self._ahead: deque[dict[str, Any]] = deque()
+        self._mixed = False
+
+    @classmethod
+    def resumed(cls, folder: Path) -> Journal:
+        """The journal of a run that was cut short, to go on with.
+
+        Raises `BlockingIOError` while another process writes it.
+        """
+        book = cls.__new__(cls)
+        book._open(folder, "a")
+        before, end = events(folder)
+        os.truncate(folder / EVENTS, end)  # the half of a line that a killed run may leave
+        book._began -= float(before[-1]["elapsed"]) if before else 0.0
+        return book
+
+    def go_on(self, measured: int, step: int, changes: Sequence[str] = ()) -> list[Record]:
+        """Take up a run that had measured so much when it was saved; returns the records among
+        that.
+
+        What was measured since stays: it is measured again, and must come out the same, unless
+        there are `changes`. Raises `DataError` for a journal that has lost measurements.
+        """
+        known = [e for e in events(self.folder)[0] if e["event"] in MEASURED]
+        if len(known) < measured:
+            raise DataError(
+                f"has {len(known)} measurements, and the checkpoint counts {measured}",
+                key=str(self.folder / EVENTS),
+            )
+        self.measured = measured
+        self._ahead.extend(known[measured:])
+        self._mixed = bool(changes)
+        self._write("resume", pid=os.getpid(), step=step, changes=list(changes))
+        return [_record(e) for e in known[:measured] if e["event"] == "record"]
+
+    def record(self, record: Record, event: str = "record") -> None:
+        """One evaluation (`record`), or an observer's own measurements (`note`).
+
+        Raises `Differs` where a resumed run measures something else than it had, `TooLong` for too
+        much.
+        """
+        finite = {
+            name: value if math.isfinite(value) else None for name, value in record.metrics.items()
+        }
+        self.measured += 1
+        if self._ahead:
+            known = self._ahead.popleft()
+            now = known["metrics"] if self._mixed else finite
+            if (known["event"], known["step"], known["metrics"]) != (event, record.step, now):
+                raise Differs(record.step, known["metrics"], finite)
+        else:
+            self._write(event, epoch=record.epoch, step=record.step, metrics=finite)
+
+    def sync(self) -> None:
+        """See everything written so far on the disk."""
+        with named(self.folder / EVENTS):
+            os.fsync(self._file.fileno())
+
+    def finish(self, status: str, error: str | None = None, **more: Any) -> None:
+        """How it ended: the last line. Nothing is written afterwards, and the lock is free,
+        whatever is raised.
+        """
+        try:
+            self._write("finish", status=status, error=error, **more)
+            self.sync()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let go of the folder, without a word on how the run ended."""
+        with suppress(OSError):  # of what could not be written before, and was said
+            self._file.close()
+        self._lock.release()
+
+    def _write(self, event: str, **news: Any) -> None:
+        elapsed = round(time.monotonic() - self._began, 4)
+        line = {"event": event, "time_ms": time.time_ns() // 1_000_000, "elapsed": elapsed, **news}
+        with named(self.folder / EVENTS):
+            self._file.write(line_of(line))
+
+
+def begun(folder: Path, description: Mapping[str, Any], texts: Mapping[str, str]) -> Journal:
+    """A new run folder with its journal and these files, or none at all where they cannot be
+    written.
+
+    Raises `OSError` for what is the machine's state, such as a full disk, and else `UserError`.
+    """
+    try:
+        with new_folder(folder):
+            book = Journal(folder, description)
+            try:
+                for name, text in texts.items():
+                    write_atomically(folder / name, text)
+            except OSError:
+                book.close()
+                raise
+            return book
+    except OSError as e:
+        raise not_created(e, folder, "run") from None
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Old or new, never half: written beside its place, then moved there."""
+    with staged(path) as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
+
+
+def _record(event: Mapping[str, Any]) -> Record:
+    metrics = {
+        name: math.nan if value is None else value for name, value in event["metrics"].items()
+    }
+    return Record(event["epoch"], event["step"], metrics)
+
+
+def records(folder: Path) -> list[Record]:
+    """The evaluations in a journal."""
+    return [_record(event) for event in events(folder)[0] if event["event"] == "record"]
+
+
+def changes(events: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What was not as in the beginning when the run was taken up again: nothing, for a run of one
+    piece.
+    """
+    return list(
+        dict.fromkeys(
+            str(said) for e in events if e["event"] == "resume" for said in e.get("changes", ())
+        )
+    )
+
+
+def description(folder: Path) -> dict[str, Any]:
+    """What `run.json` says. Raises `OSError` or `json.JSONDecodeError` where there is no run, or
+    `DataError`.
+
+    That names the first key whose value is of another kind than ever; that one is missing is the
+    reader's business.
+    """
+    try:
+        whole = (folder / DESCRIPTION).stat().st_size <= LONGEST
+        found: Any = whole and json.loads(
+            (folder / DESCRIPTION).read_text("utf-8", "surrogateescape")
+        )
+    except RecursionError:
+        found = None
+    if not isinstance(found, dict):
+        raise DataError("does not describe a run", key=str(folder / DESCRIPTION))
+    for key, shape in SHAPES.items():
+        if key in found and not isinstance(found[key], shape):
+            wanted = "a text" if shape is TEXT else "a mapping"
+            raise DataError(
+                f"{key} must be {wanted}, not {found[key]!r:.60}", key=str(folder / DESCRIPTION)
+            )
+    return found
+
+
+def events(folder: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """The complete lines from a byte offset on, and the offset behind the last of them.
+
+    Raises `OSError`, and `DataError` for a line that no run ever wrote, with its number.
+    """
+    with (folder / EVENTS).open("rb") as file:
+        file.seek(offset)
+        text = file.read()
+    complete = text[: text.rfind(b"\n") + 1]
+    found: list[dict[str, Any]] = []
+    for line in complete.splitlines():
+        try:
+            found.append(event_of(line))
+        except (
+            ValueError,
+            TypeError,
+            LookupError,
+            AttributeError,
+            ArithmeticError,
+            RecursionError,
+        ) as e:
+            number = len((folder / EVENTS).read_bytes()[:offset].splitlines()) + len(found) + 1
+            wrong = str(e) if isinstance(e, TooLong) else f"is damaged: {line[:30]!r}"
+            raise DataError(f"line {number} {wrong}", key=str(folder / EVENTS)) from None
+    return found, offset + len(complete)
+
+
+def is_alive(folder: Path) -> bool:
+    """Whether a process is writing this run now: it holds the lock, which the system frees when it
+    dies.
+
+    Nothing is written to find that out.
+    """
+    return is_held(folder / LOCK)

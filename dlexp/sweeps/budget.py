@@ -1,0 +1,136 @@
+"""The smaller budget of a study, `quick=true`; and what a command trains otherwise than the study's
+file says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+
+from dlexp.core.silent_keys import SILENT, root
+from dlexp.report.paired import seeds_needed
+from dlexp.report.tuned import TUNING
+from dlexp.sweeps.plan import Plan
+
+Swept = Mapping[str, Any]  # keys with their values, as a file says them
+UNTOLD = (*SILENT, "quick", "study", "experiment")  # a change of these changes no number
+
+
+def smaller(
+    words: Swept, params: Swept, parts: Mapping[str, Swept]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `quick` says; without a word about seeds as few as can decide the claims, and never more
+    than the study has.
+
+    `words` are those of a study that were checked.
+    """
+    quick = words.get("quick") or {}
+    claims = words.get("claims") or ()
+    need = seeds_needed(max(len(claims), 1)) + TUNING * any(claim.get("tuned") for claim in claims)
+    fewer = {"seed": f"range({need})", **(quick.get("params") or {})}
+    changed = quick.get("parts") or {}
+    made = {}
+    for name, own in parts.items():
+        now = {**own, **(changed.get(name) or {})}
+        full, asked = {**params, **own}.get("seed"), {**params, **fewer, **now}["seed"]
+        now.pop("seed", None)
+        if full is not None:  # else every run has the one seed that the configuration says
+            now["seed"] = asked if _count(asked) <= _count(full) else full
+        made[name] = now
+    return {key: value for key, value in {**params, **fewer}.items() if key != "seed"}, made
+
+
+def typed(value: Any) -> str:
+    """A value of a file as it would be typed: text may hold a sweep, all else is written as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def plan(said: Swept, by: str, more: Sequence[str] = ()) -> Plan:
+    """What these keys and values sweep and fix; words of the command line, `more`, overrule them."""
+    words = [*(f"{key}={typed(value)}" for key, value in said.items()), *more]
+    return Plan.of(OverridesParser.create().parse_overrides(words), by)
+
+
+def _count(seeds: Any) -> int:
+    return len(plan({"seed": seeds}, "grid").swept.get("seed", ("",)))
+
+
+def changes(
+    own: Mapping[str, Plan], now: Mapping[str, Plan], file: Any
+) -> dict[str, list[dict[str, str]]]:
+    """Part by part how what is trained `now` differs from the study's `own` plans and `file`, in
+    both languages.
+
+    More seeds are no difference: they extend the study.
+    """
+    found = {}
+    for name, after in now.items():
+        before = _values(own[name])
+        told = []
+        for key, values in _values(after).items():
+            if root(key) in UNTOLD:
+                continue
+            was = before.get(key)
+            if (
+                was is None
+                and (held := OmegaConf.select(file, key)) is not None
+                and not OmegaConf.is_dict(held)
+            ):
+                was = (
+                    _shown(
+                        typed(OmegaConf.to_container(held) if OmegaConf.is_config(held) else held)
+                    ),
+                )
+            if was != values and (one := _difference(key, was, values)):
+                told.append(one)
+        if told:
+            found[name] = told
+    return found
+
+
+def _values(plan: Plan) -> dict[str, tuple[str, ...]]:
+    fixed = dict(word.partition("=")[::2] for word in plan.fixed)
+    both = {**{key: (value,) for key, value in fixed.items()}, **plan.swept}
+    return {key: tuple(_shown(value) for value in values) for key, values in both.items()}
+
+
+def _shown(value: str) -> str:
+    """A value by which equal ones are equal: `1` and `1.0`."""
+    try:
+        return f"{float(value):.12g}"
+    except ValueError:
+        return "".join(value.split())
+
+
+def _difference(
+    key: str, was: tuple[str, ...] | None, now: tuple[str, ...]
+) -> dict[str, str] | None:
+    if key == "seed":
+        a, b = len(was or ("0",)), len(now)
+        return {"en": f"{b} of {a} seeds", "zh": f"{a} 个种子中的 {b} 个"} if b < a else None
+    if was is not None and len(was) > 1 and {*now} < {*was}:
+        return {
+            "en": f"{len(now)} of {len(was)} values of {key}",
+            "zh": f"{key} 的 {len(was)} 个值中的 {len(now)} 个",
+        }
+    values = ",".join(now)
+    if was is None:
+        return {"en": f"{key}={values}", "zh": f"{key}={values}"}
+    if key in ("epochs", "steps") and len(was) == len(now) == 1 and _less(now[0], was[0]):
+        return {"en": f"{now[0]} of {was[0]} {key}", "zh": f"{key}：{was[0]} 中的 {now[0]}"}
+    before = ",".join(was)
+    return {
+        "en": f"{key}={values} (the study: {before})",
+        "zh": f"{key}={values}（研究：{before}）",
+    }
+
+
+def _less(a: str, b: str) -> bool:
+    try:
+        return float(a) < float(b)
+    except ValueError:
+        return False

@@ -1,0 +1,214 @@
+"""A study's claims and figures against the jobs it has: what could never be answered is refused
+before training.
+
+What the command line changed is the user's to try: a claim that it takes away is INCONCLUSIVE then,
+and not refused.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dlexp.config import Setup
+from dlexp.errors import UserError, nearest
+from dlexp.report import words
+from dlexp.report.claims.messages import NoVerdict
+from dlexp.report.claims.sides import split
+from dlexp.report.claims.spec import Claim, read
+from dlexp.report.paired import FEWEST
+from dlexp.report.runs import RunRecord, SweepRecord
+from dlexp.report.tuned import TUNING
+from dlexp.runs.provenance import one_blas_thread
+from dlexp.sweeps.job import unobserved
+from dlexp.sweeps.study import Study
+
+NETWORK = (
+    *(f"{split}/{what}" for split in ("train", "val", "test") for what in ("loss", "accuracy")),
+    "gap/loss",
+    "gap/accuracy",
+    "train/objective",
+)
+# observers that measure nothing of their own
+QUIET = ("curves", "histograms", "none", "path", "progress")
+
+
+@dataclass(frozen=True)
+class Part:
+    """The jobs of a part, and what was typed: these keys are no longer the study's."""
+
+    name: str
+    setups: Sequence[Setup]
+    typed: frozenset[str]
+    quick: bool
+
+    def changed(self, *keys: str) -> bool:
+        """Whether the command line has a say in any of these keys."""
+        roots = {key.partition(".")[0] for key in keys}
+        return any(key.partition(".")[0] in roots for key in self.typed)
+
+
+def check(
+    study: Study,
+    jobs: Sequence[tuple[Sequence[str], Setup]],
+    sizes: Mapping[str, int],
+    typed: Sequence[str],
+) -> None:
+    """Raises the `UserError` of a claim or figure that the jobs, part by part, cannot answer or
+    show.
+    """
+    said = {word.lstrip("+").partition("=")[0] for word in typed}
+    quick = any(word.lstrip("+").lower() == "quick=true" for word in typed)
+    at, parts = 0, {}
+    for name, n in (sizes or {"all": len(jobs)}).items():
+        setups = [setup for _, setup in jobs[at : at + n]]
+        parts[name] = Part(name, setups, frozenset(said - {"quick", "tracking"}), quick)
+        at += n
+    told = study.words or {}
+    try:
+        runs = [run for part in parts.values() for run in _sweep(part).runs]
+        for i, claim in enumerate(read({"name": study.name, **told}, parts, runs)):
+            _check_claim(parts[claim.part or "all"], claim, f"study.claims[{i}]")
+        for name, said_of in (told.get("parts") or {}).items():
+            _check_metrics(parts[name], [said_of.get("metric")], f"study.parts.{name}.metric")
+        for i, figure in enumerate(told.get("figures") or ()):
+            _check_figure(
+                parts[figure.get("part") or next(iter(parts))], figure, f"study.figures[{i}]"
+            )
+    except UserError as e:
+        e.where = e.where or study.name
+        raise
+
+
+def _check_claim(part: Part, claim: Claim, key: str) -> None:
+    _check_metrics(part, claim.metric.names, f"{key}.metric")
+    _check_metrics(part, claim.guard.metric.names if claim.guard else (), f"{key}.guard.metric")
+    if part.changed(*claim.of, *claim.against, *claim.tuned, *([claim.over] if claim.over else [])):
+        return
+    try:
+        sides = split(_sweep(part), claim).common()
+    except NoVerdict as e:
+        raise UserError(e.said["en"], key=key, value=claim.id) from None
+    for tuned in claim.tuned:
+        _check_key(part, tuned, f"{key}.tuned")
+    n = len(sides.seeds())
+    if claim.tuned and n < TUNING + FEWEST and not (part.quick or part.changed("seed")):
+        wrong = f"needs {TUNING} seeds to choose with and {FEWEST} others to judge; there are {n}"
+        raise UserError(wrong, key=f"{key}.tuned", value=claim.id)
+
+
+def _sweep(part: Part) -> SweepRecord:
+    """What the part's runs will be, as far as that is known: their parameters."""
+    made = [
+        RunRecord(
+            "",
+            str(i),
+            "",
+            "FINISHED",
+            setup.experiment.seed,
+            setup.experiment.params(),
+            better=setup.experiment.objective.better,
+        )
+        for i, setup in enumerate(part.setups)
+    ]
+    keys = {part.name: tuple(run.key for run in made)}
+    return SweepRecord(Path(), "", "", 0, (), {}, "", tuple(made), parts=keys)
+
+
+def _check_key(part: Part, name: str, key: str) -> None:
+    """A parameter of some run."""
+    known = sorted({name for params in _params(part) for name in params})
+    if name not in known:
+        raise UserError(
+            "no run has such a parameter", key=key, value=name, hint=nearest(name, known)
+        )
+
+
+def _params(part: Part) -> list[dict[str, Any]]:
+    """The parameters of the different jobs, whatever their seed."""
+    return [setup.experiment.params() for setup in _different(part.setups)]
+
+
+def _different(setups: Sequence[Setup]) -> Iterator[Setup]:
+    seen = set()
+    for setup in setups:
+        rest = tuple(word for word in setup.overrides if not word.startswith("seed="))
+        if rest not in seen:
+            seen.add(rest)
+            yield setup
+
+
+def _check_metrics(part: Part, names: Sequence[str | None], key: str) -> None:
+    wanted = [name for name in names if name]
+    if not wanted:
+        return
+    known, observers = _measured(part)
+    for name in wanted:
+        root = name.partition("/")[0]
+        if name in known or root in observers or fnmatch.filter(known, name):
+            continue
+        if observers - {"diagnostics"} and root not in (
+            "train",
+            "val",
+            "test",
+            "gap",
+            "diagnostics",
+        ):
+            continue  # by an observer of the user's, perhaps
+        if root == "diagnostics":
+            wrong = (
+                "is measured by the observer diagnostics only: say - override /observer:"
+                " [diagnostics] in defaults"
+            )
+            raise UserError(wrong, key=key, value=name)
+        allowed = ", ".join(known) + ", diagnostics/…" * ("diagnostics" in observers)
+        raise UserError(
+            "will not be measured", key=key, value=name, allowed=allowed, hint=nearest(name, known)
+        )
+
+
+def _measured(part: Part) -> tuple[list[str], set[str]]:
+    """What the runs of a part measure, and the observers that measure more, under their own names."""
+    known: set[str] = set()
+    observers: set[str] = set()
+    seen = set()
+    for setup in _different(part.setups):
+        e = unobserved(setup).experiment
+        observers |= {observer.name for observer in e.observer} - {*QUIET}
+        known |= {"early_stopping/best_step"} if e.early_stopping.patience is not None else set()
+        if e.objective not in seen:
+            seen.add(e.objective)
+            if e.objective.name == "classification":
+                known |= {*NETWORK}
+            else:  # a surface, or an objective of the user's
+                with one_blas_thread():
+                    problem = e.trainer().problem
+                    known |= {*problem.evaluate(), *problem.test(), "train/objective"}
+    return sorted(known), observers
+
+
+def _check_figure(part: Part, figure: Mapping[str, Any], key: str) -> None:
+    metric = figure.get("metric")
+    _check_metrics(part, [metric] if isinstance(metric, str) else metric or (), f"{key}.metric")
+    for name in figure.get("where") or ():
+        _check_key(part, str(name), f"{key}.where")
+    for option in ("lines", "panels", "axis"):
+        name = figure.get(option)
+        if name is None or part.quick or part.changed(name):
+            continue
+        params = _params(part)
+        varying = sorted(
+            {k for p in params for k in p if len({words.token(q.get(k)) for q in params}) > 1}
+        )
+        if name not in varying:
+            allowed, hint = ", ".join(varying), nearest(name, varying)
+            raise UserError(
+                "does not vary in this part",
+                key=f"{key}.{option}",
+                value=name,
+                allowed=allowed,
+                hint=hint,
+            )

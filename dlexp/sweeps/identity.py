@@ -1,0 +1,103 @@
+"""What makes two runs the same run, and two commands the same sweep.
+
+A run's key covers all that can change its numbers: its parameters, the source of its plugins and of
+dlexp's numeric rooms, the files its data are read from. Observers, tracking, paths of outputs and
+the number of workers do not count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from dlexp.core.experiment import Experiment
+from dlexp.core.silent_keys import is_silent, root
+from dlexp.plugins import source_code
+from dlexp.runs import provenance
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """The code and the data of a run: the SHA-256 of each file, by its path."""
+
+    code: Mapping[str, str]
+    data: Mapping[str, str]
+
+    @staticmethod
+    def of(e: Experiment) -> Ingredients:
+        """Code as this process imported it, data as they are now. Raises `OSError` where a file
+        cannot be read.
+        """
+        code = {str(path): source_code.digest(path) for path in provenance.source_files(e).values()}
+        files = [] if "data" in e.objective.ignores else e.data.files()
+        return Ingredients(code, {str(path): _digest_of(path) for path in files})
+
+    def check(self) -> None:
+        """Raises `Changed` where this process imported other code, or where the data files are
+        other ones now.
+        """
+        _check(self.code, source_code.digest, "was changed")
+        self.check_data()
+
+    def check_data(self) -> None:
+        """Raises `Changed` where the data files are other ones now."""
+        _check(self.data, _digest_of, "holds other data")
+
+
+class Changed(Exception):
+    """A file that decides a run's numbers is not what it was when the run was planned."""
+
+
+def _check(planned: Mapping[str, str], digest: Callable[[Path], str], wrong: str) -> None:
+    for path, was in planned.items():
+        try:
+            now = digest(Path(path))
+        except OSError as e:
+            raise Changed(f"{path} cannot be read any more: {e.strerror or e}") from None
+        if now != was:
+            raise Changed(
+                f"{path} {wrong}: SHA-256 {was[:12]}… when the sweep began, {now[:12]}… now"
+            )
+
+
+def run_key(e: Experiment, held: Ingredients | None = None) -> str:
+    """A run's identity: sixteen hexadecimal digits; `held` are its ingredients, where they are
+    known.
+
+    Raises `OSError` where a file cannot be read.
+    """
+    held = held or Ingredients.of(e)
+    said = [e.params(), sorted(held.code.values()), [*held.data.values()]]
+    return _digest(json.dumps(said, sort_keys=True, default=str))
+
+
+def sweep_id(fixed: Iterable[str], swept: Iterable[str], by: str = "grid", study: str = "") -> str:
+    """A sweep without a name is known by what is fixed, by which keys are swept, and how: more
+    values extend it.
+
+    `study` is the digest of the named study's file, if there is one: an edited study is another
+    sweep. `zip` changes no number of a run, but which runs there are.
+    """
+    fixed = sorted(o for o in fixed if not is_silent(o) or root(o) == "zip")
+    rest = [*([by] if by != "grid" else []), *([study] if study else [])]
+    return _digest(json.dumps([fixed, sorted(swept), *rest]))[:12]
+
+
+def _digest_of(path: Path) -> str:
+    """The SHA-256 of a file's content, remembered as long as the file and its times stay."""
+    status = path.stat()
+    return _content(path, (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+
+
+@cache
+def _content(path: Path, state: tuple[int, ...]) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

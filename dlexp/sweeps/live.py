@@ -1,0 +1,66 @@
+"""The live line of a sweep: how many runs are done, running, failed, diverged; rate and time left."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from types import TracebackType
+
+from dlexp.storage.ledger import RESULTS
+
+
+class LiveLine:
+    """One line on stderr, drawn when a run starts or ends, and on a terminal every second. Use it
+    in a `with` block.
+    """
+
+    def __init__(self, total: int, already: int) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(
+            total=total,
+            initial=already,
+            unit="run",
+            file=sys.stderr,
+            dynamic_ncols=True,
+            leave=False,
+            mininterval=0,
+        )
+        self._counts: Counter[str] = Counter()
+        self._running: set[int] = set()
+        self._terminal = sys.stderr.isatty()
+
+    def __enter__(self) -> LiveLine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, e: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.close()
+
+    def started(self, number: int) -> None:
+        """A run was handed to a worker."""
+        self._running.add(number)
+        self._say(refresh=self._terminal)
+
+    def ended(self, number: int, status: str) -> None:
+        """A run has ended."""
+        self._running.discard(number)
+        self._counts[status] += 1
+        self._say(refresh=False)
+        self._bar.update()
+
+    def left_out(self, number: int) -> None:
+        """A run was not trained after all."""
+        self._running.discard(number)
+        self._say(refresh=self._terminal)
+
+    def tick(self) -> None:
+        """Time goes on."""
+        if self._terminal:
+            self._bar.refresh()
+
+    def _say(self, *, refresh: bool) -> None:
+        failed = sum(n for status, n in self._counts.items() if status not in RESULTS)
+        said = f"{len(self._running)} running, {failed} failed, {self._counts['DIVERGED']} diverged"
+        self._bar.set_postfix_str(said, refresh=refresh)

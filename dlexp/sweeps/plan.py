@@ -1,0 +1,146 @@
+"""Which jobs a sweep has: the product of the swept values, with some of them paired."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
+
+from dlexp.errors import UserError, nearest
+
+Jobs = list[list[str]]
+MOST = 1_000_000  # values of one range
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is the same in every job, and what is swept: each key with its values, as they are
+    typed.
+
+    `intervals` are the swept keys that have no list of values; `by` is the sweeper.
+    """
+
+    fixed: tuple[str, ...]
+    swept: Mapping[str, tuple[str, ...]]
+    intervals: Mapping[str, IntervalSweep] = field(default_factory=dict)
+    by: str = "grid"
+
+    @staticmethod
+    def of(overrides: Iterable[Override], by: str = "grid") -> Plan:
+        """Split overrides into fixed and swept; an interval stands for itself. The last of a key
+        counts.
+        """
+        fixed: dict[str, str] = {}
+        swept: dict[str, tuple[str, ...]] = {}
+        intervals: dict[str, IntervalSweep] = {}
+        for o in overrides:
+            key, value = o.get_key_element(), o.value()
+            intervals.pop(key, None)
+            if isinstance(value, IntervalSweep):
+                intervals[key] = value
+            if o.is_sweep_override():
+                _check_range(key, value)
+                discrete = o.is_discrete_sweep()
+                swept[key] = (
+                    tuple(o.sweep_string_iterator()) if discrete else (o.get_value_string(),)
+                )
+                fixed.pop(key, None)
+            else:
+                fixed[key] = f"{key}={o.get_value_element_as_str()}"
+                swept.pop(key, None)
+        return Plan(tuple(fixed.values()), swept, intervals, by)
+
+    @staticmethod
+    def union(plans: Sequence[Plan]) -> Plan:
+        """Of the parts of one sweep: fixed is what all fix alike, swept what any sweeps, with the
+        values of all.
+        """
+        swept: dict[str, tuple[str, ...]] = {}
+        for plan in plans:
+            for key, values in plan.swept.items():
+                swept[key] = tuple(dict.fromkeys([*swept.get(key, ()), *values]))
+        fixed = [o for o in plans[0].fixed if all(o in plan.fixed for plan in plans)]
+        intervals = {key: interval for plan in plans for key, interval in plan.intervals.items()}
+        return Plan(tuple(fixed), swept, intervals, plans[0].by)
+
+    def size(self, pairs: Sequence[Sequence[str]]) -> int:
+        """How many jobs the product has."""
+        return math.prod(len(values) for values in self._axes(pairs))
+
+    def jobs(self, pairs: Sequence[Sequence[str]] = ()) -> Jobs:
+        """The product of all axes; the keys of a pair advance together and make one axis."""
+        return [
+            [*self.fixed, *itertools.chain.from_iterable(combination)]
+            for combination in itertools.product(*self._axes(pairs))
+        ]
+
+    def _axes(self, pairs: Sequence[Sequence[str]]) -> list[list[tuple[str, ...]]]:
+        paired = {key: tuple(pair) for pair in pairs for key in pair}
+        axes: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+        for key in self.swept:
+            keys = paired.get(key, (key,))
+            self._check(keys)
+            columns = [[f"{k}={value}" for value in self.swept[k]] for k in keys]
+            axes.setdefault(keys, list(zip(*columns, strict=True)))
+        for key in paired:
+            if key not in self.swept:
+                hint = nearest(key, self.swept)
+                raise _refused("is not swept, so it cannot be paired", key, hint)
+        return list(axes.values())
+
+    def _check(self, keys: tuple[str, ...]) -> None:
+        lengths = {k: len(self.swept[k]) for k in keys if k in self.swept}
+        if len(set(lengths.values())) > 1:
+            said = ", ".join(f"{k} has {n}" for k, n in lengths.items())
+            raise _refused(f"paired keys need equally many values: {said}", list(keys))
+        if missing := [k for k in keys if k not in self.swept]:
+            hint = nearest(missing[0], self.swept)
+            raise _refused("is not swept, so it cannot be paired", missing[0], hint)
+
+
+def pairs_of(value: Any) -> list[list[str]]:
+    """`zip=[a,b]` is one pair, `zip=[[a,b],[c,d]]` are two. Raises `UserError` for anything else."""
+    value = value or []
+    pairs = (
+        [value]
+        if isinstance(value, list) and value and all(isinstance(v, str) for v in value)
+        else value
+    )
+    ok = isinstance(pairs, list) and all(
+        isinstance(p, list) and len(p) > 1 and all(isinstance(k, str) for k in p) for p in pairs
+    )
+    keys = [k for p in pairs for k in p] if ok else []
+    if not ok or len(keys) != len(set(keys)):
+        raise _refused(
+            "must be a list of keys that go together, each once: zip=[optimizer,optimizer.lr]",
+            value,
+        )
+    return pairs
+
+
+def length(r: RangeSweep) -> int:
+    """How many values a range stands for, without writing them out."""
+    start, stop, step = float(r.start or 0), float(r.stop or 0), float(r.step)
+    return max(0, math.ceil((stop - start) / step)) if step else 0
+
+
+def _check_range(key: str, value: Any) -> None:
+    """Refuse a range that stands for nothing, or for more than anybody can train, before it is
+    written out.
+    """
+    if isinstance(value, RangeSweep):
+        if not (n := length(value)):
+            shown = f"range({value.start or 0:g},{value.stop or 0:g},{value.step:g})"
+            raise UserError("is a range without a value", key=key, value=shown)
+        if n > MOST:
+            raise UserError(
+                f"{key} has {n:,} values; more than {MOST:,} are no sweep", key="max_jobs"
+            )
+
+
+def _refused(wrong: str, value: Any, hint: str = "") -> UserError:
+    return UserError(wrong, key="zip", value=value, where="command line", hint=hint)

@@ -1,0 +1,277 @@
+"""What a search draws from: intervals of numbers and lists of values, as Hydra writes them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import typing
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hydra.core.override_parser.types import IntervalSweep
+from omegaconf import DictConfig, OmegaConf
+
+from dlexp.core import kinds
+from dlexp.core.experiment import Experiment
+from dlexp.core.registry import every
+from dlexp.errors import UserError
+from dlexp.sweeps.plan import Jobs, Plan
+
+CORNERS = 16  # combinations of ends that are tried before a search starts
+REPEATS = 1000  # draws in a row that repeat earlier ones, after which no other is waited for
+DIGITS = 6  # significant digits of a drawn number: what is typed again to repeat the run
+
+
+@dataclass(frozen=True)
+class Interval:
+    """The numbers from `low` to `high`, uniform or log-uniform; only the whole ones where the field
+    is an int.
+    """
+
+    key: str
+    low: float
+    high: float
+    log: bool
+    whole: bool
+
+    @staticmethod
+    def of(key: str, drawn: IntervalSweep, *, whole: bool) -> Interval:
+        """Raises `UserError` where nothing can be drawn from it."""
+        low, high, log = float(drawn.start or 0), float(drawn.end or 0), "log" in drawn.tags
+        if drawn.tags - {"log"}:
+            raise UserError("the one tag of an interval is log: tag(log,interval(1e-4,1))")
+        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+            raise UserError("an interval goes from a number to a larger one")
+        if log and low <= 0:
+            raise UserError("a logarithmic interval begins above 0")
+        if whole:
+            low, high = math.ceil(low), math.floor(high)
+        if low > high:
+            raise UserError("there is no whole number in it")
+        return Interval(key, low, high, log, whole)
+
+    @property
+    def name(self) -> str:
+        """What is drawn."""
+        return self.key
+
+    @property
+    def values(self) -> range:
+        """Its whole numbers."""
+        return range(int(self.low), int(self.high) + 1)
+
+    @property
+    def size(self) -> float:
+        """How many values it has."""
+        return self.high - self.low + 1 if self.whole else math.inf
+
+    @property
+    def ends(self) -> list[float]:
+        """The values that stand for all when it is asked what is allowed."""
+        return list(dict.fromkeys([self.low, self.high]))
+
+    def at(self, u: float) -> float:
+        """The value at a share u of the probability, 0 ≤ u < 1."""
+        # every whole number has the stretch that is rounded to it
+        half = 0.5 if self.whole else 0.0
+        low, high = self.low - half, self.high + half
+        value = (
+            math.exp(math.log(low) + u * math.log(high / low))
+            if self.log
+            else low + u * (high - low)
+        )
+        return min(max(math.floor(value + 0.5) if self.whole else value, self.low), self.high)
+
+    def words(self, value: float) -> list[str]:
+        """The override that says a value."""
+        said = (
+            int(value)
+            if self.whole
+            else min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
+        )
+        return [f"{self.key}={said}"]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Alternatives, each the overrides that go together. A value is its place; `ordered` if
+    neighbours are alike.
+    """
+
+    name: str
+    alternatives: tuple[tuple[str, ...], ...]
+    ordered: bool
+
+    @staticmethod
+    def of(plan: Plan, keys: Sequence[str]) -> Listed:
+        """The listed values of a key, or of several that are paired; sorted, so that the order
+        typed is no matter.
+        """
+        jobs = Plan((), {k: plan.swept[k] for k in keys if k in plan.swept}).jobs(
+            [keys] if len(keys) > 1 else ()
+        )
+        alternatives = list(dict.fromkeys(map(tuple, jobs)))
+        numbers = {words: _number(words[0].partition("=")[2]) for words in alternatives}
+        ordered = len(keys) == 1 and all(math.isfinite(n) for n in numbers.values())
+        alternatives.sort(key=lambda words: (numbers[words], words) if ordered else (0.0, words))
+        return Listed(",".join(keys), tuple(alternatives), ordered)
+
+    @property
+    def values(self) -> range:
+        """All places."""
+        return range(len(self.alternatives))
+
+    @property
+    def size(self) -> float:
+        """How many values it has."""
+        return len(self.alternatives)
+
+    @property
+    def ends(self) -> list[float]:
+        """The values that stand for all when it is asked what is allowed."""
+        places = range(len(self.alternatives))
+        return list(dict.fromkeys([places[0], places[-1]])) if self.ordered else list(places)
+
+    def at(self, u: float) -> float:
+        """The place at a share u of the probability, 0 ≤ u < 1."""
+        return int(u * len(self.alternatives))
+
+    def words(self, value: float) -> list[str]:
+        """The overrides at a place."""
+        return list(self.alternatives[int(value)])
+
+
+Axis = Interval | Listed
+Point = Sequence[float]  # a value for every axis
+
+
+@dataclass(frozen=True)
+class Space:
+    """What is fixed, what is drawn (in the order of the names), and the seeds every trial is
+    trained with.
+    """
+
+    fixed: tuple[str, ...]
+    axes: tuple[Axis, ...]
+    seeds: tuple[str, ...]
+
+    @staticmethod
+    def of(plan: Plan, pairs: Sequence[Sequence[str]], whole: Callable[[str], bool]) -> Space:
+        """`whole` says whether a key takes whole numbers only. Raises `UserError` for what cannot
+        be drawn.
+        """
+        for key in [k for pair in pairs for k in pair]:
+            if key == "seed" or key in plan.intervals:
+                raise UserError("a search pairs keys with listed values only", key="zip", value=key)
+        if "seed" in plan.intervals:
+            wrong = (
+                "a search does not choose a seed: list those every trial is trained with, as in"
+                " seed=0,1,2"
+            )
+            raise UserError(wrong, key="seed", value=plan.swept["seed"][0])
+        axes: dict[tuple[str, ...], Axis] = {}
+        paired = {key: tuple(pair) for pair in pairs for key in pair}
+        for key in [*paired, *plan.swept]:
+            if key in plan.intervals:
+                try:
+                    axes[(key,)] = Interval.of(key, plan.intervals[key], whole=whole(key))
+                except UserError as e:
+                    e.key, e.value = key, plan.swept[key][0]
+                    raise
+            elif key != "seed":
+                axes[paired.get(key, (key,))] = Listed.of(plan, paired.get(key, (key,)))
+        if not axes:
+            raise UserError(
+                "there is nothing to search: say optimizer.lr=interval(1e-4,1) or"
+                " optimizer=sgd,adam"
+            )
+        seeds = tuple(dict.fromkeys(f"seed={value}" for value in plan.swept.get("seed", ())))
+        return Space(plan.fixed, tuple(sorted(axes.values(), key=lambda axis: axis.name)), seeds)
+
+    @property
+    def repeats(self) -> int:
+        """How many jobs a trial has."""
+        return len(self.seeds) or 1
+
+    def words(self, point: Point) -> list[str]:
+        """The overrides of a point."""
+        return [
+            word for axis, value in zip(self.axes, point, strict=True) for word in axis.words(value)
+        ]
+
+    def jobs(self, point: Point) -> Jobs:
+        """The jobs of a point: one, or one per seed."""
+        return [
+            [*self.fixed, *self.words(point), *seed] for seed in [[s] for s in self.seeds] or [[]]
+        ]
+
+    @property
+    def size(self) -> float:
+        """How many different points there are."""
+        return math.prod(axis.size for axis in self.axes)
+
+    def draws(self, n: int, seed: int) -> list[Point]:
+        """Different points at random, fewer than n where there are no more; more of them begin with
+        the same.
+        """
+        return list(itertools.islice(self.distinct(seed), n))
+
+    def distinct(self, seed: int, seen: Collection[tuple[str, ...]] = ()) -> Iterator[Point]:
+        """Different points at random, none of whose words are among those `seen`, until there are
+        no more.
+        """
+        rng, known, repeats = np.random.default_rng(seed), set(seen), 0
+        while repeats < REPEATS and len(known) < self.size:
+            point = [
+                axis.at(u)
+                for axis, u in zip(self.axes, rng.random(len(self.axes)).tolist(), strict=True)
+            ]
+            repeats += 1
+            if (words := tuple(self.words(point))) not in known:
+                known.add(words)
+                repeats = 0
+                yield point
+        if len(known) < self.size < math.inf:  # what is left is drawn too seldom to wait for
+            for rest in itertools.product(*(axis.values for axis in self.axes)):
+                if (words := tuple(self.words(rest))) not in known:
+                    known.add(words)
+                    yield rest
+
+    def corners(self) -> list[Point]:
+        """Points at the ends of all axes: their product, or where that is large every end at least
+        once.
+        """
+        ends = [axis.ends for axis in self.axes]
+        if math.prod(map(len, ends)) <= CORNERS:
+            return list(itertools.product(*ends))
+        return [[values[i % len(values)] for values in ends] for i in range(max(map(len, ends)))]
+
+
+def is_whole(key: str, config: DictConfig, plan: Plan) -> bool:
+    """Whether a key's field is an int, in the configuration or in one of the options that are
+    swept.
+    """
+    parent, _, name = key.rpartition(".")
+    kind = parent.partition(".")[0]
+    if not parent:
+        return _int_only(Experiment, name)
+    if kind in plan.swept and kind in kinds.KINDS:
+        wanted = parent.rpartition(".")[2] if kind in kinds.MANY else None
+        return any(_int_only(cls, name) for cls in every(kind) if wanted in (None, cls.name))
+    node = OmegaConf.select(config, parent)
+    return isinstance(node, DictConfig) and _int_only(OmegaConf.get_type(node), name)
+
+
+def _int_only(owner: Any, name: str) -> bool:
+    """Whether a dataclass's field takes whole numbers, and nothing else but None."""
+    wanted = typing.get_type_hints(owner).get(name) if isinstance(owner, type) else None
+    return set(typing.get_args(wanted) or (wanted,)) - {type(None)} == {int}
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -1,0 +1,142 @@
+"""Which studies there are: files under conf/experiment/ and under a folder of the user's, and what
+they say.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dlexp import paths, shell
+from dlexp.errors import UserError, nearest
+from dlexp.report import words
+
+
+@dataclass(frozen=True)
+class Named:
+    """A study that makes claims, as its file says, and how long it takes compared with others."""
+
+    name: str
+    title: str
+    cost: float
+    home: Path | None = None  # a folder of the user's own, with an experiment/ in it
+
+
+def words_of(path: Path) -> Mapping[str, Any]:
+    """What stands under `study` in a file. Raises `UserError` for a file that is no YAML."""
+    import yaml
+
+    try:
+        held = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
+    except UnicodeDecodeError as e:
+        raise UserError(
+            f"cannot be read: byte {e.object[e.start]:#04x} is not UTF-8", key=str(path)
+        ) from None
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as e:
+        raise UserError(f"cannot be read: {' '.join(str(e).split())}", key=str(path)) from None
+    said = held.get("study") if isinstance(held, dict) else None
+    return said if isinstance(said, dict) else {}
+
+
+def in_english(text: Any) -> str:
+    """A text of a study, which may be said in several languages, on one line."""
+    return words.plain((text.get("en") if isinstance(text, Mapping) else text) or "")
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The files of a folder of experiments by name: studies with claims, files without, files that
+    cannot be read.
+    """
+
+    studies: dict[str, Named] = field(default_factory=dict)
+    silent: dict[str, Path] = field(default_factory=dict)
+    broken: dict[str, UserError] = field(default_factory=dict)
+
+    @staticmethod
+    def of(folder: Path, home: Path | None = None) -> Shelf:
+        """Every file of a folder."""
+        found = Shelf()
+        for path in sorted(folder.glob("*.yaml")):
+            try:
+                said = words_of(path)
+            except UserError as e:
+                found.broken[path.stem] = e
+                continue
+            if said.get("claims"):
+                title = in_english(said.get("title")) or path.stem
+                found.studies[path.stem] = Named(path.stem, title, _cost(said), home)
+            else:
+                found.silent[path.stem] = path
+        return found
+
+
+def _cost(said: Mapping[str, Any]) -> float:
+    cost = said.get("cost")
+    return float(cost) if isinstance(cost, (int, float)) else 1.0
+
+
+def named(folder: Path) -> list[Named]:
+    """The studies with claims in a folder of experiments, by name; files that cannot be read are
+    left out.
+    """
+    return list(Shelf.of(folder).studies.values())
+
+
+def chosen(names: Sequence[str], home: Path | None) -> list[Named]:
+    """The studies of these names, or all there are, in the order of their names.
+
+    A file of the user's that cannot be read is warned of, and refused where it was asked for by its
+    name.
+    """
+    shipped = Shelf.of(paths.CONF / "experiment")
+    own = _own(home, names) if home else Shelf()
+    for name in own.studies:
+        if name in shipped.studies:
+            raise UserError(
+                "dlexp has a study of this name: give yours another",
+                key="--config-dir",
+                value=name,
+                where="command line",
+            )
+    known = dict(sorted({**shipped.studies, **own.studies}.items()))
+    for name in names:
+        if name in own.broken:
+            raise own.broken[name]
+        if name in own.silent or name in shipped.silent:
+            path = own.silent.get(name) or shipped.silent[name]
+            theirs = ["--config-dir", str(path.parents[1])] if name in own.silent else []
+            way = shell.command(*theirs, f"experiment={name}")
+            raise UserError(
+                f"makes no claims; to train it: {way}", key="claims", value=name, where=str(path)
+            )
+        if name not in known:
+            raise UserError(
+                "there is no such study",
+                key="claims",
+                value=name,
+                where="command line",
+                allowed=", ".join(known),
+                hint=nearest(name, known),
+            )
+    for error in own.broken.values():
+        print(f"dlexp: warning: {error}; it is left out", file=sys.stderr)
+    return [study for name, study in known.items() if name in names or not names]
+
+
+def _own(home: Path, names: Sequence[str]) -> Shelf:
+    folder = home / "experiment"
+    found = Shelf.of(folder, home)
+    if not found.studies and not {*names} & {*found.silent, *found.broken}:
+        if found.broken:
+            raise next(iter(found.broken.values()))
+        wrong = (
+            f"there is no study with claims in {folder}"
+            if folder.is_dir()
+            else f"there is no folder {folder}"
+        )
+        raise UserError(wrong, key="--config-dir", value=str(home), where="command line")
+    return found

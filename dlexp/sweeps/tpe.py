@@ -1,0 +1,107 @@
+"""Trials drawn where the results so far promise most, with Optuna's sampler."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from dlexp.errors import UserError
+from dlexp.sweeps.space import Axis, Interval, Point, Space
+
+if TYPE_CHECKING:
+    from dlexp.sweeps.search import Search
+
+AGAIN = 20  # times that a draw may repeat a trial before another is drawn at random
+
+
+def tpe(search: Search) -> None:
+    """Draw as many trials as there are workers, learn from them, draw again: tree-structured Parzen
+    estimators.
+
+    The trials depend on the seed, the number of workers and the results. The first ten are random.
+    Source: Bergstra et al. (2011),
+    https://papers.nips.cc/paper/4443-algorithms-for-hyper-parameter-optimization; Optuna's sampler.
+    """
+    package = optuna()
+    n, batch = search.options.n_trials, -(-search.n_jobs // search.space.repeats)
+    if search.session.dry_run:
+        names = ", ".join(axis.name for axis in search.space.axes)
+        print(
+            f"{n} trials, {batch} at a time, over {names}: which ones depends on the results, so"
+            " none is listed"
+        )
+        return
+    package.logging.set_verbosity(package.logging.ERROR)
+    search.session.expected = int(min(n, search.space.size)) * search.space.repeats
+    drawn = _Drawn(package, search.space, search.options.seed)
+    while len(search.trials) < n:
+        asked = list(itertools.islice(drawn, min(batch, n - len(search.trials))))
+        if not asked:
+            return
+        costs = search.train([point for _, point in asked])
+        for (trial, _), cost in zip(asked, costs, strict=True):
+            drawn.study.tell(trial, cost)
+
+
+class _Drawn:
+    """Optuna's trials, each with its point. One that repeats another is drawn again, until there
+    are no others.
+    """
+
+    def __init__(self, package: Any, space: Space, seed: int) -> None:
+        self.study = package.create_study(sampler=package.samplers.TPESampler(seed=seed))
+        self._distributions = {axis.name: _distribution(package, axis) for axis in space.axes}
+        self._failed = package.trial.TrialState.FAIL  # what failed tells the sampler nothing
+        self._space, self._seed = space, seed
+        self._seen: set[tuple[str, ...]] = set()
+
+    def __iter__(self) -> Iterator[tuple[Any, Point]]:
+        return self
+
+    def __next__(self) -> tuple[Any, Point]:
+        for _ in range(AGAIN if len(self._seen) < self._space.size else 0):
+            trial, point, words = self._ask()
+            if words not in self._seen:
+                break
+            self.study.tell(trial, state=self._failed)
+        else:
+            rest = next(self._space.distinct(self._seed, self._seen), None)
+            if rest is None:
+                raise StopIteration
+            self.study.enqueue_trial(
+                {axis.name: x for axis, x in zip(self._space.axes, rest, strict=True)}
+            )
+            trial, point, words = self._ask()
+        self._seen.add(words)
+        return trial, point
+
+    def _ask(self) -> tuple[Any, Point, tuple[str, ...]]:
+        trial = self.study.ask(self._distributions)
+        point = [trial.params[axis.name] for axis in self._space.axes]
+        return trial, point, tuple(self._space.words(point))
+
+
+def optuna() -> Any:
+    """The package. Raises the `UserError` that says how to install it."""
+    try:
+        import optuna as package
+    except ImportError:
+        wrong = 'needs optuna, which is not installed: pip install "dlexp[search]"'
+        raise UserError(wrong, key="hydra/sweeper", value="tpe", where="command line") from None
+    return package
+
+
+def _distribution(package: Any, axis: Axis) -> Any:
+    """An axis as Optuna draws from it; of listed numbers, neighbours tell of each other."""
+    if isinstance(axis, Interval):
+        kind = (
+            package.distributions.IntDistribution
+            if axis.whole
+            else package.distributions.FloatDistribution
+        )
+        return kind(axis.low, axis.high, log=axis.log)
+    n = len(axis.alternatives)
+    if axis.ordered:
+        return package.distributions.IntDistribution(0, n - 1)
+    return package.distributions.CategoricalDistribution(tuple(range(n)))

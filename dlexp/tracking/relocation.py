@@ -1,0 +1,104 @@
+"""What `python -m dlexp doctor` finds and mends in MLflow's SQLite store."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, nullcontext
+from pathlib import Path
+from typing import Any
+
+from filelock import Timeout
+
+from dlexp import shell
+from dlexp.errors import describe_error
+from dlexp.storage.atomic import is_held, lock
+from dlexp.tracking import artifacts
+
+BUSY = 5.0  # seconds to wait for a store
+
+
+def _unheld(store: Path, *, dry: bool) -> AbstractContextManager[Any]:
+    """A store that nobody makes or changes meanwhile; for a dry run, that nobody does now. Raises
+    `Timeout`.
+    """
+    name = store.with_name(f"{store.name}.lock")
+    if dry and is_held(name):
+        raise Timeout(str(name))
+    return nullcontext() if dry else lock(name, timeout=BUSY)
+
+
+def check_store(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
+    """Ask SQLite whether the store is whole; its own rollback ends a write that was cut short.
+    Kinds and findings.
+    """
+    new = file.with_name(f"{file.name}.new")
+    if new.exists():
+        try:
+            with _unheld(file, dry=dry):
+                left = [f for f in (new, *file.parent.glob(f"{new.name}-*")) if f.exists()]
+                for path in () if dry else left:
+                    path.unlink()
+            if left:
+                yield "mended", "a store that was never finished stands beside it: removed"
+        except Timeout:
+            return  # it is being made now
+        except OSError as e:
+            yield "to do", f"cannot be mended: {describe_error(e)}"
+    if not file.exists():
+        return
+    yield from _moved(file, dry=dry)
+    try:
+        try:
+            wrong = _quick_check(file, "ro")
+        except sqlite3.OperationalError as e:
+            if "readonly" not in str(e):
+                raise
+            yield "mended", "a write to it was cut short: taken back"
+            wrong = "ok" if dry else _quick_check(file, "rw")
+        if wrong == "ok":
+            return
+    except sqlite3.OperationalError as e:
+        yield "to do", f"cannot be looked at: {e}"
+        return
+    except sqlite3.DatabaseError as e:
+        wrong = str(e)
+    away = f"{shell.join(['mv', str(file), f'{file}.damaged'])} && {shell.command('sync')}"
+    tried = shell.join(["sqlite3", str(file), ".recover"])
+    yield (
+        "to do",
+        (
+            f"is damaged or no store: {wrong}; copy it and try `{tried}`, or move it away and fill"
+            f" a new one: `{away}`"
+        ),
+    )
+
+
+def _quick_check(file: Path, mode: str) -> str:
+    """`ok`, or the first thing that is wrong."""
+    with closing(
+        sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY)
+    ) as store:
+        return str(store.execute("PRAGMA quick_check(1)").fetchone()[0])
+
+
+def _moved(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
+    """Places of artifacts that name the folder a store was in before it was moved or copied."""
+    found: list[artifacts.Moved] = []
+    try:
+        found = artifacts.settle(file, dry=True)
+        if found and not dry:
+            with lock(file.with_name(f"{file.name}.lock"), timeout=BUSY):
+                artifacts.settle(file)
+    except Timeout:
+        return  # a run is being begun in it, which sets it right
+    except (OSError, sqlite3.DatabaseError) as e:
+        if found:
+            yield "to do", f"it was in {found[0].before}, and cannot be mended: {describe_error(e)}"
+        return  # or the next look says what is wrong with it
+    for moved in found:
+        n = moved.places
+        yield (
+            "mended",
+            f"it was in {moved.before}: {n} place{'s' * (n != 1)} of artifacts named that folder",
+        )

@@ -1,0 +1,292 @@
+"""Who may import whom, how long a file may be, what `import dlexp` may load, and what must not
+stand in the code.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+FRAMEWORK = sorted((ROOT / "dlexp").rglob("*.py"))
+PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
+
+PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+# From the ground up, as the page lists them: a package imports those above it, and its own modules.
+ORDER = re.findall(r"^\| `(\w+)`", PAGE, re.M)
+FREE = ("__init__", "conformance", "_hydra")
+HOMES = {  # who may import these, and nobody else
+    "hydra": {"config", "cli", "sweeps", "_hydra"},
+    "omegaconf": {"config", "cli", "sweeps", "_hydra", "conformance"},
+    "mlflow": {"tracking", "report"},
+    "matplotlib": {"figures", "report"},
+    "pytest": {"conformance"},
+}
+
+
+def relative(path):
+    return str(path.relative_to(ROOT))
+
+
+def package_of(path):
+    return path.relative_to(ROOT / "dlexp").parts[0].removesuffix(".py")
+
+
+@cache
+def text_of(path):
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def tree_of(text):
+    return ast.parse(text)
+
+
+@cache
+def nodes_of(text):
+    return list(ast.walk(tree_of(text)))
+
+
+def offences(rule, paths):
+    """What a rule finds in files, each with the file's name; a rule is given a path and a text."""
+    return [f"{relative(path)}: {said}" for path in paths for said in rule(path, text_of(path))]
+
+
+def holds(rule, paths):
+    found = offences(rule, paths)
+    assert not found, "\n".join(["", *found])
+
+
+def imports(path, text, *, typing=False):
+    """Module names imported anywhere in a file; those under `if TYPE_CHECKING` only where asked
+    for.
+    """
+    hidden = {
+        id(n)
+        for node in nodes_of(text)
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+        for n in ast.walk(node)
+    }
+    for node in nodes_of(text):
+        if id(node) in hidden and not typing:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def lazy(text):
+    """Imports inside functions."""
+    functions = (
+        n for n in nodes_of(text) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))
+    )
+    return {
+        id(n): n
+        for f in functions
+        for n in ast.walk(f)
+        if isinstance(n, (ast.Import, ast.ImportFrom))
+    }.values()
+
+
+def imports_upwards(path, text):
+    here = package_of(path)
+    if here in FREE:
+        return
+    if here not in ORDER:
+        yield (f"{here} has no place in the table of docs/architecture.md: give it one")
+        return
+    inside_functions = {f"{n.module}" for n in lazy(text) if isinstance(n, ast.ImportFrom)}
+    for name in imports(path, text):
+        parts = name.split(".")
+        if parts[0] != "dlexp" or len(parts) < 2 or ".".join(parts[:-1]) in inside_functions:
+            continue
+        other = parts[1]
+        if other != here and other in ORDER and ORDER.index(other) >= ORDER.index(here):
+            yield f"{here} imports {other}, which is listed below it"
+
+
+def test_a_package_imports_only_those_listed_above_it():
+    holds(imports_upwards, FRAMEWORK)
+
+
+def knows_how_runs_are_made(path, text):
+    allowed = {
+        "errors",
+        "core.arrays",
+        "core.directions",
+        "figures",
+        "paths",
+        "report",
+        "shell",
+        "storage.archives",
+        "storage.journal",
+    }
+    names = {
+        name.removeprefix("dlexp.")
+        for name in imports(path, text, typing=True)
+        if name.startswith("dlexp.")
+    }
+    for name in sorted(names):
+        if not any(name == module or name.startswith(f"{module}.") for module in allowed):
+            yield f"the report imports {name}"
+
+
+def test_the_report_reads_runs_and_knows_nothing_of_how_they_are_made():
+    report = [p for p in FRAMEWORK if package_of(p) == "report"]
+    assert len(report) > 10
+    holds(knows_how_runs_are_made, report)
+
+
+def heavy_elsewhere(path, text):
+    for name in imports(path, text):
+        owners = HOMES.get(name.split(".")[0])
+        if owners is not None and package_of(path) not in owners:
+            yield f"{name} is imported outside {', '.join(sorted(owners))}"
+
+
+def test_heavy_packages_are_imported_in_few_packages_only():
+    holds(heavy_elsewhere, FRAMEWORK)
+
+
+def imports_a_plugin(path, text):
+    kinds = {p.parent.name for p in PLUGINS}
+    for name in imports(path, text, typing=True):
+        parts = name.split(".")
+        if parts[0] == "plugins" or (
+            parts[:2] == ["dlexp", "plugins"] and len(parts) > 2 and parts[2] in kinds
+        ):
+            yield f"imports the plugin {name}"
+
+
+def test_the_framework_imports_no_plugin():
+    holds(imports_a_plugin, FRAMEWORK)
+
+
+def imports_what_no_plugin_may(path, text):
+    import dlexp
+
+    for name in imports(path, text, typing=True):
+        parts = name.split(".")
+        if parts[0] in ("hydra", "omegaconf", "mlflow", "plugins"):
+            yield f"imports {name}"
+        if parts[0] == "dlexp" and not (len(parts) == 2 and parts[1] in dlexp.__all__):
+            yield f"{name} is not public"
+    heavy = {"sklearn", "matplotlib", "scipy", "pandas", "tqdm", "urllib", "threadpoolctl"}
+    for node in tree_of(text).body:
+        names = (
+            [a.name for a in node.names]
+            if isinstance(node, ast.Import)
+            else [getattr(node, "module", "")]
+        )
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            late = [n for n in names if n.split(".")[0] in heavy]
+            yield from (f"import {n} inside the method that needs it" for n in late)
+
+
+def test_a_plugin_imports_the_top_level_names_of_dlexp_only():
+    holds(imports_what_no_plugin_may, PLUGINS)
+
+
+def test_importing_dlexp_is_light():
+    code = "import sys, dlexp; print(*sorted(sys.modules))"
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/"
+    )
+    modules = set(out.stdout.split())
+    loaded = {name.split(".")[0] for name in modules}
+    assert "dlexp" in loaded
+    assert not modules & {"importlib.metadata", "dlexp.figures", "dlexp.plugins"}
+    heavy = {
+        "hydra",
+        "omegaconf",
+        "mlflow",
+        "matplotlib",
+        "pandas",
+        "sklearn",
+        "scipy",
+        "yaml",
+        "tqdm",
+        "pytest",
+        "urllib3",
+        # light ones, of which each takes several milliseconds and most processes need none
+        "email",
+        "zipfile",
+        "json",
+        "difflib",
+    }
+    assert not loaded & heavy
+
+
+def test_what_is_imported_when_it_is_asked_for_is_there_all_the_same():
+    code = "import dlexp; print(dlexp.figures.BLUE, dlexp.__version__, hasattr(dlexp, 'nonsense'))"
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/"
+    )
+    assert re.fullmatch(r"#0072B2 \d+\.\d+\S* False\n", out.stdout)
+
+
+def test_a_module_and_a_name_exported_beside_it_never_clash():
+    import dlexp
+
+    modules = {package_of(path) for path in FRAMEWORK} - {"__init__", "__main__"}
+    assert not modules & (set(dlexp.__all__) - {"figures"})
+
+
+def unsafe(path, text):
+    for node in nodes_of(text):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            if called in ("eval", "exec", "yaml.load", "pickle.load", "pickle.loads", "np.einsum"):
+                yield called
+            if re.match(
+                r"np\.random\.(seed|rand|randn|normal|choice|permutation|shuffle)$", called
+            ):
+                yield called
+            if {k.arg: ast.unparse(k.value) for k in node.keywords}.get("allow_pickle") == "True":
+                yield f"{called} with allow_pickle"
+
+
+def test_nothing_unsafe_stands_in_the_code():
+    holds(unsafe, [*FRAMEWORK, *PLUGINS])
+
+
+PLANTED = [
+    (imports_upwards, "dlexp/errors.py", "from dlexp import cli"),
+    (imports_upwards, "dlexp/config/build.py", "from dlexp.sweeps.plan import Plan"),
+    (imports_upwards, "dlexp/new_package/new.py", ""),
+    (knows_how_runs_are_made, "dlexp/report/page.py", "from dlexp.core.trainer import Trainer"),
+    (heavy_elsewhere, "dlexp/core/trainer.py", "def f():\n    import mlflow.tracking"),
+    (imports_a_plugin, "dlexp/core/trainer.py", "from plugins.optimizer import adam"),
+    (imports_a_plugin, "dlexp/core/trainer.py", "from dlexp.plugins.optimizer import adam"),
+    (
+        imports_what_no_plugin_may,
+        "plugins/optimizer/adam.py",
+        "from dlexp.core.trainer import Trainer",
+    ),
+    (imports_what_no_plugin_may, "plugins/optimizer/adam.py", "from omegaconf import OmegaConf"),
+    (imports_what_no_plugin_may, "plugins/optimizer/adam.py", "import scipy.linalg"),
+    (imports_what_no_plugin_may, "plugins/optimizer/adam.py", "from scipy import linalg"),
+    (unsafe, "dlexp/core/trainer.py", "eval('1')"),
+    (unsafe, "dlexp/core/trainer.py", "np.random.seed(1)"),
+    (unsafe, "dlexp/core/trainer.py", "np.load(f, allow_pickle=True)"),
+]
+
+
+def test_every_rule_finds_what_breaks_it():
+    missed = [
+        (rule.__name__, text) for rule, path, text in PLANTED if not list(rule(ROOT / path, text))
+    ]
+    assert missed == []
+    assert not list(imports_upwards(ROOT / "dlexp/cli/main.py", "from dlexp import errors"))
+
+
+def test_everything_public_is_documented_and_listed_once():
+    import dlexp
+
+    assert len(set(dlexp.__all__)) == len(dlexp.__all__)
+    for name in dlexp.__all__:
+        assert getattr(dlexp, name).__doc__ or name in ("Array", "Backward"), name
