@@ -5,7 +5,7 @@
 
 The code of that checkout runs the commands below in a new project folder. The folder's path is in
 the files, so choose one that tells nothing of your machine. The weights are those of one processor:
-tests/test_first_version.py compares bits where the numerics fingerprint is the same, and metrics
+tests/runs/test_first_version.py compares bits where the numerics fingerprint is the same, and metrics
 elsewhere.
 """
 

@@ -17,10 +17,14 @@ import numpy as np
 import pytest
 from run_folders import send, with_store
 
-from dlexp import journal, plugins, provenance, recorded, registry, serving, tracking
-from dlexp.cli import main
+from dlexp import serving, tracking
+from dlexp.cli.main import main
+from dlexp.core import registry
+from dlexp.plugins import discovery
+from dlexp.runs import provenance, records
+from dlexp.storage import journal
 
-FIXTURE = Path(__file__).parent / "fixtures" / "first_version"
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "first_version"
 EXPECTED = json.loads((FIXTURE / "expected.json").read_text(encoding="utf-8"))
 STATUSES = {
     "interrupted": "INTERRUPTED",
@@ -52,9 +56,9 @@ def project(in_tmp, monkeypatch):
     monkeypatch.chdir(folder)
     monkeypatch.setattr(tracking, "start", lambda folders: tracking.Sender(folders, None))
     monkeypatch.setattr(tracking, "start_sweep", lambda folder: tracking.Sender([folder], None))
-    monkeypatch.setattr("dlexp.closing.comparison", lambda session: "")  # has tests of its own
+    monkeypatch.setattr("dlexp.cli.summary.comparison", lambda session: "")  # has tests of its own
     before = {*registry.every()}
-    plugins.discover()
+    discovery.discover()
     yield folder
     for cls in {*registry.every()} - before:
         registry.unregister(cls)
@@ -95,7 +99,7 @@ def resumptions(run):
 
 @pytest.mark.parametrize("name", STATUSES)
 def test_an_old_run_is_read_with_its_status_and_measurements(name, project):
-    past = recorded.read(run_of(project, name))
+    past = records.read(run_of(project, name))
     assert past.status == STATUSES[name]
     assert len(past.records) >= 4
     assert past.numerics() == EXPECTED["numerics"]
@@ -289,4 +293,4 @@ def test_the_doctor_names_of_an_old_project_only_what_was_cut_short(project, in_
     assert first == {("open", half), *killed}
     assert last.endswith("mended, all is well (16 runs, 3 sweeps)")
     assert findings(project, capsys) == ({("open", half)}, "all is well (16 runs, 3 sweeps)")
-    assert recorded.read(run_of(project, "killed")).status == "KILLED"
+    assert records.read(run_of(project, "killed")).status == "KILLED"
