@@ -13,7 +13,6 @@ from typing import Any
 from dlexp import paths, shell
 from dlexp.config import Setup, rebuild
 from dlexp.core.experiment import Experiment
-from dlexp.core.identity import NUMERICS
 from dlexp.core.trainer import Record
 from dlexp.errors import UserError, nearest
 from dlexp.runs import identity, provenance
@@ -137,15 +136,14 @@ class Recorded:
         return f"to complete it as it began, use dlexp's {version}; to train it anew: {command}; "
 
     def framework_note(self, run: Run) -> str:
-        """Whether dlexp's own code is another, in words; for information, NUMERICS decides."""
-        if (before := identity.of_record(self.description)) is None:
+        """Where dlexp's own code is another, in words. That is information: NUMERICS decides."""
+        before, now = identity.of_record(self.description), identity.of_experiment(run.experiment)
+        if before is None or before.numerics != now.numerics:
             return ""
-        sources, now = self.description.get("sources") or {}, provenance.sources(run.experiment)
-        names = [n for n in now if n.startswith(FRAMEWORK) and sources.get(n) != now[n]]
-        if not names or before.numerics != NUMERICS:
-            return ""
+        sources, here = self.description.get("sources") or {}, provenance.sources(run.experiment)
+        names = [n for n in here if n.startswith(FRAMEWORK) and sources.get(n) != here[n]]
         files = ", ".join(names[:3]) + (f", … ({len(names)} files)" if len(names) > 3 else "")
-        return f"dlexp's own code differs: {files}; NUMERICS is {NUMERICS} as it was"
+        return f"dlexp's own code differs, of the same NUMERICS: {files}" if names else ""
 
     def numerics(self) -> dict[str, str]:
         """The numerics fingerprint the run was begun with."""
