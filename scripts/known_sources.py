@@ -68,11 +68,15 @@ def add_history(known, numerics, commits):
 
 
 def unknown(known):
-    """The plugins whose code is not in the table. Of the others it gains the digest of the bytes:
-    a file that is known by its bytes need not be parsed.
+    """The plugins whose code is not that of the table. Of the others it gains the digest of the
+    bytes: a file that is known by its bytes need not be parsed.
+
+    A plugin that the table does not name is new: there is nothing to decide.
     """
     for name, content in shipped().items():
-        if code_digest(content) in known["plugins"].get(name, ""):
+        if name not in known["plugins"]:
+            continue
+        if code_digest(content) in known["plugins"][name]:
             add(known["plugins"], name, sha256(content))
         else:
             yield name
@@ -94,7 +98,7 @@ def main():
             known["plugins"].pop(name, None)
         add(known["plugins"], name, code_digest(content))
     for name in unknown(known):
-        print(f"{name} is not known: --same {name[:-3]} or --other {name[:-3]}")
+        print(f"{name} was changed: --same {name[:-3]} or --other {name[:-3]}")
     FILE.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
 
 

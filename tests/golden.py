@@ -138,19 +138,27 @@ def defaults():
 
 
 def record():
-    """Write the digests for this machine's arithmetic, and the weights."""
+    """Write the digests for this machine's arithmetic, and the weights.
+
+    Under one NUMERICS what is recorded stays; only new setups are added.
+    """
     from dlexp.core.identity import NUMERICS
     from dlexp.runs import provenance
 
-    known = json.loads(DIGESTS.read_text()) if DIGESTS.exists() else {}
-    if known.get("numerics") != NUMERICS:
-        known = {"numerics": NUMERICS, "digests": {}}
+    known = {"numerics": NUMERICS, "digests": {}}
     arrays = {name: weights(name) for name in SETUPS}
     with provenance.one_blas_thread():
         fingerprint = provenance.numerics()
     here = {name: digest(array) for name, array in arrays.items()}
+    if DIGESTS.exists() and (before := json.loads(DIGESTS.read_text()))["numerics"] == NUMERICS:
+        known = before
+        was = known["digests"].get(fingerprint["digest"], {"weights": {}})["weights"]
+        if other := [name for name in here if was.get(name, here[name]) != here[name]]:
+            sys.exit(f"{', '.join(other)}: other bits than recorded; first raise NUMERICS")
+        with np.load(WEIGHTS) as file:
+            arrays |= {name: file[name] for name in file if name in SETUPS}
     known["digests"][fingerprint["digest"]] = {"arithmetic": fingerprint, "weights": here}
-    known["defaults"] = defaults()
+    known["defaults"] = defaults() | known.get("defaults", {})
     FOLDER.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(WEIGHTS, **arrays)
     DIGESTS.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
@@ -166,4 +174,3 @@ if __name__ == "__main__":
         os.chdir(folder)
         write_data(Path(folder))
         record()
-    sys.exit(0)

@@ -54,7 +54,7 @@ def of_record(description: Mapping[str, Any]) -> Identity | None:
     if recorded := description.get("identity"):
         code = {str(name): settled(name, str(d)) for name, d in recorded["code"].items()}
         return Identity(recorded["numerics"], code, choices)
-    sources: Mapping[str, str] = description.get("sources") or {}
+    sources = {str(name): str(d) for name, d in (description.get("sources") or {}).items()}
     if not sources:
         return None
     framework = {name: digest for name, digest in sources.items() if name.startswith(FRAMEWORK)}

@@ -249,6 +249,10 @@ def description(folder: Path) -> dict[str, Any]:
             raise DataError(
                 f"{key} must be {wanted}, not {found[key]!r:.60}", key=str(folder / DESCRIPTION)
             )
+    identity = found.get("identity", {"numerics": 1, "code": {}})
+    if not isinstance(identity.get("numerics"), int) or not isinstance(identity.get("code"), dict):
+        wrong = f"identity must be a number and a mapping, not {identity!r:.60}"
+        raise DataError(wrong, key=str(folder / DESCRIPTION))
     return found
 
 
