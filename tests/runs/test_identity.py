@@ -110,7 +110,7 @@ def test_a_comment_in_a_plugin_keeps_no_run_from_going_on(run, edit):
     assert resumes(run)
 
 
-def test_a_formula_that_changed_in_a_plugin_does(run, edit, capsys):
+def test_a_run_whose_plugin_has_another_formula_now_is_refused(run, edit, capsys):
     edit(file_of_adam(), b" - self.beta1", b" + self.beta1")
     said = refused(capsys, "resume", run.name)
     assert "it would not be the same to the bit: optimizer/adam.py was changed; --anyway" in said
