@@ -285,7 +285,8 @@ def test_an_address_is_the_same_in_every_locale_and_is_printed_so_that_a_shell_u
     (tmp_path / "fün").mkdir()
     store = tracking.store_uri(tmp_path / "fün" / "outputs")
     code = """if True:
-        from dlexp import closing, places, tracking
+        from dlexp import paths, tracking
+        from dlexp.cli import summary
         uri = tracking.store_uri(places.outputs())
         print(ascii(uri))
         print(ascii(tracking.store_uri(places.outputs()) == uri), tracking.store_file(uri).parent.parent.is_dir())
