@@ -138,11 +138,13 @@ def home(path: Path) -> Path | None:
     if ours in whole.parents and whole.relative_to(ours).parts[0] in (RUNS, SWEEPS):
         return ours
     for folder in (whole, *whole.parents):
-        if folder.name == RUNS and folder.parents[1].name == SWEEPS:
+        if folder == ours:
+            return ours
+        if folder.name == RUNS and folder.parent.parent.name == SWEEPS:
             return folder.parents[2]
         if folder.name in (RUNS, SWEEPS):
             return folder.parent
-    return ours if ours in (whole, *whole.parents) else None
+    return None
 
 
 def _without_dots(path: Path) -> Path:
