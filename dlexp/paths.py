@@ -55,7 +55,8 @@ def outputs() -> Path:
     """Where runs are kept: the environment variable `DLEXP_OUTPUTS`, or `outputs` in the working
     folder.
 
-    Raises `UserError` for a name that begins with the home folder of somebody who has none.
+    Raises `UserError` for a name that begins with the home folder of somebody who has none, and
+    `OSError` for a name that the system finds too long: `Path.exists` hides that from Python 3.14.
     """
     named = os.environ.get("DLEXP_OUTPUTS") or "outputs"
     folder = expanded(named)
@@ -64,6 +65,11 @@ def outputs() -> Path:
             "there is no such home folder: give the whole path, or ./~ for a folder of that name"
         )
         raise UserError(wrong, key="DLEXP_OUTPUTS", value=named, where="environment")
+    try:
+        folder.stat()
+    except OSError as e:
+        if e.errno == errno.ENAMETOOLONG:
+            raise
     return folder.absolute()
 
 
