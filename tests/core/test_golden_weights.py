@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 
 from dlexp.core import identity
-from dlexp.core.identity import NUMERICS
 from dlexp.runs import provenance
 
 KNOWN = json.loads(golden.DIGESTS.read_text())
-RECORD = "raise NUMERICS in dlexp/core/identity.py and record anew: python tests/golden.py"
 CLOSE = {"float32": 1e-4, "float64": 1e-9}  # where the arithmetic is another one
 
 
@@ -37,14 +35,14 @@ def test_a_run_ends_with_the_weights_that_are_recorded(name, data, arithmetic, m
     assert now.dtype == before.dtype
     here = KNOWN["digests"].get(arithmetic, {"weights": {}})["weights"]
     if name in here:
-        assert golden.digest(now) == here[name], f"{name} has other bits: {RECORD}"
+        assert golden.digest(now) == here[name], f"{name} has other bits: {golden.TO_DO}"
     else:
         limit = CLOSE[str(now.dtype)]
-        np.testing.assert_allclose(now, before, limit, limit, err_msg=f"{name}: {RECORD}")
+        np.testing.assert_allclose(now, before, limit, limit, err_msg=f"{name}: {golden.TO_DO}")
 
 
-def test_what_is_recorded_is_of_this_numerics():
-    assert KNOWN["numerics"] == NUMERICS, f"NUMERICS was raised: {RECORD}"
+def test_what_is_recorded_is_of_todays_identities():
+    assert KNOWN["identities"] == golden.identities(), "run: python tests/golden.py"
     with np.load(golden.WEIGHTS) as file:
         assert {*file} == {*golden.SETUPS}
     assert any({*one["weights"]} == {*golden.SETUPS} for one in KNOWN["digests"].values())
@@ -60,7 +58,7 @@ def test_every_plugin_of_a_release_has_its_weights_recorded():
     assert released <= used
 
 
-def test_other_weights_are_not_recorded_under_the_same_numerics(data, monkeypatch):
+def test_other_weights_are_not_recorded_of_the_same_identity(data, monkeypatch):
     monkeypatch.chdir(data)
     monkeypatch.setattr(golden, "weights", lambda name: np.zeros(3, np.float32))
     before = golden.DIGESTS.read_bytes(), golden.WEIGHTS.read_bytes()
@@ -82,5 +80,5 @@ def test_a_default_of_dlexps_own_fields_stays_or_numerics_is_raised():
     """A field at its default is no part of a run's identity."""
     now = golden.defaults()
     changed = {k: v for k, v in KNOWN["defaults"].items() if k in now and now[k] != v}
-    assert not changed, f"other defaults now: {RECORD}"
+    assert not changed, f"other defaults now: {golden.TO_DO}"
     assert {"Experiment.epochs", "EarlyStopping.patience", "Data.n_train"} <= {*KNOWN["defaults"]}
