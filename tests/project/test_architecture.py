@@ -122,8 +122,7 @@ def knows_how_runs_are_made(path, text):
         "paths",
         "report",
         "shell",
-        "storage.archives",
-        "storage.journal",
+        "storage",
     }
     names = {
         name.removeprefix("dlexp.")
