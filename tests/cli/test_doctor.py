@@ -16,7 +16,7 @@ from filelock import FileLock
 from run_folders import BEGAN, event, records, run_folder, with_store
 from sweep_folders import add, fill, sweep_folder
 
-import dlexp
+import dlexp.plugins
 from dlexp import tracking
 from dlexp.cli import doctor
 from dlexp.cli.main import main
@@ -369,7 +369,7 @@ def test_a_disk_nearly_full_and_a_broken_plugin_are_said(home, capsys, monkeypat
     file = Path("plugins") / "optimizer" / "unlucky_one.py"
     file.write_text("import nowhere_at_all\n")
     monkeypatch.setattr(discovery, "_broken", {})
-    monkeypatch.setattr(discovery, "__path__", list(discovery.__path__))
+    monkeypatch.setattr(dlexp.plugins, "__path__", list(dlexp.plugins.__path__))
     assert main(["doctor"]) == 1
     out, err = capsys.readouterr()
     assert err == ""  # it is said once

@@ -82,9 +82,10 @@ def test_a_folder_has_one_writer_and_one_journal(tmp_path):
 
 def test_a_run_is_alive_while_its_writer_is_and_no_longer(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from dlexp.storage import"
-        " journal\nfrom dlexp.storage.records import RunDescription\nbook ="
-        " journal.Journal(Path(sys.argv[1]), RunDescription()); print('ready', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from dlexp.storage import journal\n"
+        "from dlexp.storage.records import RunDescription\n"
+        "book = journal.Journal(Path(sys.argv[1]), RunDescription())\n"
+        "print('ready', flush=True); sys.stdin.read()"
     )
     writer = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)],
