@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ from dlexp.storage import journal, ledger
 from dlexp.storage.ledger import LEDGER, LedgerEntry
 from dlexp.storage.records import SWEEP_FILE, RunDescription, SweepDescription
 from dlexp.storage.status import Status
+
+# what a run's own description says of it
+DESCRIBED = ("params", "tags", "defaults", "better", "dataset")
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,8 @@ def read(folder: Path) -> SweepRecord:
         wrong = e.message if isinstance(e, UserError) else e
         raise UserError(f"cannot be read: {wrong}", key=str(folder / file)) from None
     sweep = description.id
-    runs = tuple(_run(folder, sweep, entry) for _, entry in sorted(lines.latest().items()))
+    home = folder.resolve()
+    runs = tuple(_run(folder, home, sweep, entry) for _, entry in sorted(lines.latest().items()))
     counted = {run.name for run in runs}
     loose = [
         f for f in sorted(folder.glob("runs/*")) if f.is_dir() and f"runs/{f.name}" not in counted
@@ -103,43 +107,39 @@ def read(folder: Path) -> SweepRecord:
     return SweepRecord(**vars(description), folder=folder, runs=runs, notes=tuple(notes))
 
 
-def _run(folder: Path, sweep: str, entry: LedgerEntry) -> RunRecord:
+def _run(folder: Path, home: Path, sweep: str, entry: LedgerEntry) -> RunRecord:
     """A run by its ledger line, its run.json and its journal; what of these is missing stays empty."""
     words = dict(word.lstrip("+").partition("=")[::2] for word in entry.overrides)
-    run = RunRecord(
+    known: dict[str, Any] = {
+        "status": entry.status,
+        "seed": _seed(words.get("seed")),
+        # an exception without words
+        "error": (entry.error or "").strip().removesuffix(":"),
+    }
+    place = folder / entry.folder
+    try:
+        if not entry.folder or home not in place.resolve().parents:
+            raise ValueError("its folder is not inside the sweep's")
+        described = RunDescription.read(place)
+        known |= {name: getattr(described, name) for name in DESCRIBED}
+        known["seed"] = _seed(described.params.get("seed", known["seed"]))
+        found = measured.of(journal.events(place)[0])
+        # the ledger's has the exception's kind, which the journal does not say
+        if known["error"] and entry.status == Status.FAILED:
+            found.pop("error", None)
+        known |= found
+    except (OSError, ValueError) as e:
+        known["status"] = Status.MISSING if entry.status.is_result else entry.status
+        known["error"] = known["error"] or _why(e)
+    return RunRecord(
         sweep,
         entry.key,
         entry.folder,
-        entry.status,
-        seed=_seed(words.get("seed")),
         overrides=tuple(entry.overrides),
         seconds=entry.seconds or math.nan,
         time_ms=entry.time_ms,
-        # an exception without words
-        error=(entry.error or "").strip().removesuffix(":"),
+        **known,
     )
-    place = folder / entry.folder
-    try:
-        if not entry.folder or folder.resolve() not in place.resolve().parents:
-            raise ValueError("its folder is not inside the sweep's")
-        described = RunDescription.read(place)
-        run = replace(
-            run,
-            params=described.params,
-            tags=described.tags,
-            defaults=described.defaults,
-            better=described.better,
-            dataset=described.dataset,
-            seed=_seed(described.params.get("seed", run.seed)),
-        )
-        found = measured.of(journal.events(place)[0])
-        # the ledger's has the exception's kind, which the journal does not say
-        if run.error and run.status == Status.FAILED:
-            found.pop("error", None)
-        return replace(run, **found)
-    except (OSError, ValueError) as e:
-        status = Status.MISSING if run.status.is_result else run.status
-        return replace(run, status=status, error=run.error or _why(e))
 
 
 def _why(error: Exception) -> str:

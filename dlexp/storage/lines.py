@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,14 +78,17 @@ def event_of(line: bytes) -> JournalEvent:
 
 def _event(recorded: Mapping[str, Any]) -> JournalEvent:
     kind, time_ms, elapsed = recorded["event"], recorded["time_ms"], recorded["elapsed"]
-    _check_finite((time_ms, elapsed))
+    numbers = [time_ms, elapsed]
     if kind in MEASURED:
         epoch, step, metrics = recorded["epoch"], recorded["step"], recorded["metrics"]
-        _check_finite((epoch, step, *(v for v in metrics.values() if v is not None)))
-        return JournalEvent(
+        numbers += [epoch, step, *(v for v in metrics.values() if v is not None)]
+        event = JournalEvent(
             kind, int(time_ms), elapsed, int(epoch), int(step), metrics, recorded=recorded
         )
-    event = JournalEvent(str(kind), int(time_ms), elapsed, recorded=recorded)
+    else:
+        event = JournalEvent(str(kind), int(time_ms), elapsed, recorded=recorded)
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError("a number is not finite")
     if kind == "resume":
         event.step = int(recorded.get("step", 0))
         event.changes = _texts(recorded.get("changes", []))
@@ -93,11 +96,6 @@ def _event(recorded: Mapping[str, Any]) -> JournalEvent:
         event.status = _end(recorded["status"])
         event.error, event.weights = _text(recorded.get("error")), _text(recorded.get("weights"))
     return event
-
-
-def _check_finite(numbers: Iterable[float]) -> None:
-    if not all(map(math.isfinite, numbers)):
-        raise ValueError("a number is not finite")
 
 
 def _end(text: str) -> Status:

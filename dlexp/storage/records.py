@@ -171,18 +171,30 @@ def write(path: Path, description: Description) -> None:
     write_atomically(path, text + "\n")
 
 
+def _checks(kind: type[Description]) -> list[tuple[str, tuple[type, ...], str]]:
+    """Each field of a description, the values that JSON may have there, and their name."""
+    found = []
+    for f in fields(kind):
+        first, *more = str(f.type).split(" | ")
+        wanted, words = KINDS[first.partition("[")[0]]
+        found.append((f.name, (wanted, type(None)) if more else (wanted,), words))
+    return [check for check in found if check[0] != "unknown"]
+
+
+CHECKS = {kind: _checks(kind) for kind in (RunDescription, SweepDescription)}
+
+
 def _values(kind: type[Description], recorded: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """The fields of a description that a JSON object holds. Raises `DataError`, which names the
     first key whose value is of another kind.
     """
-    known = [f for f in fields(kind) if f.name in recorded and f.name != "unknown"]
-    for f in known:
-        value, annotation = recorded[f.name], str(f.type)
-        wanted, words = KINDS[annotation.split(" | ")[0].partition("[")[0]]
-        if not isinstance(value, wanted) and not (value is None and "None" in annotation):
-            raise DataError(f"{f.name} must be {words}, not {value!r:.60}", key=str(path))
-    values = {f.name: recorded[f.name] for f in known}
-    return values | {"unknown": {k: v for k, v in recorded.items() if k not in values}}
+    values, unknown = {}, dict(recorded)
+    for name, wanted, words in CHECKS[kind]:
+        if name in unknown:
+            values[name] = value = unknown.pop(name)
+            if not isinstance(value, wanted):
+                raise DataError(f"{name} must be {words}, not {value!r:.60}", key=str(path))
+    return values | {"unknown": unknown}
 
 
 def _texts(values: Iterable[Any]) -> tuple[str, ...]:
