@@ -15,6 +15,7 @@ from dlexp.core.kinds import Observer
 from dlexp.core.trainer import Diverged, Record
 from dlexp.runs.run import Run
 from dlexp.storage import checkpoint
+from dlexp.storage.status import Status
 
 CUT = 5  # the step after which a run is cut short, in mid-epoch
 
@@ -40,9 +41,9 @@ def watching(p: Observer | None, run: Run) -> Iterator[None]:
             _tell(p, "record", run, s, record)
             yield
     except Diverged as e:
-        error, run.status = e, "DIVERGED"
+        error, run.status = e, Status.DIVERGED
     else:
-        run.status = "FINISHED"
+        run.status = Status.FINISHED
     _tell(p, "finish", run, s, error)
 
 
@@ -98,7 +99,7 @@ def check_survives_a_diverged_run(p: Observer) -> None:
     wild = toy.part("optimizer", "sgd", lr=1e200)
     with toy.folder() as place:
         run = watched(p, toy.experiment(wild), place)
-    assert run.status == "DIVERGED", "the run that was to diverge did not"
+    assert run.status == Status.DIVERGED, "the run that was to diverge did not"
 
 
 def check_survives_an_untrained_run(p: Observer) -> None:

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from dlexp.core.trainer import Diverged
+from dlexp.storage.status import Status
 
 if TYPE_CHECKING:
     from dlexp.core.experiment import Experiment
@@ -77,7 +78,7 @@ def outcome(run: Run, error: BaseException | None) -> str:
         return ""
     if isinstance(error, Diverged):
         return f"DIVERGED at step {error.step}: {error.tensor} is not finite"
-    word = "INTERRUPTED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+    word = Status.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Status.FAILED
     return f"{word} after step {run.trainer.t}"
 
 

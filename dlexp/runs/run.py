@@ -18,6 +18,7 @@ from dlexp.core.network import Network
 from dlexp.core.trainer import Record, Trainer
 from dlexp.runs.observer_runner import ObserverRunner
 from dlexp.storage.archives import write_arrays
+from dlexp.storage.status import Status
 
 
 class Journal(Protocol):
@@ -40,7 +41,7 @@ class Run:
     trainer: Trainer
     folder: Path | None = None
     records: list[Record] = field(default_factory=list)
-    status: str = "RUNNING"
+    status: Status = Status.RUNNING
     error: BaseException | None = None
     tracked: Any = None
     mixed: list[str] = field(default_factory=list)

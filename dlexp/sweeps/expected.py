@@ -23,6 +23,7 @@ from dlexp.report.paired import FEWEST
 from dlexp.report.runs import RunRecord, SweepRecord
 from dlexp.report.tuned import TUNING
 from dlexp.runs.provenance import one_blas_thread
+from dlexp.storage.status import Status
 from dlexp.sweeps.job import unobserved
 from dlexp.sweeps.study import Study
 
@@ -107,7 +108,7 @@ def _sweep(part: Part) -> SweepRecord:
             "",
             str(i),
             "",
-            "FINISHED",
+            Status.FINISHED,
             setup.experiment.seed,
             setup.experiment.params(),
             better=setup.experiment.objective.better,
@@ -115,7 +116,7 @@ def _sweep(part: Part) -> SweepRecord:
         for i, setup in enumerate(part.setups)
     ]
     keys = {part.name: tuple(run.key for run in made)}
-    return SweepRecord(Path(), "", "", 0, (), {}, "", tuple(made), parts=keys)
+    return SweepRecord(folder=Path(), runs=tuple(made), parts=keys)
 
 
 def _check_key(part: Part, name: str, key: str) -> None:

@@ -122,8 +122,7 @@ def knows_how_runs_are_made(path, text):
         "paths",
         "report",
         "shell",
-        "storage.archives",
-        "storage.journal",
+        "storage",
     }
     names = {
         name.removeprefix("dlexp.")
@@ -254,7 +253,52 @@ def test_nothing_unsafe_stands_in_the_code():
     holds(unsafe, [*FRAMEWORK, *PLUGINS])
 
 
+STATUS = "dlexp/storage/status.py"
+NO_RECORDS = {  # files that may read JSON outside storage/: what they read is no record of ours
+    "dlexp/conformance/every.py": "whether a plugin's fields survive JSON",
+    "dlexp/conformance/reference.py": "what a file of references says of itself",
+    "dlexp/data/tables/preparation.py": "a part of a network's file",
+    "dlexp/report/__init__.py": "the text that it has just made",
+    "dlexp/report/claims/tuning.py": "a level of an axis, which is a value as JSON says it",
+    "dlexp/report/study_page.py": "the texts that it has just made",
+    "dlexp/report/table.py": "levels of axes",
+    "dlexp/report/words.py": "levels of axes",
+    "dlexp/runs/records.py": "parameters, to have them as they are recorded",
+    "dlexp/tracking/ui.py": "the answer of MLflow's server",
+}
+
+
+def spells_out_a_status(path, text):
+    from dlexp.storage.status import Status
+
+    if relative(path) == STATUS:
+        return
+    for node in nodes_of(text):
+        if isinstance(node, ast.Constant) and node.value in {*Status}:
+            yield f"line {node.lineno} says {node.value!r}: say Status.{node.value}"
+
+
+def test_only_one_file_spells_out_how_a_run_can_stand():
+    holds(spells_out_a_status, FRAMEWORK)
+
+
+def reads_json_itself(path, text):
+    if package_of(path) == "storage" or relative(path) in NO_RECORDS:
+        return
+    for node in nodes_of(text):
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in ("json.loads", "json.load"):
+            yield f"line {node.lineno} reads JSON: records of ours are read in storage/"
+
+
+def test_records_on_the_disk_are_read_in_storage_only():
+    holds(reads_json_itself, FRAMEWORK)
+    unused = [name for name in NO_RECORDS if "json.loads" not in text_of(ROOT / name)]
+    assert unused == [], "strike these from NO_RECORDS"
+
+
 PLANTED = [
+    (spells_out_a_status, "dlexp/runs/run.py", 'status = "FINISHED"'),
+    (reads_json_itself, "dlexp/report/runs.py", "json.loads(path.read_text())"),
     (imports_upwards, "dlexp/errors.py", "from dlexp import cli"),
     (imports_upwards, "dlexp/config/build.py", "from dlexp.sweeps.plan import Plan"),
     (imports_upwards, "dlexp/new_package/new.py", ""),
