@@ -17,18 +17,7 @@ from dlexp.plugins import discovery
 from dlexp.sweeps.studies import in_english, words_of
 
 GROUPS = {
-    "optimizer": "how weights move",
-    "initializer": "how weights begin (init= is the same)",
-    "normalization": "what re-scales activations",
-    "regularizer": (
-        "what restrains over-fitting; one or several: regularizer=[dropout,weight_decay]"
-    ),
-    "activation": "what bends",
-    "schedule": "how the learning rate changes during a run",
-    "model": "how the network is laid out",
-    "objective": "what is minimised: a classification task, or a surface f(x, y)",
-    "data": "what is learned from; data.n_train=300 takes fewer samples, in proportion",
-    "observer": "who looks on; one or several",
+    kind.name: kind.summary for kind in sorted(kinds.every(), key=lambda kind: kind.name_rank)
 }
 USAGE = """\
 dlexp: a laboratory for the techniques that make neural networks train
@@ -174,7 +163,7 @@ def _menu(name: str) -> str:
 
 
 def _details(cls: type[Plugin]) -> str:
-    key = f"{cls.kind}.{cls.name}" if cls.kind in kinds.MANY else cls.kind
+    key = kinds.key_of(cls)
     lines = [f"{cls.kind}={cls.name}", "", inspect.getdoc(cls) or ""]
     values = [
         (f"  {key}.{f.name}={_typed(f.default)}", _range(f)) for f in fields(cast("Any", cls))

@@ -119,16 +119,15 @@ def build(
 
 
 def _check_no_secret(setup: Setup) -> None:
-    for kind, several in setup.experiment.plugins():
+    for _, several in setup.experiment.plugins():
         for p in several:
-            prefix = f"{kind}.{p.name}" if kind in kinds.MANY else kind
             for name, value in _values(p).items():
                 if any(
                     isinstance(text, str) and clean(text) != text
                     for text in [getattr(p, name), *_several(value)]
                 ):
                     raise setup.with_location(
-                        UserError(SECRET, key=f"{prefix}.{name}", value=value)
+                        UserError(SECRET, key=f"{kinds.key_of(p)}.{name}", value=value)
                     )
 
 

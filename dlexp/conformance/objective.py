@@ -12,11 +12,17 @@ from dlexp.conformance import toy
 from dlexp.conformance.numerical import slope
 from dlexp.core.arrays import Context
 from dlexp.core.experiment import streams
-from dlexp.core.kinds import Objective
+from dlexp.core.kinds.objective import Objective
 from dlexp.core.problem import Problem
+from dlexp.core.surface import Surface
 from dlexp.errors import UserError
 
 TRAINING = 60  # samples in the training split of toy.Clouds
+
+
+def subject(p: Objective) -> Objective | None:
+    """The objective, if it is no surface."""
+    return None if isinstance(p, Surface) else p
 
 
 def problem(p: Objective, batch_size: int = 10) -> Problem:

@@ -11,8 +11,9 @@ from types import SimpleNamespace
 
 from dlexp.conformance import toy
 from dlexp.core.experiment import Experiment
-from dlexp.core.kinds import Observer
-from dlexp.core.trainer import Diverged, Record
+from dlexp.core.kinds.observer import Observer
+from dlexp.core.records import Record
+from dlexp.core.trainer import Diverged
 from dlexp.runs.run import Run
 from dlexp.storage import checkpoint
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from dlexp import paths, shell
 from dlexp.config import Setup, rebuild
-from dlexp.core.trainer import Record
+from dlexp.core.records import Record
 from dlexp.errors import UserError, nearest
 from dlexp.runs import provenance
 from dlexp.runs.run import Run
