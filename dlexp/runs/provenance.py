@@ -19,28 +19,20 @@ import numpy as np
 from dlexp.core.defaults import defaults
 from dlexp.core.experiment import Experiment
 from dlexp.core.fields import defaults_of
+from dlexp.core.kinds.declaration import every
 from dlexp.core.registry import Plugin
 from dlexp.plugins import source_code
 from dlexp.redaction import clean
 from dlexp.runs.run import Run
 
 NUMERIC_MODULES = (
+    *(kind.cls.__module__.removeprefix("dlexp.") for kind in every() if kind.identity),
+    "core.kinds.layer",
     "core.arrays",
     "core.dataset",
     "core.directions",
     "core.early_stopping",
     "core.experiment",
-    "core.kinds.activation",
-    "core.kinds.data",
-    "core.kinds.initializer",
-    "core.kinds.layer",
-    "core.kinds.model",
-    "core.kinds.normalization",
-    "core.kinds.objective",
-    "core.kinds.observer",
-    "core.kinds.optimizer",
-    "core.kinds.regularizer",
-    "core.kinds.schedule",
     "core.layers",
     "core.loss",
     "core.network",
