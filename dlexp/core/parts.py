@@ -41,10 +41,21 @@ else:
             return kind.name, tuple[kind.cls, ...], field(default=())
         return kind.name, kind.cls
 
-    Plugins = make_dataclass("Plugins", map(_field, every()), frozen=True, kw_only=True)
+    # without a docstring, dataclasses writes one, which takes 10 ms
+    DOC = {"__doc__": "The plugins of an experiment: a field for every kind."}
+    Plugins = make_dataclass(
+        "Plugins",
+        map(_field, every()),
+        namespace=DOC,
+        frozen=True,
+        kw_only=True,
+        init=False,
+        repr=False,
+        eq=False,
+    )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class Parts(Plugins):
     """The plugins and the values of an experiment, which an objective builds its problem of.
 

@@ -9,7 +9,7 @@ To add a kind: a file here, its checks in `dlexp/conformance/<kind>.py`, and a l
 from __future__ import annotations
 
 from importlib import import_module
-from pkgutil import iter_modules
+from pathlib import Path
 
 from dlexp.core.kinds.activation import Activation
 from dlexp.core.kinds.data import Data
@@ -25,8 +25,9 @@ from dlexp.core.kinds.regularizer import Regularizer
 from dlexp.core.kinds.schedule import Schedule
 from dlexp.core.registry import Plugin
 
-for _module in iter_modules(__path__):  # a kind need not be named above
-    import_module(f"{__name__}.{_module.name}")
+for _file in sorted(Path(__file__).parent.iterdir()):  # a kind need not be named above
+    if _file.suffix == ".py" and _file.stem != "__init__":
+        import_module(f"{__name__}.{_file.stem}")
 
 KINDS: dict[str, type[Plugin]] = {k.name: k.cls for k in every()}
 MANY = tuple(k.name for k in every() if k.many)

@@ -14,7 +14,7 @@ _declared: dict[str, Kind] = {}
 P = TypeVar("P", bound=type[Plugin])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind:
     """A kind of plugin. Its name is the folder of its plugins, the config group and the field of an
     experiment.
