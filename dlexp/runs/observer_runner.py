@@ -7,22 +7,12 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from dlexp.core.kinds.observer import NEEDS, Observer
+from dlexp.core.kinds.observer import Observer
 from dlexp.core.observed import ObservedRun
 from dlexp.errors import is_of_the_machine
 from dlexp.storage import checkpoint
 
 log = logging.getLogger("dlexp")
-
-
-def lacks(run: ObservedRun, observer: Observer) -> str:
-    """What an observer needs and a run has not, in words; empty where nothing is missing."""
-    has = {
-        "network": run.network,
-        "dataset": run.dataset,
-        run.experiment.objective.output: True,
-    }
-    return " and ".join(NEEDS[need] for need in observer.needs if has.get(need) is None)
 
 
 class ObserverRunner:
@@ -70,7 +60,7 @@ class ObserverRunners(list[ObserverRunner]):
 
     def __init__(self, run: ObservedRun) -> None:
         chosen = run.experiment.observer
-        super().__init__(ObserverRunner(o, run) for o in chosen if not lacks(run, o))
+        super().__init__(ObserverRunner(o, run) for o in chosen if not o.lacks(run))
 
     def start(self) -> None:
         """Before the first step, or before a resumed run goes on."""

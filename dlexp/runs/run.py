@@ -10,13 +10,12 @@ from typing import Any, Protocol
 from dlexp.core.arrays import Array, Context
 from dlexp.core.dataset import Dataset
 from dlexp.core.experiment import Experiment
-from dlexp.core.kinds.observer import Observer
 from dlexp.core.network import Network
 from dlexp.core.probe import probe
 from dlexp.core.records import Record, Records
 from dlexp.core.trainer import Trainer
 from dlexp.runs.artifacts import Artifacts
-from dlexp.runs.observer_runner import ObserverRunners, lacks
+from dlexp.runs.observer_runner import ObserverRunners
 
 
 class RecordWriter(Protocol):
@@ -48,10 +47,6 @@ class Run:
 
     def __post_init__(self) -> None:
         self.observer_runners = ObserverRunners(self)
-
-    def lacks(self, observer: Observer) -> str:
-        """What the observer needs and this run has not, in words; empty where nothing is missing."""
-        return lacks(self, observer)
 
     @property
     def metrics(self) -> dict[str, float]:

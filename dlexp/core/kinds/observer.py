@@ -47,6 +47,15 @@ class Observer(Plugin):
             else ""
         )
 
+    def lacks(self, run: ObservedRun) -> str:
+        """What it needs and a run has not, in words; empty where nothing is missing."""
+        has = {
+            "network": run.network,
+            "dataset": run.dataset,
+            run.experiment.objective.output: True,
+        }
+        return " and ".join(NEEDS[need] for need in self.needs if has.get(need) is None)
+
     def start(self, run: ObservedRun, s: SimpleNamespace) -> None:
         """Before the first step; the network is untrained."""
 
