@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from dlexp.core import kinds, registry
+from dlexp.core.defaults import defaults
 from dlexp.core.registry import Plugin
 from dlexp.errors import UserError, nearest
 from dlexp.paths import CONF
@@ -49,7 +50,7 @@ def overview() -> str:
     default.
     """
     discovery.discover()
-    usual = _defaults(CONF / "config.yaml")
+    usual = defaults()
     lines = [USAGE]
     for group, what in GROUPS.items():
         lines.append(f"{group}: {what}")
@@ -57,7 +58,7 @@ def overview() -> str:
         named |= {p.stem: _comment(p) for p in sorted((CONF / group).glob("*.yaml"))}
         width = max(map(len, named))
         for name, text in named.items():
-            mark = "*" if name in usual.get(group, ()) else " "
+            mark = "*" if name in usual.chosen.get(group, ()) else " "
             lines.append(_hanging(f"  {mark} {name:{width}}  ", text))
         lines.append("")
     lines += [*_studies(), ""]
@@ -65,7 +66,8 @@ def overview() -> str:
         "tracking: where runs are shown: mlflow (a server: tracking.uri=…, or MLFLOW_TRACKING_URI),"
         " or none\n"
     )
-    lines.append(_hanging("values: ", ", ".join(usual["values"])))
+    values = (f"{key}={_typed(value)}" for key, value in usual.values.items())
+    lines.append(_hanging("values: ", ", ".join(values)))
     lines.append("`python -m dlexp help seed` says what one of them is.")
     return "\n".join(lines)
 
@@ -195,20 +197,3 @@ def _first_line(cls: type[Plugin]) -> str:
 def _comment(path: Path) -> str:
     first = path.read_text(encoding="utf-8").partition("\n")[0]
     return first.removeprefix("#").strip()
-
-
-def _defaults(path: Path) -> dict[str, list[str]]:
-    """The default options by group, and the plain values under `values`."""
-    import yaml
-
-    menu = yaml.safe_load(path.read_text(encoding="utf-8"))
-    pairs = [
-        pair for item in menu.pop("defaults") if isinstance(item, dict) for pair in item.items()
-    ]
-    chosen = {group: v if isinstance(v, list) else [v] for group, v in pairs}
-    del menu["hydra"]
-    values = []
-    for key, value in menu.items():
-        inner = value.items() if isinstance(value, dict) else [("", value)]
-        values += [f"{key}.{k}={_typed(v)}" if k else f"{key}={_typed(v)}" for k, v in inner]
-    return chosen | {"values": values}

@@ -98,6 +98,15 @@ def check_metrics_have_names_and_plain_values(p: Objective) -> None:
         assert type(value) is float, f"{name} is a {type(value).__name__}: write `float(…)`"
 
 
+def check_measures_what_it_declares(p: Objective) -> None:
+    if p.measures is None:
+        raise SkipTest("it does not declare what it measures")
+    q = problem(p)
+    found = {*q.evaluate(), *q.test()}
+    differs = sorted(found ^ {*p.measures})
+    assert not differs, f"{differs[0]} is either measured or declared in measures, and not both"
+
+
 def check_batches_take_each_sample_at_most_once(p: Objective) -> None:
     for size in (10, 16, TRAINING):
         q = problem(p, size)
