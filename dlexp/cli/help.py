@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, cast
 
 from dlexp.core import kinds, registry
-from dlexp.core.defaults import defaults
 from dlexp.core.registry import Plugin
 from dlexp.errors import UserError, nearest
 from dlexp.paths import CONF
@@ -50,7 +49,7 @@ def overview() -> str:
     default.
     """
     discovery.discover()
-    usual = defaults()
+    usual = _defaults(CONF / "config.yaml")
     lines = [USAGE]
     for group, what in GROUPS.items():
         lines.append(f"{group}: {what}")
@@ -58,7 +57,7 @@ def overview() -> str:
         named |= {p.stem: _comment(p) for p in sorted((CONF / group).glob("*.yaml"))}
         width = max(map(len, named))
         for name, text in named.items():
-            mark = "*" if name in usual.chosen.get(group, ()) else " "
+            mark = "*" if name in usual.get(group, ()) else " "
             lines.append(_hanging(f"  {mark} {name:{width}}  ", text))
         lines.append("")
     lines += [*_studies(), ""]
@@ -66,8 +65,7 @@ def overview() -> str:
         "tracking: where runs are shown: mlflow (a server: tracking.uri=…, or MLFLOW_TRACKING_URI),"
         " or none\n"
     )
-    values = (f"{key}={_typed(value)}" for key, value in usual.values.items())
-    lines.append(_hanging("values: ", ", ".join(values)))
+    lines.append(_hanging("values: ", ", ".join(usual["values"])))
     lines.append("`python -m dlexp help seed` says what one of them is.")
     return "\n".join(lines)
 
@@ -165,7 +163,7 @@ def _menu(name: str) -> str:
 
 
 def _details(cls: type[Plugin]) -> str:
-    key = kinds.key_of(cls)
+    key = f"{cls.kind}.{cls.name}" if cls.kind in kinds.MANY else cls.kind
     lines = [f"{cls.kind}={cls.name}", "", inspect.getdoc(cls) or ""]
     values = [
         (f"  {key}.{f.name}={_typed(f.default)}", _range(f)) for f in fields(cast("Any", cls))
@@ -197,3 +195,20 @@ def _first_line(cls: type[Plugin]) -> str:
 def _comment(path: Path) -> str:
     first = path.read_text(encoding="utf-8").partition("\n")[0]
     return first.removeprefix("#").strip()
+
+
+def _defaults(path: Path) -> dict[str, list[str]]:
+    """The default options by group, and the plain values under `values`."""
+    import yaml
+
+    menu = yaml.safe_load(path.read_text(encoding="utf-8"))
+    pairs = [
+        pair for item in menu.pop("defaults") if isinstance(item, dict) for pair in item.items()
+    ]
+    chosen = {group: v if isinstance(v, list) else [v] for group, v in pairs}
+    del menu["hydra"]
+    values = []
+    for key, value in menu.items():
+        inner = value.items() if isinstance(value, dict) else [("", value)]
+        values += [f"{key}.{k}={_typed(v)}" if k else f"{key}={_typed(v)}" for k, v in inner]
+    return chosen | {"values": values}
