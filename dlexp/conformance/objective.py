@@ -102,8 +102,7 @@ def check_measures_what_it_declares(p: Objective) -> None:
     if p.measures is None:
         raise SkipTest("it does not declare what it measures")
     q = problem(p)
-    found = {*q.evaluate(), *q.test()}
-    differs = sorted(found ^ {*p.measures})
+    differs = sorted({*q.evaluate(), *q.test()} ^ {*p.measures})
     assert not differs, f"{differs[0]} is either measured or declared in measures, and not both"
 
 

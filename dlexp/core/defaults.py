@@ -29,19 +29,20 @@ def defaults() -> Defaults:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)((CONF / "config.yaml").read_bytes())
     held = loader.get_single_data()
-    items = [item for item in held.pop("defaults") if isinstance(item, dict)]
-    groups = {group: options for item in items for group, options in item.items()}
+    chosen = {
+        group: tuple(options if isinstance(options, list) else [options])
+        for item in held.pop("defaults")
+        if isinstance(item, dict)
+        for group, options in item.items()
+    }
     del held["hydra"]
-    return Defaults(
-        {g: tuple(o if isinstance(o, list) else [o]) for g, o in groups.items()},
-        {
-            f"{key}.{name}" if name else key: value
-            for key, held_value in held.items()
-            for name, value in (
-                held_value if isinstance(held_value, dict) else {"": held_value}
-            ).items()
-        },
-    )
+    values: dict[str, Any] = {}
+    for key, value in held.items():
+        if isinstance(value, dict):
+            values |= {f"{key}.{name}": inner for name, inner in value.items()}
+        else:
+            values[key] = value
+    return Defaults(chosen, values)
 
 
 def default(key: str) -> Callable[[], Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +46,9 @@ class ObservedRun(Protocol):
     @property
     def dataset(self) -> Dataset | None:
         """The data, where the problem has some."""
+
+    def lacks(self, observer: Any) -> str:
+        """What the observer needs and this run has not, in words; empty where nothing is missing."""
 
     def history(self, metric: str) -> tuple[list[int], list[float]]:
         """Steps and values of a metric, as two lists."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from dlexp.core.arrays import Array, Context
 from dlexp.core.dataset import Dataset
 from dlexp.core.experiment import Experiment
+from dlexp.core.kinds.observer import Observer
 from dlexp.core.network import Network
 from dlexp.core.probe import probe
 from dlexp.core.records import Record, Records
@@ -47,6 +48,10 @@ class Run:
 
     def __post_init__(self) -> None:
         self.observer_runners = ObserverRunners(self)
+
+    def lacks(self, observer: Observer) -> str:
+        """What the observer needs and this run has not, in words; empty where nothing is missing."""
+        return observer.lacks(self)
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -40,7 +40,7 @@ class Secretive(Observer):
 
 
 @pytest.fixture
-def asked(in_tmp, capsys):
+def checked(in_tmp, capsys):
     """What a dry run says of a study with this observer and metric."""
     made = [
         plugin(cls.__name__.lower())(type(cls.__name__, (cls,), {"__doc__": cls.__doc__}))
@@ -60,24 +60,24 @@ def asked(in_tmp, capsys):
         unregister(cls)
 
 
-def test_what_an_observer_declares_may_be_claimed_and_nothing_else(asked):
-    assert asked("sharpness", "sharpness/top")[0] == 0
-    status, said = asked("sharpness", "shrapness/top")
+def test_what_an_observer_declares_may_be_claimed_and_nothing_else(checked):
+    assert checked("sharpness", "sharpness/top")[0] == 0
+    status, error = checked("sharpness", "shrapness/top")
     assert status == 2
-    assert "will not be measured; choose from gap/accuracy, " in said
-    assert ", sharpness/…" in said
+    assert "will not be measured; choose from gap/accuracy, " in error
+    assert ", sharpness/…" in error
 
 
-def test_an_observer_that_measures_it_is_named(asked):
-    status, said = asked("curves", "sharpness/top")
+def test_an_observer_that_measures_it_is_named(checked):
+    status, error = checked("curves", "sharpness/top")
     assert status == 2
     assert (
-        "is measured by the observer sharpness only: say - override /observer: [sharpness]" in said
+        "is measured by the observer sharpness only: say - override /observer: [sharpness]" in error
     )
 
 
-def test_an_observer_that_declares_nothing_may_measure_anything_but_an_objectives(asked):
-    assert asked("secretive", "whatever/it/is")[0] == 0
-    status, said = asked("secretive", "test/acuracy")
+def test_an_observer_that_declares_nothing_may_measure_anything_but_an_objectives(checked):
+    assert checked("secretive", "whatever/it/is")[0] == 0
+    status, error = checked("secretive", "test/acuracy")
     assert status == 2
-    assert "will not be measured" in said
+    assert "will not be measured" in error
