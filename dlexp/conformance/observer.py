@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from fnmatch import fnmatch
 from itertools import zip_longest
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import SkipTest
 
 from dlexp.conformance import toy
 from dlexp.core.experiment import Experiment
-from dlexp.core.kinds import Observer
-from dlexp.core.trainer import Diverged, Record
+from dlexp.core.kinds.observer import Observer
+from dlexp.core.records import Record
+from dlexp.core.trainer import Diverged
 from dlexp.runs.run import Run
 from dlexp.storage import checkpoint
 from dlexp.storage.status import Status
@@ -123,6 +126,16 @@ def check_watches_two_runs_at_once(p: Observer) -> None:
         pass
     same = [notes for _, notes in alone] == [notes for _, notes in together]
     assert same, "it notes other values when two runs take turns: keep state in s, and nowhere else"
+
+
+def check_notes_what_it_declares(p: Observer) -> None:
+    if p.measures is None:
+        raise SkipTest("it does not declare what it measures")
+    run, notes = _noted(seed=0)
+    list(watching(p, run))
+    noted = {name for note in notes for name in note.metrics}
+    other = [n for n in sorted(noted) if not any(fnmatch(n, like) for like in p.measures)]
+    assert not other, f"it notes {other[0]}, and declares measures = {p.measures}"
 
 
 def check_resumes_bit_for_bit(p: Observer) -> None:

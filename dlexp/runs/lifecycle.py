@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from dlexp import paths, tracking
 from dlexp.core.experiment import Experiment
-from dlexp.core.trainer import Diverged, Record
+from dlexp.core.records import Record
+from dlexp.core.trainer import Diverged
 from dlexp.errors import Busy, UserError, describe_error, is_of_the_machine
 from dlexp.runs import identity, provenance, records, signals
 from dlexp.runs.checkpointing import Checkpointer, CheckpointError

@@ -12,7 +12,7 @@ from pathlib import Path
 from dlexp import shell
 from dlexp.config import Setup, rebuild
 from dlexp.core.experiment import Experiment
-from dlexp.core.trainer import Record
+from dlexp.core.records import Record
 from dlexp.errors import UserError
 from dlexp.runs import identity, provenance
 from dlexp.runs.identity import FRAMEWORK

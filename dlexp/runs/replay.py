@@ -264,8 +264,8 @@ def compare(past: Recorded, run: Run) -> Comparison:
 
 
 def _progress(past: Recorded) -> Iterator[Any]:
-    """Of the run's own observers, the bar: people wait."""
-    return (p for p in past.setup.experiment.observer if p.name == "progress")
+    """Of the run's own observers, those that show the training to whoever waits."""
+    return (p for p in past.setup.experiment.observer if p.live)
 
 
 def _differences(past: Recorded, now: Sequence[Any]) -> Iterator[Difference]:

@@ -28,7 +28,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from dlexp import paths
-from dlexp.core.trainer import Record
+from dlexp.core.records import Record
 from dlexp.errors import DataError, not_created
 from dlexp.storage import records as descriptions
 from dlexp.storage.atomic import is_held, lock, named, new_folder, write_atomically

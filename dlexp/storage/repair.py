@@ -12,7 +12,10 @@ import yaml
 from filelock import Timeout
 
 from dlexp import paths, shell
+from dlexp.core.kinds.observer import Observer
+from dlexp.core.registry import every_of
 from dlexp.errors import DataError, PluginError, UserError
+from dlexp.plugins import discovery
 from dlexp.storage import checkpoint, journal, network_file
 from dlexp.storage.atomic import lock, staged
 from dlexp.storage.ledger import LEDGER, entry_of
@@ -197,4 +200,7 @@ def _asked(probe: Path) -> list[str]:
     with suppress(OSError, ValueError):
         if any(asked := RunDescription.read(probe).overrides):
             return asked
-    return ["observer=curves"]
+    discovery.discover()
+    observers = every_of(Observer)
+    fit = (o.name for o in observers if not (o.needs or o.live or o.does_nothing))
+    return [f"observer={name}" for name in fit][:1]

@@ -165,6 +165,44 @@ def test_the_framework_imports_no_plugin():
     holds(imports_a_plugin, FRAMEWORK)
 
 
+# Names of shipped options that are words of the framework, too.
+WORDS = {
+    "none": "the absence of something",
+    "constant": "dlexp.constant, an array of one value",
+    "curves": "a figure of a report, and a section of MLflow's page",
+    "histograms": "the arrays of that name in a run folder, from which a study draws",
+    "normal": "a weight of a font",
+    "path": "where a file is",
+    "sigmoid": "an output that an objective declares",
+    "step": "of training; a key of records",
+    "table": "how a data set was prepared; a key of a saved network",
+}
+
+
+def names_an_option(path, text):
+    presets = [p for p in (ROOT / "conf").glob("*/*.yaml") if p.parent.name != "experiment"]
+    options = {p.stem for p in [*PLUGINS, *presets]} - {*WORDS}
+    docstrings = {id(n.value) for n in nodes_of(text) if isinstance(n, ast.Expr)}
+    for node in nodes_of(text):
+        if isinstance(node, ast.Constant) and node.value in options and id(node) not in docstrings:
+            yield f"line {node.lineno} names {node.value!r}: a kind declares what is needed"
+
+
+def test_the_framework_names_no_plugin():
+    # the kit tries plugins together with others of the catalogue
+    holds(names_an_option, [p for p in FRAMEWORK if package_of(p) != "conformance"])
+
+
+def test_every_word_that_is_a_plugins_name_too_is_used_as_another():
+    used = {
+        n.value
+        for path in FRAMEWORK
+        for n in nodes_of(text_of(path))
+        if isinstance(n, ast.Constant) and isinstance(n.value, str)
+    }
+    assert {*WORDS} <= used & {p.stem for p in PLUGINS}
+
+
 def imports_what_no_plugin_may(path, text):
     import dlexp
 
@@ -314,6 +352,8 @@ PLANTED = [
     (imports_what_no_plugin_may, "plugins/optimizer/adam.py", "from omegaconf import OmegaConf"),
     (imports_what_no_plugin_may, "plugins/optimizer/adam.py", "import scipy.linalg"),
     (imports_what_no_plugin_may, "plugins/optimizer/adam.py", "from scipy import linalg"),
+    (names_an_option, "dlexp/runs/replay.py", "shown = [o for o in all if o.name == 'progress']"),
+    (names_an_option, "dlexp/runs/replay.py", "optimizer = {'heavy_momentum': 1}"),
     (unsafe, "dlexp/core/trainer.py", "eval('1')"),
     (unsafe, "dlexp/core/trainer.py", "np.random.seed(1)"),
     (unsafe, "dlexp/core/trainer.py", "np.load(f, allow_pickle=True)"),
