@@ -51,7 +51,8 @@ def test_every_field_of_a_description_is_written_read_and_checked(tmp_path):
     values = {"str": "ü", "int": 7, "Mapping": {"k": ["v"]}, "Sequence": ("a",)}
     for kind, name in ((RunDescription, "run.json"), (SweepDescription, "sweep.json")):
         known = [f for f in records.fields(kind) if f.name != "unknown"]
-        whole = kind(**{f.name: values[f.type.split(" ")[0].partition("[")[0]] for f in known})
+        held = {f.name: values[f.type.split(" ")[0].partition("[")[0]] for f in known}
+        whole = kind(**{k: v for k, v in held.items() if k != "identity"})  # has a form of its own
         records.write(tmp_path / name, whole)
         back = kind.read(tmp_path)
         assert records.to_json(back).keys() == {f.name for f in known}
