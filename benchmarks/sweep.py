@@ -77,7 +77,7 @@ def overhead() -> float:
     found = []
     with provenance.one_blas_thread(), TemporaryDirectory(prefix="dlexp-bench-") as name:
         for seed in range(32):
-            setup = unobserved(config.compose("epochs=5", f"seed={seed}", "tracking=none"))
+            setup = unobserved(config.compose_run("epochs=5", f"seed={seed}", "tracking=none"))
             clocks = [time.process_time()]
             run = Run(setup.experiment, setup.experiment.trainer())
             run.train()

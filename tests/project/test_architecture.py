@@ -256,7 +256,7 @@ def test_nothing_unsafe_stands_in_the_code():
 
 PLANTED = [
     (imports_upwards, "dlexp/errors.py", "from dlexp import cli"),
-    (imports_upwards, "dlexp/config/build.py", "from dlexp.sweeps.plan import Plan"),
+    (imports_upwards, "dlexp/config/build.py", "from dlexp.config.plan import Plan"),
     (imports_upwards, "dlexp/new_package/new.py", ""),
     (knows_how_runs_are_made, "dlexp/report/page.py", "from dlexp.core.trainer import Trainer"),
     (heavy_elsewhere, "dlexp/core/trainer.py", "def f():\n    import mlflow.tracking"),

@@ -376,7 +376,7 @@ def test_jobs_that_differ_in_their_seed_alone_are_composed_once_and_are_what_hyd
     assert len(composed) == 2
     assert len(caught) == 8
     for overrides, setup in caught:
-        alone = config.compose(*overrides)
+        alone = config.compose_run(*overrides)
         assert (setup.experiment, setup.yaml, setup.overrides) == (
             alone.experiment,
             alone.yaml,

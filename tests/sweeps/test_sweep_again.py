@@ -8,9 +8,9 @@ import multiprocessing
 import pytest
 from dlexp.cli.main.main import main
 
+from dlexp.config.plan import Plan, length
 from dlexp.storage.ledger import Entry, Ledger
 from dlexp.sweeps import live, workers
-from dlexp.sweeps.plan import Plan, length
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "tracking=none")
 BOOM = '''
