@@ -203,7 +203,7 @@ LIKELY = st.builds(
 
 @drawn(20, words=st.lists(LIKELY, min_size=1, max_size=2))
 def test_no_configuration_makes_a_traceback(words):
-    setup = only_a_user_error(compose, *words)
+    setup = only_a_user_error(compose_run, *words)
     assert setup is None or setup.yaml
 
 

@@ -6,8 +6,8 @@ import json
 import multiprocessing
 
 import pytest
-from dlexp.cli.main.main import main
 
+from dlexp.cli.main import main
 from dlexp.config.plan import Plan, length
 from dlexp.storage.ledger import Entry, Ledger
 from dlexp.sweeps import live, workers
@@ -34,7 +34,7 @@ class Boom(Optimizer):
 @pytest.fixture
 def quiet(monkeypatch):
     # has tests of its own
-    monkeypatch.setattr("dlexp.cli.main.summary.comparison", lambda session: "")
+    monkeypatch.setattr("dlexp.cli.summary.comparison", lambda session: "")
 
 
 def entries(folder):
