@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dlexp import Dense, Network
-from dlexp.config import overrides, yamlfile
+from dlexp.config import compose_run, overrides, yamlfile
 from dlexp.core import kinds, registry
 from dlexp.core.trainer import Record
 from dlexp.data import download

@@ -14,6 +14,7 @@ import pytest
 
 from dlexp import config
 from dlexp.cli.main import main
+from dlexp.config.loader import Loader
 from dlexp.storage import journal
 from dlexp.storage.ledger import Entry, Ledger
 from dlexp.sweeps.session import Session
@@ -357,15 +358,13 @@ def test_a_run_that_ended_unwritten_is_taken_over_and_one_that_did_not_end_is_ke
 @pytest.fixture
 def composed(monkeypatch):
     """The overrides of every job that Hydra composes from here on."""
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
-
-    seen, original = [], ConfigLoaderImpl.load_sweep_config
+    seen, original = [], Loader.load_job
 
     def load(self, config, overrides):
         seen.append(overrides)
         return original(self, config, overrides)
 
-    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", load)
+    monkeypatch.setattr(Loader, "load_job", load)
     return seen
 
 
