@@ -227,7 +227,7 @@ def test_the_doctors_words_are_understood_and_a_killed_run_goes_on(in_tmp, capsy
     )
     code = """if True:
         import os, signal, sys
-        from dlexp import journal
+        from dlexp.storage import journal
         record = journal.Journal.record
         def mortal(self, new, event="record"):
             record(self, new, event)

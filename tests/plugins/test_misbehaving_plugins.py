@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import dlexp.plugins
 from dlexp.cli.main import main
 from dlexp.core import registry
 from dlexp.errors import PluginError
