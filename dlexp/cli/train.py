@@ -30,6 +30,7 @@ def main(words: Sequence[str]) -> int:
         print(show.text(flags), end="")
         return 0
     composition = Composition.of(flags)
+    composition.set_log_levels()
     if composition.is_sweep:
         return _sweep(composition, flags, shlex.join(["python", "-m", "dlexp", *words]))
     return _run(composition, flags)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.types import Override
+from hydra.core.utils import configure_log
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override
 
@@ -84,6 +85,10 @@ class Composition:
     def sweeper(self) -> str:
         """The option of `hydra/sweeper`: grid, random or tpe."""
         return str(self.config.hydra.runtime.choices["hydra/sweeper"])
+
+    def set_log_levels(self) -> None:
+        """Do what `hydra.verbose` asks for."""
+        configure_log(self.config.hydra.job_logging, self.config.hydra.verbose)
 
     def explained(self) -> AbstractContextManager[None]:
         """Inside, what Hydra or OmegaConf raise becomes a `UserError`."""

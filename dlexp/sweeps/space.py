@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from hydra.core.override_parser.types import IntervalSweep
 from omegaconf import DictConfig, OmegaConf
 
-from dlexp.config.plan import Jobs, Plan
+from dlexp.config.plan import IntervalSweep, Jobs, Plan
 from dlexp.core import kinds
 from dlexp.core.experiment import Experiment
 from dlexp.core.registry import every
