@@ -118,6 +118,7 @@ def knows_how_runs_are_made(path, text):
         "errors",
         "core.arrays",
         "core.directions",
+        "core.seeds",
         "figures",
         "paths",
         "report",
