@@ -32,9 +32,8 @@ COLUMNS = {"1 worker": (1, "none"), "2 workers": (2, "none"), "2 workers, MLflow
 
 def inside(told: str, words: list[str]) -> int:
     """The command itself, with clocks at its parts; they go to the file `told`."""
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
-
     from dlexp.cli import main, summary
+    from dlexp.config.loader import Loader
     from dlexp.sweeps import validate
     from dlexp.sweeps.session import Session
 
@@ -52,11 +51,11 @@ def inside(told: str, words: list[str]) -> int:
 
         setattr(owner, name, timed)
 
-    clock(ConfigLoaderImpl, "load_sweep_config", "hydra")
+    clock(Loader, "load_job", "hydra")
     clock(validate, "jobs", "validation and hydra")
     clock(Session, "conduct", "conduct")
     clock(summary, "comparison", "comparison")
-    status = main.main(words)
+    status = main(words)
     # the sender: workers are not this process's own children
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent["mlflow"] = children.ru_utime + children.ru_stime
@@ -77,7 +76,7 @@ def overhead() -> float:
     found = []
     with provenance.one_blas_thread(), TemporaryDirectory(prefix="dlexp-bench-") as name:
         for seed in range(32):
-            setup = unobserved(config.compose("epochs=5", f"seed={seed}", "tracking=none"))
+            setup = unobserved(config.compose_run("epochs=5", f"seed={seed}", "tracking=none"))
             clocks = [time.process_time()]
             run = Run(setup.experiment, setup.experiment.trainer())
             run.train()

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dlexp import shell
+from dlexp.core.seeds import REPORTING, TUNING
 from dlexp.errors import UserError
 from dlexp.report import measure as measures, statistics, words
 from dlexp.report.compare import Comparison, compare
@@ -24,7 +25,6 @@ from dlexp.report.runs import RunRecord, SweepRecord
 from dlexp.report.table import Axis, Table, Tokens, token
 
 LOSS = "val/loss"  # decides between equals
-TUNING, REPORTING = 5, 10  # seeds to choose with, and other seeds to report
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
-from dlexp.config import Setup, compose
+from dlexp.config import Setup, compose_run
 from dlexp.errors import UserError
 from dlexp.runs import lifecycle, provenance, records
 from dlexp.runs.records import Change, Recorded
@@ -170,7 +170,9 @@ def probe(words: Sequence[str]) -> int:
             raise UserError(wrong, key=override.partition("=")[0], where="command line")
     folder = must_find(asked.run, "probe", sweeps=False)
     past = _measured(folder, "probe")
-    looking = replace(past.setup.experiment, observer=compose(*asked.overrides).experiment.observer)
+    looking = replace(
+        past.setup.experiment, observer=compose_run(*asked.overrides).experiment.observer
+    )
     setup: Setup = replace(
         past.setup,
         experiment=looking,

@@ -1,62 +1,17 @@
-"""The smaller budget of a study, `quick=true`; and what a command trains otherwise than the study's
-file says.
-"""
+"""What a command trains otherwise than its study's file says."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
+from dlexp.config.grid import typed
+from dlexp.config.plan import Plan
 from dlexp.core.silent_keys import SILENT, root
-from dlexp.report.paired import seeds_needed
-from dlexp.report.tuned import TUNING
-from dlexp.sweeps.plan import Plan
 
-Swept = Mapping[str, Any]  # keys with their values, as a file says them
 UNTOLD = (*SILENT, "quick", "study", "experiment")  # a change of these changes no number
-
-
-def smaller(
-    words: Swept, params: Swept, parts: Mapping[str, Swept]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What `quick` says; without a word about seeds as few as can decide the claims, and never more
-    than the study has.
-
-    `words` are those of a study that were checked.
-    """
-    quick = words.get("quick") or {}
-    claims = words.get("claims") or ()
-    need = seeds_needed(max(len(claims), 1)) + TUNING * any(claim.get("tuned") for claim in claims)
-    fewer = {"seed": f"range({need})", **(quick.get("params") or {})}
-    changed = quick.get("parts") or {}
-    made = {}
-    for name, own in parts.items():
-        now = {**own, **(changed.get(name) or {})}
-        full, asked = {**params, **own}.get("seed"), {**params, **fewer, **now}["seed"]
-        now.pop("seed", None)
-        if full is not None:  # else every run has the one seed that the configuration says
-            now["seed"] = asked if _count(asked) <= _count(full) else full
-        made[name] = now
-    return {key: value for key, value in {**params, **fewer}.items() if key != "seed"}, made
-
-
-def typed(value: Any) -> str:
-    """A value of a file as it would be typed: text may hold a sweep, all else is written as JSON."""
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def plan(said: Swept, by: str, more: Sequence[str] = ()) -> Plan:
-    """What these keys and values sweep and fix; words of the command line, `more`, overrule them."""
-    words = [*(f"{key}={typed(value)}" for key, value in said.items()), *more]
-    return Plan.of(OverridesParser.create().parse_overrides(words), by)
-
-
-def _count(seeds: Any) -> int:
-    return len(plan({"seed": seeds}, "grid").swept.get("seed", ("",)))
 
 
 def changes(

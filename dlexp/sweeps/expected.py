@@ -17,14 +17,13 @@ from dlexp.config import Setup
 from dlexp.core.experiment import Experiment
 from dlexp.core.kinds.observer import Observer
 from dlexp.core.registry import every_of
+from dlexp.core.seeds import FEWEST, TUNING
 from dlexp.errors import UserError, nearest
 from dlexp.report import words
 from dlexp.report.claims.messages import NoVerdict
 from dlexp.report.claims.sides import split
 from dlexp.report.claims.spec import Claim, read
-from dlexp.report.paired import FEWEST
 from dlexp.report.runs import RunRecord, SweepRecord
-from dlexp.report.tuned import TUNING
 from dlexp.runs.provenance import one_blas_thread
 from dlexp.storage.status import Status
 from dlexp.sweeps.job import unobserved

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
-from dlexp.config import Setup
+from dlexp.config import Composition, Setup, grid
+from dlexp.config.plan import Plan, pairs_of
 from dlexp.config.where import where
 from dlexp.core import directions
 from dlexp.errors import UserError, nearest
@@ -27,7 +28,6 @@ from dlexp.storage.ledger import LedgerEntry
 from dlexp.storage.status import Status
 from dlexp.sweeps import validate
 from dlexp.sweeps.identity import run_key
-from dlexp.sweeps.plan import Plan, pairs_of
 from dlexp.sweeps.session import Session
 from dlexp.sweeps.space import Point, Space, is_whole
 from dlexp.sweeps.tpe import optuna, tpe
@@ -62,8 +62,7 @@ class Search:
     trials are good.
     """
 
-    config: DictConfig
-    loader: Any
+    sweep: Composition
     session: Session
     options: Options
     n_jobs: int
@@ -75,11 +74,10 @@ class Search:
     trials: list[tuple[Point, float, list[LedgerEntry]]] = field(default_factory=list)
 
     @staticmethod
-    def of(
-        config: DictConfig, loader: Any, session: Session, options: Options, n_jobs: int | None
-    ) -> Search:
+    def of(sweep: Composition, session: Session, options: Options, n_jobs: int | None) -> Search:
         """Read and check all there is to check before the first job. Raises `UserError`."""
-        plan = validate.plan_of(config)
+        config = sweep.config
+        plan = grid.plan_of(config)
         pairs = pairs_of(
             OmegaConf.to_container(config.zip) if OmegaConf.is_config(config.zip) else config.zip
         )
@@ -93,10 +91,8 @@ class Search:
                 f"the sweep has {size:,} jobs; max_jobs={config.max_jobs} is the limit",
                 key="max_jobs",
             )
-        metric, sign = _metric(options.metric, _corners(loader, config, plan, space))
-        return Search(
-            config, loader, session, options, n_jobs or cores(), plan, space, metric, sign
-        )
+        metric, sign = _metric(options.metric, _corners(sweep, plan, space))
+        return Search(sweep, session, options, n_jobs or cores(), plan, space, metric, sign)
 
     def train(self, points: Sequence[Point]) -> list[float]:
         """Validate and conduct these trials, and return the cost of each; a job that was there
@@ -106,7 +102,7 @@ class Search:
         returns nothing.
         """
         jobs = [self.space.jobs(point) for point in points]
-        made = validate.jobs(self.loader, self.config, [job for trial in jobs for job in trial])
+        made = validate.jobs(self.sweep, [job for trial in jobs for job in trial])
         keys = [run_key(setup.experiment) for _, setup in made]
         new = {key: job for key, job in zip(keys, made, strict=True) if key not in self.ended}
         if new:
@@ -159,8 +155,7 @@ STRATEGIES: dict[str, Callable[[Search], None]] = {"random": random, "tpe": tpe}
 
 def conduct(
     strategy: str,
-    config: DictConfig,
-    loader: Any,
+    sweep: Composition,
     session: Session,
     options: Options,
     n_jobs: int | None,
@@ -170,7 +165,7 @@ def conduct(
     """
     if strategy == "tpe":
         optuna()
-    search = Search.of(config, loader, session, options, n_jobs)
+    search = Search.of(sweep, session, options, n_jobs)
     STRATEGIES[strategy](search)
     if search.trials:
         session.notes.append(search.best())
@@ -200,17 +195,13 @@ def measured(folder: Path) -> dict[str, float]:
     return {name: value for name, value in {**latest, **chosen}.items() if value is not None}
 
 
-def _corners(loader: Any, config: DictConfig, plan: Plan, space: Space) -> list[Setup]:
+def _corners(sweep: Composition, plan: Plan, space: Space) -> list[Setup]:
     """Setups at the ends of all axes. Raises the `UserError` of the first that is not allowed, with
     the interval.
     """
     try:
-        return [
-            s
-            for _, s in validate.jobs(
-                loader, config, [space.jobs(point)[0] for point in space.corners()]
-            )
-        ]
+        ends = [space.jobs(point)[0] for point in space.corners()]
+        return [setup for _, setup in validate.jobs(sweep, ends)]
     except UserError as e:
         if e.key in plan.intervals:
             e.message, e.value = f"at its end {e.value}: {e.message}", plan.swept[e.key][0]

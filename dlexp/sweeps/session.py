@@ -13,6 +13,7 @@ from typing import Any
 
 from dlexp import paths, tracking
 from dlexp.config import Setup
+from dlexp.config.plan import Plan
 from dlexp.core.silent_keys import is_silent
 from dlexp.errors import Stopped, UserError
 from dlexp.storage import journal
@@ -23,7 +24,6 @@ from dlexp.sweeps import earlier
 from dlexp.sweeps.identity import sweep_id
 from dlexp.sweeps.job import Elsewhere, Job, Result, do, unobserved
 from dlexp.sweeps.live import LiveLine
-from dlexp.sweeps.plan import Plan
 from dlexp.sweeps.planned import Planned, planned
 from dlexp.sweeps.study import Study
 from dlexp.sweeps.workers import Lost, Pool, Refused, cores
@@ -271,22 +271,3 @@ def _is_free(folder: Path) -> bool:
 def _place(job: Job) -> str:
     """The folder of a job's run, in its sweep."""
     return f"runs/{job.folder.name}"
-
-
-_current: list[Session] = []
-
-
-def current() -> Session:
-    """The session under way: Hydra makes its launcher itself, which finds here what the command
-    asked for.
-    """
-    return _current[-1]
-
-
-def enter(session: Session) -> ExitStack:
-    """Make a session the current one, until the stack is closed."""
-    stack = ExitStack()
-    _current.append(session)
-    stack.callback(_current.pop)
-    stack.enter_context(session)
-    return stack

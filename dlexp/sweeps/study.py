@@ -12,8 +12,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from dlexp.config import files_in_use
+from dlexp.config import files_in_use, grid
 from dlexp.errors import UserError, nearest
+from dlexp.sweeps import budget
 
 WORDS = ("title", "shows", "parts", "figures", "claims", "quick", "cost")
 OF_PART = ("title", "metric", "better", "tuned")
@@ -41,10 +42,8 @@ class Study:
             return None
         words = words_of(config)
         if words is not None:
-            from dlexp.sweeps import budget, validate
-
             changed = budget.changes(
-                validate.own_plans_of(config), validate.plans_of(config), _file(config, str(name))
+                grid.own_plans_of(config), grid.plans_of(config), _file(config, str(name))
             )
             words = {**words, "changes": changed} if changed else words
         return Study(str(name), _digest(config, str(name)), words)

@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from dlexp.cli.main import main
-from dlexp.config import compose, yamlfile
+from dlexp.config import compose_run, yamlfile
 from dlexp.errors import UserError
 
 CHOSEN = "choose from adagrad"
@@ -439,13 +439,13 @@ def test_a_study_that_may_not_be_read_is_told(in_tmp, capsys):
 def test_python_raises_the_same(in_tmp):
     for words in (["seed=${seed}"], ["seed=???"], ["seed=010"], ["optimizer.lr=" + "[" * 3000]):
         with pytest.raises(UserError):
-            compose(*words)
+            compose_run(*words)
 
 
 def test_hydra_reads_files_of_other_programs_as_ever(in_tmp):
     from hydra._internal.sources_registry import SourcesRegistry
 
-    compose("seed=1")
+    compose_run("seed=1")
     assert SourcesRegistry.instance().types["file"].__module__.startswith("hydra.")
 
 

@@ -256,12 +256,12 @@ def test_a_broken_plugin_is_told_with_file_and_line_and_the_others_go_on(
 
 
 def test_our_own_mistake_keeps_its_traceback(in_tmp, monkeypatch):
-    from dlexp import config
+    from dlexp.config import Composition
 
     def defect(*args):
         raise KeyError("a defect of ours")
 
-    monkeypatch.setattr(config, "build", defect)
+    monkeypatch.setattr(Composition, "setup", defect)
     with pytest.raises(KeyError, match="a defect of ours"):
         main(["epochs=0"])
 

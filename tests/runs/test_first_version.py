@@ -20,7 +20,7 @@ from run_folders import send, with_store
 
 from dlexp import serving, tracking
 from dlexp.cli.main import main
-from dlexp.config import compose
+from dlexp.config import compose_run
 from dlexp.core import registry
 from dlexp.plugins import discovery
 from dlexp.runs import provenance, records
@@ -327,7 +327,7 @@ def test_an_old_run_of_other_code_or_data_is_not_taken_for_a_run_of_a_sweep(othe
     described = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
     axes = itertools.product(["sgd", "adam"], [0, 1])
     words = [[*described["fixed"], f"optimizer={name}", f"seed={seed}"] for name, seed in axes]
-    jobs = planned((w, compose(*w)) for w in words)
+    jobs = planned((w, compose_run(*w)) for w in words)
     recognized = earlier.recognized(jobs, earlier.members(folder))
     kept = {job.folder for job in recognized} & {path.name for path in folder.glob("runs/*")}
     assert run.name not in kept

@@ -10,7 +10,7 @@ from test_replay import describe
 
 import dlexp
 from dlexp.cli.main import main
-from dlexp.config import compose
+from dlexp.config import compose_run
 from dlexp.core import identity as core_identity, layers
 from dlexp.core.experiment import Experiment
 from dlexp.core.identity import NUMERICS
@@ -133,7 +133,7 @@ def test_a_run_of_other_numerics_is_refused_with_what_to_do(run, raised, capsys)
 
 
 def test_other_numerics_are_other_runs_of_a_sweep(raised):
-    assert run_key(compose(*UNTRACKED).experiment).startswith(f"{NUMERICS + 1}-")
+    assert run_key(compose_run(*UNTRACKED).experiment).startswith(f"{NUMERICS + 1}-")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -144,12 +144,12 @@ class Later(Experiment):
 
 
 def later(**changes):
-    e = compose(*UNTRACKED).experiment
+    e = compose_run(*UNTRACKED).experiment
     return Later(**{f.name: getattr(e, f.name) for f in dataclasses.fields(e)}, **changes)
 
 
 def test_a_field_that_is_added_with_a_default_leaves_a_run_what_it_is():
-    e = compose(*UNTRACKED).experiment
+    e = compose_run(*UNTRACKED).experiment
     assert "tilt" in later().params()
     assert run_key(later()) == run_key(e)
     assert run_key(later(tilt=0.5)) != run_key(e)
@@ -196,7 +196,7 @@ def test_a_shipped_plugin_whose_other_code_gives_the_same_numbers_leaves_a_run_w
 
 
 def test_names_of_files_are_no_part_of_a_key():
-    e = compose(*UNTRACKED).experiment
+    e = compose_run(*UNTRACKED).experiment
     before = identity.of_experiment(e)
     moved = dataclasses.replace(before, code={f"x/{k}": v for k, v in before.code.items()})
     assert moved.key(["d"]) == before.key(["d"]) != before.key(["e"])

@@ -13,7 +13,7 @@ from run_folders import event, run_folder, send, with_store
 
 from dlexp import errors
 from dlexp.cli.main import main
-from dlexp.config import compose
+from dlexp.config import compose_run
 from dlexp.runs import lifecycle
 from dlexp.runs.run import Run
 from dlexp.sweeps import job, workers
@@ -96,7 +96,9 @@ def test_in_the_middle_of_a_run_it_fails_and_can_go_on(in_tmp, monkeypatch, caps
 
 def test_a_job_of_a_sweep_says_so_in_its_result(in_tmp, monkeypatch):
     monkeypatch.setattr(lifecycle, "assembled", failing(HUGE))
-    result = job.do(job.Job(compose(*FAST), "key", in_tmp / "run", "sweep", Ingredients({}, {})))
+    result = job.do(
+        job.Job(compose_run(*FAST), "key", in_tmp / "run", "sweep", Ingredients({}, {}))
+    )
     assert result.status == "FAILED"
     assert SAID in result.error
 

@@ -8,8 +8,9 @@ import pytest
 
 from dlexp import paths
 from dlexp.cli.main import main
+from dlexp.config import grid
 from dlexp.report.paired import seeds_needed
-from dlexp.sweeps import studies, validate
+from dlexp.sweeps import studies
 from dlexp.sweeps.studies import run
 
 SHIPPED = sorted((paths.CONF / "experiment").glob("*.yaml"))
@@ -233,9 +234,9 @@ def planned(in_tmp, monkeypatch, capsys):
 
     def plans(*words):
         seen = {}
-        plans_of = validate.plans_of
+        plans_of = grid.plans_of
         monkeypatch.setattr(
-            validate, "plans_of", lambda config: seen.setdefault("plans", plans_of(config))
+            grid, "plans_of", lambda config: seen.setdefault("plans", plans_of(config))
         )
         assert main([*words, "--dry-run"]) == 0, capsys.readouterr().err
         assert not (in_tmp / "outputs").exists()

@@ -3,11 +3,12 @@
 import pytest
 from omegaconf import OmegaConf
 
+from dlexp.config import grid
 from dlexp.sweeps import budget
 
 
 def smaller(params, parts=None, **words):
-    return budget.smaller(words, params, parts or {"all": {}})
+    return grid.smaller(words, params, parts or {"all": {}})
 
 
 def seeds(found, part="all"):
@@ -45,7 +46,7 @@ def test_each_part_keeps_to_its_own_seeds():
 
 
 def changed(own, now, typed=(), file=None):
-    plans = [{"all": budget.plan(own, "grid")}, {"all": budget.plan(now, "grid", typed)}]
+    plans = [{"all": grid.plan(own, "grid")}, {"all": grid.plan(now, "grid", typed)}]
     found = budget.changes(*plans, OmegaConf.create(file or {}))
     return [[one[language] for one in found.get("all", ())] for language in ("en", "zh")]
 

@@ -8,10 +8,10 @@ import multiprocessing
 import pytest
 
 from dlexp.cli.main import main
+from dlexp.config.plan import Plan, length
 from dlexp.storage.ledger import Ledger, LedgerEntry
 from dlexp.storage.status import Status
 from dlexp.sweeps import live, workers
-from dlexp.sweeps.plan import Plan, length
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "tracking=none")
 BOOM = '''
@@ -35,7 +35,7 @@ class Boom(Optimizer):
 @pytest.fixture
 def quiet(monkeypatch):
     # has tests of its own
-    monkeypatch.setattr("dlexp.cli.main.summary.comparison", lambda session: "")
+    monkeypatch.setattr("dlexp.cli.summary.comparison", lambda session: "")
 
 
 def entries(folder):

@@ -8,7 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
+from hydra.core.override_parser.types import (
+    IntervalSweep as IntervalSweep,
+    Override,
+    RangeSweep,
+)
 
 from dlexp.errors import UserError, nearest
 
