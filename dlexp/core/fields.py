@@ -19,10 +19,11 @@ from dlexp.errors import FieldError
 
 @dataclass(frozen=True)
 class Range:
-    """Which values a field takes, in words and as a test."""
+    """Which values a field takes, in words and as a test; `choices` are all of them, if few."""
 
     words: str
     holds: Callable[[Any], bool]
+    choices: tuple[str, ...] = ()
 
 
 def _ranged(default: Any, words: str, holds: Callable[[Any], bool]) -> Any:
@@ -57,12 +58,22 @@ def fraction(default: float | None) -> Any:
 def one_of(default: str, *others: str) -> Any:
     """One of these words."""
     names = (default, *others)
-    return _ranged(default, f"must be one of {', '.join(names)}", lambda v: v in names)
+    words = f"must be one of {', '.join(names)}"
+    allowed = Range(words, lambda v: v in names, names)
+    return dataclasses.field(default=default, metadata={"range": allowed})
 
 
 def each_positive(*default: int) -> Any:
     """A list of numbers, every one > 0."""
     return _ranged(default, "must be numbers > 0", lambda v: all(n > 0 for n in v))
+
+
+def described(default: Any, doc: str) -> Any:
+    """A field, or a default, with its meaning for `python -m dlexp help`."""
+    if not isinstance(default, dataclasses.Field):
+        default = dataclasses.field(default=default)
+    default.metadata = types.MappingProxyType({**default.metadata, "doc": doc})
+    return default
 
 
 _known_hints: dict[type, dict[str, Any]] = {}

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from dlexp import paths
 from dlexp.errors import UserError
@@ -16,26 +14,12 @@ from dlexp.tracking import start
 from dlexp.tracking.state import SWEEP, is_sweep
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(message, key="sync", where="command line")
-
-
-def main(words: Sequence[str]) -> int:
-    """Send the runs and sweeps named, or all under outputs/; 0 if MLflow then has all there is, 1
-    if not.
+def send(asked: Sequence[Path] = ()) -> int:
+    """Send the runs and sweeps in these folders, or all under outputs/; 0 if MLflow then has all
+    there is, 1 if not.
 
     Raises `UserError` for a folder that holds no run and no sweep.
     """
-    parser = _Parser(
-        prog="python -m dlexp sync",
-        description=(
-            "Send MLflow what it has not got yet, of the runs and sweeps named or of all under"
-            " outputs/."
-        ),
-    )
-    parser.add_argument("folder", nargs="*", type=Path, help="a run's or a sweep's folder")
-    asked: list[Path] = parser.parse_args(list(words)).folder
     for folder in asked:
         if not ((folder / journal.EVENTS).is_file() or is_sweep(folder)):
             raise UserError(f"there is no run in {folder}", key="sync", where="command line")
