@@ -12,8 +12,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from dlexp.cli.main.main import main
 
+from dlexp.cli.main import main
 from dlexp.core.trainer import Record
 from dlexp.storage import journal
 from dlexp.sweeps import search as searches

@@ -5,7 +5,8 @@ one.
 import json
 
 import pytest
-from dlexp.cli.main.main import main
+
+from dlexp.cli.main import main
 
 STUDY = """\
 # @package _global_

@@ -6,8 +6,8 @@ import json
 import multiprocessing
 
 import pytest
-from dlexp.cli.main.main import main
 
+from dlexp.cli.main import main
 from dlexp.storage.ledger import Entry, Ledger
 from dlexp.sweeps import live, workers
 from dlexp.sweeps.plan import Plan, length
