@@ -32,7 +32,7 @@ def candidates(before: Sequence[str], word: str) -> list[Candidate]:
             found: Iterable[Candidate] = _of_verb(before[0], before[1:], word)
         else:
             found = _of_training(before, word)
-        return [(value, text) for value, text in found if value.startswith(word)]
+        return [*{value: (value, text) for value, text in found if value.startswith(word)}.values()]
 
 
 def _of_verb(name: str, before: Sequence[str], word: str) -> Iterator[Candidate]:

@@ -85,8 +85,8 @@ def _user_error(e: click.UsageError, name: str, command: click.Command) -> UserE
         message, allowed = f"unrecognized arguments: {e.option_name}", ", ".join(known)
         hint = nearest(e.option_name, known)
     elif isinstance(e, click.MissingParameter) and e.param is not None:
-        message = f"{e.param.make_metavar(e.ctx)} is missing" if e.ctx else "an argument is missing"
-        message += f"; `{_program(name)} --help` explains it"
+        wanted = e.param.make_metavar(click.Context(command))
+        message = f"the argument {wanted} is missing; `{_program(name)} --help` explains it"
     elif isinstance(e, click.BadParameter) and isinstance(e.param, click.Option):
         key, message = e.param.opts[0], e.message
     elif isinstance(e, click.BadOptionUsage):

@@ -45,6 +45,7 @@ TYPES = {
     bool: "true or false",
     type(None): "null",
 }
+TRUTH = ("true", "false")
 
 
 @dataclass(frozen=True)
@@ -97,13 +98,17 @@ def plain_keys() -> dict[str, Key]:
         inner = value.items() if isinstance(value, dict) else [("", value)]
         for name, default in inner:
             key = f"{section}.{name}" if name else section
-            base = typed.get(key) or Key(
-                key, "", type=TYPES.get(type(default), "") if default is not None else ""
-            )
+            base = typed.get(key) or _untyped(key, default)
             found[key] = dataclasses.replace(
                 base, default=as_typed(default), meaning=meaning.get(key, "")
             )
     return found
+
+
+def _untyped(name: str, default: Any) -> Key:
+    """A key whose type is known by its default only, as far as that says something."""
+    kind = "" if default is None else TYPES.get(type(default), "")
+    return Key(name, "", type=kind, choices=TRUTH if isinstance(default, bool) else ())
 
 
 def keys_of(owner: type, prefix: str) -> list[Key]:
@@ -120,7 +125,7 @@ def _key(f: dataclasses.Field[Any], hint: Any, prefix: str) -> Key:
         f.metadata.get("doc", ""),
         in_words(hint),
         allowed.words if allowed else "",
-        ("true", "false") if hint is bool else allowed.choices if allowed else (),
+        TRUTH if hint is bool else allowed.choices if allowed else (),
     )
 
 
