@@ -23,6 +23,7 @@ HOMES = {  # who may import these, and nobody else
     "mlflow": {"tracking", "report"},
     "matplotlib": {"figures", "report"},
     "pytest": {"conformance"},
+    "click": {"cli"},
 }
 
 

@@ -54,10 +54,10 @@ def test_sync_takes_sweeps_and_leaves_their_runs_to_them(outputs, in_tmp, monkey
     folder = fill(sweep_folder(in_tmp / "outputs" / "sweeps" / name, uri))
     sweep_folder(in_tmp / "outputs" / "sweeps" / "private", None)
     assert sync.runs(in_tmp / "outputs") == []
-    assert sync.main([]) == 0
+    assert sync.send() == 0
     assert "sending 1 sweep …" in capsys.readouterr().out
     assert len(found(outputs, folder)["runs"]) == 4
-    assert sync.main([str(folder / "runs" / "0sgd0-x")]) == 0  # a run is sent with its sweep
+    assert sync.send([folder / "runs" / "0sgd0-x"]) == 0  # a run is sent with its sweep
     assert "sending 1 sweep …" in capsys.readouterr().out
 
 
