@@ -18,7 +18,9 @@ from dlexp.core.registry import find
 from dlexp.plugins import source_code
 from dlexp.runs import identity
 from dlexp.storage import journal
+from dlexp.sweeps import earlier
 from dlexp.sweeps.identity import run_key
+from dlexp.sweeps.planned import planned
 
 SWEEP = ("-m", "optimizer=sgd,adam", "sweep=s", *UNTRACKED)
 
@@ -210,3 +212,13 @@ def test_what_run_json_says_of_its_identity_is_the_experiments(in_tmp):
         name for name in described["sources"] if not name.startswith("dlexp/")
     }
     assert identity.of_record(described) == identity.of_experiment(trained.experiment)
+
+
+def test_a_sweep_whose_keys_are_of_todays_form_opens_no_run_json(in_tmp, monkeypatch):
+    runs = in_tmp / "sweep" / "runs"
+    runs.mkdir(parents=True)
+    job = planned([((), compose(*UNTRACKED))])[0]
+    (runs / job.folder).mkdir()
+    monkeypatch.setattr(journal, "description", lambda folder: pytest.fail("it was opened"))
+    assert earlier.members(in_tmp / "sweep") == {}
+    assert earlier.OLD_FOLDER.match("dd37cefaa2cd1950-sgd-he-s0")
