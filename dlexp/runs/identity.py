@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -19,6 +19,7 @@ from dlexp.core.identity import (
 from dlexp.plugins import source_code
 from dlexp.plugins.code_digest import SHORT
 from dlexp.runs import provenance
+from dlexp.storage.records import RunDescription
 
 FRAMEWORK = "dlexp/"  # so begin the names of dlexp's own files among a run's `sources`
 
@@ -44,17 +45,17 @@ def describe(e: Experiment) -> dict[str, Any]:
     return {"numerics": identity.numerics, "code": dict(identity.code)}
 
 
-def of_record(description: Mapping[str, Any]) -> Identity | None:
+def of_record(description: RunDescription) -> Identity | None:
     """The identity of a recorded run; None where nothing is recorded of its code.
 
     Older runs recorded the digests of the files' bytes only. A plugin's file whose bytes are
     neither those of a version of dlexp nor those of now has a digest that no code has.
     """
-    choices = not_at_default(description.get("params") or {}, description.get("defaults") or {})
-    if recorded := description.get("identity"):
+    choices = not_at_default(description.params, description.defaults)
+    if recorded := description.identity:
         code = {str(name): settled(name, str(d)) for name, d in recorded["code"].items()}
         return Identity(recorded["numerics"], code, choices)
-    sources = {str(name): str(d) for name, d in (description.get("sources") or {}).items()}
+    sources = {str(name): str(d) for name, d in description.sources.items()}
     if not sources:
         return None
     framework = {name: digest for name, digest in sources.items() if name.startswith(FRAMEWORK)}

@@ -17,7 +17,10 @@ from typing import Any, cast
 import numpy as np
 
 from dlexp import paths
+from dlexp.core.defaults import defaults
 from dlexp.core.experiment import Experiment
+from dlexp.core.fields import defaults_of
+from dlexp.core.kinds.declaration import every
 from dlexp.core.registry import Plugin
 from dlexp.plugins import source_code
 from dlexp.plugins.code_digest import SHORT
@@ -25,16 +28,18 @@ from dlexp.redaction import clean
 from dlexp.runs.run import Run
 
 NUMERIC_MODULES = (
+    *(kind.cls.__module__.removeprefix("dlexp.") for kind in every() if kind.identity),
+    "core.kinds.layer",
     "core.arrays",
     "core.dataset",
     "core.directions",
     "core.early_stopping",
     "core.experiment",
-    "core.kinds",
     "core.layers",
     "core.loss",
     "core.network",
     "core.params",
+    "core.parts",
     "core.pieces",
     "core.problem",
     "core.surface",
@@ -154,7 +159,7 @@ def plugin_files(e: Experiment) -> dict[str, Path]:
 
 def _classes(e: Experiment) -> set[type]:
     """What the chosen plugins are made of; observers change no number."""
-    chosen = (p for kind, several in e.plugins() if kind != "observer" for p in several)
+    chosen = (p for kind, several in e.chosen() if kind.identity for p in several)
     return {cls for p in chosen for cls in source_code.lineage(type(p))}
 
 
@@ -240,34 +245,21 @@ def tags(overrides: list[str]) -> dict[str, str]:
     return found
 
 
-# In a run's name: kinds in the order people say them, and the option that goes without saying.
-USUAL = {
-    "objective": "classification",
-    "optimizer": "",
-    "initializer": "",
-    "normalization": "none",
-    "regularizer": "none",
-    "activation": "relu",
-    "schedule": "constant",
-    "model": "mlp",
-    "data": "digits",
-}
-
-
 def run_name(e: Experiment) -> str:
     """The choices that matter, short enough for a table: `adam lr=0.01 he dropout s3`.
 
     Optimizer and initializer always; what else was chosen; each value that is not its class's
     default; the seed.
     """
-    chosen = dict(e.plugins())
+    usual = defaults().chosen
     words: list[str] = []
-    for kind, usual in USUAL.items():
-        for p in chosen.get(kind, ()):
-            words += [p.name] if p.name != usual else []
+    for kind, plugins in sorted(e.chosen(), key=lambda pair: pair[0].name_rank):
+        for p in plugins if kind.identity else ():
+            if kind.always_named or p.name not in usual.get(kind.name, ()):
+                words.append(p.name)
             words += _changed(p)
-    defaults = {f.name: f.default for f in fields(e)} | {"seed": e.seed}
-    words += [f"{k}={v}" for k, v in e.settings().items() if k in defaults and v != defaults[k]]
+    values = defaults_of(e) | {"seed": e.seed}
+    words += [f"{k}={v}" for k, v in e.settings().items() if k in values and v != values[k]]
     return " ".join([*words, f"s{e.seed}"])
 
 

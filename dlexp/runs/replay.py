@@ -21,6 +21,7 @@ from dlexp.runs import lifecycle, provenance, records
 from dlexp.runs.records import Change, Recorded
 from dlexp.runs.run import Run
 from dlexp.storage import atomic, journal
+from dlexp.storage.find import find, must_find
 from dlexp.tracking.settings import NoTracking
 
 TOLERANCE = 1e-3
@@ -167,7 +168,7 @@ def probe(words: Sequence[str]) -> int:
                 " its numbers"
             )
             raise UserError(wrong, key=override.partition("=")[0], where="command line")
-    folder = records.must_find(asked.run, "probe")
+    folder = must_find(asked.run, "probe", sweeps=False)
     past = _measured(folder, "probe")
     looking = replace(past.setup.experiment, observer=compose(*asked.overrides).experiment.observer)
     setup: Setup = replace(
@@ -199,12 +200,12 @@ def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> Any:
 
 def _folder(word: str, uri: str | None, spare: Path) -> Path:
     """The run's folder; one that is only in MLflow is fetched into `spare`."""
-    found = records.find(word, "replay") if uri is None else None
+    found = find(word, sweeps=False) if uri is None else None
     if found is None and len(word) == MLFLOW_ID and set(word) <= set("0123456789abcdef"):
         from dlexp.tracking import fetch
 
         return fetch.run_folder(word, uri, spare)
-    return found or records.must_find(word, "replay")
+    return found or must_find(word, "replay", sweeps=False)
 
 
 def _tolerance(word: str) -> float:
@@ -236,12 +237,11 @@ def _conclude(past: Recorded, run: Run, tolerance: float) -> int:
 
 def compare(past: Recorded, run: Run) -> Comparison:
     """Hold a run against what was recorded of it; of one that was cut short, against what there is."""
-    now = (
-        run.records if past.status in ("FINISHED", "DIVERGED") else run.records[: len(past.records)]
-    )
+    ended = past.status is not None and past.status.is_result
+    now = run.records if ended else run.records[: len(past.records)]
     differences = tuple(_differences(past, now))
     ending, weights = "", None
-    if past.status in ("FINISHED", "DIVERGED") and run.status != past.status:
+    if ended and run.status != past.status:
         ending = f"it ended {past.status}, and now {run.status}: {run.error}"
     elif past.weights and past.status == run.status:
         weights = provenance.weights(run) == past.weights
@@ -264,8 +264,8 @@ def compare(past: Recorded, run: Run) -> Comparison:
 
 
 def _progress(past: Recorded) -> Iterator[Any]:
-    """Of the run's own observers, the bar: people wait."""
-    return (p for p in past.setup.experiment.observer if p.name == "progress")
+    """Of the run's own observers, those that show the training to whoever waits."""
+    return (p for p in past.setup.experiment.observer if p.live)
 
 
 def _differences(past: Recorded, now: Sequence[Any]) -> Iterator[Difference]:

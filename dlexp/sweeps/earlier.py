@@ -9,15 +9,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from dlexp.core.experiment import streams
 from dlexp.core.kinds import Data
 from dlexp.errors import UserError
 from dlexp.runs import identity
 from dlexp.runs.records import configuration_changes
-from dlexp.storage import journal
 from dlexp.storage.ledger import Ledger
+from dlexp.storage.records import RunDescription
 from dlexp.sweeps.planned import Planned
 
 OLD_FOLDER = re.compile(r"([0-9a-f]{16})-")  # today a key begins with NUMERICS and a hyphen
@@ -28,7 +28,7 @@ class Member(NamedTuple):
 
     key: str
     folder: str
-    description: Mapping[str, Any]
+    description: RunDescription
 
 
 Members = Mapping[str, Member]  # by the identity of the run
@@ -54,7 +54,7 @@ def _read(runs: Path) -> Iterator[Member]:
     for folder in sorted(runs.glob("*-*")):
         if old := OLD_FOLDER.match(folder.name):
             try:
-                yield Member(old[1], folder.name, journal.description(folder))
+                yield Member(old[1], folder.name, RunDescription.read(folder))
             except (OSError, ValueError, UserError):
                 continue  # it was killed before it was written
 
@@ -68,12 +68,12 @@ def recognized(jobs: Iterable[Planned], members: Members) -> Iterator[Planned]:
         yield job
 
 
-def _is_same(description: Mapping[str, Any], job: Planned) -> bool:
+def _is_same(description: RunDescription, job: Planned) -> bool:
     """Whether an earlier run had the very settings and data of a job, where its identity is equal."""
     e = job.setup.experiment
     if any(configuration_changes(description, e)):
         return False
-    digest = (description.get("dataset") or {}).get("sha256")
+    digest = (description.dataset or {}).get("sha256")
     return digest is None or digest == _digest_of_data(e.data, e.seed, *job.held.data.values())
 
 

@@ -121,8 +121,8 @@ def test_a_mixture_goes_back_to_what_it_was_at_first_only_if_that_is_asked_for_a
     )
     with mischief(-1, lambda: None):
         assert main(["resume", run.name, "--anyway"]) == 0
-    resumed = [e for e in journal.events(run)[0] if e["event"] == "resume"]
-    assert "as in the beginning again" in resumed[-1]["changes"][0]
+    resumed = [e for e in journal.events(run)[0] if e.kind == "resume"]
+    assert "as in the beginning again" in resumed[-1].changes[0]
 
 
 def provenance_of_this_process():
@@ -172,13 +172,13 @@ def test_a_run_that_goes_on_anyway_is_marked_as_a_mixture_wherever_it_is_shown(
             "what it measures again may be other numbers"
         )
         assert "\nmixed     since it was resumed: core was Abacus, is " in capsys.readouterr().out
-        (resumed,) = [e for e in journal.events(run)[0] if e["event"] == "resume"]
-        assert [change.partition(",")[0] for change in resumed["changes"]] == ["core was Abacus"]
+        (resumed,) = [e for e in journal.events(run)[0] if e.kind == "resume"]
+        assert [change.partition(",")[0] for change in resumed.changes] == ["core was Abacus"]
         assert send(run) == 0
         from mlflow import MlflowClient
 
         (shown,) = MlflowClient(uri).search_runs(["1"])
-        assert shown.data.tags["dlexp.resumed_with"] == resumed["changes"][0]
+        assert shown.data.tags["dlexp.resumed_with"] == resumed.changes[0]
         assert "> since it was resumed: core was Abacus" in shown.data.tags["mlflow.note.content"]
         main(["replay", run.name])
     assert "changed   since it was resumed: core was Abacus" in capsys.readouterr().out
@@ -310,7 +310,7 @@ def test_a_diverged_run_has_failed_in_mlflow_and_exits_1(in_tmp, monkeypatch):
     uri = with_store(in_tmp / "outputs")
     assert main([*SMALL, "optimizer=sgd", "optimizer.lr=1e30"]) == 1
     (run,) = (in_tmp / "outputs" / "runs").iterdir()
-    assert journal.events(run)[0][-1]["status"] == "DIVERGED"
+    assert journal.events(run)[0][-1].status == "DIVERGED"
     assert send(run) == 0
     from mlflow import MlflowClient
 

@@ -81,9 +81,9 @@ def ending(run):
     """The SHA-256 of a finished run's weights, and its latest metrics."""
     metrics = {}
     for event in journal.events(run)[0]:
-        metrics |= event.get("metrics", {})
-    assert event["status"] == "FINISHED"
-    return {"weights": event["weights"], "metrics": metrics}
+        metrics |= event.metrics
+    assert event.status == "FINISHED"
+    return {"weights": event.weights, "metrics": metrics}
 
 
 def check_ending(run, expected, same_arithmetic):
@@ -96,7 +96,7 @@ def check_ending(run, expected, same_arithmetic):
 
 def resumptions(run):
     """The steps at which a run was resumed."""
-    return [event["step"] for event in journal.events(run)[0] if event["event"] == "resume"]
+    return [event.step for event in journal.events(run)[0] if event.kind == "resume"]
 
 
 @pytest.mark.parametrize("name", STATUSES)

@@ -76,7 +76,7 @@ def test_every_kind_of_problem_replays(in_tmp, capsys):
 
 def test_a_diverged_run_diverges_again(in_tmp, capsys):
     folder = dlexp.run(*SMALL, "normalization=none", "optimizer=sgd", "optimizer.lr=1e30").folder
-    assert journal.events(folder)[0][-1]["status"] == "DIVERGED"
+    assert journal.events(folder)[0][-1].status == "DIVERGED"
     assert main(["replay", "last"]) == 0
     assert "same" in capsys.readouterr().out
 
@@ -171,10 +171,7 @@ def test_a_probe_shows_more_and_changes_nothing(run, capsys):
     assert f"folder    {probe}\n" in out
     events, _ = journal.events(probe)
     assert any(
-        name.startswith("diagnostics/")
-        for e in events
-        if e["event"] == "note"
-        for name in e["metrics"]
+        name.startswith("diagnostics/") for e in events if e.kind == "note" for name in e.metrics
     )
     assert [p.name for p in (probe / "figures").iterdir()] == ["curves.png"]
     assert (run / "journal.jsonl").read_bytes() == before
