@@ -18,7 +18,10 @@ from dlexp.core.registry import find
 from dlexp.plugins import source_code
 from dlexp.runs import identity
 from dlexp.storage import journal
+from dlexp.storage.records import RunDescription
+from dlexp.sweeps import earlier
 from dlexp.sweeps.identity import run_key
+from dlexp.sweeps.planned import planned
 
 SWEEP = ("-m", "optimizer=sgd,adam", "sweep=s", *UNTRACKED)
 
@@ -64,8 +67,8 @@ def resumes(folder, *words):
 def test_a_comment_in_dlexps_own_code_keeps_no_run_from_going_on(run, edit):
     edit(file_of_layers(), b"class ", b"# a comment\nclass ")
     assert resumes(run)
-    (resumed,) = [e for e in journal.events(run)[0] if e["event"] == "resume"]
-    assert resumed["changes"] == [], "it is no mixture"
+    (resumed,) = [e for e in journal.events(run)[0] if e.kind == "resume"]
+    assert not resumed.changes, "it is no mixture"
     log = (run / "run.log").read_text()
     assert "dlexp's own code differs, of the same NUMERICS: dlexp/core/layers.py" in log
 
@@ -209,4 +212,16 @@ def test_what_run_json_says_of_its_identity_is_the_experiments(in_tmp):
     assert set(described["identity"]["code"]) == {
         name for name in described["sources"] if not name.startswith("dlexp/")
     }
-    assert identity.of_record(described) == identity.of_experiment(trained.experiment)
+    assert identity.of_record(RunDescription.read(trained.folder)) == identity.of_experiment(
+        trained.experiment
+    )
+
+
+def test_a_sweep_whose_keys_are_of_todays_form_opens_no_run_json(in_tmp, monkeypatch):
+    runs = in_tmp / "sweep" / "runs"
+    runs.mkdir(parents=True)
+    job = planned([((), compose(*UNTRACKED))])[0]
+    (runs / job.folder).mkdir()
+    monkeypatch.setattr(RunDescription, "read", lambda folder: pytest.fail("it was opened"))
+    assert earlier.members(in_tmp / "sweep") == {}
+    assert earlier.OLD_FOLDER.match("dd37cefaa2cd1950-sgd-he-s0")
