@@ -179,7 +179,7 @@ def test_an_interval_is_drawn_from_by_the_sweeper_that_is_chosen(in_tmp, capsys)
     ("head", "sweeper", "n"),
     [
         ("", "params: {seed: 'range(2)', optimizer: 'sgd,adam'}", 4),
-        ("", "{params: {seed: '0,1'}, parts: {a: {epochs: 1}, b: {epochs: '1,2'}}}", 6),
+        ("", "{params: {seed: '0,1'}, parts: {a: {epochs: 1}, b: {epochs: '2,3'}}}", 6),
         (
             "defaults:\n  - override /hydra/sweeper: random\n",
             "{n_trials: 3, params: {optimizer.lr: 'interval(0.1,1)'}}",
