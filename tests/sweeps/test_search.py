@@ -34,7 +34,7 @@ needs_optuna = pytest.mark.skipif(
 @pytest.fixture(autouse=True)
 def without_comparison(monkeypatch):
     """What a sweep ends in has tests of its own, and takes longer than these runs."""
-    monkeypatch.setattr("dlexp.cli.main.summary.comparison", lambda session: "")
+    monkeypatch.setattr("dlexp.cli.summary.comparison", lambda session: "")
 
 
 def search(sweeper, n_trials, *words):

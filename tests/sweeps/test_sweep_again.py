@@ -35,7 +35,7 @@ class Boom(Optimizer):
 @pytest.fixture
 def quiet(monkeypatch):
     # has tests of its own
-    monkeypatch.setattr("dlexp.cli.main.summary.comparison", lambda session: "")
+    monkeypatch.setattr("dlexp.cli.summary.comparison", lambda session: "")
 
 
 def entries(folder):
