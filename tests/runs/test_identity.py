@@ -220,7 +220,7 @@ def test_what_run_json_says_of_its_identity_is_the_experiments(in_tmp):
 def test_a_sweep_whose_keys_are_of_todays_form_opens_no_run_json(in_tmp, monkeypatch):
     runs = in_tmp / "sweep" / "runs"
     runs.mkdir(parents=True)
-    job = planned([((), compose(*UNTRACKED))])[0]
+    job = planned([((), compose_run(*UNTRACKED))])[0]
     (runs / job.folder).mkdir()
     monkeypatch.setattr(RunDescription, "read", lambda folder: pytest.fail("it was opened"))
     assert earlier.members(in_tmp / "sweep") == {}
