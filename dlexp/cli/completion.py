@@ -18,7 +18,8 @@ from dlexp import paths
 from dlexp.cli import verbs, vocabulary
 from dlexp.core import kinds, registry
 from dlexp.plugins import discovery
-from dlexp.storage import journal
+from dlexp.storage.find import all_runs, all_sweeps
+from dlexp.storage.records import is_sweep
 
 GROUPS = (*kinds.KINDS, "tracking", "experiment")
 CONFIG_DIR = ("--config-dir", "-cd")
@@ -190,8 +191,8 @@ def _summary(text: str | None) -> str:
 
 def run_names(*_: Any) -> list[CompletionItem[str]]:
     """The runs under outputs/ that are no part of a sweep, the newest first."""
-    found = sorted(paths.outputs().glob(f"{paths.RUNS}/*/{journal.EVENTS}"), reverse=True)
-    return _items("run", [file.parent.name for file in found])
+    alone = [f for f in all_runs() if not is_sweep(f.parents[1])]
+    return _items("run", [folder.name for folder in reversed(alone)])
 
 
 def run_and_sweep_names(*_: Any) -> list[CompletionItem[str]]:
@@ -201,8 +202,7 @@ def run_and_sweep_names(*_: Any) -> list[CompletionItem[str]]:
 
 def sweep_names(*_: Any) -> list[str]:
     """The sweeps under outputs/."""
-    found = paths.outputs().glob(f"{paths.SWEEPS}/*/sweep.json")
-    return [file.parent.name for file in sorted(found)]
+    return [folder.name for folder in all_sweeps()]
 
 
 def _items(what: str, names: Sequence[str]) -> list[CompletionItem[str]]:

@@ -31,6 +31,7 @@ FLAGS = {
     "--resolve": "with --cfg: replace references by their values",
     "--package": "with --cfg: only this part of the configuration (-p)",
     "--info": "print what Hydra knows (-i)",
+    "--hydra-help": "the options of Hydra's own groups",
     "--version": "print the version",
     "--help": "list all commands, groups and options (-h)",
 }

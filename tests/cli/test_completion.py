@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dlexp.cli import completion
+from dlexp.cli import completion, vocabulary
 from dlexp.cli.completion import candidates
 from dlexp.cli.main import main
 
@@ -303,3 +303,14 @@ def test_the_script_of_each_shell_is_printed_and_can_be_read_by_it(name, capsys)
     assert script == (SHELLS / f"dlexp.{name}").read_text(encoding="utf-8")
     if shutil.which(name):
         subprocess.run([name, "-n"], input=script, text=True, check=True)
+
+
+def test_the_flags_that_are_completed_are_those_that_the_parser_takes():
+    from dlexp.config import flags
+
+    parser = flags.parser()
+    known = {option for action in parser._actions for option in action.option_strings}
+    assert {flag for flag in known if flag.startswith("--")} | {"--help", "--version"} == {
+        *vocabulary.FLAGS
+    }
+    assert vocabulary.FLAG_VALUES == {"--cfg": flags.SHOWN, "--info": flags.INFO}
