@@ -18,7 +18,7 @@ from dlexp.core import experiment
 from dlexp.runs import lifecycle
 from dlexp.sweeps import job, workers
 from dlexp.sweeps.identity import Ingredients
-from dlexp.tracking import sender, state
+from dlexp.tracking import run_follower, state
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "observer=none", "tracking=none")
 HUGE = np._core._exceptions._ArrayMemoryError((5000, 5000), np.dtype("float64"))
@@ -119,7 +119,7 @@ def test_a_sender_says_so_without_a_traceback_and_sync_sends_it_later(tmp_path, 
         tmp_path / "run", uri, [event("start"), event("finish", status="FINISHED")], net=False
     )
     with monkeypatch.context() as patch:
-        patch.setattr(sender.Stores, "get", failing(MemoryError()))
+        patch.setattr(run_follower.Stores, "get", failing(MemoryError()))
         assert send(run) == 1
     out, err = capfd.readouterr()
     assert "Traceback" not in out + err

@@ -1,7 +1,7 @@
-"""A sweep on its way to MLflow: its runs as the ledger names them, and when it rests its own run,
-with the report.
+"""Follows a sweep folder: the runs are sent as the ledger names them, and the sweep's own run with
+the report when no command is at work on it.
 
-A run that the ledger does not name is half a run: it will be trained again, and is not sent.
+A run that the ledger does not name has not ended: it will be trained again, and is not sent.
 """
 
 from __future__ import annotations
@@ -16,39 +16,39 @@ from dlexp.tracking import (
     artifacts,
     experiment_link,
     redacted,
-    sender,
     state as states,
     sweep_page as page,
     view,
 )
 from dlexp.tracking.members import Members
 from dlexp.tracking.mirror import PARAMS, find
+from dlexp.tracking.run_follower import RunFollower, Stores
 from dlexp.tracking.state import Refused, State
 from dlexp.tracking.store import Store, explain
 from dlexp.tracking.sweep_folder import Entry, Ledger, survey
 
 
-class SweepFollower(sender.RunFollower):
+class SweepFollower(RunFollower):
     """Follows one sweep until it is at rest and sent."""
 
-    def __init__(self, folder: Path, stores: sender.Stores) -> None:
+    def __init__(self, folder: Path, stores: Stores) -> None:
         super().__init__(folder, stores)
         self.sweep: SweepState | None = None
         self.ledger = Ledger(folder)
         self.refused: dict[str, str] = {}
 
     def _read(self) -> bool:
-        # asked first, so that what a dead writer wrote is all there
+        # before the ledger is read, so that all that a dead writer wrote is read
         alive = journal.is_alive(self.folder)
         self.ledger.read()
         return not alive
 
     def _send(self, ended: bool) -> None:
         if self.sweep is None:
-            told = self._told()
-            self.sweep = SweepState(self.folder, self._store(told), self.uri, told)
+            description = self._description()
+            self.sweep = SweepState(self.folder, self._store(description), self.uri, description)
             if not ended:
-                self.sweep.stir(told, self.ledger)
+                self.sweep.stir(description, self.ledger)
         pending = self.ledger.pending
         while pending:
             key = next(iter(pending))
@@ -58,13 +58,13 @@ class SweepFollower(sender.RunFollower):
         if ended:
             # before it is read: what is written meanwhile is sent another time
             mark = states.mark(self.folder)
-            self.sweep.finish(self._told(), self.ledger, mark, list(self.refused.values()))
+            self.sweep.finish(self._description(), self.ledger, mark, list(self.refused.values()))
 
-    def _told(self) -> dict[str, Any]:
-        told = self._described(states.SWEEP)
+    def _description(self) -> dict[str, Any]:
+        description = self._described(states.SWEEP)
         try:
-            page.key(told)
-            return told
+            page.key(description)
+            return description
         except (KeyError, TypeError, ValueError) as e:
             raise Refused(f"{states.SWEEP} cannot be read: {type(e).__name__}: {e}") from None
 
@@ -75,14 +75,14 @@ class SweepFollower(sender.RunFollower):
             sweep.members.send(entry, shown=self.ledger.is_current(entry))
         except Exception as e:
             sweep.members.forget()
-            said, final = explain(e, self.uri)
+            message, final = explain(e, self.uri)
             if not (
                 isinstance(e, Refused)
                 or (final and getattr(e, "error_code", "") == "INVALID_PARAMETER_VALUE")
             ):
                 raise
-            print(f"{self.folder / str(entry['folder'])}: {said}", flush=True)
-            self.refused[entry["key"]] = said
+            print(f"{self.folder / str(entry['folder'])}: {message}", flush=True)
+            self.refused[entry["key"]] = message
 
 
 class SweepState:
@@ -92,32 +92,32 @@ class SweepState:
     that.
     """
 
-    def __init__(self, folder: Path, store: Store, uri: str, told: dict[str, Any]) -> None:
-        self.folder, self.store, self.uri, self.key = folder, store, uri, page.key(told)
+    def __init__(self, folder: Path, store: Store, uri: str, description: dict[str, Any]) -> None:
+        self.folder, self.store, self.uri, self.key = folder, store, uri, page.key(description)
         state = states.load(folder)
         found = find(store, state, uri, self.key)
         if found is not None and found.info.lifecycle_stage != "active":
             raise Refused(
                 "the sweep's own run was deleted in MLflow; restore it there to have the sweep sent"
             )
-        run_id = str(found.info.run_id) if found else self._begin(told)
+        run_id = str(found.info.run_id) if found else self._begin(description)
         if (state.uri, state.run_id) != (redacted(uri), run_id):
             state = State(redacted(uri), store.experiment_id, run_id)
         state.error = None
         state.save(folder)
         self.state, self.run_id = state, run_id
-        self.members = Members(folder, store, uri, self.key, run_id, list(page.axes(told)))
+        self.members = Members(folder, store, uri, self.key, run_id, list(page.axes(description)))
 
-    def stir(self, told: dict[str, Any], ledger: Ledger) -> None:
+    def stir(self, description: dict[str, Any], ledger: Ledger) -> None:
         """Say that the sweep is at work, and show what there is of it so far."""
         self.state.done = False
         self.state.save(self.folder)
         self.store.client.update_run(self.run_id, "RUNNING")
         self.store.client.set_tag(self.run_id, "dlexp.status", "RUNNING")
-        self._show(told, ledger.current())
+        self._show(description, ledger.current())
 
     def finish(
-        self, told: dict[str, Any], ledger: Ledger, mark: str, refused: Sequence[str]
+        self, description: dict[str, Any], ledger: Ledger, mark: str, refused: Sequence[str]
     ) -> None:
         """Send what the sweep says of itself, and end its run. Of runs that were `refused`, say how
         many and why.
@@ -134,22 +134,22 @@ class SweepState:
             self.state.save(self.folder)
             return
         self.members.hide([e for e in ledger.entries.values() if not ledger.is_current(e)])
-        self._show(told, current)
+        self._show(description, current)
         if (self.folder / states.REPORT).is_dir():
             client.log_artifacts(self.run_id, str(self.folder / states.REPORT), states.REPORT)
-        status = page.status(told, current)
-        note = page.note(told, current, self.folder, status, self._link())
-        tags = page.tags(told, status) | {"mlflow.note.content": note}
+        status = page.status(description, current)
+        note = page.note(description, current, self.folder, status, self._link())
+        tags = page.tags(description, status) | {"mlflow.note.content": note}
         logged = client.get_run(self.run_id).data.params
-        params = [Param(k, v) for k, v in page.params(told).items() if k not in logged]
+        params = [Param(k, v) for k, v in page.params(description).items() if k not in logged]
         client.log_batch(
             self.run_id,
             params=params[:PARAMS],
             tags=[RunTag(k, v) for k, v in tags.items()][:PARAMS],
         )
-        client.update_run(self.run_id, name=page.name(told, len(current)))
-        ended = max([int(e["time_ms"]) for e in current], default=int(told["created_ms"]))
-        ended = max(ended, int(told.get("ended_ms") or 0))
+        client.update_run(self.run_id, name=page.name(description, len(current)))
+        ended = max([int(e["time_ms"]) for e in current], default=int(description["created_ms"]))
+        ended = max(ended, int(description.get("ended_ms") or 0))
         client.set_terminated(self.run_id, {"INTERRUPTED": "KILLED"}.get(status, status), ended)
         self.state.sent, self.state.done, self.state.mark = (
             len(ledger.entries) - len(refused),
@@ -161,27 +161,31 @@ class SweepState:
         )
         self.state.save(self.folder)
 
-    def _begin(self, told: dict[str, Any]) -> str:
-        note = page.note(told, [], self.folder, "RUNNING", self._link())
-        tags = page.tags(told, "RUNNING") | {"mlflow.note.content": note}
-        began = int(told["created_ms"])
-        run = self.store.client.create_run(self.store.experiment_id, began, tags, page.name(told))
+    def _begin(self, description: dict[str, Any]) -> str:
+        note = page.note(description, [], self.folder, "RUNNING", self._link())
+        tags = page.tags(description, "RUNNING") | {"mlflow.note.content": note}
+        began = int(description["created_ms"])
+        run = self.store.client.create_run(
+            self.store.experiment_id, began, tags, page.name(description)
+        )
         return str(run.info.run_id)
 
     def _link(self) -> str:
         return experiment_link("", self.store.experiment_id, self.key, charts=True).lstrip("/")
 
-    def _show(self, told: dict[str, Any], entries: Sequence[Entry]) -> None:
+    def _show(self, description: dict[str, Any], entries: Sequence[Entry]) -> None:
         """Make the view of the sweep's runs, or renew it. A store that has no room for it does
         without.
         """
         from mlflow.exceptions import MlflowException
 
-        found = survey(self.folder, page.axes(told), entries)
+        found = survey(self.folder, page.axes(description), entries)
         views = {self.key: found.seeds, self.key + page.EACH: False}
         for key, grouped in views.items():
-            state = view.sweep(self.key, found, grouped=grouped, searched=page.searched(told))
-            name = str(told["id"]) + ("" if key == self.key else ", each run")
+            state = view.sweep(
+                self.key, found, grouped=grouped, searched=page.searched(description)
+            )
+            name = str(description["id"]) + ("" if key == self.key else ", each run")
             value = view.tag_value(name, state, time.time_ns() // 1_000_000)
             try:
                 self.store.client.set_experiment_tag(
