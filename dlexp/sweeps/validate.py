@@ -16,8 +16,9 @@ from dlexp.config.where import COMMAND_LINE, where
 from dlexp.errors import UserError
 from dlexp.runs.provenance import one_blas_thread
 from dlexp.runs.run import Run
-from dlexp.sweeps import budget
 from dlexp.sweeps.plan import Jobs, Plan, pairs_of
+from dlexp.sweeps.quick import reduce_budget
+from dlexp.sweeps.study_file import description_of
 
 ALL = "all"  # the part that a sweep without parts consists of
 
@@ -30,16 +31,14 @@ def plans_of(config: DictConfig) -> dict[str, Plan]:
     params, parts, by = _asked(config)
     typed: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
     if config.quick:
-        from dlexp.sweeps.study import words_of
-
-        params, parts = budget.smaller(words_of(config) or {}, params, parts)
-    return {name: budget.plan({**params, **own}, by, typed) for name, own in parts.items()}
+        params, parts = reduce_budget(description_of(config) or {}, params, parts)
+    return {name: Plan.of_values({**params, **own}, by, typed) for name, own in parts.items()}
 
 
 def own_plans_of(config: DictConfig) -> dict[str, Plan]:
     """The same as the study's file says it, whatever was typed."""
     params, parts, by = _asked(config)
-    return {name: budget.plan({**params, **own}, by) for name, own in parts.items()}
+    return {name: Plan.of_values({**params, **own}, by) for name, own in parts.items()}
 
 
 def _asked(config: DictConfig) -> tuple[dict[str, Any], dict[str, Any], str]:

@@ -13,7 +13,7 @@ from dlexp.cli.main import main
 from dlexp.report import blocks, plots, terminal, words
 from dlexp.storage.ledger import Entry
 from dlexp.sweeps.session import Session
-from dlexp.sweeps.study import Study
+from dlexp.sweeps.study import NamedStudy
 
 FAILED = {1: "FAILED"}
 
@@ -136,7 +136,9 @@ def test_failures_are_listed_by_the_report_or_run_by_run_and_never_twice(tmp_pat
         )
     # the report of a study's claims lists no runs
     for claims, listed in (({"claims": []}, True), (None, False)):
-        summary.of_sweep(ended(tmp_path, "ValueError: odd", study=Study("s", "d", claims)), text)
+        summary.of_sweep(
+            ended(tmp_path, "ValueError: odd", study=NamedStudy("s", "d", claims)), text
+        )
         assert ("runs/k-x" in capsys.readouterr().out) is listed
 
 

@@ -16,8 +16,10 @@ from dlexp.cli.main import main
 from dlexp.config import compose
 from dlexp.core import experiment
 from dlexp.runs import lifecycle
-from dlexp.sweeps import job, workers
 from dlexp.sweeps.identity import Ingredients
+from dlexp.sweeps.job import Job
+from dlexp.sweeps.launchers import local_processes
+from dlexp.sweeps.worker import train_job
 from dlexp.tracking import run_follower, state
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "observer=none", "tracking=none")
@@ -96,17 +98,17 @@ def test_in_the_middle_of_a_run_it_fails_and_can_go_on(in_tmp, monkeypatch, caps
 
 def test_a_job_of_a_sweep_says_so_in_its_result(in_tmp, monkeypatch):
     monkeypatch.setattr(lifecycle, "assembled", failing(HUGE))
-    result = job.do(job.Job(compose(*FAST), "key", in_tmp / "run", "sweep", Ingredients({}, {})))
+    result = train_job(Job(compose(*FAST), "key", in_tmp / "run", "sweep", Ingredients({}, {})))
     assert result.status == "FAILED"
     assert SAID in result.error
 
 
 def test_a_worker_that_cannot_begin_says_so_in_one_line_and_ends(monkeypatch, capfd):
-    monkeypatch.setattr(workers.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(local_processes.signal, "signal", lambda *_: None)
     monkeypatch.setattr(threading.Thread, "start", failing(RuntimeError("can't start new thread")))
     monkeypatch.setattr(os, "_exit", lambda status: (_ for _ in ()).throw(SystemExit(status)))
     with pytest.raises(SystemExit, match="1"):
-        workers.serve(None, None)
+        local_processes.serve(None, None)
     assert (
         capfd.readouterr().err
         == "dlexp: error: a worker ends: there is too little memory: can't start new thread\n"

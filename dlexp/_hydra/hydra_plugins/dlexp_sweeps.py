@@ -81,24 +81,23 @@ class LocalLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Conduct the jobs; each return value holds the run's latest metrics by name."""
+        """Run the jobs; each return value holds the run's latest metrics by name."""
         from dlexp.sweeps import validate
         from dlexp.sweeps.session import current
-        from dlexp.sweeps.study import Study
+        from dlexp.sweeps.study import NamedStudy
 
         plan = validate.plan_of(self.config)
         session = current()
-        session.study = Study.of(self.config)
+        session.study = NamedStudy.of(self.config)
         jobs = validate.jobs(self.hydra_context.config_loader, self.config, job_overrides)
-        if session.study is not None and session.study.words is not None:
-            from dlexp.sweeps import (
-                expected,  # most sweeps have no claims: a quarter second for nothing
-            )
+        if session.study is not None and session.study.description is not None:
+            # imported here since most sweeps have no claims, and this takes a quarter second
+            from dlexp.sweeps import claim_checks
 
-            expected.check(
+            claim_checks.check(
                 session.study, jobs, session.parts, list(self.config.hydra.overrides.task)
             )
-        entries = session.conduct(jobs, plan, n_jobs=self.n_jobs)
+        entries = session.run(jobs, plan, n_jobs=self.n_jobs)
         return [
             JobReturn(
                 overrides=list(entry.overrides),
@@ -174,7 +173,7 @@ class RandomSweeper(GridSweeper):
             )
         options = search.Options(self.n_trials, self.seed, self.metric)
         loader = self.launcher.hydra_context.config_loader
-        search.conduct(self.strategy, self.config, loader, current(), options, self.launcher.n_jobs)
+        search.run(self.strategy, self.config, loader, current(), options, self.launcher.n_jobs)
 
 
 class TPESweeper(RandomSweeper):

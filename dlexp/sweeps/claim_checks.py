@@ -1,8 +1,8 @@
-"""A study's claims and figures against the jobs it has: what could never be answered is refused
-before training.
+"""A study's claims and figures are checked against its jobs: a claim that could never be answered is
+refused before training.
 
-What the command line changed is the user's to try: a claim that it takes away is INCONCLUSIVE then,
-and not refused.
+A claim that the command line takes away (fewer values of a key, say) is INCONCLUSIVE and not
+refused: the user may try that.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from dlexp.report.paired import FEWEST
 from dlexp.report.runs import RunRecord, SweepRecord
 from dlexp.report.tuned import TUNING
 from dlexp.runs.provenance import one_blas_thread
-from dlexp.sweeps.job import unobserved
-from dlexp.sweeps.study import Study
+from dlexp.sweeps.job import without_default_observers
+from dlexp.sweeps.study import NamedStudy
 
 NETWORK = (
     *(f"{split}/{what}" for split in ("train", "val", "test") for what in ("loss", "accuracy")),
@@ -37,7 +37,7 @@ QUIET = ("curves", "histograms", "none", "path", "progress")
 
 
 @dataclass(frozen=True)
-class Part:
+class PartJobs:
     """The jobs of a part, and what was typed: these keys are no longer the study's."""
 
     name: str
@@ -52,7 +52,7 @@ class Part:
 
 
 def check(
-    study: Study,
+    study: NamedStudy,
     jobs: Sequence[tuple[Sequence[str], Setup]],
     sizes: Mapping[str, int],
     typed: Sequence[str],
@@ -60,21 +60,21 @@ def check(
     """Raises the `UserError` of a claim or figure that the jobs, part by part, cannot answer or
     show.
     """
-    said = {word.lstrip("+").partition("=")[0] for word in typed}
+    keys = frozenset(word.lstrip("+").partition("=")[0] for word in typed)
     quick = any(word.lstrip("+").lower() == "quick=true" for word in typed)
     at, parts = 0, {}
     for name, n in (sizes or {"all": len(jobs)}).items():
         setups = [setup for _, setup in jobs[at : at + n]]
-        parts[name] = Part(name, setups, frozenset(said - {"quick", "tracking"}), quick)
+        parts[name] = PartJobs(name, setups, keys - {"quick", "tracking"}, quick)
         at += n
-    told = study.words or {}
+    description = study.description or {}
     try:
         runs = [run for part in parts.values() for run in _sweep(part).runs]
-        for i, claim in enumerate(read({"name": study.name, **told}, parts, runs)):
+        for i, claim in enumerate(read({"name": study.name, **description}, parts, runs)):
             _check_claim(parts[claim.part or "all"], claim, f"study.claims[{i}]")
-        for name, said_of in (told.get("parts") or {}).items():
-            _check_metrics(parts[name], [said_of.get("metric")], f"study.parts.{name}.metric")
-        for i, figure in enumerate(told.get("figures") or ()):
+        for name, own in (description.get("parts") or {}).items():
+            _check_metrics(parts[name], [own.get("metric")], f"study.parts.{name}.metric")
+        for i, figure in enumerate(description.get("figures") or ()):
             _check_figure(
                 parts[figure.get("part") or next(iter(parts))], figure, f"study.figures[{i}]"
             )
@@ -83,7 +83,7 @@ def check(
         raise
 
 
-def _check_claim(part: Part, claim: Claim, key: str) -> None:
+def _check_claim(part: PartJobs, claim: Claim, key: str) -> None:
     _check_metrics(part, claim.metric.names, f"{key}.metric")
     _check_metrics(part, claim.guard.metric.names if claim.guard else (), f"{key}.guard.metric")
     if part.changed(*claim.of, *claim.against, *claim.tuned, *([claim.over] if claim.over else [])):
@@ -100,7 +100,7 @@ def _check_claim(part: Part, claim: Claim, key: str) -> None:
         raise UserError(wrong, key=f"{key}.tuned", value=claim.id)
 
 
-def _sweep(part: Part) -> SweepRecord:
+def _sweep(part: PartJobs) -> SweepRecord:
     """What the part's runs will be, as far as that is known: their parameters."""
     made = [
         RunRecord(
@@ -118,7 +118,7 @@ def _sweep(part: Part) -> SweepRecord:
     return SweepRecord(Path(), "", "", 0, (), {}, "", tuple(made), parts=keys)
 
 
-def _check_key(part: Part, name: str, key: str) -> None:
+def _check_key(part: PartJobs, name: str, key: str) -> None:
     """A parameter of some run."""
     known = sorted({name for params in _params(part) for name in params})
     if name not in known:
@@ -127,7 +127,7 @@ def _check_key(part: Part, name: str, key: str) -> None:
         )
 
 
-def _params(part: Part) -> list[dict[str, Any]]:
+def _params(part: PartJobs) -> list[dict[str, Any]]:
     """The parameters of the different jobs, whatever their seed."""
     return [setup.experiment.params() for setup in _different(part.setups)]
 
@@ -141,7 +141,7 @@ def _different(setups: Sequence[Setup]) -> Iterator[Setup]:
             yield setup
 
 
-def _check_metrics(part: Part, names: Sequence[str | None], key: str) -> None:
+def _check_metrics(part: PartJobs, names: Sequence[str | None], key: str) -> None:
     wanted = [name for name in names if name]
     if not wanted:
         return
@@ -170,13 +170,13 @@ def _check_metrics(part: Part, names: Sequence[str | None], key: str) -> None:
         )
 
 
-def _measured(part: Part) -> tuple[list[str], set[str]]:
+def _measured(part: PartJobs) -> tuple[list[str], set[str]]:
     """What the runs of a part measure, and the observers that measure more, under their own names."""
     known: set[str] = set()
     observers: set[str] = set()
     seen = set()
     for setup in _different(part.setups):
-        e = unobserved(setup).experiment
+        e = without_default_observers(setup).experiment
         observers |= {observer.name for observer in e.observer} - {*QUIET}
         known |= {"early_stopping/best_step"} if e.early_stopping.patience is not None else set()
         if e.objective not in seen:
@@ -190,7 +190,7 @@ def _measured(part: Part) -> tuple[list[str], set[str]]:
     return sorted(known), observers
 
 
-def _check_figure(part: Part, figure: Mapping[str, Any], key: str) -> None:
+def _check_figure(part: PartJobs, figure: Mapping[str, Any], key: str) -> None:
     metric = figure.get("metric")
     _check_metrics(part, [metric] if isinstance(metric, str) else metric or (), f"{key}.metric")
     for name in figure.get("where") or ():
