@@ -1,6 +1,6 @@
 """What a person would write by hand to log one finished run: the yardstick of `main_job.py`.
 
-    python benchmarks/bare_mlflow.py <run folder of a dlexp run> <sqlite store> <artifact folder>
+    python -m benchmarks.bare_mlflow <run folder of a dlexp run> <sqlite store> <artifact folder>
 
 Logs the same parameters, tags, metrics, figure and model as dlexp's sender did, with MLflow's
 ordinary calls. It neither trains nor composes a configuration.

@@ -26,9 +26,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from measuring import HERE, environment, prepared, table
-from page import version_of
-from workloads import WORKLOADS, Workload
+from benchmarks.measuring import HERE, environment, prepared, table
+from benchmarks.page import version_of
+from benchmarks.workloads import WORKLOADS, Workload
 
 BUDGET = HERE / "budget.json"
 BEFORE, STEPS = 4, 16
@@ -45,8 +45,7 @@ def small(workload: Workload) -> Workload:
 
 def peak_bytes(workload: Workload) -> int:
     """The most that any of a few steps allocates beyond what was there before it."""
-    from peers.with_dlexp import trainer
-
+    from benchmarks.peers.with_dlexp import trainer
     from dlexp.runs import provenance
 
     with provenance.one_blas_thread():
@@ -79,7 +78,7 @@ def instructions(workload: Workload) -> int | None:
         tool = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={out}"]
         with (folder / "log").open("w") as log:
             process = subprocess.Popen(
-                [*tool, sys.executable, str(HERE / "worker.py"), "dlexp", str(folder)],
+                [*tool, sys.executable, "-m", "benchmarks.worker", "dlexp", str(folder)],
                 text=True,
                 stderr=log,
                 stdin=subprocess.PIPE,

@@ -1,7 +1,7 @@
 """The whole command: where the main job's wall time goes, and how soon it trains, helps and
 refuses.
 
-    python benchmarks/command.py [--rounds 5] [--page]
+    python -m benchmarks.command [--rounds 5] [--page]
 
 `python -m dlexp optimizer=adam init=he regularizer=dropout` in a fresh process and a store that
 exists already, with clocks at its parts; each part is counted without the parts inside it. MLflow's
@@ -21,10 +21,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import goals
-from main_job import JOB
-from measuring import Spread, environment, table
-from page import asked_for, tell
+from benchmarks import goals
+from benchmarks.main_job import JOB
+from benchmarks.measuring import Spread, environment, table
+from benchmarks.page import asked_for, tell
 
 START, CONFIGURATION, DATA, FOLDER = (
     "start-up",
@@ -136,7 +136,7 @@ def profiled(folder: Path) -> dict[str, float]:
     """Seconds of wall time by part, and in all; CPU seconds until the first step."""
     told = folder / "told.json"
     began = time.time()
-    command = [sys.executable, __file__, "--inside", str(told), str(began), *JOB]
+    command = [sys.executable, "-m", "benchmarks.command", "--inside", str(told), str(began), *JOB]
     _succeed(command, folder)
     ended = time.time()
     found = json.loads(told.read_text("utf-8"))

@@ -1,6 +1,6 @@
 """Short runs in a fresh process, imports and compilation included; and a mixed sweep of 32 of them.
 
-    python benchmarks/fresh.py [run] [sweep] [--rounds 5] [--page]
+    python -m benchmarks.fresh [run] [sweep] [--rounds 5] [--page]
 
 `run` is 500 steps of W1. `sweep` is 4 optimizers × 2 initial values × 4 seeds × 500 steps of W1,
 one after the other in one process; what JAX compiles for an optimizer serves all its runs. Peers
@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import goals
-from measuring import HERE, Measured, Spread, Times, over, prepared, ratios, spent, table
-from page import asked_for, tell
-from peers import PEERS
-from workloads import WORKLOADS
+from benchmarks import goals
+from benchmarks.measuring import Measured, Spread, Times, over, prepared, ratios, spent, table
+from benchmarks.page import asked_for, tell
+from benchmarks.peers import PEERS
+from benchmarks.workloads import WORKLOADS
 
 STEPS = 500
 WHOLE = "the whole command"
@@ -74,7 +74,7 @@ def command(what: str, column: str, folder: Path) -> list[str]:
     if column == WHOLE:
         return [sys.executable, *COMMANDS[what]]
     how = ("mixed", str(STEPS)) if what == "sweep" else (str(STEPS),)
-    return [sys.executable, str(HERE / "worker.py"), column, str(folder), *how]
+    return [sys.executable, "-m", "benchmarks.worker", column, str(folder), *how]
 
 
 def timed(what: str, rounds: int) -> tuple[Measured, Times]:

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from measuring import Spread, table
-from page import PAGE, block, put, stamp
+from benchmarks.measuring import Spread, table
+from benchmarks.page import PAGE, block, put, stamp
 
 HEAD = ("", "asked", "found: median (smallest–largest)", "met", "measured")
 
@@ -88,7 +88,7 @@ def tell(found: Mapping[str, Sequence[float]], *, write: bool, page: Path = PAGE
     no goal.
     """
     measured = re.sub(
-        r"\*| --page|python benchmarks/|, [^,]*(, a virtual machine)?; load.*", "", stamp()
+        r"\*| --page|python -m benchmarks\.|, [^,]*(, a virtual machine)?; load.*", "", stamp()
     )
     rows = {name: row(name, values, measured) for name, values in found.items()}
     if not rows:

@@ -1,6 +1,6 @@
 """How the time of a step grows with units, depth, batch size and data size.
 
-    python benchmarks/growth.py [units depth batch data] [--rounds 5] [--only GEMM dlexp] [--page]
+    python -m benchmarks.growth [units depth batch data] [--rounds 5] [--only GEMM dlexp] [--page]
 
 One number of W1's shape is changed at a time: 64 features, five hidden layers of 100 units, batch
 100, Adam; the data are drawn. The exponent is that of the power law through two neighbouring rows,
@@ -14,10 +14,10 @@ import statistics
 from collections.abc import Sequence
 from itertools import pairwise
 
-from measuring import Measured, measure, table
-from page import asked_for, tell
-from peers import PEERS
-from workloads import Workload
+from benchmarks.measuring import Measured, measure, table
+from benchmarks.page import asked_for, tell
+from benchmarks.peers import PEERS
+from benchmarks.workloads import Workload
 
 COLUMNS = ("GEMM", "dlexp", "JAX scan", "PyTorch fused")
 SECONDS = 0.1  # of dlexp's training per measurement, about

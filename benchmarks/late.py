@@ -1,7 +1,7 @@
 """Does a step cost more late in a training? Step 3,000 against step 100, once 60,000; and without
 dlexp's flush.
 
-    python benchmarks/late.py [W1 W2 W3 W4] [--rounds 9] [--page]
+    python -m benchmarks.late [W1 W2 W3 W4] [--rounds 9] [--page]
 
 Gradients that vanish leave an optimizer's running averages as denormal numbers, with which
 processors are many times slower; the trainer sets them to zero. Two states of one training are
@@ -17,10 +17,10 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-import goals
-from measuring import Spread, table
-from page import asked_for, tell
-from workloads import WORKLOADS, Workload
+from benchmarks import goals
+from benchmarks.measuring import Spread, table
+from benchmarks.page import asked_for, tell
+from benchmarks.workloads import WORKLOADS, Workload
 
 HEAD = ("work", "step", "dlexp", "denormals", "without the flush", "denormals")
 EARLY, LATE, LONG = 100, 3000, ("W1", 60_000)
@@ -29,7 +29,7 @@ STEPS = 64  # as many steps as the trainer takes between two flushes
 
 def train(trainer: Any, n: int) -> float:
     """CPU seconds of n steps; one more before them is not counted."""
-    from peers.with_dlexp import batches
+    from benchmarks.peers.with_dlexp import batches
 
     endless = batches(trainer)
     trainer.step(next(endless))
@@ -46,8 +46,7 @@ def late(workload: Workload, step: int, rounds: int, *, flush: bool) -> tuple[li
     Both begin at the same place in an epoch, so that as many permutations are drawn: `step` is
     moved there.
     """
-    from peers.with_dlexp import trainer as assembled
-
+    from benchmarks.peers.with_dlexp import trainer as assembled
     from dlexp.runs import provenance
 
     with provenance.one_blas_thread():

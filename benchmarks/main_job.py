@@ -1,7 +1,7 @@
 """How long the main job takes, beside a bare MLflow script that logs the same things: wall time, as
 a ratio.
 
-    python benchmarks/main_job.py [--rounds 5] [--page]
+    python -m benchmarks.main_job [--rounds 5] [--page]
 
 Both run in turn, on stores that exist already, each in a fresh process. Prints the median and the
 range of each, and of the ratio pair by pair. The main job trains as well; the bare script only
@@ -15,9 +15,9 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import goals
-from measuring import Spread, Times, over, table
-from page import asked_for, tell
+from benchmarks import goals
+from benchmarks.measuring import Spread, Times, over, table
+from benchmarks.page import asked_for, tell
 
 HERE = Path(__file__).resolve().parent
 JOB = ["optimizer=adam", "init=he", "regularizer=dropout"]
@@ -51,7 +51,8 @@ def main() -> None:
         run = next((folder / "outputs" / "runs").iterdir())
         bare = [
             sys.executable,
-            str(HERE / "bare_mlflow.py"),
+            "-m",
+            "benchmarks.bare_mlflow",
             str(run),
             str(folder / "bare.db"),
             str(folder / "bare"),

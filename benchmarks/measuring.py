@@ -16,8 +16,8 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from peers import ONE_THREAD, PEERS
-from workloads import Workload, task
+from benchmarks.peers import ONE_THREAD, PEERS
+from benchmarks.workloads import Workload, task
 
 HERE = Path(__file__).resolve().parent
 Times = dict[str, list[float]]  # column → seconds a step (or of the whole), round by round
@@ -98,7 +98,7 @@ class Worker:
         self.column = column
         self.errors = (folder / f"{column.replace(' ', '-')}.log").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "worker.py"), column, str(folder)],
+            [sys.executable, "-m", "benchmarks.worker", column, str(folder)],
             env=environment(),
             text=True,
             stdin=subprocess.PIPE,

@@ -52,7 +52,7 @@ def tell(name: str, text: str, *, write: bool) -> None:
 
 def stamp() -> str:
     """When, with which code, how busy the machine was."""
-    command = " ".join([f"python benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    command = " ".join([f"python -m benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
     load = f"; load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     return f"*{datetime.date.today()}, `{command}`, dlexp at {_commit()}, {_processor()}{load}.*"
 

@@ -1,7 +1,7 @@
 """A step taken apart: where dlexp's time goes beyond its matrix products, and where that of JAX's
 scan.
 
-    python benchmarks/parts.py [W1 W2 W3 W4] [--rounds 9] [--page]
+    python -m benchmarks.parts [W1 W2 W3 W4] [--rounds 9] [--page]
 
 Both sides' products are timed alone (`peers/gemm.py`, and as a scan of products in
 `peers/with_jax.py`), in turn with their whole steps. Inside dlexp's step, clocks hang at the
@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from measuring import Measured, alone, measure, table
-from page import asked_for, tell
-from workloads import WORKLOADS, Workload
+from benchmarks.measuring import Measured, alone, measure, table
+from benchmarks.page import asked_for, tell
+from benchmarks.workloads import WORKLOADS, Workload
 
 COLUMNS = ("GEMM", "dlexp", "JAX products", "JAX scan")
 GATHER, DENSE, LOSS, UPDATE, REST = "batch gathered", "biases", "loss", "update", "rest"
@@ -55,8 +55,7 @@ def clocked(function: Callable[..., Any], part: str, spent: Counter[str]) -> Cal
 
 def parts(workload: Workload, rounds: int) -> dict[str, float]:
     """Seconds of a step by part, medians over rounds; "dense" holds its products."""
-    from peers.with_dlexp import batches, trainer
-
+    from benchmarks.peers.with_dlexp import batches, trainer
     from dlexp.runs import provenance
 
     with provenance.one_blas_thread():

@@ -25,8 +25,8 @@ def main(how: str) -> list[float]:
     if how == "hydra":
         from dlexp.config import compose  # noqa: F401
     end()
-    from peers import with_dlexp
-    from workloads import W1
+    from benchmarks.peers import with_dlexp
+    from benchmarks.workloads import W1
 
     end()
     if how == "hydra":

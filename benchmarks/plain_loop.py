@@ -1,7 +1,7 @@
 """What a person would write by hand instead of a sweep: a plain loop of PyTorch runs, logged to
 MLflow.
 
-    python benchmarks/plain_loop.py <folder> <threads> <seeds, e.g. 0:10>
+    python -m benchmarks.plain_loop <folder> <threads> <seeds, e.g. 0:10>
 
 4 optimizers × 2 initial values × the seeds; dlexp's default run each: digits, five hidden layers of
 100, batch 100, 50 epochs, loss and accuracy of training and validation samples at each epoch's end

@@ -1,7 +1,7 @@
 """Where a fresh process spends its CPU time when it trains 500 steps of W1: from Python, and
 through Hydra.
 
-    python benchmarks/startup.py [--rounds 9] [--page]
+    python -m benchmarks.startup [--rounds 9] [--page]
 
 The process (`phases.py`) tells its CPU time whenever a part ends. "Python" is what passes before
 its first line.
@@ -12,9 +12,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from measuring import HERE, Spread, alone, environment, table
-from page import asked_for, tell
-from phases import STEPS
+from benchmarks.measuring import HERE, Spread, alone, environment, table
+from benchmarks.page import asked_for, tell
+from benchmarks.phases import STEPS
 
 PARTS = (
     "Python",
@@ -33,7 +33,7 @@ WAYS = {"no Hydra": "plain", "with Hydra": "hydra"}
 def measured(how: str) -> list[float]:
     """CPU seconds of the parts of one fresh process."""
     done = subprocess.run(
-        [sys.executable, str(HERE / "phases.py"), how],
+        [sys.executable, "-m", "benchmarks.phases", how],
         env=environment(),
         cwd=HERE,
         check=True,

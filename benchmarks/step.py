@@ -1,6 +1,6 @@
 """CPU time of one training step: dlexp, its peers, and the matrix products alone.
 
-    python benchmarks/step.py [W1 W2 W3 W4] [--rounds 9] [--only GEMM dlexp] [--page]
+    python -m benchmarks.step [W1 W2 W3 W4] [--rounds 9] [--only GEMM dlexp] [--page]
 
 All peers wait in processes of their own and train in turn, on one core and one thread; ratios are
 taken within a round. The peers are the extra `benchmarks` (pip install "dlexp[benchmarks]"); the
@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import goals
-from measuring import Measured, Times, measure, over, ratios, table
-from page import asked_for, tell
-from peers import PEERS
-from workloads import WORKLOADS
+from benchmarks import goals
+from benchmarks.measuring import Measured, Times, measure, over, ratios, table
+from benchmarks.page import asked_for, tell
+from benchmarks.peers import PEERS
+from benchmarks.workloads import WORKLOADS
 
 MOST = 0.75  # of the rounds
 

@@ -1,6 +1,6 @@
 """80 default runs, with one worker and with two: wall time, CPU time and where it goes, memory.
 
-    python benchmarks/sweep.py [--rounds 3] [--page]
+    python -m benchmarks.sweep [--rounds 3] [--page]
 
 Each in turn, in fresh outputs folders, without MLflow and then with it. "Work" is the time from the
 start of the first job to the end of the last, start-up aside. CPU time is split into
@@ -23,8 +23,8 @@ from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from measuring import ratios, table
-from page import asked_for, tell
+from benchmarks.measuring import ratios, table
+from benchmarks.page import asked_for, tell
 
 JOBS = ["optimizer=sgd,momentum,adagrad,adam", "init=xavier,he", "seed=range(10)"]
 COLUMNS = {"1 worker": (1, "none"), "2 workers": (2, "none"), "2 workers, MLflow": (2, "mlflow")}
@@ -98,7 +98,7 @@ def sweep(workers: int, tracking: str, per_job: float) -> dict[str, float]:
     with TemporaryDirectory(prefix="dlexp-bench-") as name:
         told = str(Path(name) / "told.json")
         words = ["-m", *JOBS, f"tracking={tracking}", f"hydra.launcher.n_jobs={workers}"]
-        command = [sys.executable, __file__, "--inside", told, *words]
+        command = [sys.executable, "-m", "benchmarks.sweep", "--inside", told, *words]
         began = time.perf_counter()
         done = subprocess.run(
             command,

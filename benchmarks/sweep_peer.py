@@ -1,6 +1,6 @@
 """80 default runs: dlexp's sweep on two workers against a plain loop of PyTorch and MLflow.
 
-    python benchmarks/sweep_peer.py [--seeds 10] [--rounds 3] [--page]
+    python -m benchmarks.sweep_peer [--seeds 10] [--rounds 3] [--page]
 
 4 optimizers × 2 initial values × 10 seeds, from the command's start to its end, everything in
 MLflow, in fresh folders. dlexp's time includes what a sweep does beside: its ledger, a folder for
@@ -20,10 +20,10 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import goals
-from measuring import HERE, Measured, Spread, Times, over, ratios, spent, table
-from page import asked_for, tell
-from peers import PEERS
+from benchmarks import goals
+from benchmarks.measuring import Measured, Spread, Times, over, ratios, spent, table
+from benchmarks.page import asked_for, tell
+from benchmarks.peers import PEERS
 
 Cost = dict[str, float]
 
@@ -84,7 +84,8 @@ def shared(folder: Path, seeds: int) -> Cost:
 def _loop(folder: Path, threads: int, first: int, end: int) -> list[str]:
     return [
         sys.executable,
-        str(HERE / "plain_loop.py"),
+        "-m",
+        "benchmarks.plain_loop",
         str(folder),
         str(threads),
         f"{first}:{end}",

@@ -1,6 +1,6 @@
 """A large table: time and memory of reading it with dlexp, beside pandas.read_csv alone.
 
-    python benchmarks/table.py [--rounds 5] [--samples 1000000] [--page]
+    python -m benchmarks.table [--rounds 5] [--samples 1000000] [--page]
 
 The file has 50 columns, the last the label. Each reading is a process of its own, in turn; what is
 imported is not counted. "read" is dlexp's reading of the columns, "data set" also the splits,
@@ -16,8 +16,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from measuring import HERE, Spread, environment, over, table
-from page import asked_for, tell
+
+from benchmarks.measuring import HERE, Spread, environment, over, table
+from benchmarks.page import asked_for, tell
 
 COLUMNS = 50
 WAYS = ("pandas", "read", "data set")
@@ -65,7 +66,7 @@ def read(way: str, path: str) -> None:
 
 def measured(way: str, path: Path) -> list[float]:
     """What one process tells of its reading."""
-    command = [sys.executable, str(HERE / "table.py"), "--read", way, str(path)]
+    command = [sys.executable, "-m", "benchmarks.table", "--read", way, str(path)]
     done = subprocess.run(
         command, env=environment(), cwd=HERE, check=True, stdout=subprocess.PIPE, text=True
     )

@@ -1,7 +1,7 @@
 """What tracking costs the training: time of its training part without, with a local store, with a
 server that hangs.
 
-    python benchmarks/tracking.py [rounds] [epochs]
+    python -m benchmarks.tracking [rounds] [epochs]
 
 The three are run in turn, each in a fresh process, and compared within each round: what slows a
 whole round down cancels out. Said are CPU time of the training process, which is what tracking
@@ -24,7 +24,7 @@ from filelock import FileLock
 JOB = ["optimizer=adam", "init=he", "regularizer=dropout", "observer=none"]
 TRAIN = """if True:
     import json, sys, time
-    from dlexp.cli import main
+    from dlexp.cli.main import main
     from dlexp.experiment import Run
 
     train = Run.train

@@ -1,8 +1,8 @@
 """A process that trains one peer, whenever its parent says how far.
 
-python benchmarks/worker.py <peer> <folder of the task>              # reads numbers of steps,
-answers CPU seconds python benchmarks/worker.py <peer> <folder of the task> <steps>      # trains
-that many steps and ends python benchmarks/worker.py <peer> <folder of the task> mixed <steps>  #
+python -m benchmarks.worker <peer> <folder of the task>              # reads numbers of steps,
+answers CPU seconds python -m benchmarks.worker <peer> <folder of the task> <steps>      # trains
+that many steps and ends python -m benchmarks.worker <peer> <folder of the task> mixed <steps>  #
 trains the mixed sweep and ends
 
 The folder holds `workload.json` and `task.npz`. What a peer prints goes to standard error.
@@ -15,8 +15,8 @@ import time
 from dataclasses import fields, replace
 from pathlib import Path
 
-from peers import PEERS
-from workloads import Task, Workload
+from benchmarks.peers import PEERS
+from benchmarks.workloads import Task, Workload
 
 OPTIMIZERS = ("sgd", "momentum", "adagrad", "adam")
 GAINS = {"xavier": 1.0, "he": 2.0}

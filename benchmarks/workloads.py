@@ -141,8 +141,7 @@ class Task:
 
 def task(workload: Workload, seed: int = 0) -> Task:
     """The very samples, initial weights and order that dlexp's own run begins with."""
-    from peers.with_dlexp import arrays, trainer
-
+    from benchmarks.peers.with_dlexp import arrays, trainer
     from dlexp.core.experiment import streams
 
     begun = trainer(workload, seed)

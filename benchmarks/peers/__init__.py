@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from workloads import Task, Workload
+    from benchmarks.workloads import Task, Workload
 
 ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
@@ -61,7 +61,7 @@ class Peer:
     def build(self, workload: Workload, task: Task) -> Training:
         """The training of a workload, ready for its first step."""
         build: Callable[[Workload, Task], Training] = getattr(
-            import_module(f"peers.{self.module}"), self.function
+            import_module(f"benchmarks.peers.{self.module}"), self.function
         )
         return build(workload, task)
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from peers import Training
+from benchmarks.peers import Training
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from workloads import Task, Workload
+    from benchmarks.workloads import Task, Workload
 
 Array = np.ndarray
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8

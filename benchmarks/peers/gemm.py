@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.peers import Training
 from dlexp.core.arrays import aligned_zeros
-from peers import Training
 
 if TYPE_CHECKING:
-    from workloads import Task, Workload
+    from benchmarks.workloads import Task, Workload
 
 
 def build(workload: Workload, task: Task) -> Training:

@@ -10,16 +10,16 @@ from importlib import import_module
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.peers import Training
 from dlexp.core.registry import find
 from dlexp.runs import provenance
-from peers import Training
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import numpy as np
-    from workloads import Task, Workload
 
+    from benchmarks.workloads import Task, Workload
     from dlexp.config import Setup
     from dlexp.core.trainer import Trainer
 

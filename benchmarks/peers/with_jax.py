@@ -11,12 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from peers import Training
+from benchmarks.peers import Training
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from workloads import Task, Workload
+    from benchmarks.workloads import Task, Workload
 
 State = dict[str, Any]
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8

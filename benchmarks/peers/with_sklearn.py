@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
-from peers import Training
+from benchmarks.peers import Training
 
 if TYPE_CHECKING:
-    from workloads import Task, Workload
+    from benchmarks.workloads import Task, Workload
 
 
 def build(workload: Workload, task: Task) -> Training:

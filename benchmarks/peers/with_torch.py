@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from peers import Training
+from benchmarks.peers import Training
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from workloads import Task, Workload
+    from benchmarks.workloads import Task, Workload
 
 
 def fused(workload: Workload, task: Task) -> Training:

@@ -1,7 +1,1 @@
 """The command line."""
-
-from __future__ import annotations
-
-from dlexp.cli.main import main
-
-__all__ = ["main"]

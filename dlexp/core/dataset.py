@@ -185,8 +185,8 @@ def standardized(train: Split, validation: Split, test: Split) -> tuple[Split, S
     """x ← (x − mean) / std, column by column, both taken from the training split alone; in float32.
 
     Computed in float64. A column that is constant in the training split tells nothing and becomes 0
-    in all three. Source: LeCun, Bottou, Orr & Müller (1998), section 4.3,
-    https://doi.org/10.1007/3-540-49430-8_2
+    in all three.
+    Source: LeCun, Bottou, Orr & Müller (1998), section 4.3, https://doi.org/10.1007/3-540-49430-8_2
     """
     shift, scale = shift_and_scale(train.x)
     with np.errstate(over="ignore"):  # an infinite result is found and named by `Dataset`

@@ -42,7 +42,8 @@ def read_idx(path: Path) -> Array:
     is the limit.
 
     Raises `DataError` for a file that is missing, empty, truncated, too long, damaged, or no IDX
-    file. Source: LeCun, Cortes & Burges, http://yann.lecun.com/exdb/mnist/
+    file.
+    Source: LeCun, Cortes & Burges, http://yann.lecun.com/exdb/mnist/
     """
     try:
         with path.open("rb") as file:

@@ -27,9 +27,10 @@ def two_sided(d: ArrayLike) -> float:
     their mean.
 
     p = #{s ∈ {−1, 1}ⁿ : |Σ sᵢdᵢ| ≥ |Σ dᵢ|} / 2ⁿ, all patterns up to 20 pairs; above, (1 + hits) /
-    (1 + 99,999) over random patterns from a fixed generator. Source: Fisher, The Design of
-    Experiments (1935), §21; Phipson & Smyth 2010, https://doi.org/10.2202/1544-6115.1585 for the
-    +1. Raises `ValueError` for a difference that is not finite.
+    (1 + 99,999) over random patterns from a fixed generator.
+    Source: Fisher, The Design of Experiments (1935), §21; Phipson & Smyth 2010,
+    https://doi.org/10.2202/1544-6115.1585 for the +1. Raises `ValueError` for a difference that is
+    not finite.
 
     >>> two_sided([1, 2, 3, 4, 5, 6]), two_sided([0, 0, 0])
     (0.03125, 1.0)
@@ -54,8 +55,9 @@ def interval(d: ArrayLike) -> Range:
 
     Its ends are order statistics of the means of all subsets of d: the test refuses θ if and only
     if hardly any subset has a mean on the far side of it. Exact wherever d is symmetric about its
-    centre; ±inf where n < 6 pairs cannot tell. Source: Hartigan, Using Subsample Values as Typical
-    Values, J. Am. Stat. Assoc. 64 (1969) 1303, https://doi.org/10.1080/01621459.1969.10501057
+    centre; ±inf where n < 6 pairs cannot tell.
+    Source: Hartigan, Using Subsample Values as Typical Values, J. Am. Stat. Assoc. 64 (1969) 1303,
+    https://doi.org/10.1080/01621459.1969.10501057
 
     >>> interval([1, 2, 3, 4, 5, 6]), interval([1, 2, 3])
     ((1.0, 6.0), (-inf, inf))

@@ -4,8 +4,9 @@ with others.
 Comparing methods at one setting of their hyper-parameters compares the settings; choosing the best
 setting by the number that is reported flatters whoever tried most. So: one score per setting from
 the tuning seeds' validation metric, the best is taken, and its test metric is read off seeds that
-had no part in the choice. Source: Bouthillier et al., Accounting for Variance in Machine Learning
-Benchmarks, MLSys 2021, https://arxiv.org/abs/2103.03098
+had no part in the choice.
+Source: Bouthillier et al., Accounting for Variance in Machine Learning Benchmarks, MLSys 2021,
+https://arxiv.org/abs/2103.03098
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@ from dlexp import Activation, plugin
 class Sigmoid(Activation):
     """y = 1 / (1 + exp(−x));  y′ = y(1 − y), at most 1/4: gradients vanish where it saturates
 
-    Computed as ½(1 + tanh(x/2)), the same function without overflow. Source: LeCun et al. (1998),
-    "Efficient BackProp", section 4.4, https://doi.org/10.1007/3-540-49430-8_2
+    Computed as ½(1 + tanh(x/2)), the same function without overflow.
+    Source: LeCun et al. (1998), "Efficient BackProp", section 4.4,
+    https://doi.org/10.1007/3-540-49430-8_2
     """
 
     def forward(self, x, p, ctx):

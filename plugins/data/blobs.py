@@ -12,7 +12,8 @@ class Blobs(Synthetic):
 
     x = centre[k] + spread·N(0, 1), the centres drawn from N(0, 1) in every coordinate; all classes
     are equally frequent. Two centres are √(2·features) apart on average, clusters are `spread` wide
-    in every direction. Source: the formula; scikit-learn's make_blobs with other centres,
+    in every direction.
+    Source: the formula; scikit-learn's make_blobs with other centres,
     https://scikit-learn.org/stable/datasets
     """
 

@@ -11,7 +11,8 @@ class Csv(TableData):
     numbers the samples
 
     Runs that name it go on and replay as they were; all that data=table can be told, it can be
-    told, too. Source: RFC 4180, https://www.rfc-editor.org/rfc/rfc4180
+    told, too.
+    Source: RFC 4180, https://www.rfc-editor.org/rfc/rfc4180
     """
 
     suffix = ".csv"

@@ -15,7 +15,8 @@ class Gaussian(Synthetic):
     argmax of x·T, where the columns of T (features, classes) are drawn from N(0, 1) and scaled to
     length 1, so that no class is preferred. The classes are about, not exactly, equally frequent. A
     linear model without noise explains the labels: what a network misses, it misses for lack of
-    samples or of training. Source: Saito (2016), Deep Learning from Scratch, section 6.2.2,
+    samples or of training.
+    Source: Saito (2016), Deep Learning from Scratch, section 6.2.2,
     https://www.oreilly.co.jp/books/9784873117584/
     """
 

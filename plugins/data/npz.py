@@ -29,8 +29,8 @@ class Npz(FileData):
 
     Nothing in the file can run code: pickled objects are refused. The sizes that the file declares
     are added up before anything is loaded; 2 GiB is the limit, so that a small file cannot unfold
-    to fill the memory. Source: the format,
-    https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+    to fill the memory.
+    Source: the format, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
     """
 
     suffix = ".npz"

@@ -11,8 +11,8 @@ class Spirals(Synthetic):
 
     Class k of K has the points r·(cos θ, sin θ) + noise·N(0, 1) with r uniform in 0 … 1 and θ =
     2π(k/K + 0.7 r); all classes are equally frequent. Neighbouring arms are 1/(0.7 K) apart along a
-    radius, so noise above a quarter of that makes them overlap. Source: after Lang & Witbrock
-    (1988), Learning to tell two spirals apart; in this form
+    radius, so noise above a quarter of that makes them overlap.
+    Source: after Lang & Witbrock (1988), Learning to tell two spirals apart; in this form
     https://cs231n.github.io/neural-networks-case-study/
     """
 

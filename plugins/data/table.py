@@ -22,8 +22,8 @@ class Table(TableData):
     names), `decimal` (point or comma) and `encoding` are recognised unless they are said. 1 GiB of
     text is the limit. The samples are split into training, validation and test samples (70 % / 10 %
     / 20 % unless `validation` and `test` say otherwise). The saved network knows the columns, so
-    that MLflow's model takes the raw table. Source: RFC 4180,
-    https://www.rfc-editor.org/rfc/rfc4180
+    that MLflow's model takes the raw table.
+    Source: RFC 4180, https://www.rfc-editor.org/rfc/rfc4180
     """
 
     suffix = ".csv"

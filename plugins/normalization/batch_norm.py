@@ -13,7 +13,8 @@ class BatchNorm(Normalization):
     γ and β (n,) are learned. The running averages keep the share `momentum` of themselves at each
     step. The variance is the biased one (divided by the batch size) in both uses, as in the
     textbook; PyTorch's running variance is the unbiased one, and its `momentum` is 1 − ours. Needs
-    at least two samples a batch. Source: Ioffe & Szegedy (2015), https://arxiv.org/abs/1502.03167
+    at least two samples a batch.
+    Source: Ioffe & Szegedy (2015), https://arxiv.org/abs/1502.03167
     """
 
     momentum: float = fraction(0.9)

@@ -9,8 +9,8 @@ class Momentum(Optimizer):
 
     The learning rate stands inside the velocity, as in the textbook and in Sutskever et al.
     PyTorch's `SGD(momentum=m)` keeps it outside (v ← m·v + g; w ← w − lr·v): the same path at a
-    constant rate, another one under a schedule. Sources: Polyak (1964),
-    https://doi.org/10.1016/0041-5553(64)90137-5; Sutskever et al. (2013),
+    constant rate, another one under a schedule.
+    Sources: Polyak (1964), https://doi.org/10.1016/0041-5553(64)90137-5; Sutskever et al. (2013),
     https://proceedings.mlr.press/v28/sutskever13.html
     """
 

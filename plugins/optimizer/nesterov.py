@@ -9,9 +9,9 @@ class Nesterov(Optimizer):
 
     The look-ahead form rewritten in the point where the gradient is taken (Bengio et al. 2013, eq.
     7). Agrees with PyTorch's `SGD(momentum=m, nesterov=True)` at a constant learning rate, not
-    under a schedule (see `momentum`). Sources: Sutskever et al. (2013),
-    https://proceedings.mlr.press/v28/sutskever13.html; Bengio et al. (2013),
-    https://arxiv.org/abs/1212.0901
+    under a schedule (see `momentum`).
+    Sources: Sutskever et al. (2013), https://proceedings.mlr.press/v28/sutskever13.html; Bengio et
+    al. (2013), https://arxiv.org/abs/1212.0901
     """
 
     lr: float = positive(0.01)

@@ -9,8 +9,8 @@ from dlexp import Optimizer, fraction, plugin, positive
 class RMSProp(Optimizer):
     """h ← ρh + (1−ρ)g²;  w ← w − lr·g / (√h + ε), with ρ the field `decay`
 
-    The same as PyTorch's `RMSprop` (its `alpha` is `decay`) at equal eps, outside the root. Source:
-    Tieleman & Hinton (2012), lecture 6e,
+    The same as PyTorch's `RMSprop` (its `alpha` is `decay`) at equal eps, outside the root.
+    Source: Tieleman & Hinton (2012), lecture 6e,
     https://www.cs.toronto.edu/~tijmen/csc321/slides/lecture_slides_lec6.pdf
     """
 

@@ -9,8 +9,8 @@ class Dropout(Regularizer, Layer):
 
     Backward passes the gradient where the signal passed, as ReLU does. Some tellings say that
     outputs are multiplied by the *dropped* fraction when testing: that is a slip, it is the kept
-    one, 1 − ratio, that preserves the mean. Source: Srivastava et al. (2014),
-    https://jmlr.org/papers/v15/srivastava14a.html
+    one, 1 − ratio, that preserves the mean.
+    Source: Srivastava et al. (2014), https://jmlr.org/papers/v15/srivastava14a.html
     """
 
     ratio: float = fraction(0.2)

@@ -9,8 +9,8 @@ class InvertedDropout(Regularizer, Layer):
     x
 
     The same as PyTorch's `Dropout`, and `dropout` rescaled: without normalization the two differ by
-    a scale of the weights. Source: Srivastava et al. (2014), section 10,
-    https://jmlr.org/papers/v15/srivastava14a.html
+    a scale of the weights.
+    Source: Srivastava et al. (2014), section 10, https://jmlr.org/papers/v15/srivastava14a.html
     """
 
     ratio: float = fraction(0.2)

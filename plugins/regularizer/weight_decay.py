@@ -8,7 +8,8 @@ class WeightDecay(Regularizer):
     """L ← L + ½λ‖W‖², hence g ← g + λW; weights only, no biases or scales
 
     The penalty passes through the optimizer, so that Adam rescales it; `decoupled_weight_decay`
-    does not. Source: Krogh & Hertz (1991),
+    does not.
+    Source: Krogh & Hertz (1991),
     https://papers.nips.cc/paper/563-a-simple-weight-decay-can-improve-generalization
     """
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from benchmark_modules import (
+
+from benchmarks import (
     budget,
-    changes,
     command,
     fresh,
     growth,
@@ -19,7 +19,6 @@ from benchmark_modules import (
     page,
     peers,
     step,
-    tried,
     worker,
     workloads,
 )
@@ -188,7 +187,7 @@ def test_growth_changes_one_number_at_a_time_and_knows_a_power_law():
 
 
 def test_late_in_a_training_the_same_steps_are_taken_again():
-    from peers.with_dlexp import trainer
+    from benchmarks.peers.with_dlexp import trainer
 
     running = trainer(W1, 0)
     late.train(running, 20)
@@ -284,7 +283,6 @@ def test_the_page_has_every_block_that_a_command_writes_and_no_other():
     tables = [
         "step",
         "parts",
-        "tried",
         "late",
         "startup",
         "command",
@@ -339,41 +337,3 @@ def test_every_clock_of_the_command_hangs_at_a_part_of_the_table(monkeypatch):
     named = {part for part in hung if "{}" not in part}
     observers = {part for part in command.PARTS if part.startswith("observer ")}
     assert named | observers | {"start-up"} == {*command.PARTS}
-
-
-@pytest.mark.parametrize("name", changes.CHANGES)
-def test_what_was_tried_trains_the_same_network_in_another_way_and_is_undone(monkeypatch, name):
-    from peers.with_dlexp import arrays, batches, trainer
-
-    workload = replace(W1, batch_norm=name.startswith("batch norm"))
-    ours, theirs = trainer(workload, 0), trainer(workload, 0)
-
-    def ways():
-        found = [
-            tried.find(*plugin).forward
-            for plugin in (("activation", "relu"), ("normalization", "batch_norm"))
-        ]
-        own = tried.layers.Dense.forward, tried.layers.batch_sum, tried.params.BLOCK
-        return [type(ours.optimizer).update, *found, *own]
-
-    multiply, overlapping = np.matmul, []
-
-    # a result in an operand's place would be copied: not what is said to be tried
-    def watched(a, b, out=None):
-        overlapping.extend(
-            1 for operand in (a, b) if out is not None and np.shares_memory(operand, out)
-        )
-        return multiply(a, b, out=out)
-
-    monkeypatch.setattr(np, "matmul", watched)
-    before = ways()
-    for batch, _ in zip(batches(ours), range(5), strict=False):
-        ours.step(batch)
-    with tried.otherwise(changes.CHANGES[name], theirs):
-        for batch, _ in zip(batches(theirs), range(5), strict=False):
-            theirs.step(batch)
-        assert ways() != before
-    assert ways() == before
-    assert not overlapping
-    for key, expected in arrays(ours.problem.network).items():
-        assert np.abs(arrays(theirs.problem.network)[key] - expected).mean() < 1e-3 * W1.lr, key

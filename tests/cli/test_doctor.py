@@ -16,7 +16,7 @@ from filelock import FileLock
 from run_folders import BEGAN, event, records, run_folder, with_store
 from sweep_folders import add, fill, sweep_folder
 
-import dlexp
+import dlexp.plugins
 from dlexp import tracking
 from dlexp.cli import doctor
 from dlexp.cli.main import main
@@ -227,14 +227,14 @@ def test_the_doctors_words_are_understood_and_a_killed_run_goes_on(in_tmp, capsy
     )
     code = """if True:
         import os, signal, sys
-        from dlexp import journal
+        from dlexp.storage import journal
         record = journal.Journal.record
         def mortal(self, new, event="record"):
             record(self, new, event)
             if new.epoch == 2:
                 os.kill(os.getpid(), signal.SIGKILL)
         journal.Journal.record = mortal
-        from dlexp.cli import main
+        from dlexp.cli.main import main
         main(sys.argv[1:])
     """
     words = ["epochs=4", "model.hidden=[10]", "data.n_train=200", "observer=none", "tracking=none"]
@@ -369,7 +369,7 @@ def test_a_disk_nearly_full_and_a_broken_plugin_are_said(home, capsys, monkeypat
     file = Path("plugins") / "optimizer" / "unlucky_one.py"
     file.write_text("import nowhere_at_all\n")
     monkeypatch.setattr(discovery, "_broken", {})
-    monkeypatch.setattr(discovery, "__path__", list(discovery.__path__))
+    monkeypatch.setattr(dlexp.plugins, "__path__", list(dlexp.plugins.__path__))
     assert main(["doctor"]) == 1
     out, err = capsys.readouterr()
     assert err == ""  # it is said once

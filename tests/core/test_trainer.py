@@ -341,9 +341,9 @@ def test_watching_changes_no_bit():
 
 
 def test_a_training_from_python_keeps_freed_memory_as_a_run_does(monkeypatch):
-    import dlexp.trainer
+    import dlexp.core.trainer
 
     asked = []
-    monkeypatch.setattr(dlexp.trainer, "keep_freed", lambda: asked.append(1))
+    monkeypatch.setattr(dlexp.core.trainer, "keep_freed", lambda: asked.append(1))
     experiment().trainer()
     assert asked

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import dlexp.plugins
 from dlexp.cli.main import main
 from dlexp.core import registry
 from dlexp.errors import PluginError
@@ -51,7 +52,7 @@ LEFT_OUT = {  # name: (text, what is said beside the file, its line)
         3,
     ),
     "root": (
-        'from dlexp.registry import Plugin\n@plugin("root")\nclass X(Plugin):\n    pass',
+        'from dlexp.core.registry import Plugin\n@plugin("root")\nclass X(Plugin):\n    pass',
         "is of no kind",
         4,
     ),
@@ -123,7 +124,11 @@ def folder(in_tmp, monkeypatch):
     """A plugin folder of one's own; what it brought is forgotten afterwards."""
     home = in_tmp / "own"
     monkeypatch.setenv("DLEXP_PLUGINS", str(home))
-    before, broken, path = set(registry.every()), dict(discovery._broken), list(discovery.__path__)
+    before, broken, path = (
+        set(registry.every()),
+        dict(discovery._broken),
+        list(dlexp.plugins.__path__),
+    )
     yield home
     for cls in set(registry.every()) - before:
         registry.unregister(cls)
@@ -131,7 +136,7 @@ def folder(in_tmp, monkeypatch):
         if str(in_tmp) in str(getattr(sys.modules[name], "__file__", "")):
             del sys.modules[name]
     discovery._broken.clear(), discovery._broken.update(broken)
-    discovery.__path__[:] = path
+    dlexp.plugins.__path__[:] = path
 
 
 @pytest.fixture
@@ -284,7 +289,7 @@ SHARED = {  # what a file does: what is said of it
 SEEN = """
 import builtins, logging, os, signal, sys
 import numpy as np
-from dlexp.cli import main
+from dlexp.cli.main import main
 def umask():
     mask = os.umask(0)
     os.umask(mask)
@@ -296,7 +301,7 @@ def seen():
     return (dict(vars(builtins)), dict(os.environ), umask(), np.geterr(), str(state), signals, paths,
             logging.root.manager.disable, os._exit, os.getcwd())
 main(["--version"])
-import dlexp.config, dlexp.closing, dlexp.sweep.session
+import dlexp.config, dlexp.cli.summary, dlexp.sweeps.session
 before = seen()
 assert main(["optimizer=adam", "--cfg", "job"]) == 0
 for was, now in zip(before, seen()):
@@ -361,7 +366,7 @@ def test_a_file_named_as_one_that_comes_along_is_left_out_and_the_other_goes_on_
 def test_a_thread_begun_by_an_import_is_said(folder, said):
     end = threading.Event()
     discovery.end_of_test = end
-    text = "import threading\nfrom dlexp import plugins\n"
+    text = "import threading\nfrom dlexp.plugins import discovery as plugins\n"
     text += "threading.Thread(target=plugins.end_of_test.wait, name='busy', daemon=True).start()\n"
     write(folder, "threads", text + GOOD)
     try:

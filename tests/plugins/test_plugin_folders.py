@@ -114,7 +114,7 @@ def test_plugins_that_misbehave_are_named_with_file_and_line_and_the_others_work
         ]
         assert said in line
     again = (
-        "from dlexp.cli import main; print([main([f'optimizer={name}']) for name in "
+        "from dlexp.cli.main import main; print([main([f'optimizer={name}']) for name in "
         + repr(list(BAD))
         + "])"
     )

@@ -219,7 +219,7 @@ def test_a_defect_in_a_plugin_is_recorded_as_failed_with_its_traceback(in_tmp, m
 def test_an_interrupted_run_says_so_in_its_journal_and_exit_status(number, status, in_tmp):
     code = (  # a shell that starts tests in the background has them ignore Ctrl-C
         "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from dlexp.cli import main; sys.exit(main(sys.argv[1:]))"
+        "from dlexp.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", code, "epochs=20000", "model.hidden=[10]", "tracking=none"]
     child = subprocess.Popen(

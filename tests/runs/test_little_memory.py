@@ -14,8 +14,8 @@ from run_folders import event, run_folder, send, with_store
 from dlexp import errors
 from dlexp.cli.main import main
 from dlexp.config import compose
-from dlexp.core import experiment
 from dlexp.runs import lifecycle
+from dlexp.runs.run import Run
 from dlexp.sweeps.identity import Ingredients
 from dlexp.sweeps.job import Job
 from dlexp.sweeps.launchers import local_processes
@@ -87,7 +87,7 @@ def test_before_a_run_begins_nothing_is_created(in_tmp, monkeypatch, capsys):
 
 
 def test_in_the_middle_of_a_run_it_fails_and_can_go_on(in_tmp, monkeypatch, capsys):
-    monkeypatch.setattr(experiment.Run, "train", failing(HUGE))
+    monkeypatch.setattr(Run, "train", failing(HUGE))
     assert main([*FAST]) == 1
     out, err = capsys.readouterr()
     assert SAID in out

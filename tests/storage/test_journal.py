@@ -81,7 +81,7 @@ def test_a_folder_has_one_writer_and_one_journal(tmp_path):
 
 def test_a_run_is_alive_while_its_writer_is_and_no_longer(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from dlexp import journal\nbook ="
+        "import sys; from pathlib import Path; from dlexp.storage import journal\nbook ="
         " journal.Journal(Path(sys.argv[1]), {}); print('ready', flush=True); sys.stdin.read()"
     )
     writer = subprocess.Popen(

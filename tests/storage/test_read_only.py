@@ -112,7 +112,7 @@ def of_another(in_tmp):
 
 EACH = """
 import contextlib, io, json, os, sys
-from dlexp.cli import main
+from dlexp.cli.main import main
 from dlexp.tracking import address
 for words in json.load(sys.stdin):
     out, err = io.StringIO(), io.StringIO()

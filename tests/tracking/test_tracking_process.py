@@ -285,7 +285,8 @@ def test_an_address_is_the_same_in_every_locale_and_is_printed_so_that_a_shell_u
     (tmp_path / "fün").mkdir()
     store = tracking.store_uri(tmp_path / "fün" / "outputs")
     code = """if True:
-        from dlexp import closing, places, tracking
+        from dlexp import paths, tracking
+        from dlexp.cli import summary
         uri = tracking.store_uri(places.outputs())
         print(ascii(uri))
         print(ascii(tracking.store_uri(places.outputs()) == uri), tracking.store_file(uri).parent.parent.is_dir())
@@ -309,6 +310,6 @@ def test_an_address_is_the_same_in_every_locale_and_is_printed_so_that_a_shell_u
 def test_a_run_whose_path_the_locale_cannot_say_is_sent(tmp_path):
     (tmp_path / "fün").mkdir()
     words = ["epochs=1", "data.n_train=200", "model.hidden=[5]", "observer=none"]
-    said = in_plain(f"from dlexp.cli import main; main({words})", tmp_path / "fün")
+    said = in_plain(f"from dlexp.cli.main import main; main({words})", tmp_path / "fün")
     assert "MLflow    run " in said, said
     assert rows(tmp_path / "fün" / "outputs", "select status from runs") == [("FINISHED",)]

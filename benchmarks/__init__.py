@@ -1,0 +1,1 @@
+"""How long things take, each beside a peer in the same run: `python -m benchmarks.step`."""
