@@ -1,1 +1,21 @@
-"""A multirun: every job validated first, trained in parallel, remembered, and compared at the end."""
+"""Many runs: every job is validated first, trained wherever the launcher runs it, and written down.
+
+From a configuration to jobs:
+    plan           which jobs there are: the product of the swept values
+    space          what a search draws from
+    validate       Hydra's configuration → plans → validated jobs
+    study          the named study of a sweep; study_file: what its file says; quick: its smaller
+                   budget; study_changes: what is trained otherwise; claim_checks: its claims
+    identity       what makes two runs the same run, and two commands the same sweep
+
+From jobs to a ledger:
+    session        a sweep at work: trains what is missing, writes down each end
+    search         trials drawn at random or by TPE (trials, tpe); uses the session
+    job            a job and its result, as values
+    launcher       the protocol of where jobs run, and the loop that keeps them in flight
+    launchers/     the launchers
+    worker         one job, as a worker trains it
+    progress       the line on stderr
+
+    studies/       `dlexp claims`: the studies that there are, and a command for each
+"""

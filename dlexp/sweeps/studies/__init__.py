@@ -47,21 +47,18 @@ def main(argv: Sequence[str]) -> int:
         help="studies of your own too: <folder>/experiment/*.yaml",
     )
     try:
-        arguments = parser.parse_intermixed_args(list(argv))
+        asked = parser.parse_intermixed_args(list(argv))
     except SystemExit as e:  # --help
         return int(e.code or 0)
-    overrides = [word for word in arguments.studies if "=" in word]
-    names = [word for word in arguments.studies if "=" not in word]
-    studies = chosen(names, arguments.config_dir)
-    from dlexp.sweeps.studies import run, verdict_table
+    overrides = [word for word in asked.studies if "=" in word]
+    names = [word for word in asked.studies if "=" not in word]
+    studies = chosen(names, asked.config_dir)
+    from dlexp.sweeps.studies import precheck, run, verdict_table
 
-    if overrides or names:  # else there is nothing to check, and no need to load Hydra
-        from dlexp.sweeps.studies import precheck
-
-        precheck.check(studies, overrides, quick=arguments.quick, named=bool(names))
+    precheck.check(studies, overrides, quick=asked.quick, named=bool(names))
     began = time.monotonic()
     try:
-        outcomes = run.run_studies(studies, overrides, quick=arguments.quick)
+        outcomes = run.run_studies(studies, overrides, quick=asked.quick)
     except run.Interrupted as e:
         print(
             verdict_table.interrupted(
@@ -70,9 +67,7 @@ def main(argv: Sequence[str]) -> int:
             file=sys.stderr,
         )
         raise
-    print(
-        verdict_table.of_outcomes(outcomes, quick=arguments.quick, seconds=time.monotonic() - began)
-    )
+    print(verdict_table.of_outcomes(outcomes, quick=asked.quick, seconds=time.monotonic() - began))
     return 1 if any(outcome.failed for outcome in outcomes) else 0
 
 

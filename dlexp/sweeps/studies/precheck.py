@@ -32,6 +32,8 @@ def check(
     is composed costs half a second, so the first that takes the overrides is the last that is
     composed, unless studies were named.
     """
+    if not (overrides or named):
+        return
     config.register()
     words_.check(words_.normalize(overrides))
     words = [*(["quick=true", "tracking=none"] if quick else []), *overrides]
