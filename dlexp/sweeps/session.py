@@ -28,7 +28,7 @@ from dlexp.sweeps.job import (
     without_default_observers,
 )
 from dlexp.sweeps.launcher import JobLost, JobRefused, Launcher, n_cores, run_jobs
-from dlexp.sweeps.launchers.local_processes import LocalProcesses
+from dlexp.sweeps.launchers.local import LocalProcesses
 from dlexp.sweeps.plan import Plan
 from dlexp.sweeps.progress import ProgressLine
 from dlexp.sweeps.study import NamedStudy

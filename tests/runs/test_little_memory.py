@@ -18,7 +18,7 @@ from dlexp.runs import lifecycle
 from dlexp.runs.run import Run
 from dlexp.sweeps.identity import Ingredients
 from dlexp.sweeps.job import Job
-from dlexp.sweeps.launchers import local_processes
+from dlexp.sweeps.launchers import local
 from dlexp.sweeps.worker import train_job
 from dlexp.tracking import run_follower, state
 
@@ -104,11 +104,11 @@ def test_a_job_of_a_sweep_says_so_in_its_result(in_tmp, monkeypatch):
 
 
 def test_a_worker_that_cannot_begin_says_so_in_one_line_and_ends(monkeypatch, capfd):
-    monkeypatch.setattr(local_processes.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(local.signal, "signal", lambda *_: None)
     monkeypatch.setattr(threading.Thread, "start", failing(RuntimeError("can't start new thread")))
     monkeypatch.setattr(os, "_exit", lambda status: (_ for _ in ()).throw(SystemExit(status)))
     with pytest.raises(SystemExit, match="1"):
-        local_processes.serve(None, None)
+        local.serve(None, None)
     assert (
         capfd.readouterr().err
         == "dlexp: error: a worker ends: there is too little memory: can't start new thread\n"

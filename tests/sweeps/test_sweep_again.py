@@ -10,7 +10,7 @@ import pytest
 from dlexp.cli.main import main
 from dlexp.storage.ledger import Entry, Ledger
 from dlexp.sweeps import launcher, progress
-from dlexp.sweeps.launchers import local_processes
+from dlexp.sweeps.launchers import local
 from dlexp.sweeps.plan import Plan, length
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "tracking=none")
@@ -195,7 +195,7 @@ def slow_work(seconds):
 def test_the_loop_gives_signs_of_life_while_nothing_ends(monkeypatch):
     monkeypatch.setattr(launcher, "WAIT", 0.05)
     waits, ended = [], []
-    with local_processes.LocalProcesses(slow_work) as processes:
+    with local.LocalProcesses(slow_work) as processes:
         launcher.run_jobs(
             processes,
             [0.6],
@@ -211,11 +211,11 @@ def test_the_loop_gives_signs_of_life_while_nothing_ends(monkeypatch):
 @pytest.mark.parametrize("moment", ["while it waits", "while it works"])
 def test_a_worker_whose_command_is_gone_ends_without_a_word(moment, monkeypatch, capfd):
     ours, theirs = multiprocessing.Pipe()
-    monkeypatch.setattr(local_processes.threading.Thread, "start", lambda self: None)
-    monkeypatch.setattr(local_processes.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(local.threading.Thread, "start", lambda self: None)
+    monkeypatch.setattr(local.signal, "signal", lambda *_: None)
     if moment == "while it works":
         ours.send("a job")
     else:
         ours.close()
-    local_processes.serve(theirs, lambda job: ours.close())
+    local.serve(theirs, lambda job: ours.close())
     assert capfd.readouterr() == ("", "")
