@@ -46,8 +46,8 @@ SENTENCES = {
         "IQM：{metric} 在 n 个种子上的四分位均值；区间：95 % 百分位自助法（{k}"
         " 次重抽样）；发散比例的区间：Wilson。"
     ),
-    "The order is by IQM and is no result by itself: what is claimed was tested, and stands above.": (
-        "按 IQM 排序，次序本身不是结论：论断的检验见上文。"
+    "Sorted by IQM; the order alone is not evidence: what is claimed was tested, and stands above.": (
+        "按 IQM 排序；次序本身不是证据：论断的检验见上文。"
     ),
     "DIVERGED is a result, the worst there is; everything else is a missing result.": (
         "DIVERGED 是一种结果，而且是最差的；其余状态为缺失的结果。"
@@ -132,7 +132,7 @@ SENTENCES = {
         "最后一次测量；使用提前停止时，为所保留权重的测量。"
     ),
     "A run that diverged counts as 0, the worst accuracy there is.": (
-        "发散的运行按 0 计，即最差的精度。"
+        "发散的运行按 0 计，即最差的准确率。"
     ),
     "A run that diverged counts as infinite.": "发散的运行按无穷大计。",
     "A run that failed, was killed or is gone is missing: it is listed and counted, never replaced.": (
@@ -153,7 +153,7 @@ SENTENCES = {
     ),
     "The effect is the mean of d over seeds.": "效应是 d 在各种子上的均值。",
     "A diverged run counts as the claim says, else as accuracy 0; without a value that is certain there is no verdict.": (
-        "发散的运行按论断所说的值计，否则按精度 0 计；没有确定的值就没有结论。"
+        "发散的运行按论断所说的值计，否则按准确率 0 计；没有确定的值就没有结论。"
     ),
     "Two-sided sign-flip test of the mean of d: if the two are equal, each d could as well have had the other sign; p is the share of the 2ⁿ sign patterns (above {n} seeds, of {k} random ones) whose mean is at least as far from 0.": (
         "对 d 的均值作双侧符号翻转检验：若两者相等，每个 d 的符号也可能相反；p 是 2ⁿ"

@@ -48,8 +48,8 @@ def groups(c: Comparison, *, wide: bool, decided: str = "") -> Grid:
     caption = (
         f"IQM: interquartile mean of {metric} over n seeds; intervals: 95 % percentile bootstrap"
         f" ({statistics.RESAMPLES:,}"
-        f" resamples){'; of the share that diverged: Wilson' if wide else ''}. The order is by IQM"
-        f" and is no result by itself: {decided or tests(c)}.{more}"
+        f" resamples){'; of the share that diverged: Wilson' if wide else ''}. Sorted by IQM;"
+        f" the order alone is not evidence: {decided or tests(c)}.{more}"
     )
     if c.target is not None:
         sign = "≥" if c.measure.high else "≤"

@@ -287,11 +287,11 @@ def test_an_address_is_the_same_in_every_locale_and_is_printed_so_that_a_shell_u
     code = """if True:
         from dlexp import paths, tracking
         from dlexp.cli import summary
-        uri = tracking.store_uri(places.outputs())
+        uri = tracking.store_uri(paths.outputs())
         print(ascii(uri))
-        print(ascii(tracking.store_uri(places.outputs()) == uri), tracking.store_file(uri).parent.parent.is_dir())
+        print(ascii(tracking.store_uri(paths.outputs()) == uri), tracking.store_file(uri).parent.parent.is_dir())
         print(tracking.ui_command(uri))
-        print(closing._shown(tracking.Outcome(True, uri, "1", "x"))[1].partition("(")[0])
+        print(summary._shown(tracking.Outcome(True, uri, "1", "x"))[1].partition("(")[0])
     """
     address, same, command, look = in_plain(code, tmp_path / "fün").splitlines()
     assert address == ascii(store)

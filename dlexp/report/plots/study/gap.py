@@ -45,8 +45,8 @@ def gap(scene: Scene, *, losses: bool = False) -> Picture:
     notes = [
         f"line: interquartile mean; band and bar: 95 % bootstrap interval; {n}",
         (
-            "gap: of the final values on training and test samples, seed by seed; no test in this"
-            " figure"
+            "gap: of the final values on training and test samples, seed by seed; descriptive:"
+            " no significance test"
         ),
     ]
     tall = 2.0 if blocks * len(rows) == 1 else 1.5

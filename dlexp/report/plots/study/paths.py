@@ -243,7 +243,7 @@ def _notes(walks: Sequence[Walk]) -> list[str]:
     x, y = (f"{c:g}".replace("-", "−") for c in walks[0].at[0])
     dot = ", a dot each" if counts[-1] < DOTS else ""
     return [
-        f"{steps} steps from ({x}, {y}){dot}; arrows: −∇f; one seed of each; no test in this figure"
+        f"{steps} steps from ({x}, {y}){dot}; arrows: −∇f; one seed of each; descriptive: no significance test"
     ]
 
 
