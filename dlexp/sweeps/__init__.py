@@ -7,6 +7,7 @@ From a configuration to jobs:
     study          the named study of a sweep; study_file: what its file says; quick: its smaller
                    budget; study_changes: what is trained otherwise; claim_checks: its claims
     identity       what makes two runs the same run, and two commands the same sweep
+    earlier        runs of a sweep that an earlier version of dlexp trained
 
 From jobs to a ledger:
     session        a sweep at work: trains what is missing, writes down each end

@@ -11,22 +11,22 @@ from dlexp.config import Setup
 from dlexp.config.where import asks_for
 from dlexp.runs import provenance
 from dlexp.storage import atomic
+from dlexp.storage.status import Status
 from dlexp.sweeps.identity import Ingredients, run_key
 from dlexp.sweeps.launcher import JobLost, JobRefused
 
 
 class PlannedJob(NamedTuple):
-    """A validated job, with the code and the data it is to be trained with."""
+    """A validated job, with the code and the data it is to be trained with.
+
+    `folder` is the name of its run folder in the sweep: its key, and words for people.
+    """
 
     key: str
     overrides: Sequence[str]
     setup: Setup
     ingredients: Ingredients
-
-    @property
-    def folder(self) -> str:
-        """The name of its run folder in the sweep: its key, and words for people."""
-        return f"{self.key}-{atomic.slug(provenance.run_name(self.setup.experiment))}"
+    folder: str
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class JobResult:
     reason why an unfinished run was trained from the start.
     """
 
-    status: str
+    status: Status
     seconds: float
     cpu_seconds: float
     peak_mb: float
@@ -74,7 +74,8 @@ def plan_jobs(jobs: Iterable[tuple[Sequence[str], Setup]]) -> list[PlannedJob]:
     for overrides, setup in jobs:
         ingredients = Ingredients.of(setup.experiment)
         key = run_key(setup.experiment, ingredients)
-        planned.append(PlannedJob(key, overrides, setup, ingredients))
+        folder = f"{key}-{atomic.slug(provenance.run_name(setup.experiment))}"
+        planned.append(PlannedJob(key, overrides, setup, ingredients, folder))
     return planned
 
 

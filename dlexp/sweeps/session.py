@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,10 @@ from dlexp.config import Setup
 from dlexp.core.silent_keys import is_silent
 from dlexp.errors import Stopped, UserError
 from dlexp.storage import journal
-from dlexp.storage.ledger import Entry, Ledger
+from dlexp.storage.ledger import Ledger, LedgerEntry
+from dlexp.storage.records import SweepDescription
+from dlexp.storage.status import Status
+from dlexp.sweeps import earlier
 from dlexp.sweeps.identity import sweep_id
 from dlexp.sweeps.job import (
     Job,
@@ -66,7 +69,7 @@ class Session:
     retry_failed: bool = False
     launcher: Callable[[], AbstractContextManager[JobLauncher]] = local_processes
     folder: Path | None = None
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[LedgerEntry] = field(default_factory=list)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     trained: int = 0
     resumed: int = 0
@@ -77,9 +80,10 @@ class Session:
     study: NamedStudy | None = None
     notes: list[str] = field(default_factory=list)
     tracked: tracking.Outcome | None = None
-    _description: dict[str, Any] = field(default_factory=dict)
+    _description: SweepDescription | None = None
     _sender: tracking.Sender | None = None
     _ledger: Ledger | None = None
+    _earlier: earlier.Members | None = None
     _launcher: JobLauncher | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
 
@@ -87,15 +91,15 @@ class Session:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        failed, settings = error[0] is not None, self._description.get("tracking")
-        if self._ledger is not None and not failed:
-            self._ledger.describe(self._description | {"ended_ms": time.time_ns() // 1_000_000})
+        failed, description, settings = error[0] is not None, self._description, self._tracking
+        if self._ledger is not None and description is not None and not failed:
+            self._ledger.describe(replace(description, ended_ms=time.time_ns() // 1_000_000))
         sender = self._sender if self._sender is not None and self._sender.is_at_work() else None
         self._stack.close()  # no command holds the sweep now: its sender sends the end, and ends
         if self.folder is not None and settings and not failed:
             self.tracked = tracking.finish_sweep(self.folder, sender, settings["wait"])
 
-    def run(self, jobs: Jobs, plan: Plan, *, n_jobs: int | None) -> list[Entry]:
+    def run(self, jobs: Jobs, plan: Plan, *, n_jobs: int | None) -> list[LedgerEntry]:
         """Train what is missing of these validated jobs; the entry of each, in order. May be called
         again with more.
 
@@ -108,14 +112,15 @@ class Session:
                 key="hydra.launcher.n_jobs",
                 value=n_jobs,
             )
-        planned = plan_jobs(jobs)
-        members = self._members([job.key for job in planned])
-        # of jobs that repeat each other, the first
-        unique = list({job.key: job for job in reversed(planned)}.values())[::-1]
         first = jobs[0][1]
         self.searched = plan.by != "grid"
         self.folder = paths.outputs() / "sweeps" / (first.sweep or self._default_name(plan))
-        settings = to_json(first.tracking, Ledger(self.folder).description().get("tracking"))
+        planned = self._with_earlier_keys(plan_jobs(jobs))
+        members = self._members([job.key for job in planned])
+        # of jobs that repeat each other, the first
+        unique = list({job.key: job for job in reversed(planned)}.values())[::-1]
+        before = Ledger(self.folder).description()
+        settings = to_json(first.tracking, before.tracking if before else None)
         if self.dry_run:
             self._list(unique)
             return []
@@ -136,6 +141,18 @@ class Session:
         self.entries += entries
         return entries
 
+    def _with_earlier_keys(self, jobs: list[PlannedJob]) -> list[PlannedJob]:
+        """The jobs; those that an earlier version of dlexp has trained have the keys it gave them."""
+        assert self.folder is not None
+        if self._earlier is None:
+            self._earlier = earlier.members(self.folder)
+        return list(earlier.recognized(jobs, self._earlier)) if self._earlier else jobs
+
+    @property
+    def _tracking(self) -> Mapping[str, Any] | None:
+        """The store that the sweep is sent to."""
+        return self._description.tracking if self._description else None
+
     def _missing(self, jobs: Iterable[PlannedJob], ledger: Ledger) -> list[Job]:
         """The jobs that have no end yet, neither in the ledger nor in their folder."""
         assert self.folder is not None
@@ -146,7 +163,7 @@ class Session:
                 folder = self.folder / "runs" / job.folder
                 setup, settings = (
                     without_default_observers(job.setup),
-                    self._description["tracking"],
+                    self._tracking,
                 )
                 name = self.folder.name
                 missing.append(Job(setup, job.key, folder, name, job.ingredients, settings))
@@ -184,28 +201,30 @@ class Session:
         assert self.folder is not None
         if self._ledger is None:
             self._ledger = self._stack.enter_context(Ledger(self.folder).held())
-        self._description = {
-            "id": self.folder.name,
-            "name": first.sweep or (self.study.name if self.study else None),
-            "created_ms": int(Path(self.folder / "lock").stat().st_mtime * 1000),
-            "fixed": list(plan.fixed),
-            "sweeper": plan.by,
-            "axes": {key: list(values) for key, values in plan.swept.items()},
-            "command": self.command,
-            "commands": [self.command.replace(" --retry-failed", "")],
-            "tracking": settings,
-            "ended_ms": None,
-        }
-        before = self._ledger.description().get("fixed")
-        if before is not None and first.sweep and _numeric(before) != _numeric(plan.fixed):
+        study = None
+        if self.study is not None and self.study.description is not None:
+            study = {"name": self.study.name, **self.study.description}
+        self._description = SweepDescription(
+            id=self.folder.name,
+            name=first.sweep or (self.study.name if self.study else None),
+            created_ms=int(Path(self.folder / "lock").stat().st_mtime * 1000),
+            fixed=plan.fixed,
+            sweeper=plan.by,
+            axes=plan.swept,
+            command=self.command,
+            commands=[self.command.replace(" --retry-failed", "")],
+            tracking=settings,
+            ended_ms=None,
+            study=study,
+            parts=members if study else {},
+        )
+        before = self._ledger.description()
+        if before and first.sweep and _numeric(before.fixed) != _numeric(plan.fixed):
             log.warning(
                 "sweep %s was also asked for with %s: its runs are compared with these",
                 first.sweep,
-                " ".join(sorted(_numeric(before))) or "nothing fixed",
+                " ".join(sorted(_numeric(before.fixed))) or "nothing fixed",
             )
-        if self.study is not None and self.study.description is not None:
-            study = {"name": self.study.name, **self.study.description}
-            self._description |= {"study": study, "parts": members}
         self._ledger.describe(self._description)
         return self._ledger
 
@@ -249,16 +268,16 @@ class Session:
             )
         return elsewhere
 
-    def _entry(self, job: Job, outcome: JobResult | JobLost) -> Entry:
+    def _entry(self, job: Job, outcome: JobResult | JobLost) -> LedgerEntry:
         """The ledger's entry of a job that has ended; the session counts it."""
         folder, overrides = _path(job), tuple(job.setup.overrides)
         if isinstance(outcome, JobLost):
-            return Entry(job.key, "KILLED", folder, overrides, error=outcome.reason)
+            return LedgerEntry(job.key, Status.KILLED, folder, overrides, error=outcome.reason)
         self.metrics[job.key] = outcome.metrics
         self.resumed += outcome.resumed_at > 0
         if outcome.restarted:
             self.restarted[outcome.restarted] += 1
-        return Entry(
+        return LedgerEntry(
             job.key,
             outcome.status,
             folder,

@@ -24,7 +24,7 @@ from dlexp.runs.records import OtherRun
 from dlexp.runs.run import Run
 from dlexp.storage import atomic, journal
 from dlexp.storage.journal import Differs
-from dlexp.storage.lines import MEASURED
+from dlexp.storage.status import Status
 from dlexp.sweeps.identity import Changed, Ingredients
 from dlexp.sweeps.job import Job, JobElsewhere, JobResult
 from dlexp.sweeps.launcher import JobRefused
@@ -44,7 +44,7 @@ def train_job(job: Job) -> JobResult | JobRefused | JobElsewhere:
         return JobElsewhere()
     except Exception as e:
         seconds, cpu_seconds = time.monotonic() - began, time.process_time() - cpu_began
-        return JobResult("FAILED", seconds, cpu_seconds, _peak_mb(), _line(e), {})
+        return JobResult(Status.FAILED, seconds, cpu_seconds, _peak_mb(), _line(e), {})
     run = trained.run
     return JobResult(
         run.status,
@@ -97,14 +97,14 @@ def _train(setup: Setup, place: Place, ingredients: Ingredients) -> _Trained:
 
 def _resumed(run: Run, folder: Path) -> _Trained:
     events, _ = journal.events(folder)
-    step = next((int(e["step"]) for e in reversed(events) if e["event"] == "resume"), 0)
-    return _Trained(run, float(events[-1]["elapsed"]), step)
+    step = next((e.step for e in reversed(events) if e.kind == "resume"), 0)
+    return _Trained(run, events[-1].elapsed, step)
 
 
 def _reason(error: UserError, folder: Path) -> str:
     """Why a run cannot go on; an empty string where it was killed before it had measured anything."""
     try:
-        if not any(event["event"] in MEASURED for event in journal.events(folder)[0]):
+        if not any(event.is_measurement for event in journal.events(folder)[0]):
             return ""
     except (OSError, UserError):
         pass

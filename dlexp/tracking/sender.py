@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from dlexp.storage.records import is_sweep
 from dlexp.tracking import state as states
 from dlexp.tracking.run_follower import RunFollower, Stores
 from dlexp.tracking.sweep_follower import SweepFollower
@@ -17,8 +18,7 @@ def run(folders: Sequence[Path]) -> int:
     """Mirror these runs and sweeps until each has ended and is sent, or cannot be; 0 if all were."""
     stores = Stores()
     followers = [
-        (SweepFollower if states.is_sweep(folder) else RunFollower)(folder, stores)
-        for folder in folders
+        (SweepFollower if is_sweep(folder) else RunFollower)(folder, stores) for folder in folders
     ]
     try:
         while waiting := [f for f in followers if not f.over]:

@@ -63,7 +63,7 @@ def ledger(folder):
 
 
 def weights(run):
-    return journal.events(run)[0][-1]["weights"] if run.exists() else None
+    return journal.events(run)[0][-1].weights if run.exists() else None
 
 
 @pytest.mark.parametrize("sweeper", [(), ("hydra/sweeper=random", "hydra.sweeper.n_trials=4")])

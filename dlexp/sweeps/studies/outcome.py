@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
+from dlexp.storage.records import read_object
 from dlexp.sweeps.studies.catalogue import CatalogueEntry
 
 WRONG = 2  # the exit status of a command that was asked for something wrong: nothing was trained
@@ -67,7 +67,7 @@ def _folder(out: str) -> Path | None:
 
 def _verdicts(path: Path) -> list[dict[str, Any]] | None:
     try:
-        claims: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["claims"]
+        claims: list[dict[str, Any]] = read_object(path)["claims"]
     except (OSError, ValueError, KeyError):
         return None
     return claims
