@@ -19,7 +19,7 @@ from tutorial_pages import HOME, PAGES, Verdicts, render
 
 from dlexp.core.silent_keys import is_silent
 from dlexp.errors import UserError
-from dlexp.sweeps.study import Study
+from dlexp.sweeps.study import NamedStudy
 
 IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)]+)\)")
 CLAIMED = (
@@ -37,22 +37,22 @@ CLAIMED = (
 
 
 @cache
-def study_now(name: str) -> tuple[Study, dict[str, list[str]]]:
+def study_now(name: str) -> tuple[NamedStudy, dict[str, list[str]]]:
     """A study as its file is now, and the values that it sweeps."""
     from dlexp.config import Composition, grid, parse
 
     config = Composition.of(parse([f"experiment={name}"])).config
-    study = Study.of(config)
+    study = NamedStudy.of(config)
     assert study is not None
     return study, {
         key: [str(value) for value in values] for key, values in grid.plan_of(config).swept.items()
     }
 
 
-def differences(study: Study, verdicts: Verdicts) -> list[str]:
+def differences(study: NamedStudy, verdicts: Verdicts) -> list[str]:
     """What the file of a study claims, and its verdicts do not answer; empty where all is well."""
-    assert study.words is not None
-    said = {claim["id"]: claim for claim in study.words["claims"]}
+    assert study.description is not None
+    said = {claim["id"]: claim for claim in study.description["claims"]}
     found = {claim["id"]: claim for claim in verdicts["claims"]}
     wrong = [f"{name} has no verdict" for name in said if name not in found]
     wrong += [f"{name} is claimed no more" for name in found if name not in said]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -24,17 +23,17 @@ def plans_of(base: DictConfig) -> dict[str, Plan]:
     Later words overrule: `hydra.sweeper.params`, then the part's own, then the command line.
     """
     params, parts, by = _in_file(base)
-    typed_words: Any = OmegaConf.to_container(base.hydra.overrides.task, resolve=False)
+    typed: Any = OmegaConf.to_container(base.hydra.overrides.task, resolve=False)
     if base.quick:
         study: Any = OmegaConf.to_container(base.study) if OmegaConf.is_dict(base.study) else {}
-        params, parts = smaller(study, params, parts)
-    return {name: plan({**params, **own}, by, typed_words) for name, own in parts.items()}
+        params, parts = reduce_budget(study, params, parts)
+    return {name: Plan.of_values({**params, **own}, by, typed) for name, own in parts.items()}
 
 
 def own_plans_of(base: DictConfig) -> dict[str, Plan]:
     """The same as the study's file says it, whatever was typed."""
     params, parts, by = _in_file(base)
-    return {name: plan({**params, **own}, by) for name, own in parts.items()}
+    return {name: Plan.of_values({**params, **own}, by) for name, own in parts.items()}
 
 
 def plan_of(base: DictConfig) -> Plan:
@@ -70,17 +69,6 @@ def grid(base: DictConfig) -> dict[str, Jobs]:
     return {name: part.jobs(pairs[name]) for name, part in plans.items()}
 
 
-def typed(value: Any) -> str:
-    """A value of a file as it would be typed: text may hold a sweep, all else is written as JSON."""
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def plan(params: Swept, by: str, more: Sequence[str] = ()) -> Plan:
-    """What these keys and values sweep and fix; words of the command line, `more`, overrule them."""
-    words = [*(f"{key}={typed(value)}" for key, value in params.items()), *more]
-    return Plan.of(OverridesParser.create().parse_overrides(words), by)
-
-
 def _in_file(base: DictConfig) -> tuple[dict[str, Any], dict[str, Any], str]:
     sweeper: Any = OmegaConf.to_container(base.hydra.sweeper, resolve=False)
     params, parts = sweeper.get("params") or {}, sweeper.get("parts") or {ALL: {}}
@@ -96,7 +84,7 @@ def _own_zip(part: Plan, usual: Any) -> Any:
     return OmegaConf.to_container(usual) if OmegaConf.is_config(usual) else usual
 
 
-def smaller(
+def reduce_budget(
     study: Swept, params: Swept, parts: Mapping[str, Swept]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The budget of `quick=true`: what the study's `quick` says; without a word about seeds as few
@@ -126,4 +114,4 @@ def _mapping(value: Any) -> Swept:
 
 
 def _count(seeds: Any) -> int:
-    return len(plan({"seed": seeds}, "grid").swept.get("seed", ("",)))
+    return len(Plan.of_values({"seed": seeds}, "grid").swept.get("seed", ("",)))

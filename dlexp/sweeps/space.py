@@ -85,12 +85,12 @@ class Interval:
 
     def words(self, value: float) -> list[str]:
         """The override that says a value."""
-        said = (
+        number = (
             int(value)
             if self.whole
             else min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
         )
-        return [f"{self.key}={said}"]
+        return [f"{self.key}={number}"]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dlexp.config import Composition, grid
 from dlexp.sweeps import search, validate
 from dlexp.sweeps.session import Session
-from dlexp.sweeps.study import Study
+from dlexp.sweeps.study import NamedStudy
 
 
 def conduct(sweep: Composition, session: Session) -> None:
@@ -14,16 +14,15 @@ def conduct(sweep: Composition, session: Session) -> None:
     if sweep.sweeper != "grid":
         asked = config.hydra.sweeper
         options = search.Options(asked.n_trials, asked.seed, asked.metric)
-        search.conduct(sweep.sweeper, sweep, session, options, n_jobs)
+        search.run(sweep.sweeper, sweep, session, options, n_jobs)
         return
     parts = grid.grid(config)
     session.parts = {name: len(jobs) for name, jobs in parts.items()}
-    session.study = Study.of(config)
+    session.study = NamedStudy.of(config)
     jobs = validate.jobs(sweep, [job for part in parts.values() for job in part])
-    if session.study is not None and session.study.words is not None:
-        from dlexp.sweeps import (
-            expected,
-        )  # most sweeps have no claims: a quarter second for nothing
+    if session.study is not None and session.study.description is not None:
+        # imported here since most sweeps have no claims, and this takes a quarter second
+        from dlexp.sweeps import claim_checks
 
-        expected.check(session.study, jobs, session.parts, list(config.hydra.overrides.task))
-    session.conduct(jobs, grid.plan_of(config), n_jobs=n_jobs)
+        claim_checks.check(session.study, jobs, session.parts, list(config.hydra.overrides.task))
+    session.run(jobs, grid.plan_of(config), n_jobs=n_jobs)

@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+from dlexp.config.planned import planned
 from mischief import mischief
 from test_changed import UNTRACKED, cut_short, refused
 from test_replay import describe
@@ -21,7 +22,6 @@ from dlexp.storage import journal
 from dlexp.storage.records import RunDescription
 from dlexp.sweeps import earlier
 from dlexp.sweeps.identity import run_key
-from dlexp.sweeps.planned import planned
 
 SWEEP = ("-m", "optimizer=sgd,adam", "sweep=s", *UNTRACKED)
 

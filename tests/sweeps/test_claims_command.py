@@ -12,6 +12,7 @@ from dlexp.config import grid
 from dlexp.report.paired import seeds_needed
 from dlexp.sweeps import studies
 from dlexp.sweeps.studies import run
+from dlexp.sweeps.studies.outcome import StudyOutcome
 
 SHIPPED = sorted((paths.CONF / "experiment").glob("*.yaml"))
 STUDY = """\
@@ -61,6 +62,26 @@ def own(in_tmp):
     return str(folder)
 
 
+def launcher_of(end):
+    """A launcher of studies whose commands end at once: `end` is given each command."""
+
+    class Launcher:
+        def __init__(self, folder, overrides, *, quick, workers):
+            self.overrides, self.options = overrides, {"quick": quick, "workers": workers}
+
+        def submit(self, studies):
+            return [(s, tuple(run.command_of(s, self.overrides, **self.options))) for s in studies]
+
+        def ended(self, handles):
+            return handles
+
+        def result(self, handle):
+            study, command = handle
+            return StudyOutcome.of(study, end(command), 0.0)
+
+    return Launcher
+
+
 @pytest.fixture
 def commands(monkeypatch):
     """The commands that would have been run; each ends as `end` says, without verdicts, which is a
@@ -69,11 +90,11 @@ def commands(monkeypatch):
     seen = []
     end = SimpleNamespace(returncode=0, stderr="", stdout="sweep  fine\n")
 
-    def ended(command, name, work):
-        seen.append(command[1:])
+    def ended(command):
+        seen.append([*command[1:]])
         return end
 
-    monkeypatch.setattr(run, "_ended", ended)
+    monkeypatch.setattr(run, "StudyCommands", launcher_of(ended))
     return SimpleNamespace(seen=seen, end=end)
 
 

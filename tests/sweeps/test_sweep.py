@@ -389,13 +389,13 @@ def test_jobs_that_differ_in_their_seed_alone_are_composed_once_and_are_what_hyd
 def caught(monkeypatch):
     """The validated jobs of the sweeps from here on."""
     found = []
-    original = Session.conduct
+    original = Session.run
 
-    def conduct(self, jobs, plan, **how):
+    def run(self, jobs, plan, **how):
         found.extend(jobs)
         return original(self, jobs, plan, **how)
 
-    monkeypatch.setattr(Session, "conduct", conduct)
+    monkeypatch.setattr(Session, "run", run)
     return found
 
 

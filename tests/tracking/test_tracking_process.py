@@ -20,7 +20,7 @@ from dlexp.cli.main import main
 from dlexp.errors import UserError
 from dlexp.storage import journal
 from dlexp.storage.records import RunDescription
-from dlexp.tracking import sender, state, sync, ui
+from dlexp.tracking import run_follower, state, sync, ui
 
 SQL = "select m.step, m.value from metrics m where m.key = 'train/loss' order by m.step"
 
@@ -98,8 +98,8 @@ def test_a_second_sender_waits_and_takes_over_a_run_that_was_resumed_while_the_f
     tmp_path,
 ):
     folder = run_folder(tmp_path / "run", with_store(tmp_path), records(2), finish=None, net=False)
-    second = sender.RunFollower(folder, sender.Stores())
-    with sender.FileLock(folder / "mlflow.lock"):
+    second = run_follower.RunFollower(folder, run_follower.Stores())
+    with run_follower.FileLock(folder / "mlflow.lock"):
         with journal.FileLock(folder / "lock"):
             second.look()
         assert not second.over
@@ -111,12 +111,12 @@ def test_a_second_sender_waits_and_takes_over_a_run_that_was_resumed_while_the_f
 
 def test_a_second_sender_does_not_wait_for_ever_nor_for_what_is_sent(tmp_path, capsys, monkeypatch):
     folder = run_folder(tmp_path / "run", with_store(tmp_path), records(2), net=False)
-    with sender.FileLock(folder / "mlflow.lock"), monkeypatch.context() as patched:
-        patched.setattr(sender, "OTHERS", 0.05)
+    with run_follower.FileLock(folder / "mlflow.lock"), monkeypatch.context() as patched:
+        patched.setattr(run_follower, "OTHERS", 0.05)
         assert send(folder) == 1
     assert "another sender is at work" in capsys.readouterr().out
     assert send(folder) == 0
-    with sender.FileLock(folder / "mlflow.lock"):
+    with run_follower.FileLock(folder / "mlflow.lock"):
         assert send(folder) == 0
 
 
@@ -252,7 +252,7 @@ def test_patience_is_bounded_unless_the_user_says_otherwise(monkeypatch):
     assert found["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
     assert found["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "0"
     assert found["MLFLOW_DISABLE_TELEMETRY"] == "true"  # never on
-    assert sender.TRIES <= 3
+    assert run_follower.TRIES <= 3
 
 
 def test_the_sender_speaks_utf8_whatever_the_locale_says(monkeypatch):

@@ -13,7 +13,7 @@ from sweep_folders import add, client, fill, found, sweep_folder
 
 from dlexp import tracking
 from dlexp.storage.records import SweepDescription
-from dlexp.tracking import sender, state, sweep_page, sync, ui, view
+from dlexp.tracking import run_follower, sender, state, sweep_page, sync, ui, view
 from dlexp.tracking.sweep_folder import Survey
 
 
@@ -28,7 +28,7 @@ def outputs(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def brief(monkeypatch):
     """No waiting between tries."""
-    monkeypatch.setattr(sender, "WAITS", (0.0,))
+    monkeypatch.setattr(run_follower, "WAITS", (0.0,))
     monkeypatch.setattr(sender, "POLL", 0.01)
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from dlexp.sweeps.studies.catalogue import Named, chosen, in_english, named, words_of
+from dlexp.sweeps.studies.catalogue import CatalogueEntry, chosen, in_english, named, words_of
 
 
 def put_to_test(
@@ -30,12 +30,12 @@ def put_to_test(
     that there is not.
     """
     studies = chosen(names, home)
-    from dlexp.sweeps.studies import rehearsal, run, verdict_table
+    from dlexp.sweeps.studies import precheck, run, verdict_table
 
-    rehearsal.check(studies, overrides, quick=quick, named=bool(names))
+    precheck.check(studies, overrides, quick=quick, named=bool(names))
     began = time.monotonic()
     try:
-        outcomes = run.conduct(studies, overrides, quick=quick)
+        outcomes = run.run_studies(studies, overrides, quick=quick)
     except run.Interrupted as e:
         flags = ["--quick"] * quick + (["--config-dir", str(home)] if home else [])
         again = shlex.join(["python", "-m", "dlexp", "claims", *names, *overrides, *flags])
@@ -45,4 +45,4 @@ def put_to_test(
     return 1 if any(outcome.failed for outcome in outcomes) else 0
 
 
-__all__ = ["Named", "in_english", "named", "put_to_test", "words_of"]
+__all__ = ["CatalogueEntry", "in_english", "named", "put_to_test", "words_of"]

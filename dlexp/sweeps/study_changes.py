@@ -1,17 +1,16 @@
-"""What a command trains otherwise than its study's file says."""
+"""What a command trains otherwise than the study's file says."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
-from dlexp.config.grid import typed
-from dlexp.config.plan import Plan
+from dlexp.config.plan import Plan, as_typed
 from dlexp.core.silent_keys import SILENT, root
 
-UNTOLD = (*SILENT, "quick", "study", "experiment")  # a change of these changes no number
+NO_NUMBERS = (*SILENT, "quick", "study", "experiment")  # a change of these changes no number
 
 
 def changes(
@@ -22,29 +21,29 @@ def changes(
 
     More seeds are no difference: they extend the study.
     """
-    found = {}
-    for name, after in now.items():
+    changed = {}
+    for name, plan in now.items():
         before = _values(own[name])
-        told = []
-        for key, values in _values(after).items():
-            if root(key) in UNTOLD:
+        differences = []
+        for key, values in _values(plan).items():
+            if root(key) in NO_NUMBERS:
                 continue
-            was = before.get(key)
-            if (
-                was is None
-                and (held := OmegaConf.select(file, key)) is not None
-                and not OmegaConf.is_dict(held)
-            ):
-                was = (
-                    _shown(
-                        typed(OmegaConf.to_container(held) if OmegaConf.is_config(held) else held)
-                    ),
-                )
-            if was != values and (one := _difference(key, was, values)):
-                told.append(one)
-        if told:
-            found[name] = told
-    return found
+            was = before.get(key) or _in_file(file, key)
+            if was != values and (difference := _difference(key, was, values)):
+                differences.append(difference)
+        if differences:
+            changed[name] = differences
+    return changed
+
+
+def _in_file(file: Any, key: str) -> tuple[str, ...] | None:
+    """The value that the study's file gives a key outside of its sweep."""
+    value = OmegaConf.select(file, key) if isinstance(file, DictConfig) else None
+    if value is None or OmegaConf.is_dict(value):
+        return None
+    return (
+        _shown(as_typed(OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)),
+    )
 
 
 def _values(plan: Plan) -> dict[str, tuple[str, ...]]:
