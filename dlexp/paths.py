@@ -55,7 +55,8 @@ def outputs() -> Path:
     """Where runs are kept: the environment variable `DLEXP_OUTPUTS`, or `outputs` in the working
     folder.
 
-    Raises `UserError` for a name that begins with the home folder of somebody who has none.
+    Raises `UserError` for a name that begins with the home folder of somebody who has none, and
+    `OSError` for a name that the system finds too long: `Path.exists` hides that from Python 3.14.
     """
     named = os.environ.get("DLEXP_OUTPUTS") or "outputs"
     folder = expanded(named)
@@ -64,6 +65,11 @@ def outputs() -> Path:
             "there is no such home folder: give the whole path, or ./~ for a folder of that name"
         )
         raise UserError(wrong, key="DLEXP_OUTPUTS", value=named, where="environment")
+    try:
+        folder.stat()
+    except OSError as e:
+        if e.errno == errno.ENAMETOOLONG:
+            raise
     return folder.absolute()
 
 
@@ -138,11 +144,13 @@ def home(path: Path) -> Path | None:
     if ours in whole.parents and whole.relative_to(ours).parts[0] in (RUNS, SWEEPS):
         return ours
     for folder in (whole, *whole.parents):
-        if folder.name == RUNS and folder.parents[1].name == SWEEPS:
+        if folder == ours:
+            return ours
+        if folder.name == RUNS and folder.parent.parent.name == SWEEPS:
             return folder.parents[2]
         if folder.name in (RUNS, SWEEPS):
             return folder.parent
-    return ours if ours in (whole, *whole.parents) else None
+    return None
 
 
 def _without_dots(path: Path) -> Path:

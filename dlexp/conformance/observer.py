@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from fnmatch import fnmatch
 from itertools import zip_longest
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import SkipTest
 
 from dlexp.conformance import toy
 from dlexp.core.experiment import Experiment
-from dlexp.core.kinds import Observer
-from dlexp.core.trainer import Diverged, Record
+from dlexp.core.kinds.observer import Observer
+from dlexp.core.records import Record
+from dlexp.core.trainer import Diverged
 from dlexp.runs.run import Run
 from dlexp.storage import checkpoint
+from dlexp.storage.status import Status
 
 CUT = 5  # the step after which a run is cut short, in mid-epoch
 
@@ -40,9 +44,9 @@ def watching(p: Observer | None, run: Run) -> Iterator[None]:
             _tell(p, "record", run, s, record)
             yield
     except Diverged as e:
-        error, run.status = e, "DIVERGED"
+        error, run.status = e, Status.DIVERGED
     else:
-        run.status = "FINISHED"
+        run.status = Status.FINISHED
     _tell(p, "finish", run, s, error)
 
 
@@ -98,7 +102,7 @@ def check_survives_a_diverged_run(p: Observer) -> None:
     wild = toy.part("optimizer", "sgd", lr=1e200)
     with toy.folder() as place:
         run = watched(p, toy.experiment(wild), place)
-    assert run.status == "DIVERGED", "the run that was to diverge did not"
+    assert run.status == Status.DIVERGED, "the run that was to diverge did not"
 
 
 def check_survives_an_untrained_run(p: Observer) -> None:
@@ -122,6 +126,16 @@ def check_watches_two_runs_at_once(p: Observer) -> None:
         pass
     same = [notes for _, notes in alone] == [notes for _, notes in together]
     assert same, "it notes other values when two runs take turns: keep state in s, and nowhere else"
+
+
+def check_notes_what_it_declares(p: Observer) -> None:
+    if p.measures is None:
+        raise SkipTest("it does not declare what it measures")
+    run, notes = _noted(seed=0)
+    list(watching(p, run))
+    noted = {name for note in notes for name in note.metrics}
+    other = [n for n in sorted(noted) if not any(fnmatch(n, like) for like in p.measures)]
+    assert not other, f"it notes {other[0]}, and declares measures = {p.measures}"
 
 
 def check_resumes_bit_for_bit(p: Observer) -> None:

@@ -18,7 +18,8 @@ from typing import Any
 
 from dlexp import paths
 from dlexp.errors import UserError
-from dlexp.storage import journal
+from dlexp.storage.atomic import write_atomically
+from dlexp.storage.records import read_object
 
 METRIC = "test/accuracy"
 
@@ -83,7 +84,7 @@ def make(
             stale.unlink(missing_ok=True)
         for name, text in texts.items():
             # no half surrogates
-            journal.write_atomically(folder / name, text.encode("utf-8", "replace").decode())
+            write_atomically(folder / name, text.encode("utf-8", "replace").decode())
     told = terminal.render(sections.terminal(found, _near(html)))
     noted = markdown.render(sections.terminal(found, None))
     return Report(
@@ -108,7 +109,7 @@ def _of_study(sweep: Any, folder: Path, before: set[Path], repeat: str) -> Repor
         for stale in before - {p.path for p in found.pictures}:
             stale.unlink(missing_ok=True)
         told, noted = study_page.write(found, folder, str(_near(html)))
-    data = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    data = read_object(folder / "report.json")
     return Report(told, noted, folder, html, tuple(p.path for p in found.pictures), data)
 
 
@@ -158,7 +159,7 @@ def _writing(folder: Path) -> Iterator[None]:
 def _drawn_before(folder: Path) -> set[Path]:
     """The figures of the report that lies in a folder; those of others are none of our business."""
     try:
-        told = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        told = read_object(folder / "report.json")
         files = [Path(figure["file"]) for figure in told["figures"]]
         return {folder / f for f in files if f.parts[0] == "figures" and ".." not in f.parts}
     except (OSError, ValueError, KeyError, TypeError, IndexError):
@@ -193,11 +194,4 @@ def _near(path: Path) -> Path:
         return path
 
 
-def main(words: list[str]) -> int:
-    """`python -m dlexp report …`."""
-    from dlexp.report import command
-
-    return command.main(words)
-
-
-__all__ = ["METRIC", "Report", "main", "make"]
+__all__ = ["METRIC", "Report", "make"]

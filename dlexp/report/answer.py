@@ -70,8 +70,8 @@ def _axis(c: Comparison, key: str, pairs: list[Pair]) -> Iterator[str]:
     if untold == len(pairs):
         most = max(p.n for p in pairs)
         yield (
-            f"{opening} no verdict, {words.many(most, 'seed')} of the {paired.FEWEST} that it takes"
-            " at least."
+            f"{opening} no verdict: {words.many(most, 'seed')};"
+            f" {_needed(len(c.pairs))} at least {paired.seeds_needed(len(c.pairs))}."
         )
         return
     sentences = []
@@ -95,6 +95,10 @@ def _axis(c: Comparison, key: str, pairs: list[Pair]) -> Iterator[str]:
             "This is an average: it points the other way, or nowhere, for"
             f" {words.listed(shown, FEW)} combinations of the other axes."
         )
+
+
+def _needed(pairs: int) -> str:
+    return "this comparison needs" if pairs == 1 else f"these {pairs} comparisons need"
 
 
 def _decided(decided: list[Pair], c: Comparison) -> str:

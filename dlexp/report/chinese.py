@@ -46,8 +46,8 @@ SENTENCES = {
         "IQM：{metric} 在 n 个种子上的四分位均值；区间：95 % 百分位自助法（{k}"
         " 次重抽样）；发散比例的区间：Wilson。"
     ),
-    "The order is by IQM and is no result by itself: what is claimed was tested, and stands above.": (
-        "按 IQM 排序，次序本身不是结论：论断的检验见上文。"
+    "Sorted by IQM; the order alone is not evidence: what is claimed was tested, and stands above.": (
+        "按 IQM 排序；次序本身不是证据：论断的检验见上文。"
     ),
     "DIVERGED is a result, the worst there is; everything else is a missing result.": (
         "DIVERGED 是一种结果，而且是最差的；其余状态为缺失的结果。"

@@ -13,6 +13,7 @@ from dlexp.report.runs import RunRecord
 from dlexp.report.statistics import Range
 from dlexp.report.table import Table
 from dlexp.report.tuned import Tuned
+from dlexp.storage.status import Status
 
 MOST = 30  # rows of a table on the terminal
 
@@ -48,8 +49,8 @@ def groups(c: Comparison, *, wide: bool, decided: str = "") -> Grid:
     caption = (
         f"IQM: interquartile mean of {metric} over n seeds; intervals: 95 % percentile bootstrap"
         f" ({statistics.RESAMPLES:,}"
-        f" resamples){'; of the share that diverged: Wilson' if wide else ''}. The order is by IQM"
-        f" and is no result by itself: {decided or tests(c)}.{more}"
+        f" resamples){'; of the share that diverged: Wilson' if wide else ''}. Sorted by IQM;"
+        f" the order alone is not evidence: {decided or tests(c)}.{more}"
     )
     if c.target is not None:
         sign = "≥" if c.measure.high else "≤"
@@ -179,7 +180,7 @@ def failures(table: Table, *, most: int, wide: bool) -> Grid | None:
     """The runs that did not finish, those of a group that ended alike in one row."""
     rows: dict[tuple[str, str], list[tuple[int | None, RunRecord]]] = {}
     for group, seed, run in table.runs():
-        if run.status != "FINISHED":
+        if run.status != Status.FINISHED:
             rows.setdefault((table.label(group), run.status), []).append((seed, run))
     for run in table.unplaced:
         rows.setdefault((f"? {' '.join(run.overrides)}", run.status), []).append((run.seed, run))

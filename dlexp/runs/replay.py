@@ -6,14 +6,12 @@ observer=[diagnostics]` for the same numbers under more eyes.
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NoReturn
+from typing import Any
 
 from dlexp.config import Setup, compose_run
 from dlexp.errors import UserError
@@ -21,15 +19,11 @@ from dlexp.runs import lifecycle, provenance, records
 from dlexp.runs.records import Change, Recorded
 from dlexp.runs.run import Run
 from dlexp.storage import atomic, journal
+from dlexp.storage.find import find, must_find
 from dlexp.tracking.settings import NoTracking
 
 TOLERANCE = 1e-3
 MLFLOW_ID = 32  # hexadecimal digits
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(message, key=(self.prog or "").split()[-1], where="command line")
 
 
 @dataclass(frozen=True)
@@ -59,6 +53,7 @@ class Comparison:
     """A run held against its record: what was compared, what differs, what has changed since.
 
     `weights` are None where there was nothing to compare them with, else whether they are the same.
+    `note` says what else is another, and should change no number.
     """
 
     records: int
@@ -68,11 +63,13 @@ class Comparison:
     ending: str
     changes: tuple[Change, ...]
     same_machine: bool
+    note: str = ""
 
     def told(self, tolerance: float) -> tuple[str, int]:
         """What there is to say, and the exit status: 1 where it is not the same run."""
         extent = f"{self.records} records of {self.metrics} metrics"
         changed = [f"changed   {change}" for change in self.changes]
+        changed += [f"note      {self.note}"] if self.note else []
         if not self.differences and not self.ending and self.weights is not False:
             same = f"same      {extent}{' and the weights' if self.weights else ''}, to the bit"
             return "\n".join([same, *changed]), 0
@@ -83,7 +80,11 @@ class Comparison:
         )
         lines = [f"differs   {first}", *changed]
         if self.same_machine:
-            if not self.changes:
+            if not self.changes and self.note:
+                lines.append(
+                    "note      if that code means to compute other numbers, raise NUMERICS"
+                )
+            elif not self.changes:
                 lines.append(
                     "changed   nothing that was recorded: the same code, data and arithmetic should"
                     " repeat it"
@@ -109,67 +110,40 @@ class Comparison:
         return "\n".join(lines), 0 if within and excused else 1
 
 
-def replay(words: Sequence[str]) -> int:
-    """`replay <run>`: train it again from what it recorded, and compare."""
-    parser = _Parser(
-        prog="python -m dlexp replay",
-        description="Train a recorded run again and compare its numbers.",
-    )
-    parser.add_argument("run", help="its folder, its name, its id, MLflow's run id, or last")
-    parser.add_argument(
-        "--tolerance",
-        type=_tolerance,
-        default=TOLERANCE,
-        metavar="r",
-        help="relative difference allowed on another machine (default 0.001)",
-    )
-    parser.add_argument(
-        "--uri", help="the MLflow store that has the run, if it is not the one under outputs/"
-    )
-    asked = _parsed(parser, words)
-    if asked is None:
-        return 0
+def replay(word: str, *, tolerance: float | None = None, uri: str | None = None) -> int:
+    """Train the run that a word names again from what it recorded, and compare; 1 if it differs.
+
+    `uri` is the MLflow store that has it. Raises `UserError` where there is no such run.
+    """
     with TemporaryDirectory(prefix="dlexp-replay-") as spare:
-        past = _measured(_folder(asked.run, asked.uri, Path(spare)), "replay")
+        past = _measured(_folder(word, uri, Path(spare)), "replay")
         silent = replace(past.setup.experiment, observer=tuple(_progress(past)))
         run = lifecycle.perform(
             replace(past.setup, experiment=silent, tracking=NoTracking()), keep=False
         )
-    return _conclude(past, run, asked.tolerance)
+    return _conclude(past, run, TOLERANCE if tolerance is None else tolerance)
 
 
-def probe(words: Sequence[str]) -> int:
-    """`probe <run> observer=[diagnostics]`: replay it under other observers, and prove that nothing
-    changed.
+def probe(word: str, overrides: Sequence[str]) -> int:
+    """Train the run that a word names again with other observers, and prove that nothing changed.
+
+    Raises `UserError` for an override of anything but an observer.
     """
-    parser = _Parser(
-        prog="python -m dlexp probe",
-        description="Train a recorded run again under other observers.",
-    )
-    parser.add_argument("run", help="its folder, its name, its id, MLflow's run id, or last")
-    parser.add_argument(
-        "overrides", nargs="+", help="observer=[diagnostics,histograms], observer.….…=…"
-    )
-    asked = _parsed(parser, words)
-    if asked is None:
-        return 0
-    for override in asked.overrides:
+    for override in overrides:
         if not override.lstrip("+").startswith(("observer=", "observer.")):
             wrong = (
                 "only observers can be added to a run that was trained: what else changes, changes"
                 " its numbers"
             )
             raise UserError(wrong, key=override.partition("=")[0], where="command line")
-    folder = records.must_find(asked.run, "probe")
+    folder = must_find(word, "probe", sweeps=False)
     past = _measured(folder, "probe")
-    looking = replace(
-        past.setup.experiment, observer=compose_run(*asked.overrides).experiment.observer
-    )
+    looking = replace(past.setup.experiment, observer=compose_run(*overrides).experiment.observer)
     setup: Setup = replace(
         past.setup,
         experiment=looking,
         tracking=NoTracking(),
-        overrides=tuple(asked.overrides),
+        overrides=tuple(overrides),
         rebuilt=False,
     )
     identity = atomic.new_id()
@@ -184,29 +158,14 @@ def probe(words: Sequence[str]) -> int:
     return _conclude(past, run, TOLERANCE)
 
 
-def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> Any:
-    """What the words ask for; None where that was help, which has been given."""
-    try:
-        return parser.parse_intermixed_args(list(words))
-    except SystemExit:
-        return None
-
-
 def _folder(word: str, uri: str | None, spare: Path) -> Path:
     """The run's folder; one that is only in MLflow is fetched into `spare`."""
-    found = records.find(word, "replay") if uri is None else None
+    found = find(word, sweeps=False) if uri is None else None
     if found is None and len(word) == MLFLOW_ID and set(word) <= set("0123456789abcdef"):
         from dlexp.tracking import fetch
 
         return fetch.run_folder(word, uri, spare)
-    return found or records.must_find(word, "replay")
-
-
-def _tolerance(word: str) -> float:
-    with suppress(ValueError):
-        if 0 <= (found := float(word)) < math.inf:
-            return found
-    raise argparse.ArgumentTypeError(f"{word} is no finite number ≥ 0")
+    return found or must_find(word, "replay", sweeps=False)
 
 
 def _measured(folder: Path, key: str) -> Recorded:
@@ -231,12 +190,11 @@ def _conclude(past: Recorded, run: Run, tolerance: float) -> int:
 
 def compare(past: Recorded, run: Run) -> Comparison:
     """Hold a run against what was recorded of it; of one that was cut short, against what there is."""
-    now = (
-        run.records if past.status in ("FINISHED", "DIVERGED") else run.records[: len(past.records)]
-    )
+    ended = past.status is not None and past.status.is_result
+    now = run.records if ended else run.records[: len(past.records)]
     differences = tuple(_differences(past, now))
     ending, weights = "", None
-    if past.status in ("FINISHED", "DIVERGED") and run.status != past.status:
+    if ended and run.status != past.status:
         ending = f"it ended {past.status}, and now {run.status}: {run.error}"
     elif past.weights and past.status == run.status:
         weights = provenance.weights(run) == past.weights
@@ -254,12 +212,13 @@ def compare(past: Recorded, run: Run) -> Comparison:
         ending=ending,
         changes=tuple(changes),
         same_machine=past.numerics().get("digest") == here,
+        note=past.framework_note(run),
     )
 
 
 def _progress(past: Recorded) -> Iterator[Any]:
-    """Of the run's own observers, the bar: people wait."""
-    return (p for p in past.setup.experiment.observer if p.name == "progress")
+    """Of the run's own observers, those that show the training to whoever waits."""
+    return (p for p in past.setup.experiment.observer if p.live)
 
 
 def _differences(past: Recorded, now: Sequence[Any]) -> Iterator[Difference]:

@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from dlexp import paths
 from dlexp.errors import UserError
 from dlexp.storage import journal
+from dlexp.storage.records import RUN_FILE, SWEEP_FILE, description_of, is_sweep
 from dlexp.tracking import start
-from dlexp.tracking.state import SWEEP, is_sweep
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(message, key="sync", where="command line")
-
-
-def main(words: Sequence[str]) -> int:
-    """Send the runs and sweeps named, or all under outputs/; 0 if MLflow then has all there is, 1
-    if not.
+def send(asked: Sequence[Path] = ()) -> int:
+    """Send the runs and sweeps in these folders, or all under outputs/; 0 if MLflow then has all
+    there is, 1 if not.
 
     Raises `UserError` for a folder that holds no run and no sweep.
     """
-    parser = _Parser(
-        prog="python -m dlexp sync",
-        description=(
-            "Send MLflow what it has not got yet, of the runs and sweeps named or of all under"
-            " outputs/."
-        ),
-    )
-    parser.add_argument("folder", nargs="*", type=Path, help="a run's or a sweep's folder")
-    asked: list[Path] = parser.parse_args(list(words)).folder
     for folder in asked:
         if not ((folder / journal.EVENTS).is_file() or is_sweep(folder)):
             raise UserError(f"there is no run in {folder}", key="sync", where="command line")
@@ -71,14 +54,14 @@ def runs(outputs: Path) -> list[Path]:
     found = (
         f.parent
         for f in outputs.glob(f"runs/*/{journal.EVENTS}")
-        if (f.parent / journal.DESCRIPTION).is_file()
+        if (f.parent / RUN_FILE).is_file()
     )
     return sorted(found, key=lambda folder: folder.name)
 
 
 def sweeps(outputs: Path) -> list[Path]:
     """The folders of all sweeps under an outputs folder."""
-    return sorted(f.parent for f in (outputs / "sweeps").glob(f"*/{SWEEP}"))
+    return sorted(f.parent for f in (outputs / "sweeps").glob(f"*/{SWEEP_FILE}"))
 
 
 def is_tracked(folder: Path) -> bool:
@@ -86,11 +69,8 @@ def is_tracked(folder: Path) -> bool:
     with it.
     """
     try:
-        text = (folder / (SWEEP if is_sweep(folder) else journal.DESCRIPTION)).read_text(
-            encoding="utf-8"
-        )
-        return bool(json.loads(text).get("tracking"))
-    except (OSError, ValueError, AttributeError, RecursionError):
+        return bool(description_of(folder).tracking)
+    except (OSError, ValueError):
         return True
 
 

@@ -4,7 +4,6 @@ MLflow; starts it.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import signal
@@ -12,13 +11,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
 
 from dlexp import paths, tracking
 from dlexp.errors import UserError
+from dlexp.storage.records import SWEEP_FILE, SweepDescription
 from dlexp.tracking import (
     artifacts,
     environment,
@@ -31,7 +30,7 @@ from dlexp.tracking import (
     ui_command,
 )
 from dlexp.tracking.settings import VARIABLES, check_uri, of_environment
-from dlexp.tracking.state import SWEEP, load
+from dlexp.tracking.state import load
 from dlexp.tracking.sweep_page import key
 from dlexp.tracking.view import PREFIX
 
@@ -43,44 +42,26 @@ NEAR = 20  # ports tried above the one wanted
 FRUGAL = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(message, key="ui", where="command line")
+def open_pages(
+    uri: str | None = None,
+    experiment: str | None = None,
+    *,
+    port: int | None = None,
+    show: bool = False,
+) -> int:
+    """Serve MLflow's pages on a store until Ctrl-C; where none is given, on that of new runs.
 
-
-def main(words: Sequence[str]) -> int:
-    """Serve MLflow's pages until Ctrl-C. Raises `UserError` where there is nothing to show."""
-    parser = _Parser(
-        prog="python -m dlexp ui", description="Open MLflow's pages on the runs under outputs/."
-    )
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=PORT,
-        help="the port wanted; the next free one is taken (%(default)s)",
-    )
-    parser.add_argument(
-        "--uri", help="another store: the tracking.uri of the runs (or else MLFLOW_TRACKING_URI)"
-    )
-    parser.add_argument(
-        "--experiment", help="the experiment to link to (MLFLOW_EXPERIMENT_NAME, or else dlexp)"
-    )
-    parser.add_argument(
-        "--open", action="store_true", help="open the last sweep, or all runs, in the browser"
-    )
-    asked = parser.parse_args(list(words))
-    if not 0 <= asked.port < 65536:
-        raise UserError(
-            "must be a port, 0 to 65535", key="--port", value=asked.port, where="command line"
-        )
-    if asked.uri is not None:
-        check_uri(asked.uri, "--uri")
-    said = of_environment(*(name for name in VARIABLES if getattr(asked, name) is None))
+    Raises `UserError` where there is nothing to show.
+    """
+    if uri is not None:
+        check_uri(uri, "--uri")
+    given = {"uri": uri, "experiment": experiment}
+    said = of_environment(*(name for name in VARIABLES if given[name] is None))
     for name, value in said.items():
         print(f"chosen    by the environment: {VARIABLES[name]}={value}", flush=True)
-    uri = asked.uri or said.get("uri") or store_uri(paths.outputs())
-    experiment = asked.experiment or said.get("experiment") or "dlexp"
-    return serve(uri, port=asked.port, experiment=experiment, show=asked.open)
+    uri = uri or said.get("uri") or store_uri(paths.outputs())
+    experiment = experiment or said.get("experiment") or "dlexp"
+    return serve(uri, port=PORT if port is None else port, experiment=experiment, show=show)
 
 
 def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool = False) -> int:
@@ -262,13 +243,13 @@ def _last_sweep(outputs: Path, uri: str, base: str, *, ask: bool) -> list[tuple[
     `ask` the server at `base` which it has.
     """
     began = []
-    for file in outputs.glob(f"sweeps/*/{SWEEP}"):
+    for file in outputs.glob(f"sweeps/*/{SWEEP_FILE}"):
         sent = load(file.parent)
         try:
-            told = json.loads(file.read_text(encoding="utf-8"))
+            sweep = SweepDescription.read(file.parent)
             if sent.experiment_id and sent.run_id and sent.uri == redacted(uri):
-                began.append((int(told["created_ms"]), sent.experiment_id, key(told), sent.run_id))
-        except (OSError, ValueError, KeyError, TypeError):
+                began.append((sweep.created_ms, sent.experiment_id, key(sweep), sent.run_id))
+        except (OSError, ValueError):
             continue
     for _, experiment_id, view, run_id in sorted(began, reverse=True):
         found = (

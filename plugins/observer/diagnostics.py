@@ -46,6 +46,7 @@ class Diagnostics(Observer):
 
     figure: bool = True
     needs = ("network", "dataset", "softmax")
+    measures = ("diagnostics/*",)
 
     def start(self, run, s):
         s.history = {}

@@ -18,6 +18,9 @@ class Progress(Observer):
     the run.
     """
 
+    live = True
+    measures = ()
+
     def start(self, run, s):
         s.show, s.news = None, {}
         try:

@@ -197,7 +197,11 @@ TABLE = [
     ("--foo", "unrecognized arguments: --foo", ""),
     ("--experimental-rerun x.pickle", "--experimental-rerun", ""),
     ("--cfg jib", "invalid choice", ""),
-    ("help adm", "there is no group, option or study called adm", "did you mean 'adam'?"),
+    (
+        "help adm",
+        "there is no command, group, option, study or key called adm",
+        "did you mean 'adam'?",
+    ),
 ]
 
 

@@ -69,8 +69,10 @@ def test_a_dropped_column_is_not_said_to_look_like_the_label(tmp_path):
     assert told(tmp_path, text, drop=("class",))["warnings"] == []
 
 
-def test_utf_16_asked_for_where_no_mark_tells_the_order_of_bytes_is_one_line(tmp_path):
-    assert "say data.encoding=utf-16-le or utf-16-be" in refused(tmp_path, TEXT, encoding="utf-16")
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_utf_16_asked_for_where_no_mark_tells_the_order_of_bytes_is_one_line(tmp_path, encoding):
+    advice = f"say data.encoding={encoding}-le or {encoding}-be"
+    assert advice in refused(tmp_path, TEXT, encoding=encoding)
 
 
 def test_numpys_files_given_as_a_table_are_called_what_they_are(tmp_path):

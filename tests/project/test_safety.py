@@ -460,7 +460,7 @@ def served(in_tmp, monkeypatch):
 
     (in_tmp / "mlflow.db").write_bytes(b"SQLite format 3\0")
     monkeypatch.setattr(ui, "_running", running)
-    assert ui.main(["--uri", "sqlite:///mlflow.db", "--port", "0"]) == 0
+    assert ui.open_pages("sqlite:///mlflow.db", port=0) == 0
     return started
 
 
@@ -549,7 +549,7 @@ def test_foreign_hosts_and_origins_are_refused(in_tmp):
         capture_output=True,
         timeout=300,
     )
-    command = [sys.executable, "-c", "from dlexp.tracking import ui; ui.main(['--port', '0'])"]
+    command = [sys.executable, "-c", "from dlexp.tracking import ui; ui.open_pages(port=0)"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=in_tmp) as server:
         try:
             base = [server.stdout.readline() for _ in range(2)][1].split()[1].partition("/#/")[0]

@@ -3,6 +3,7 @@ nothing at all.
 """
 
 import shutil
+from pathlib import Path
 
 import pytest
 from run_folders import records, run_folder, send, with_store
@@ -179,3 +180,10 @@ def test_a_link_that_leads_in_a_circle_is_said_in_one_line(in_tmp, capsys):
 )
 def test_the_outputs_folder_of_a_path_is_known_by_its_words(in_tmp, path, home):
     assert paths.home(in_tmp / path) == (home and in_tmp / home)
+
+
+@pytest.mark.parametrize("project", ["/runs", "/runs/project", "/home/me/sweeps/project"])
+def test_a_project_below_a_folder_called_runs_keeps_its_own_outputs_folder(monkeypatch, project):
+    monkeypatch.setenv("DLEXP_OUTPUTS", f"{project}/outputs")
+    assert paths.home(Path(f"{project}/outputs/mlflow.db")) == Path(f"{project}/outputs")
+    assert paths.home(Path(f"{project}/outputs/runs/x")) == Path(f"{project}/outputs")

@@ -3,7 +3,6 @@ server.
 """
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -17,8 +16,10 @@ import pytest
 from run_folders import BEGAN, records, run_folder, send, with_store
 
 from dlexp import Record, tracking
+from dlexp.cli.main import main
 from dlexp.errors import UserError
 from dlexp.storage import journal
+from dlexp.storage.records import RunDescription
 from dlexp.tracking import sender, state, sync, ui
 
 SQL = "select m.step, m.value from metrics m where m.key = 'train/loss' order by m.step"
@@ -52,8 +53,7 @@ def test_the_parents_side_never_imports_mlflow():
 def test_a_live_run_is_followed_a_killed_sender_replaced_and_a_killed_writer_noticed(tmp_path):
     uri = with_store(tmp_path)
     template = run_folder(tmp_path / "template", uri, [], net=False)
-    told = json.loads((template / "run.json").read_text())
-    book = journal.Journal(tmp_path / "run", told)
+    book = journal.Journal(tmp_path / "run", RunDescription.read(template))
     for i in range(3):
         book.record(Record(i, 12 * i, {"train/loss": float(i), "train/grad": float("inf")}))
     first = tracking.start([tmp_path / "run"])
@@ -149,23 +149,23 @@ def test_sync_finds_runs_and_no_copies_of_their_descriptions(in_tmp, capsys, mon
     for name in ("run.json", "journal.jsonl"):
         (copy / name).write_text((runs[0] / name).read_text())
     assert [f.name for f in sync.runs(outputs)] == ["a", "b", "private"]
-    assert sync.main([]) == 0
+    assert sync.send() == 0
     assert "sending 2 runs" in capsys.readouterr().out
     assert rows(outputs, "select name, start_time from runs") == [("adam he dropout s0", BEGAN)] * 2
     with journal.FileLock(runs[1] / "lock"):
-        assert sync.main([]) == 0
+        assert sync.send() == 0
     assert "1 run under way" in (said := capsys.readouterr().out)
     assert "sending 1 run " in said
     assert rows(outputs, "select count(*) from runs") == [(2,)]
 
 
 def test_sync_without_runs_says_so_and_refuses_what_is_no_run(in_tmp, capsys):
-    assert sync.main([]) == 0
+    assert sync.send() == 0
     assert "nothing to send" in capsys.readouterr().out
     with pytest.raises(UserError, match="there is no run in"):
-        sync.main([str(in_tmp)])
-    with pytest.raises(UserError, match="--al"):
-        sync.main(["--al"])
+        sync.send([in_tmp])
+    assert main(["sync", "--al"]) == 2
+    assert "sync (command line): unrecognized arguments: --al" in capsys.readouterr().err
 
 
 def test_a_store_address_cannot_be_bent_by_a_folders_name(tmp_path):
@@ -176,10 +176,10 @@ def test_a_store_address_cannot_be_bent_by_a_folders_name(tmp_path):
 
 def test_the_server_refuses_a_store_that_does_not_exist_and_says_what_makes_one(in_tmp, capsys):
     with pytest.raises(UserError, match=r"no runs yet.*python -m dlexp optimizer=adam"):
-        ui.main([])
-    with pytest.raises(UserError, match="0 to 65535"):
-        ui.main(["--port", "70000"])
-    assert ui.main(["--uri", "http://ann:secret@host:5000"]) == 0
+        ui.open_pages()
+    assert main(["ui", "--port", "70000"]) == 2
+    assert "0 to 65535" in capsys.readouterr().err
+    assert main(["ui", "--uri", "http://ann:secret@host:5000"]) == 0
     assert capsys.readouterr().out == "MLflow    http://***@host:5000\n"
 
 
@@ -229,7 +229,7 @@ def test_the_pages_are_served_on_this_machine_only_and_end_with_ctrl_c(in_tmp):
     )
     assert send(folder) == 0
     before = {f.name for f in in_tmp.iterdir()}
-    command = [sys.executable, "-c", "from dlexp.tracking import ui; ui.main(['--port', '0'])"]
+    command = [sys.executable, "-c", "from dlexp.tracking import ui; ui.open_pages(port=0)"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         said = [server.stdout.readline() for _ in range(4)]
         link = said[1].split()[1]

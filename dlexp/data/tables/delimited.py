@@ -130,6 +130,12 @@ def _survey(file: Path, packed: bool, encoding: str | None) -> tuple[str, bool]:
                 (name for mark, name in MARKS.items() if start.startswith(mark)), "utf-8"
             )
         wide = "16" in encoding or "32" in encoding
+        marks = [mark for mark, name in MARKS.items() if name == codecs.lookup(encoding).name]
+        if wide and start and marks and not start.startswith(tuple(marks)):
+            raise DataError(
+                f"it is not {encoding}: it does not start with a byte-order mark; if it is one, say"
+                f" data.encoding={encoding}-le or {encoding}-be; else leave data.encoding out"
+            )
         decoder = codecs.getincrementaldecoder(encoding)()
         chunk = start + stream.read(CHUNK)
         while chunk:
@@ -144,12 +150,8 @@ def _survey(file: Path, packed: bool, encoding: str | None) -> tuple[str, bool]:
                 text = "" if plain and not wide else decoder.decode(chunk)
             except UnicodeDecodeError as e:
                 raise _undecodable(file, packed, encoding, e) from None
-            except UnicodeError as e:
-                # UTF-16 or UTF-32 without the mark that tells the order of its bytes
-                cure = f"if it is one, say data.encoding={encoding}-le or {encoding}-be"
-                raise DataError(
-                    f"it is not {encoding}: {e}; {cure}; else leave data.encoding out"
-                ) from None
+            except UnicodeError as e:  # of codecs such as idna
+                raise DataError(f"it is not {encoding}: {e}; leave data.encoding out") from None
             if "\0" in text if wide else b"\0" in chunk:
                 raise DataError(
                     "there is a NUL byte in it, which no text has; for UTF-16 say"

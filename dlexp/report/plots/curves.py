@@ -57,7 +57,10 @@ def learning(
         panels = [("", list(drawn))]
     title = title or f"Learning curves, {measure.metric}"
     band = "one line per group, without bands" if crowd else "band: its 95 % bootstrap interval"
-    notes = [f"line: interquartile mean over seeds; {band}; {n}", "no test in this figure"]
+    notes = [
+        f"line: interquartile mean over seeds; {band}; {n}",
+        "descriptive: no significance test",
+    ]
     rows, columns = shape(len(panels))
     size = (6.6, 3.9) if rows * columns == 1 else (6.6 if columns < 4 else 7.4, 1.0 + 1.75 * rows)
     named = line if line is not None and len(line.levels) > 1 else None

@@ -45,7 +45,7 @@ def heat(c: Comparison, path: Path) -> Picture | None:
     )
     n = counted(means) + over(c.table, rows, columns)
     title = f"{c.measure.metric} by {rows.key} and {columns.key}"
-    notes = [f"interquartile mean, {n}; brighter is better", "no test in this figure"]
+    notes = [f"interquartile mean, {n}; brighter is better", "descriptive: no significance test"]
     height = min(1.25 + 0.32 * len(rows.levels), 8.0)
     left = 0.75 + 0.05 * max(len(words.cut(tick(rows, t), 20)) for t in rows.levels)
     with figures.drawing(

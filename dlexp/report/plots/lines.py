@@ -116,7 +116,7 @@ def _drawn(plot: Plot, table: Table, path: Path, name: str, title: str) -> Pictu
     n = counted(plot.means) + over(table, plot.axis, plot.other)
     notes = [
         f"mark: interquartile mean; line: 95 % bootstrap interval{cross}; {n}",
-        "no test in this figure",
+        "descriptive: no significance test",
     ]
     with figures.drawing(path, title, notes, pad=room(plot.other), size=(6.6, 4.2)) as axes:
         ax = axes[0, 0]

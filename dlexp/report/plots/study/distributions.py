@@ -61,7 +61,10 @@ def distributions(scene: Scene, *, of: str = "activations", moment: str = "untra
     plural = "s" * (n[-1] != 1)
     bars = "bars: the first seed, each panel up to its own highest"
     bars += "; logarithmic axis" * (of == "gradients")
-    notes = [f"{bars}; numbers: mean over n = {seeds} seed{plural}", "no test in this figure"]
+    notes = [
+        f"{bars}; numbers: mean over n = {seeds} seed{plural}",
+        "descriptive: no significance test",
+    ]
     lacking = [f"Not shown: {words.listed(reasons, 4)}."] if reasons else []
     if left_out > 0:
         lacking.append(f"Not shown: {left_out} more settings.")

@@ -47,7 +47,7 @@ def dots(
     cross = "; cross: the middle runs diverged" * any(p.lost for p in plots)
     notes = [
         f"mark: interquartile mean; line: 95 % bootstrap interval{cross}; {n}",
-        "no test in this figure",
+        "descriptive: no significance test",
     ]
     columns = min(len(plots), 2)
     rows = -(-len(plots) // columns)

@@ -15,6 +15,7 @@ from dlexp.report import words
 from dlexp.report.plots.common import Picture, shape
 from dlexp.report.plots.study.scene import CannotDraw, Scene
 from dlexp.report.plots.study.terrain import Terrain, arrows, bands, read, scale
+from dlexp.storage.status import Status
 
 PANELS, FRAMES, DOTS = 9, 120, 200  # at most: of a figure, of an animation, of a path
 LENGTH = 12.0  # seconds of an animation at most, where nobody says how long a frame is
@@ -102,7 +103,7 @@ def read_walks(scene: Scene) -> tuple[list[Walk], Terrain]:
         for _, run in sorted(runs.items()):
             if run.observed and {"path/x", "path/y"} <= set(run.curves):
                 x, y = (np.array(run.curves[f"path/{c}"].values) for c in "xy")
-                ended = "diverged" * (run.status == "DIVERGED")
+                ended = "diverged" * (run.status == Status.DIVERGED)
                 walks.append(
                     Walk(scene.label(group, "optimizer.lr"), np.stack([x, y], axis=1), ended)
                 )
@@ -243,7 +244,7 @@ def _notes(walks: Sequence[Walk]) -> list[str]:
     x, y = (f"{c:g}".replace("-", "−") for c in walks[0].at[0])
     dot = ", a dot each" if counts[-1] < DOTS else ""
     return [
-        f"{steps} steps from ({x}, {y}){dot}; arrows: −∇f; one seed of each; no test in this figure"
+        f"{steps} steps from ({x}, {y}){dot}; arrows: −∇f; one seed of each; descriptive: no significance test"
     ]
 
 
