@@ -1,6 +1,4 @@
-"""The answer in a paragraph, made from the statistics and from nothing else. INCONCLUSIVE is a
-normal one.
-"""
+"""The answer in a paragraph, derived from the statistics alone. INCONCLUSIVE is a normal answer."""
 
 from __future__ import annotations
 
@@ -15,9 +13,7 @@ FEW = 4  # comparisons that are told one by one
 
 
 def answer(c: Comparison) -> list[str]:
-    """What is decided, what is not, and with which certainty: how it was asked, then a sentence or
-    two per axis.
-    """
+    """What was compared and how, then one or two sentences per axis with what is decided."""
     reason = _nothing(c)
     if reason:
         return [reason]
@@ -83,8 +79,10 @@ def _axis(c: Comparison, key: str, pairs: list[Pair]) -> Iterator[str]:
             f" {words.listed([_versus(p) for p in equal], FEW)}"
         )
     if open_:
-        said = [f"{_versus(p)} ({_gain(p, c)})" if len(open_) <= FEW else _versus(p) for p in open_]
-        sentences.append(f"INCONCLUSIVE: {words.listed(said, 2 * FEW)}")
+        undecided = [
+            f"{_versus(p)} ({_gain(p, c)})" if len(open_) <= FEW else _versus(p) for p in open_
+        ]
+        sentences.append(f"INCONCLUSIVE: {words.listed(undecided, 2 * FEW)}")
     if untold:
         sentences.append(f"no verdict, too few seeds: {words.many(untold, 'comparison')}")
     yield f"{opening} {'; '.join(sentences)}."

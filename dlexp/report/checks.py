@@ -1,6 +1,4 @@
-"""What a referee would ask before believing a comparison, as sentences; none is left out because it
-is inconvenient.
-"""
+"""Warnings beside a comparison: everything that limits what its numbers can show."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The fixed sentences of a report in Chinese: heads of tables, captions, methods. Names and numbers
-stay as they are.
+"""The fixed sentences of a report in Chinese: table headers, captions, methods.
 
 A sentence that is not here stays in English; figures are in English everywhere.
 """

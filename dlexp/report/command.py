@@ -19,45 +19,47 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """What may be said."""
-    found = _Parser(
+    report = _Parser(
         prog="python -m dlexp report",
         description="Compare the runs of sweeps: a table here, figures and a page beside them.",
     )
-    found.add_argument(
+    report.add_argument(
         "sweeps",
         nargs="*",
         default=["last"],
         metavar="sweep",
         help="name, id or folder; last by default",
     )
-    found.add_argument(
+    report.add_argument(
         "--metric",
         help="what is compared: test/accuracy, or test/loss, or train/loss for a surface",
     )
-    found.add_argument(
+    report.add_argument(
         "--better", choices=["high", "low"], help="for a metric that is neither accuracy nor loss"
     )
-    found.add_argument("--target", type=float, help="time until the validation metric is this good")
-    found.add_argument(
+    report.add_argument(
+        "--target", type=float, help="time until the validation metric is this good"
+    )
+    report.add_argument(
         "--margin", type=float, help="a difference that does not matter: allows EQUIVALENT"
     )
-    found.add_argument(
+    report.add_argument(
         "--tuned",
         action="store_true",
         help="each method at its best setting, chosen on other seeds",
     )
-    found.add_argument("--out", type=Path, help="folder to write to")
-    return found
+    report.add_argument("--out", type=Path, help="folder to write to")
+    return report
 
 
 def main(words: list[str]) -> int:
     """Make a report and print it. Raises `UserError`."""
     try:
-        asked = parser().parse_intermixed_args(words)
+        options = parser().parse_intermixed_args(words)
     except SystemExit as e:  # --help
         return int(e.code or 0)
     for name in ("target", "margin"):
-        value = getattr(asked, name)
+        value = getattr(options, name)
         if value is not None and (not math.isfinite(value) or (name == "margin" and value <= 0)):
             raise UserError(
                 "must be a finite number" + " > 0" * (name == "margin"),
@@ -65,13 +67,13 @@ def main(words: list[str]) -> int:
                 value=value,
             )
     report = make(
-        [runs.find(word) for word in asked.sweeps],
-        metric=asked.metric,
-        tuned=asked.tuned,
-        target=asked.target,
-        margin=asked.margin,
-        better=asked.better,
-        out=asked.out,
+        [runs.find(word) for word in options.sweeps],
+        metric=options.metric,
+        tuned=options.tuned,
+        target=options.target,
+        margin=options.margin,
+        better=options.better,
+        out=options.out,
     )
     encoding = sys.stdout.encoding or "utf-8"
     print(report.text.encode(encoding, "replace").decode(encoding), end="")

@@ -14,7 +14,7 @@ AGARWAL = "https://arxiv.org/abs/2108.13264"
 def definitions(c: Comparison) -> list[tuple[str, str, str]]:
     """Term, meaning, source."""
     worst = {True: "0, the worst accuracy there is", False: "infinite"}[c.measure.worst == 0]
-    found = [
+    terms = [
         (
             "Group",
             (
@@ -122,7 +122,7 @@ def definitions(c: Comparison) -> list[tuple[str, str, str]]:
         ),
     ]
     if c.margin is not None:
-        found.append(
+        terms.append(
             (
                 f"Equivalent within ±{c.margin:g}",
                 (
@@ -133,7 +133,7 @@ def definitions(c: Comparison) -> list[tuple[str, str, str]]:
             )
         )
     if c.target is not None:
-        found.append(
+        terms.append(
             (
                 f"Time to target {c.target:g}",
                 (
@@ -144,17 +144,17 @@ def definitions(c: Comparison) -> list[tuple[str, str, str]]:
                 "",
             )
         )
-    return found
+    return terms
 
 
 def definitions_of_claims(parts: Sequence[Comparison]) -> list[tuple[str, str, str]]:
     """The same for a study: its tables show groups, and what is tested are its claims."""
     usual = {term: (term, text, source) for c in parts for term, text, source in definitions(c)}
-    found = [
+    terms = [
         usual["Group"],
         *(fact for term, fact in usual.items() if term.startswith("Value of a run")),
     ]
-    found += [
+    terms += [
         usual[term]
         for term in (
             "Interquartile mean (IQM)",
@@ -177,7 +177,7 @@ def definitions_of_claims(parts: Sequence[Comparison]) -> list[tuple[str, str, s
     one = " Of a claim to be as good: one-sided, against a loss of the margin."
     p, interval, d_z = usual["p"], usual["Interval of a difference"], usual["d_z"]
     return [
-        *found,
+        *terms,
         ("Effect of a claim", effect, ""),
         (p[0], p[1] + one, p[2]),
         interval,

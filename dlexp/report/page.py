@@ -1,6 +1,4 @@
-"""A report as one HTML page: it loads nothing, every name is escaped, the same runs give the same
-bytes.
-"""
+"""A report as one HTML page: self-contained, every name escaped, reproducible byte for byte."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What is known of a named study: its claims and their verdicts, its figures, and part by part what
-was found.
-"""
+"""The report of a named study as data: claims with verdicts, figures, results by part."""
 
 from __future__ import annotations
 
@@ -25,13 +23,11 @@ ORDER = (claims.SUPPORTED, claims.NOT_SUPPORTED, claims.INCONCLUSIVE)
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a study: its name, its title in each language, and what a report knows of its
-    runs.
-    """
+    """One part of a study: its name, its title in each language, and its results."""
 
     name: str
     title: Mapping[str, str]
-    found: Findings
+    findings: Findings
     untuned: str = ""  # why its settings are compared as they are, where tuned ones were asked for
 
 
@@ -52,7 +48,7 @@ class Study:
         return [f for f in self.figures if isinstance(f, Picture)]
 
     @property
-    def told(self) -> Mapping[str, Any]:
+    def description(self) -> Mapping[str, Any]:
         """What stands in the study's file."""
         return self.sweep.study or {}
 
@@ -63,8 +59,8 @@ class Study:
 
     def changes(self, part: str) -> list[dict[str, str]]:
         """What was trained otherwise than the study's file says, in each language."""
-        told = self.told.get("changes")
-        found = told.get(part) if isinstance(told, Mapping) else None
+        description = self.description.get("changes")
+        found = description.get(part) if isinstance(description, Mapping) else None
         return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
     @property
@@ -80,7 +76,7 @@ class Study:
     @property
     def title(self) -> str:
         """Of the page."""
-        return said(self.told.get("title")) or self.sweep.label
+        return translated(self.description.get("title")) or self.sweep.label
 
     @property
     def warnings(self) -> dict[str, list[str]]:
@@ -88,7 +84,7 @@ class Study:
         return {
             part.name: (
                 [part.untuned] * bool(part.untuned)
-                + [w for w in dict.fromkeys(warnings(part.found.main)) if not OF_PAIRS.search(w)]
+                + [w for w in dict.fromkeys(warnings(part.findings.main)) if not OF_PAIRS.search(w)]
             )
             for part in self.parts
         }
@@ -110,27 +106,32 @@ def read(sweep: SweepRecord, figures: Path, repeat: str) -> Study:
         for name, keys in members.items()
     }
     whole = {name: table.arrange([sub]) for name, sub in subs.items() if sub.runs}
-    asked = (
+    specs = (
         [_previewed(spec) for spec in study.get("figures") or ()]
         if sweep.quick
         else study.get("figures")
     )
-    drawn: list[Picture | Undrawn] = list(draw_study(sweep, whole, asked, figures)) if asked else []
+    drawn: list[Picture | Undrawn] = list(draw_study(sweep, whole, specs, figures)) if specs else []
     parts = []
     for name, arranged in whole.items():
-        told = (study.get("parts") or {}).get(name) or {}
-        chosen = measure.choose(arranged, told.get("metric"), told.get("better"))
-        best, untuned = _tuned(arranged, chosen, subs[name]) if told.get("tuned") else (None, "")
+        described = (study.get("parts") or {}).get(name) or {}
+        chosen = measure.choose(arranged, described.get("metric"), described.get("better"))
+        best, untuned = (
+            _tuned(arranged, chosen, subs[name]) if described.get("tuned") else (None, "")
+        )
         main = best.tuned if best else compare(arranged, chosen)
-        found = Findings([subs[name]], arranged, main, best, [], repeat)
-        title = {language: said(told.get("title"), language) or name for language in ("en", "zh")}
-        if not asked:
+        findings = Findings([subs[name]], arranged, main, best, [], repeat)
+        title = {
+            language: translated(described.get("title"), language) or name
+            for language in ("en", "zh")
+        }
+        if not specs:
             several = len(whole) > 1
-            usual = plots.draw(found.main, figures / words.slug(name) if several else figures)
+            usual = plots.draw(findings.main, figures / words.slug(name) if several else figures)
             drawn += [
                 replace(p, caption=f"{title['en']}: {p.caption}") if several else p for p in usual
             ]
-        parts.append(Part(name, title, found, untuned))
+        parts.append(Part(name, title, findings, untuned))
     return Study(sweep, claims.decide(sweep), parts, drawn, figures, repeat)
 
 
@@ -146,9 +147,7 @@ def _previewed(spec: Mapping[str, Any]) -> Mapping[str, Any]:
 def _tuned(
     arranged: table.Table, chosen: measure.Measure, sweep: SweepRecord
 ) -> tuple[tuned.Tuned | None, str]:
-    """Each method at its best; or why not, as where there are too few seeds to choose with some and
-    report others.
-    """
+    """Each method at its best setting, or the reason why not, such as too few seeds."""
     try:
         return tuned.tune(arranged, chosen, [sweep]), ""
     except UserError as e:
@@ -160,8 +159,8 @@ def _tuned(
         )
 
 
-def said(told: Any, language: str = "en") -> str:
+def translated(text: Any, language: str = "en") -> str:
     """A text in one of its languages, else in English; a text that has but one is taken as it is."""
-    if isinstance(told, Mapping):
-        told = told.get(language) or told.get("en")
-    return words.plain(told) if told else ""
+    if isinstance(text, Mapping):
+        text = text.get(language) or text.get("en")
+    return words.plain(text) if text else ""

@@ -188,14 +188,14 @@ def failures(table: Table, *, most: int, wide: bool) -> Grid | None:
     lines = [
         [
             label,
-            words.ranges([s for s, _ in found if s is not None]) or words.ABSENT,
+            words.ranges([s for s, _ in runs if s is not None]) or words.ABSENT,
             status,
             words.cut(
-                words.plain(next((run.error for _, run in found if run.error), words.ABSENT)), 200
+                words.plain(next((run.error for _, run in runs if run.error), words.ABSENT)), 200
             ),
-            *([words.listed([run.name for _, run in found], 3)] * wide),
+            *([words.listed([run.name for _, run in runs], 3)] * wide),
         ]
-        for (label, status), found in list(rows.items())[:most]
+        for (label, status), runs in list(rows.items())[:most]
     ]
     more = (
         f" The first {most} of {len(rows)} rows; all are in runs.csv." if len(rows) > most else ""

@@ -13,8 +13,7 @@ ABSENT = "–"  # a field that a method does not have
 
 
 def clean(text: object) -> str:
-    """Text without control characters (a name may hold a terminal's commands), line breaks or half
-    surrogates.
+    """Text without control characters, line breaks and half surrogates, which a name may hold.
 
     >>> clean("a\\x1b[31mb\\n  c")
     'a [31mb   c'
@@ -35,8 +34,7 @@ def plain(text: object) -> str:
 
 
 def value(token: str | None) -> str:
-    """A value by its JSON, as one would type it: `adam`, `0.1`, `[100,50]`, `5×100` for a list of
-    equal numbers.
+    """A value by its JSON, as one types it: `adam`, `0.1`, `[100,50]`, `5×100` for equal numbers.
 
     >>> [value(t) for t in ('"adam"', '0.1', '1e-05', 'null', 'true', '[100, 50]', '[100, 100, 100]', None)]
     ['adam', '0.1', '1e-05', 'none', 'true', '[100,50]', '3×100', '–']
@@ -110,8 +108,7 @@ def cut(text: str, room: int) -> str:
 
 
 def number(x: float | None, like: str = "") -> str:
-    """A number of a metric: three decimals for an accuracy, three significant digits for anything
-    else.
+    """A metric's number: three decimals for an accuracy, else three significant digits.
 
     >>> number(0.97222, "test/accuracy"), number(0.000123456, "loss"), number(1234.5, "loss"), number(float("inf"))
     ('0.972', '0.000123', '1.23e+03', '∞')

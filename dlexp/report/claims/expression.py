@@ -35,9 +35,7 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class Expression:
-    """A metric as it was written, and what it needs: `names` in the order in which they first stand
-    there.
-    """
+    """A metric as it was written, and the `names` it needs, in the order of their first use."""
 
     text: str
     root: Node = field(repr=False)
@@ -68,9 +66,7 @@ class Expression:
         return next(later, None)
 
     def of(self, run: RunRecord) -> float | None:
-        """A run's value: None where it has not measured what is needed, nan where that is no finite
-        number.
-        """
+        """A run's value: None where it lacks a measurement, nan where the result is not finite."""
         value = self.root.of(run)
         return value if value is None or abs(value) <= HUGE else math.nan
 
@@ -98,22 +94,22 @@ def parse(text: object, key: str = "metric", where: str = "") -> Expression:
         raise wrong("must be a metric, as in test/accuracy, or an expression of metrics")
     if len(text) > LONGEST:
         raise wrong(f"is longer than {LONGEST} letters")
-    found = Expression(" ".join(text.split()), _Parser(_tokens(text, wrong), wrong).read())
-    if not found.names:
+    expression = Expression(" ".join(text.split()), _Parser(_tokens(text, wrong), wrong).read())
+    if not expression.names:
         raise wrong("names no metric")
-    return found
+    return expression
 
 
 def _tokens(text: str, wrong: Callable[..., UserError]) -> list[tuple[str, str]]:
     """(kind, letters) of each token: kinds are number, name, sign, and end."""
-    found, at = [], 0
+    tokens, at = [], 0
     while text[at:].strip():
         match = _TOKEN.match(text, at)
         if match is None:
             raise wrong(f"cannot be read at {text[at:].strip()[:20]!r}")
-        found.append((str(match.lastgroup), match[match.lastgroup or 0]))
+        tokens.append((str(match.lastgroup), match[match.lastgroup or 0]))
         at = match.end()
-    return [*found, ("end", "")]
+    return [*tokens, ("end", "")]
 
 
 class _Parser:
@@ -123,12 +119,12 @@ class _Parser:
         self.tokens, self.wrong, self.depth = tokens[::-1], wrong, 0
 
     def read(self) -> Node:
-        found = self.sum()
+        node = self.sum()
         if self.tokens[-1][0] != "end":
             raise self.wrong(
                 f"cannot be read at {self.tokens[-1][1]!r}: an operator is missing before it"
             )
-        return found
+        return node
 
     def take(self, *signs: str) -> str:
         """The next token if it is one of these signs, else nothing."""
@@ -139,24 +135,24 @@ class _Parser:
         )
 
     def sum(self) -> Node:
-        found = self.product()
+        node = self.product()
         while sign := self.take("+", "-"):
-            found = Call(sign, (found, self.product()))
-        return found
+            node = Call(sign, (node, self.product()))
+        return node
 
     def product(self) -> Node:
-        found = self.signed()
+        node = self.signed()
         while sign := self.take("*", "/"):
-            found = Call(sign, (found, self.signed()))
-        return found
+            node = Call(sign, (node, self.signed()))
+        return node
 
     def signed(self) -> Node:
         self.depth += 1
         if self.depth > DEEPEST:
             raise self.wrong(f"has more than {DEEPEST} levels")
-        found = Call("-", (Number(0.0), self.signed())) if self.take("-") else self.one()
+        node = Call("-", (Number(0.0), self.signed())) if self.take("-") else self.one()
         self.depth -= 1
-        return found
+        return node
 
     def one(self) -> Node:
         kind, letters = self.tokens.pop()
@@ -168,9 +164,9 @@ class _Parser:
             raise self.wrong(
                 f"ends where a value must stand, or has {letters or 'nothing'!r} in its place"
             )
-        found = self.sum()
+        node = self.sum()
         self.close()
-        return found
+        return node
 
     def close(self) -> None:
         if not self.take(")"):

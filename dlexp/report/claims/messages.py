@@ -1,6 +1,4 @@
-"""The sentences that say why a claim has its verdict, in English and in Chinese, from the same
-numbers.
-"""
+"""The reasons for verdicts, as sentences in English and in Chinese with the same numbers."""
 
 from __future__ import annotations
 
@@ -8,20 +6,19 @@ from collections.abc import Sequence
 
 from dlexp.report import words
 
-Said = dict[str, str]  # language → sentence
+Sentence = dict[str, str]  # language → sentence
 
 
 class NoVerdict(Exception):
     """There is no verdict, for this reason."""
 
     def __init__(self, code: str, **values: object) -> None:
-        self.code, self.said = code, say(code, **values)
-        super().__init__(self.said["en"])
+        self.code, self.sentence = code, say(code, **values)
+        super().__init__(self.sentence["en"])
 
 
-def say(code: str, **values: object) -> Said:
-    """A sentence in both languages. A value that is a `Said` is put in language by language, a list
-    as one.
+def say(code: str, **values: object) -> Sentence:
+    """A sentence in both languages. A value may be a sentence in both languages, or a list.
 
     >>> say("one_level", over="initializer.std")["en"]
     'initializer.std has fewer than two values that both sides have'
@@ -48,8 +45,7 @@ def listed(names: Sequence[str], language: str) -> str:
 
 
 def ended(sentence: str, language: str) -> str:
-    """With its full stop, and a capital letter where it begins with a word, not with a key or a
-    symbol.
+    """Adds a full stop, and a capital letter unless the sentence begins with a key or a symbol.
 
     >>> ended("did you mean 'x'?", "en"), ended("它成立", "zh"), ended("optimizer.lr goes with it", "en")
     ("Did you mean 'x'?", '它成立。', 'optimizer.lr goes with it.')
@@ -60,7 +56,7 @@ def ended(sentence: str, language: str) -> str:
     return shown + stop * (not sentence.endswith(("?", "？")))
 
 
-def hint(name: str) -> Said:
+def hint(name: str) -> Sentence:
     """`; did you mean 'x'?`, or nothing."""
     return say("hint", name=name) if name else {"en": "", "zh": ""}
 

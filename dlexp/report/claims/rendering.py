@@ -1,6 +1,4 @@
-"""Verdicts, written down: verdicts.json for other programs, a table and a paragraph per claim for
-page and terminal.
-"""
+"""Verdicts as verdicts.json, and as a table with a paragraph per claim."""
 
 from __future__ import annotations
 
@@ -113,23 +111,21 @@ def tone(status: str) -> str:
 
 
 def text(verdicts: Sequence[Verdict]) -> str:
-    """verdicts.json: sorted keys, numbers of six significant digits; infinite ones are "inf",
-    unknown ones null.
-    """
-    told = {
+    """verdicts.json: keys sorted, six significant digits, infinity as "inf", unknown as null."""
+    content = {
         "study": verdicts[0].study if verdicts else "",
         "alpha": paired.ALPHA,
         "correction": "Holm",
         "family": max((v.family for v in verdicts), default=0),
-        "claims": [_told(v) for v in verdicts],
+        "claims": [_as_data(v) for v in verdicts],
     }
     return (
-        json.dumps(_rounded(told), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        json.dumps(_rounded(content), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
         + "\n"
     )
 
 
-def _told(v: Verdict) -> dict[str, Any]:
+def _as_data(v: Verdict) -> dict[str, Any]:
     c = v.claim
     return {
         "id": c.id,
@@ -202,10 +198,10 @@ def blocks(verdicts: Sequence[Verdict], lang: str = "en") -> list[Block]:
     """One table, then a paragraph per claim; `lang` is en or zh."""
     if not verdicts:
         return []
-    said = WORDS[lang]
-    one, many = said["family"]
+    phrases = WORDS[lang]
+    one, many = phrases["family"]
     family = max(v.family for v in verdicts)
-    caption = str(said["caption"]).format(family=one if family == 1 else many.format(n=family))
+    caption = str(phrases["caption"]).format(family=one if family == 1 else many.format(n=family))
     rows = [
         [
             v.claim.says[lang],
@@ -216,19 +212,22 @@ def blocks(verdicts: Sequence[Verdict], lang: str = "en") -> list[Block]:
         ]
         for v in verdicts
     ]
-    table = Grid(said["header"], rows, "svlrr", caption, tones=[tone(v.status) for v in verdicts])
+    table = Grid(
+        phrases["header"], rows, "svlrr", caption, tones=[tone(v.status) for v in verdicts]
+    )
     return [table, *cautioned(verdicts, lang), *(_paragraph(v, lang) for v in verdicts)]
 
 
 def cautioned(verdicts: Sequence[Verdict], lang: str = "en") -> list[Words]:
     """What must be read with the table: each caution once, with the claims that it is about."""
-    found: dict[str, list[str]] = {}
+    ids_by_note: dict[str, list[str]] = {}
     for v in verdicts:
         for note in v.cautions:
-            found.setdefault(note[lang], []).append(v.claim.id)
+            ids_by_note.setdefault(note[lang], []).append(v.claim.id)
     colon, comma, stop = (": ", ", ", ".") if lang == "en" else ("：", "、", "。")
     return [
-        Words(f"{comma.join(ids)}{colon}{note}{stop}", "warning") for note, ids in found.items()
+        Words(f"{comma.join(ids)}{colon}{note}{stop}", "warning")
+        for note, ids in ids_by_note.items()
     ]
 
 

@@ -1,5 +1,4 @@
-"""Claims as data: what a study's file says under `study.claims`, checked before anything is
-trained.
+"""Claims as data: `study.claims` of a study's file, checked before anything is trained.
 
 Every mistake is a `UserError` of one line. Nothing here looks at a run.
 """
@@ -25,9 +24,7 @@ SIDES = ("both", "of", "against")
 
 @dataclass(frozen=True)
 class Guard:
-    """What must hold for a claim to be judged at all: a metric's mean, at every setting, within
-    bounds.
-    """
+    """A condition for judging a claim: bounds for a metric's mean at every setting."""
 
     metric: Expression
     at_least: float | None = None
@@ -37,8 +34,7 @@ class Guard:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence and how it is put to the test: `of` against `against`, both conditions on the
-    parameters of runs.
+    """A sentence and its test: `of` against `against`, two conditions on parameters of runs.
 
     `direction`: `of` has more of the metric, or less, or is as good, which is not worse by more
     than `margin`; `high` says which way is better, for as_good. `over` is a key whose values are
@@ -73,19 +69,18 @@ NEEDED = ("id", "says", "metric", "of", "against", "direction", "margin")
 def read(
     study: Mapping[str, Any], parts: Collection[str], runs: Sequence[RunRecord] | None = ()
 ) -> tuple[Claim, ...]:
-    """The claims of a study's mapping; `parts` are the names of its sweep's parts. Raises
-    `UserError`.
+    """The claims of a study; `parts` are the names of its sweep's parts. Raises `UserError`.
 
     The objectives of the `runs` say which way their metrics are better; None: that is for later,
     when runs are known.
     """
     place = str(study.get("name") or "")
-    told = study.get("claims")
-    told = [] if told is None else told
-    if isinstance(told, (str, Mapping)) or not isinstance(told, Sequence):
-        raise UserError("must be a list of claims", key="study.claims", where=place, value=told)
+    listed = study.get("claims")
+    listed = [] if listed is None else listed
+    if isinstance(listed, (str, Mapping)) or not isinstance(listed, Sequence):
+        raise UserError("must be a list of claims", key="study.claims", where=place, value=listed)
     claims = [
-        _Reader(f"study.claims[{i}]", place, one).claim(parts, runs) for i, one in enumerate(told)
+        _Reader(f"study.claims[{i}]", place, one).claim(parts, runs) for i, one in enumerate(listed)
     ]
     for i, claim in enumerate(claims):
         if claim.id in {other.id for other in claims[:i]}:
@@ -101,11 +96,11 @@ def read(
 class _Reader:
     """One mapping and where it stands."""
 
-    def __init__(self, key: str, place: str, told: Any) -> None:
+    def __init__(self, key: str, place: str, values: Any) -> None:
         self.key, self.place = key, place
-        if not isinstance(told, Mapping):
-            self.fail("", "must be a mapping", told)
-        self.told: Mapping[str, Any] = told
+        if not isinstance(values, Mapping):
+            self.fail("", "must be a mapping", values)
+        self.values: Mapping[str, Any] = values
 
     def fail(self, name: str, wrong: str, value: Any = None, known: Iterable[str] = ()) -> NoReturn:
         known = sorted(known)
@@ -117,7 +112,7 @@ class _Reader:
 
     def only(self, known: Collection[str], needed: Collection[str]) -> None:
         """No other fields than these, and all of those."""
-        for name in self.told:
+        for name in self.values:
             if name not in known:
                 key, listed = f"{self.key}.{name}", sorted(known)
                 raise UserError(
@@ -128,18 +123,18 @@ class _Reader:
                     hint=nearest(str(name), listed),
                 )
         for name in needed:
-            if self.told.get(name) is None:
+            if self.values.get(name) is None:
                 self.fail(name, "is missing")
 
     def one_of(self, name: str, known: Collection[str], default: str | None = None) -> str:
-        value = self.told.get(name)
+        value = self.values.get(name)
         value = default if value is None else value
         if not isinstance(value, str) or value not in known:
             self.fail(name, "there is no such value", value, known)
         return value
 
     def number(self, name: str) -> float | None:
-        value = self.told.get(name)
+        value = self.values.get(name)
         if value is None:
             return None
         if (
@@ -151,11 +146,11 @@ class _Reader:
         return float(value)
 
     def metric(self) -> Expression:
-        return parse(self.told["metric"], f"{self.key}.metric", self.place)
+        return parse(self.values["metric"], f"{self.key}.metric", self.place)
 
     def runs(self, name: str) -> dict[str, Any]:
         """Parameters and the values they must have."""
-        value = self.told[name]
+        value = self.values[name]
         if not isinstance(value, Mapping) or not value:
             self.fail(
                 name,
@@ -169,7 +164,7 @@ class _Reader:
         }
 
     def text(self, name: str) -> str | None:
-        value = self.told.get(name)
+        value = self.values.get(name)
         if value is not None and (not isinstance(value, str) or not value.strip()):
             self.fail(name, "must be text", value)
         return value
@@ -188,7 +183,7 @@ class _Reader:
             )
         direction = self.one_of("direction", DIRECTIONS)
         over, tuned = self._over(of, against), self._tuned(of, against)
-        guard = self.told.get("guard")
+        guard = self.values.get("guard")
         return Claim(
             id=self._id(),
             says=self._says(),
@@ -217,23 +212,23 @@ class _Reader:
             self.fail(
                 "at_least",
                 f"is above at_most, {high:g}: nothing could keep it",
-                self.told["at_least"],
+                self.values["at_least"],
             )
         return Guard(self.metric(), low, high, self.one_of("of", SIDES, "both"))
 
     def _id(self) -> str:
-        value = self.told["id"]
+        value = self.values["id"]
         if not isinstance(value, str) or not re.fullmatch(r"[\w.-]+", value, re.ASCII):
             self.fail("id", "must be a word of letters, digits and _", value)
         return value
 
     def _says(self) -> dict[str, str]:
-        says = _Reader(f"{self.key}.says", self.place, self.told["says"])
+        says = _Reader(f"{self.key}.says", self.place, self.values["says"])
         says.only(LANGUAGES, LANGUAGES)
         return {language: " ".join((says.text(language) or "").split()) for language in LANGUAGES}
 
     def _part(self, parts: Collection[str]) -> str | None:
-        if self.told.get("part") is not None:
+        if self.values.get("part") is not None:
             return self.one_of("part", parts)
         if len(parts) > 1:
             self.fail("part", "is missing: the study has several parts", known=parts)
@@ -243,15 +238,15 @@ class _Reader:
         self, direction: str, metric: Expression, runs: Sequence[RunRecord] | None
     ) -> bool | None:
         """Which way is better, where that matters."""
-        told = self.told.get("better")
-        if told is not None:
+        better = self.values.get("better")
+        if better is not None:
             self.one_of("better", ("high", "low"))
         if direction != "as_good":
-            if told is not None:
-                self.fail("better", "goes with direction: as_good only", told)
+            if better is not None:
+                self.fail("better", "goes with direction: as_good only", better)
             return None
         try:
-            return measure.direction(metric.single or "", told, runs or ())
+            return measure.direction(metric.single or "", better, runs or ())
         except UserError:
             if runs is None:
                 return None
@@ -268,24 +263,24 @@ class _Reader:
         return over
 
     def _reduce(self, over: str | None) -> str:
-        if over is None and self.told.get("reduce") is not None:
+        if over is None and self.values.get("reduce") is not None:
             self.fail(
-                "reduce", "needs `over`, the key whose values it reduces", self.told["reduce"]
+                "reduce", "needs `over`, the key whose values it reduces", self.values["reduce"]
             )
         return self.one_of("reduce", REDUCTIONS, "mean")
 
     def _tuned(self, of: Mapping[str, Any], against: Mapping[str, Any]) -> tuple[str, ...]:
-        told = self.told.get("tuned")
-        if told is None:
+        tuned = self.values.get("tuned")
+        if tuned is None:
             return ()
         if (
-            isinstance(told, str)
-            or not isinstance(told, Sequence)
-            or not told
-            or any(type(k) is not str for k in told)
+            isinstance(tuned, str)
+            or not isinstance(tuned, Sequence)
+            or not tuned
+            or any(type(k) is not str for k in tuned)
         ):
-            self.fail("tuned", "must be a list of keys, as in [optimizer.lr]", told)
-        for key in told:
-            if (key in of and key in against) or key in ("seed", self.told.get("over")):
+            self.fail("tuned", "must be a list of keys, as in [optimizer.lr]", tuned)
+        for key in tuned:
+            if (key in of and key in against) or key in ("seed", self.values.get("over")):
                 self.fail("tuned", "is fixed by both sides or by `over`, or is the seed", key)
-        return tuple(dict.fromkeys(told))
+        return tuple(dict.fromkeys(tuned))

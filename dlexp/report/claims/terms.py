@@ -1,6 +1,4 @@
-"""What a claim's expression is made of: metrics at a moment, numbers, operations; each has a value
-for a run.
-"""
+"""The nodes of a claim's expression: metrics at a moment, numbers, operations."""
 
 from __future__ import annotations
 
@@ -25,7 +23,7 @@ class Name:
     at: int = 0
 
     def of(self, run: RunRecord) -> float | None:
-        name = self.found(run)
+        name = self.name_in(run)
         if self.moment == "end":
             return run.final.get(name)
         curve = run.curves.get(name)
@@ -50,23 +48,20 @@ class Name:
         return curve.values[here - 1] if here else None
 
     def step(self, run: RunRecord) -> int | None:
-        """The step of a moment that is a number of steps or epochs; None where it is none, or not
-        known.
-        """
+        """The step of a moment given in steps or epochs; None for others, or if unknown."""
         if self.moment == "step" or (self.moment == "epoch" and not self.at):
             return self.at
         known = self.moment == "epoch" and run.epoch_steps is not None
         return self.at * (run.epoch_steps or 0) if known else None
 
-    def found(self, run: RunRecord) -> str:
+    def name_in(self, run: RunRecord) -> str:
         """The name in a run: where it has a `*`, the one that fits, if there is exactly one."""
         fits = fnmatch.filter(run.final, self.name) if "*" in self.name else []
         return fits[0] if len(fits) == 1 else self.name
 
 
 def length(run: RunRecord) -> float:
-    """The step up to which a run has values: its last; one that stopped early keeps its last value
-    to the end.
+    """The last step with a value; a run that stopped early keeps its last value to the end.
 
     The end is the one that was planned, as far as run.json says it.
     """
@@ -98,9 +93,9 @@ class Call:
     arguments: tuple[Node, ...]
 
     def of(self, run: RunRecord) -> float | None:
-        found = [argument.of(run) for argument in self.arguments]
-        values = [value for value in found if value is not None]
-        if len(values) < len(found):
+        operands = [argument.of(run) for argument in self.arguments]
+        values = [value for value in operands if value is not None]
+        if len(values) < len(operands):
             return None
         if not all(map(math.isfinite, values)):
             return math.nan

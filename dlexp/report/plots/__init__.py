@@ -1,6 +1,4 @@
-"""The figures of a report, in the house style; each says what its marks are, n, the test and the
-correction.
-"""
+"""The figures of a report. Each caption explains its marks, n, the test and the correction."""
 
 from __future__ import annotations
 
@@ -50,17 +48,17 @@ def _drawn(c: Comparison, folder: Path) -> Iterator[Picture | None]:
 def draw_tuned(t: Tuned, folder: Path) -> list[Picture]:
     """The same at tuned settings, and where those lie among the values tried."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = [dots(t.tuned, folder / "tuned.png", f"{t.tuned.measure.metric} at tuned settings")]
-    found.append(
+    figures = [dots(t.tuned, folder / "tuned.png", f"{t.tuned.measure.metric} at tuned settings")]
+    figures.append(
         forest(t.tuned, folder / "tuned-comparisons.png", "Planned comparisons at tuned settings")
     )
     if t.default:
-        found.append(
+        figures.append(
             dots(
                 t.default, folder / "default.png", f"{t.default.measure.metric} at default settings"
             )
         )
-        found.append(
+        figures.append(
             forest(
                 t.default,
                 folder / "default-comparisons.png",
@@ -70,19 +68,19 @@ def draw_tuned(t: Tuned, folder: Path) -> list[Picture]:
     grid = compare(t.grid, t.by)
     for i, axis in enumerate(t.grid.axes):
         if axis in t.hyper and axis.numeric:
-            found.append(
+            figures.append(
                 sensitivity(
                     grid, i, folder / f"sensitivity-{slug(axis.key)}.png", t.by, _stars(t, grid, i)
                 )
             )
-    found.append(
+    figures.append(
         curves(
             t.tuned,
             folder / "curves.png",
             f"Learning curves at tuned settings, {t.tuned.watched.metric}",
         )
     )
-    return [p for p in found if p]
+    return [p for p in figures if p]
 
 
 def _stars(t: Tuned, grid: Comparison, x: int) -> dict[str | None, str | None]:

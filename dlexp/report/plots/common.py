@@ -1,6 +1,4 @@
-"""What every figure of a report shares: its words, the looks of an axis's levels, a legend above
-the panels.
-"""
+"""What the figures of a report share: texts, looks of an axis's levels, a legend."""
 
 from __future__ import annotations
 
@@ -71,9 +69,7 @@ def seeds(summaries: Sequence[Summary]) -> str:
 
 
 def look(axis: Axis, i: int) -> dict[str, Any]:
-    """Colour, dash and mark of a level: in order of lightness for numbers, told apart by any eye
-    for names.
-    """
+    """Colour, dash and mark of a level: ordered by lightness for numbers, distinct for names."""
     if axis.numeric:
         return {
             "color": figures.by_depth(max(len(axis.levels), 2))[i],
@@ -100,9 +96,7 @@ def room(axis: Axis | None) -> float:
 
 
 def named(axis: Axis) -> list[str]:
-    """The levels as a legend names them, all in one form: with their key, where one of them needs
-    it.
-    """
+    """The levels as a legend names them: all with their key where one needs it."""
     names = [axis.name(t) for t in axis.levels]
     key = f"{words.plain(axis.key.rsplit('.', 1)[-1])}="
     if all(name.startswith(key) for name in names) or not any(
@@ -138,9 +132,7 @@ def legend(ax: Any, axis: Axis) -> None:
 
 
 def marginal(table: Table, measure: Measure, a: int, b: int | None) -> Means:
-    """For every two levels of two axes a value per seed: the mean over the other axes of the runs
-    that there are.
-    """
+    """A value per seed for every two levels of two axes: the mean over the other axes."""
     cells: dict[tuple[str | None, str | None], dict[int, list[float]]] = {}
     for group, runs in table.groups.items():
         cell = cells.setdefault((group[a], None if b is None else group[b]), {})

@@ -39,17 +39,16 @@ def learning(
     n: str,
     name: str = "curves",
 ) -> Picture | None:
-    """Learning curves, a line per level of `line`, a panel per combination of the others; or all
-    lines in one panel.
+    """Learning curves: a line per level of `line`, a panel per combination of the other axes.
 
     `n` says how many seeds there are.
     """
     panels, epochs = layout(table, line), measures.per_epoch(table)
     whole = measures.grid(table, measure, epochs)
-    found = {
+    measured = {
         g: measures.curves(table, g, measure, epochs, whole) for _, groups in panels for g in groups
     }
-    drawn = {g: (x, y) for g, (x, y) in found.items() if len(x) > 1}
+    drawn = {g: (x, y) for g, (x, y) in measured.items() if len(x) > 1}
     if not drawn:
         return None
     crowd = len(panels) > PANELS
@@ -185,8 +184,7 @@ def _scale(
     *,
     flat: bool,
 ) -> None:
-    """Common limits; names on the outer axes, where the lowest panel of a column may stand above an
-    empty place.
+    """Common limits, and names on the outer axes, also above an empty panel.
 
     `flat` says that a line lies at 0 from end to end: a logarithmic axis would not show it.
     """

@@ -107,13 +107,11 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
-def check_figures(asked: Any, parts: Collection[str] = ()) -> None:
-    """Raises `UserError` for what `draw_study` could not make sense of; to be asked before anything
-    is trained.
-    """
-    if not isinstance(asked, (list, tuple)):
-        raise UserError("must be a list, as in [{kind: gap}]", key="study.figures", value=asked)
-    for i, spec in enumerate(asked):
+def check_figures(specs: Any, parts: Collection[str] = ()) -> None:
+    """Checks `study.figures` before anything is trained. Raises `UserError`."""
+    if not isinstance(specs, (list, tuple)):
+        raise UserError("must be a list, as in [{kind: gap}]", key="study.figures", value=specs)
+    for i, spec in enumerate(specs):
         key = f"study.figures[{i}]"
         if not isinstance(spec, Mapping):
             raise UserError("must say its kind, as in {kind: gap}", key=key, value=spec)
@@ -156,18 +154,17 @@ def _refuse(
 def draw_study(
     sweep: SweepRecord,
     tables: Mapping[str, Table],
-    asked: Sequence[Mapping[str, Any]],
+    specs: Sequence[Mapping[str, Any]],
     folder: Path,
 ) -> list[Picture | Undrawn]:
-    """The figures that are asked for, in that order, drawn into `folder`; for one that cannot be
-    drawn the reason.
+    """The figures of `specs`, in order, drawn into `folder`; or why one cannot be drawn.
 
     `tables` are the parts of the study by name. Raises `UserError` where `check_figures` does.
     """
-    check_figures(asked, tables)
+    check_figures(specs, tables)
     folder.mkdir(parents=True, exist_ok=True)
     made: list[Picture | Undrawn] = []
-    for spec in asked:
+    for spec in specs:
         made.append(_drawn(sweep, tables, spec, folder, {p.name for p in made}))
     return made
 
@@ -188,9 +185,11 @@ def _drawn(
         if where := spec.get("where"):
             kept = tuple(run for _, _, run in table.runs() if _fits(run.params, where))
             if not kept:
-                asked = ", ".join(f"{k}={words.value(words.token(v))}" for k, v in where.items())
+                conditions = ", ".join(
+                    f"{k}={words.value(words.token(v))}" for k, v in where.items()
+                )
                 raise CannotDraw(
-                    f"no run {f'of the part {part} ' if len(tables) > 1 else ''}has {asked}"
+                    f"no run {f'of the part {part} ' if len(tables) > 1 else ''}has {conditions}"
                 )
             table = arrange([replace(sweep, runs=kept)])
         scene = Scene(
@@ -214,9 +213,7 @@ def _name(spec: Mapping[str, Any], part: str, taken: Collection[str]) -> str:
 
 
 def _fits(params: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
-    """Whether a run has these values, or one of each list; a value that is a list itself is written
-    as it is.
-    """
+    """Whether a run has these values, or one of each list; a list may also be the value itself."""
     return all(
         k in params and (params[k] == v or (isinstance(v, (list, tuple)) and params[k] in v))
         for k, v in where.items()

@@ -22,8 +22,7 @@ def dots(
     lines: str | None = None,
     better: str | None = None,
 ) -> Picture:
-    """A panel per metric: interquartile mean and interval at each level of `axis`, a line per level
-    of `lines`.
+    """A panel per metric: IQM and interval at each level of `axis`, a line per level of `lines`.
 
     `better` says for a metric that is neither accuracy nor loss where a diverged run is drawn.
     """

@@ -61,9 +61,7 @@ def gradient_field(scene: Scene) -> Picture:
 
 
 def _single(window: Array) -> tuple[tuple[float, float], str]:
-    """Size of a figure of one panel in inches; and equal units on both axes, as angles ask for, if
-    that can be.
-    """
+    """Size of a one-panel figure in inches, with equal units on both axes if possible."""
     wide, high = np.ptp(window, axis=1)
     if not equal(window):
         return (6.6, 4.6), "auto"
@@ -72,9 +70,7 @@ def _single(window: Array) -> tuple[tuple[float, float], str]:
 
 
 def _angles(terrain: Terrain, x: Array, y: Array, u: Array, v: Array) -> Array:
-    """Degrees between −(u, v) and the way from (x, y) to the minimum; nan where there is no
-    direction.
-    """
+    """Degrees between −(u, v) and the direction from (x, y) to the minimum; nan where undefined."""
     to_x, to_y = terrain.minimum[0] - x, terrain.minimum[1] - y
     size = np.hypot(u, v) * np.hypot(to_x, to_y)
     cosine = -(u * to_x + v * to_y) / np.where(size > 0, size, np.nan)
@@ -82,9 +78,7 @@ def _angles(terrain: Terrain, x: Array, y: Array, u: Array, v: Array) -> Array:
 
 
 def _angle(ax: Any, terrain: Terrain, place: tuple[float, float]) -> None:
-    """The direction of −∇f at a point of the window, the way from there to the minimum, and the
-    angle between.
-    """
+    """Draws −∇f at a point, the direction to the minimum, and the angle between them."""
     x, y, u, v = terrain.nearest(place)
     wide = float(np.ptp(terrain.window[0]))
     with np.errstate(all="ignore"):

@@ -25,8 +25,7 @@ END = figures.RED
 
 
 def gap(scene: Scene, *, losses: bool = False) -> Picture:
-    """A panel per group: accuracy on training (solid) and validation samples (dashed), the final
-    test value beside it.
+    """A panel per group: training (solid) and validation (dashed) accuracy, and the final test.
 
     `losses` adds the same of the loss below each panel, on an axis of its own.
     """
@@ -136,18 +135,18 @@ def _end(ax: Any, scene: Scene, group: Tokens, row: dict[str, Measure]) -> list[
     what = row["test"].metric.rpartition("/")[2]
     apart = [abs_gap for run in runs.values() if (abs_gap := _gap(run, what)) is not None]
     lost = sum(run.status == "DIVERGED" for run in runs.values())
-    said = []
+    texts = []
     if apart:
         ends = statistics.iqm_interval(apart)
         like = f"gap/{what}"
-        said.append(
+        texts.append(
             f"gap {words.number(float(statistics.iqm(apart)), like)}"
             + (f" {words.span(ends, like)}" if ends else "")
         )
     if lost:
-        said.append(f"{lost} of {len(runs)} diverged")
+        texts.append(f"{lost} of {len(runs)} diverged")
     ax.annotate(
-        " · ".join(said),
+        " · ".join(texts),
         (0, 1),
         (0, 4),
         xycoords="axes fraction",

@@ -20,9 +20,7 @@ class CannotDraw(Exception):  # no error, but an answer
 
 @dataclass(frozen=True)
 class Scene:
-    """A sweep's folder, the runs that are shown, and the file to draw; `title` is empty where a
-    kind has its own.
-    """
+    """A sweep's folder, the runs to show, the file to draw; `title` may be empty."""
 
     folder: Path
     table: Table
