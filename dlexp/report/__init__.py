@@ -154,7 +154,7 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 def _drawn_before(folder: Path) -> set[Path]:
-    """The figures of the report that lies in a folder; those of others are none of our business."""
+    """The figures listed in a folder's report.json; other files there are left alone."""
     try:
         report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
         files = [Path(figure["file"]) for figure in report["figures"]]
@@ -184,7 +184,7 @@ def _command(names: Sequence[str], *options: object) -> str:
 
 
 def _near(path: Path) -> Path:
-    """A path as short as it can be said from here."""
+    """A path, relative to the working directory if it lies inside."""
     try:
         return path.absolute().relative_to(Path.cwd())
     except ValueError:

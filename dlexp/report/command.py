@@ -18,7 +18,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parser() -> argparse.ArgumentParser:
-    """What may be said."""
+    """The options of `report`."""
     report = _Parser(
         prog="python -m dlexp report",
         description="Compare the runs of sweeps: a table here, figures and a page beside them.",

@@ -244,7 +244,7 @@ def _pair(
 
 
 def _corrected(pairs: Sequence[Pair], seedless: bool, margin: float | None) -> tuple[Pair, ...]:
-    """Holm over all pairs of the comparison, and the verdicts; equivalence is a family of its own."""
+    """Adds verdicts with Holm over all pairs; equivalence is a family of its own."""
     if seedless:  # repeating one number gives no evidence about others
         return tuple(replace(pair, p=None, p_equivalent=None, verdict=NO_VERDICT) for pair in pairs)
     p_holm = paired.holm([pair.p if pair.p is not None else 1.0 for pair in pairs])
@@ -266,7 +266,7 @@ def _corrected(pairs: Sequence[Pair], seedless: bool, margin: float | None) -> t
 
 
 def _rank(axis: str, pairs: Sequence[Pair]) -> tuple[Ranked, ...]:
-    """The levels of an axis, best first, each with the ranks that the decided comparisons leave it."""
+    """The levels of an axis, best first, with the ranks that the decided comparisons allow."""
     mine = [pair for pair in pairs if pair.axis == axis]
     seen: dict[str, list[float]] = {}
     for pair in mine:

@@ -23,9 +23,9 @@ USUAL = ("test/accuracy", "test/loss", "train/loss")
 class Measure:
     """A metric: `high` says whether more is better; `worst` is what a diverged run counts as.
 
-    The worst accuracy is 0, the worst of anything else infinite, as is what no sum could hold
-    (above 1e300). `cap` is the worst value that any run of the report measured at its end: where
-    differences must be finite, it stands for the infinite. `surface`: the loss is f(x, y).
+    The worst accuracy is 0, the worst of other metrics infinite, as are values above 1e300. `cap`,
+    the worst final value of any run of the report, replaces infinite values where differences must
+    be finite. `surface`: the loss is f(x, y).
     """
 
     metric: str
@@ -61,7 +61,7 @@ class Measure:
 
     @property
     def short(self) -> str:
-        """The same without the unit, for an axis without room: `training accuracy`."""
+        """The same without the unit, for a short axis: `training accuracy`."""
         return self.unit.replace(" (share correct)", "").replace(" (nats)", "")
 
     def of(self, run: RunRecord) -> float | None:
@@ -86,9 +86,8 @@ class Measure:
 def choose(table: Table, metric: str | None = None, better: str | None = None) -> Measure:
     """The metric asked for, or the first usual one that was measured. Raises `UserError`.
 
-    Runs that measured no usual one are compared by their first `test/…` metric whose direction is
-    known. Which way is better, `better` ("high" or "low") says, or else the runs' objectives, or
-    else the name.
+    Without a usual metric it is the first `test/…` metric whose direction is known. The direction
+    is `better` ("high" or "low"), else that of the runs' objectives, else that of the name.
     """
     known = sorted({name for _, _, run in table.runs() for name in run.final})
     if metric is None:
@@ -96,7 +95,7 @@ def choose(table: Table, metric: str | None = None, better: str | None = None) -
         metric = next((name for name in (*USUAL, *own) if name in known), USUAL[0])
     elif metric not in known:
         raise UserError(
-            "no run has measured that",
+            "no run has measured this metric",
             key="metric",
             value=metric,
             allowed=", ".join(known),
@@ -119,12 +118,13 @@ def direction(metric: str, better: str | None, runs: Iterable[RunRecord] = ()) -
     if len(declared := ways - {None}) == 1:
         return declared.pop() == directions.HIGH
     wrong = (
-        f"is more of it better, or less? Say --better high, or --better low, with --metric {metric}"
+        f"it is not declared whether more or less is better; add --better high or --better low to"
+        f" --metric {metric}"
     )
     if declared:
         wrong = (
-            "more of it is better by one run's objective, less by another's: say --better high, or"
-            " --better low"
+            "the objectives of these runs disagree whether more or less is better; add --better"
+            " high or --better low"
         )
     raise UserError(f"{wrong}; or {directions.declaration(metric)}", key="metric", value=metric)
 
@@ -152,7 +152,7 @@ def watched(table: Table, measure: Measure) -> Measure:
     what = measure.metric.rsplit("/", 1)[-1]
     split = next((s for s in ("val", "train") if f"{s}/{what}" in known), None)
     name = f"{split}/{what}" if split else measure.metric
-    # less of it is better, more of the accuracy is
+    # a smaller gap is better, but a larger accuracy
     gap = measure.metric.startswith("gap/") and split
     runs = [run for _, _, run in table.runs()]
     return capped(table, name, direction(name, None, runs) if gap else measure.high)

@@ -32,7 +32,7 @@ MADE_WITH = (
 
 @dataclass(frozen=True)
 class Findings:
-    """All that a report tells: one comparison, or with `--tuned` two, and the pictures."""
+    """The content of a report: one comparison (two with `--tuned`) and the pictures."""
 
     sweeps: Sequence[SweepRecord]
     table: Table
@@ -129,7 +129,7 @@ def _compared(f: Findings) -> Iterator[Block]:
         for i, axis in enumerate(f.table.axes)
     ]
     if rows:
-        yield Grid(["axis", "values", "what goes with it"], rows, "sss")
+        yield Grid(["axis", "values", "varies with it"], rows, "sss")
     items = [("Commands", " ; ".join(s.command for s in f.sweeps if s.command), "")]
     items += [("Seeds", words.ranges(f.table.seeds), ""), *_data(f), ("Runs", _statuses(f), "")]
     same = _same(f.runs)
@@ -232,7 +232,7 @@ def _repeat(f: Findings) -> Iterator[Block]:
     commands = [s.command for s in f.sweeps if s.command]
     yield Code([*commands, f.repeat])
     yield Words(
-        "The same commands in the same checkout train nothing anew and write this page again, byte"
+        "The same commands in the same checkout train nothing again and write the same page, byte"
         " for byte. The numbers are in runs.csv, summary.csv, pairs.csv and report.json beside it.",
         "note",
     )

@@ -28,12 +28,12 @@ class Part:
     name: str
     title: Mapping[str, str]
     findings: Findings
-    untuned: str = ""  # why its settings are compared as they are, where tuned ones were asked for
+    untuned: str = ""  # why tuned settings could not be compared
 
 
 @dataclass(frozen=True)
 class Study:
-    """All that the page of a study tells."""
+    """The content of a study's page."""
 
     sweep: SweepRecord
     verdicts: Sequence[claims.Verdict]
@@ -49,7 +49,7 @@ class Study:
 
     @property
     def description(self) -> Mapping[str, Any]:
-        """What stands in the study's file."""
+        """The mapping `study` of the study's file."""
         return self.sweep.study or {}
 
     @property
@@ -58,14 +58,14 @@ class Study:
         return self.sweep.quick
 
     def changes(self, part: str) -> list[dict[str, str]]:
-        """What was trained otherwise than the study's file says, in each language."""
-        description = self.description.get("changes")
-        found = description.get(part) if isinstance(description, Mapping) else None
-        return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+        """How the training of a part differed from the study's file, in each language."""
+        changes = self.description.get("changes")
+        texts = changes.get(part) if isinstance(changes, Mapping) else None
+        return [text for text in texts if isinstance(text, dict)] if isinstance(texts, list) else []
 
     @property
     def command(self) -> str:
-        """What made it; how many workers there were changes nothing."""
+        """The command that made it, without the number of workers, which changes no result."""
         return re.sub(r" hydra\.launcher\.n_jobs=\S+", "", self.sweep.command)
 
     @property
@@ -80,7 +80,7 @@ class Study:
 
     @property
     def warnings(self) -> dict[str, list[str]]:
-        """What limits each part; of its planned comparisons a study says nothing, it has claims."""
+        """The warnings on each part, without those on planned comparisons: a study has claims."""
         return {
             part.name: (
                 [part.untuned] * bool(part.untuned)
@@ -136,7 +136,7 @@ def read(sweep: SweepRecord, figures: Path, repeat: str) -> Study:
 
 
 def _previewed(spec: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A figure whose title says that it is drawn from fewer runs than the study's."""
+    """A figure marked as a preview in its title."""
     return (
         {**spec, "title": f"{spec['title']} (preview)"}
         if isinstance(spec, Mapping) and "title" in spec
@@ -160,7 +160,7 @@ def _tuned(
 
 
 def translated(text: Any, language: str = "en") -> str:
-    """A text in one of its languages, else in English; a text that has but one is taken as it is."""
+    """A text in a language, else in English; a plain string is used for all languages."""
     if isinstance(text, Mapping):
         text = text.get(language) or text.get("en")
     return words.plain(text) if text else ""

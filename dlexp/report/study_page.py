@@ -34,8 +34,8 @@ from dlexp.report.plots import Picture
 from dlexp.report.study import Part, Study, translated
 from dlexp.storage import journal
 
-DECIDED = "what is claimed was tested, and stands above"
-LONG = 12  # groups: a longer table is closed until it is asked for
+DECIDED = "the claims were tested, see above"
+LONG = 12  # groups; a page shows a longer table closed
 WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "subtitle": "study {name} · {runs} · seeds {seeds}",

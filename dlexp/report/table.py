@@ -1,8 +1,8 @@
 """Runs as a table: what varies between them, and which runs belong together.
 
-A group is the runs that differ in nothing but their seed. Groups are told apart by axes: the keys
-that were swept, and others that vary for no reason of their own; a key whose value follows from
-another's (Adam has another learning rate than SGD) goes with it and is no axis.
+A group is the runs that differ only in their seed. Groups differ in axes: the keys that were swept,
+and other keys that vary independently. A key whose value follows from another's (Adam has another
+learning rate than SGD) is no axis.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from itertools import product
 from dlexp.report import words
 from dlexp.report.runs import RunRecord, SweepRecord
 
-# the task: nobody tunes these
+# they define the task and are not tuned
 CONDITIONS = ("data", "objective", "model", "epochs", "steps", "eval_every", "dtype")
 
 Tokens = tuple[str | None, ...]  # one value per axis, as JSON; None: the method has no such field
@@ -63,8 +63,7 @@ class Axis:
 class Table:
     """Runs by group and seed: `groups[tokens][seed]`. Groups are in the order of axis levels.
 
-    What was `searched` has no grid of settings to choose from with some seeds and report with
-    others.
+    A `searched` sweep has no full grid of settings, which tuning needs.
     """
 
     axes: tuple[Axis, ...]
@@ -193,7 +192,7 @@ def _determines(a: Sequence[object], b: Sequence[object]) -> bool:
 
 
 def _repeated(column: Sequence[object]) -> bool:
-    """Whether values come back: what is met only once tells everything, and nothing."""
+    """Whether values repeat: a value met only once determines everything trivially."""
     return 2 * len(set(column)) <= len(column)
 
 
@@ -201,8 +200,8 @@ def _leads(a: str, b: str, varied: Mapping[str, Tokens], order: Sequence[str], s
     """Whether b is no axis because its value follows from a's (and a's does not, or comes first).
 
     A plugin never follows from its own field: `optimizer.momentum` has values for one optimizer
-    only, yet it is the optimizer that was chosen. Nor does a choice that was swept follow from a
-    number; and from numbers of a random search, each of them met once, nothing follows.
+    only, but the optimizer was chosen. A swept choice does not follow from a number, and nothing
+    follows from numbers of a random search, which occur once each.
     """
     if a.startswith(b + ".") or not _determines(varied[a], varied[b]):
         return False

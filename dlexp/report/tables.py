@@ -18,7 +18,7 @@ MOST = 30  # rows of a table on the terminal
 
 
 def groups(c: Comparison, *, wide: bool, decided: str = "") -> Grid:
-    """One row per group, the best first; `wide` adds what only a page has room for.
+    """One row per group, the best first; `wide` adds the columns of a page.
 
     `decided` says what decides instead of the planned comparisons.
     """
@@ -55,8 +55,8 @@ def groups(c: Comparison, *, wide: bool, decided: str = "") -> Grid:
         sign = "≥" if c.measure.high else "≤"
         caption += (
             f" Reached: runs with {c.watched.metric} {sign} {c.target:g}; the median"
-            f" {'epoch' if c.epochs else 'step'} at which that was first so, misses counting as"
-            " infinite."
+            f" {'epoch' if c.epochs else 'step'} of first reaching it; runs that missed it count"
+            " as infinite."
         )
     align = "srrlr" + "l" * wide + "r" + "l" * wide + "rrl"[: 0 if c.target is None else 2 + wide]
     return Grid(header, lines, align, caption)
@@ -129,7 +129,7 @@ def comparisons(c: Comparison, *, wide: bool) -> Grid:
 
 
 def _more(p: Pair, won: str, equal: bool) -> list[str]:
-    """The columns that only a page has room for."""
+    """The additional columns of a page."""
     return [
         p.verdict,
         *[words.probability(p.p_equivalent)] * equal,
@@ -176,7 +176,7 @@ def ranks(c: Comparison) -> Iterator[Grid]:
 
 
 def failures(table: Table, *, most: int, wide: bool) -> Grid | None:
-    """The runs that did not finish, those of a group that ended alike in one row."""
+    """The runs that did not finish; runs of a group with the same status share a row."""
     rows: dict[tuple[str, str], list[tuple[int | None, RunRecord]]] = {}
     for group, seed, run in table.runs():
         if run.status != "FINISHED":
@@ -201,9 +201,9 @@ def failures(table: Table, *, most: int, wide: bool) -> Grid | None:
         f" The first {most} of {len(rows)} rows; all are in runs.csv." if len(rows) > most else ""
     )
     caption = (
-        f"DIVERGED is a result, the worst there is; everything else is a missing result.{more}"
+        f"DIVERGED is a result and counts as the worst; any other status is a missing result.{more}"
     )
-    header = ["group", "seeds", "status", "what was said (first)", *(["folders"] * wide)]
+    header = ["group", "seeds", "status", "error (first)", *(["folders"] * wide)]
     return Grid(header, lines, "ssls" + "s" * wide, caption)
 
 

@@ -12,7 +12,7 @@ from dlexp.report.words import clean, cut, plain, width
 # text is set to the terminal's width between these; without a terminal, to the latter
 NARROW, COLUMNS = 40, 100
 GAP, INDENT = "  ", "    "
-NARROWEST = 8  # of a column that has to give way
+NARROWEST = 8  # width of a column that is cut
 
 
 def render(blocks: Sequence[Block], columns: int | None = None) -> str:
@@ -55,10 +55,10 @@ def _wrapped(text: str, columns: int, mark: str = "") -> list[str]:
     return [*lines, line]
 
 
-def _pieces(word: str, room: int) -> Iterator[str]:
+def _pieces(word: str, columns: int) -> Iterator[str]:
     """A word, or parts of one that is wider than a line."""
-    while width(word) > room:
-        part = cut(word, room)[:-1]
+    while width(word) > columns:
+        part = cut(word, columns)[:-1]
         yield part
         word = word[len(part) :]
     yield word
@@ -96,9 +96,9 @@ def table(grid: Grid, columns: int = COLUMNS) -> list[str]:
 def _least(cells: Sequence[str], columns: int) -> int:
     """The least width of a column of text that keeps names distinct, up to a quarter of a line."""
     names = {*cells}
-    for room in range(NARROWEST, max(2 * NARROWEST, columns // 4) + 1):
-        if len({cut(name, room) for name in names}) == len(names):
-            return room
+    for least in range(NARROWEST, max(2 * NARROWEST, columns // 4) + 1):
+        if len({cut(name, least) for name in names}) == len(names):
+            return least
     return NARROWEST
 
 
@@ -115,7 +115,7 @@ def _folds(widths: Sequence[int], columns: int) -> list[int]:
     return [*folds, len(widths)]
 
 
-def _cell(text: str, room: int, align: str) -> str:
-    text = cut(text, room)
-    space = " " * (room - width(text))
+def _cell(text: str, columns: int, align: str) -> str:
+    text = cut(text, columns)
+    space = " " * (columns - width(text))
     return space + text if align == "r" else text + space

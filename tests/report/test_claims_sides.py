@@ -117,7 +117,7 @@ def test_a_hyperparameter_that_goes_with_a_choice_is_no_cell_but_is_told(tmp_pat
     )
     assert v.status == "SUPPORTED"
     assert (
-        "optimizer.lr goes with it (0.001 against 0.1), and the two cannot be told apart"
+        "optimizer.lr differs as well (0.001 against 0.1); the effects cannot be separated"
         in notes(v)
     )
 

@@ -1,4 +1,4 @@
-"""What a claim may say, and the one line that answers a mistake in it; the expressions of metrics."""
+"""The fields of a claim, the message for each mistake, and the expressions of metrics."""
 
 import math
 from array import array
@@ -132,7 +132,7 @@ def test_the_place_of_a_mistake_is_the_claim_s_number_and_the_study_s_name():
         ({"part": None}, "part (weight_decay): is missing: the study has several parts"),
         (
             {"metric": "test/loss +"},
-            "metric=test/loss + (weight_decay): ends where a value must stand",
+            "metric=test/loss + (weight_decay): a value is missing",
         ),
         ({"guard": 0.7}, "guard=0.7 (weight_decay): must be a mapping"),
         (

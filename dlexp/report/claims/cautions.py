@@ -13,15 +13,14 @@ from dlexp.report.claims.sides import described
 from dlexp.report.claims.spec import Claim
 from dlexp.report.statistics import Floats
 
-# differences that differ by less, relative to the values they are differences of, are the same:
-# float32
-ALIKE = 1e-6
+ALIKE = 1e-6  # relative tolerance of equal differences, as of float32 values
 
 
 def alike(of: Floats, against: Floats) -> bool:
     """Whether every seed gives the same difference, so that seeds are no independent replicates.
 
-    >>> alike(np.array([3.0, 4.0]), np.array([1.0, 2.0])), alike(np.array([3.0, 4.0]), np.array([1.0, 2.1]))
+    >>> of = np.array([3.0, 4.0])
+    >>> alike(of, np.array([1.0, 2.0])), alike(of, np.array([1.0, 2.1]))
     (True, False)
     """
     d = of - against
@@ -40,11 +39,11 @@ def of_guard(guarded: Sequence[Guarded], claim: Claim) -> Iterator[Sentence]:
 
 def of_changes(changes: Any, part: str | None, *, quick: bool) -> Iterator[Sentence]:
     """How training differed from the study's file; `changes`: part → list of texts."""
-    told = changes.get(part) if isinstance(changes, Mapping) else None
-    told = [one for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
-    if told:
+    texts = changes.get(part) if isinstance(changes, Mapping) else None
+    texts = [text for text in texts if isinstance(text, Mapping)] if isinstance(texts, list) else []
+    if texts:
         listed = {
-            language: comma.join(str(one.get(language)) for one in told)
+            language: comma.join(str(text.get(language)) for text in texts)
             for language, comma in (("en", ", "), ("zh", "，"))
         }
         yield say("preview" if quick else "changed", changes=listed)

@@ -52,14 +52,14 @@ class Expression:
 
     @property
     def accuracy(self) -> bool:
-        """Whether it is an accuracy: 0 is the worst there is, and more is better."""
+        """Whether it is an accuracy: 0 is the worst value, and more is better."""
         if not isinstance(self.root, Name) or self.root.moment in ("travel", "turns"):
             return False
         split, _, what = self.root.name.rpartition("/")
         return what == "accuracy" and split != "gap"
 
     def beyond(self, run: RunRecord) -> Name | None:
-        """What is asked for at a moment after the end of the run."""
+        """The first metric at a moment after the end of the run, or None."""
         later = (
             n for n in _names(self.root) if (step := n.step(run)) is not None and step > length(run)
         )
@@ -161,9 +161,7 @@ class _Parser:
         if kind == "name":
             return self.call(letters) if self.take("(") else self.moment(letters)
         if letters != "(":
-            raise self.wrong(
-                f"ends where a value must stand, or has {letters or 'nothing'!r} in its place"
-            )
+            raise self.wrong(f"a value is missing: there is {letters or 'nothing'!r} in its place")
         node = self.sum()
         self.close()
         return node

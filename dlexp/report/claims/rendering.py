@@ -17,7 +17,7 @@ from dlexp.report.claims.spec import Claim
 from dlexp.report.claims.terms import Name
 from dlexp.report.claims.verdicts import NOT_SUPPORTED, SUPPORTED, Verdict
 
-DIGITS = 6  # significant ones: beyond them another BLAS adds in another order
+DIGITS = 6  # significant digits: further ones depend on the BLAS
 MARKS = {SUPPORTED: "✓ SUPPORTED", NOT_SUPPORTED: "✗ NOT SUPPORTED"}
 TONES = {SUPPORTED: "supported", NOT_SUPPORTED: "refuted"}
 WORDS: dict[str, dict[str, Any]] = {
@@ -32,9 +32,9 @@ WORDS: dict[str, dict[str, Any]] = {
             " everything else, and a normal result."
         ),
         "family": ("one claim", "{n} claims"),
-        "more": "more of it is claimed",
-        "less": "less of it is claimed",
-        "as_good": "not worse by more than the margin is claimed",
+        "more": "claimed: more",
+        "less": "claimed: less",
+        "as_good": "claimed: not worse by more than the margin",
         "sides": (
             "{metric}: {of}{mean_of} against {against}{mean_against}; {direction}, margin {margin}."
         ),
@@ -45,9 +45,9 @@ WORDS: dict[str, dict[str, Any]] = {
             "median": "the median",
             "min": "the smallest value",
             "max": "the largest value",
-            "range": "largest less smallest value",
+            "range": "largest minus smallest value",
             "std": "the standard deviation",
-            "worst": "the smallest gain of any",
+            "worst": "the smallest gain",
         },
         "averaged": "Averaged over {keys}.",
         "tuned": "Tuned by {by} on seeds {seeds}: {settings}.",
@@ -249,13 +249,13 @@ def unit(claim: Claim) -> str:
 
 
 def _paragraph(v: Verdict, lang: str) -> Words:
-    """The claim, its verdict and why, then how it was found."""
+    """The claim, its verdict and the reason, then the details."""
     space = " " if lang == "en" else ""
     first = [ended(note[lang], lang) for note in (*v.cautions, v.because)]
     notes = [ended(note[lang], lang) for note in v.notes]
-    told = space.join([*first, *_details(v, lang), *notes])
+    body = space.join([*first, *_details(v, lang), *notes])
     return Words(
-        told,
+        body,
         tone(v.status),
         lead=f"{mark(v.status, lang, preview=v.preview)} · {v.claim.says[lang]} ({v.claim.id})",
     )

@@ -32,8 +32,7 @@ class Values:
     """Both sides' values (n,) at the seeds with all results; `left_out`: the other seeds.
 
     `diverged` counts the runs of either side without a finite value, which count as `counted_as`;
-    where that is None nobody said what they count as, and the values are nan. `total` runs were
-    looked at.
+    None: the claim does not say it, and the values are nan. `total` is the number of runs.
     """
 
     of: Floats
@@ -47,7 +46,7 @@ class Values:
 
 
 def value(run: RunRecord | None, metric: Expression) -> float | None:
-    """A run's value: None where there is no result, nan where it diverged or has no finite value."""
+    """A run's value: None without a result, nan where it diverged or is not finite."""
     if run is None or not run.observed:
         return None
     return math.nan if run.status == "DIVERGED" else metric.of(run)

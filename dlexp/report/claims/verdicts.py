@@ -124,7 +124,7 @@ def _examined(sweep: SweepRecord, claim: Claim, study: str) -> Verdict:
 
 
 def _cautions(sweep: SweepRecord, v: Verdict) -> Iterator[Sentence]:
-    """What must be said beside the verdict."""
+    """The cautions beside the verdict."""
     yield from cautions.of_changes(
         (sweep.study or {}).get("changes"), v.claim.part, quick=sweep.quick
     )

@@ -84,7 +84,7 @@ def draw_tuned(t: Tuned, folder: Path) -> list[Picture]:
 
 
 def _stars(t: Tuned, grid: Comparison, x: int) -> dict[str | None, str | None]:
-    """The chosen value of a numeric axis for each line of the figure, where a line is one method."""
+    """The chosen value of a numeric axis for each line, where a line is one method."""
     methods = [i for i, axis in enumerate(t.grid.axes) if axis not in t.hyper]
     if len(methods) > 1 or lines(grid.table, x) != (methods[0] if methods else None):
         return {}

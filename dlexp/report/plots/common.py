@@ -90,7 +90,7 @@ def shape(n: int) -> tuple[int, int]:
     return math.ceil(n / columns), columns
 
 
-def room(axis: Axis | None) -> float:
+def legend_height(axis: Axis | None) -> float:
     """Inches below the title that the legend of an axis needs."""
     return 0.14 if axis is None else 0.28 + 0.14 * math.ceil(len(axis.levels) / 6)
 

@@ -12,7 +12,7 @@ from dlexp import figures
 from dlexp.report import measure as measures, statistics, words
 from dlexp.report.compare import Comparison
 from dlexp.report.measure import Measure
-from dlexp.report.plots.common import Picture, legend, look, room, seeds, shape
+from dlexp.report.plots.common import Picture, legend, legend_height, look, seeds, shape
 from dlexp.report.statistics import Floats
 from dlexp.report.table import Axis, Table, Tokens
 
@@ -71,7 +71,7 @@ def learning(
         columns=columns,
         size=size,
         right=0.2,
-        pad=room(named),
+        pad=legend_height(named),
         gaps=(0.32, 0.12),
         sharex=True,
         sharey=True,
@@ -99,7 +99,7 @@ def learning(
     )
     caption = (
         f"{measure.metric} while training. Line: interquartile mean over seeds at each point;"
-        f" {band}; {n}. After a run diverged it counts as worst; after it stopped early it keeps"
+        f" {band}; {n}. A diverged run counts as worst from then on; a run that stopped early keeps"
         " its last value. No test and no correction in this figure."
     )
     return Picture(name, path, title, caption)

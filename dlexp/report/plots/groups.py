@@ -180,7 +180,7 @@ def forest(c: Comparison, path: Path, title: str = "") -> Picture | None:
     caption = (
         "Planned comparisons, each averaged over the other axes within a seed: the mean over seeds"
         f" of how much better the first is in {c.measure.metric}, with the 95 % interval of the"
-        " shifts that the sign-flip test does not refuse (each interval on its own, the p-values"
+        " shifts that the sign-flip test does not reject (each interval on its own, the p-values"
         f" corrected{cut}). Blue: decided; grey: not. {words.capital(tests(c))}."
     )
     return Picture("comparisons", path, title, caption)

@@ -15,7 +15,7 @@ from dlexp.report.measure import Measure
 from dlexp.report.plots.common import Picture, counted, marginal, over, tick
 from dlexp.report.table import Axis
 
-SIDE, LEGIBLE = 40, 10  # cells on a side; columns that have room for numbers
+SIDE, LEGIBLE = 40, 10  # cells on a side; columns with numbers in their cells
 
 
 def heat(c: Comparison, path: Path) -> Picture | None:

@@ -18,11 +18,11 @@ from dlexp.report.plots.common import (
     Picture,
     counted,
     legend,
+    legend_height,
     look,
     marginal,
     over,
     plain,
-    room,
     tick,
 )
 from dlexp.report.table import Axis, Table
@@ -112,7 +112,9 @@ def _drawn(plot: Plot, table: Table, path: Path, name: str, title: str) -> Pictu
         f"mark: interquartile mean; line: 95 % bootstrap interval{cross}; {n}",
         "descriptive: no significance test",
     ]
-    with figures.drawing(path, title, notes, pad=room(plot.other), size=(6.6, 4.2)) as axes:
+    with figures.drawing(
+        path, title, notes, pad=legend_height(plot.other), size=(6.6, 4.2)
+    ) as axes:
         ax = axes[0, 0]
         heights: list[float] = []
         levels = plot.other.levels if plot.other else (None,)
@@ -122,7 +124,7 @@ def _drawn(plot: Plot, table: Table, path: Path, name: str, title: str) -> Pictu
         scale_y(ax, plot.measure, heights)
         if plot.other:
             legend(ax, plot.other)
-    gone = " A cross at the edge where worse lies: the middle runs diverged." if plot.lost else ""
+    gone = " A cross at the edge: the middle runs diverged." if plot.lost else ""
     star = " A star marks the value chosen." if plot.stars else ""
     caption = (
         f"{title}. Mark: interquartile mean; line: 95 % percentile bootstrap interval"
@@ -172,7 +174,7 @@ def draw_line(ax: Any, plot: Plot, of: str | None, i: int, shift: float) -> list
 
 
 def _crosses(ax: Any, x: list[float], color: Any, shift: float, high: bool) -> None:
-    """At the edge where worse lies, beside those of other lines."""
+    """Crosses at the edge for the worst values, beside those of other lines."""
     from matplotlib.transforms import ScaledTranslation
 
     beside = ScaledTranslation(6 * shift / 72, 0, ax.figure.dpi_scale_trans)

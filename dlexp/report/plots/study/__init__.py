@@ -1,8 +1,8 @@
-"""The figures that a study asks for by name, beyond the usual ones of a report.
+"""The figures that a study lists, instead of the default ones of a report.
 
     figures:
       - {kind: gap, part: strength, losses: true}
-      - {kind: panels, part: scales, metric: train/accuracy, lines: normalization, where: {epochs: 20}}
+      - {kind: panels, part: scales, metric: train/accuracy, lines: normalization}
 
 Every kind takes `part` (which runs; not needed where there is one part), `where` (parameters and
 their values, or lists of values: only runs that have them), `title` and `name` (of the file); the
@@ -34,7 +34,7 @@ Test = Callable[[Any], bool]
 
 @dataclass(frozen=True)
 class Undrawn:
-    """A figure that was asked for and cannot be drawn, and why."""
+    """A requested figure that cannot be drawn, and why."""
 
     name: str
     title: str
@@ -114,7 +114,7 @@ def check_figures(specs: Any, parts: Collection[str] = ()) -> None:
     for i, spec in enumerate(specs):
         key = f"study.figures[{i}]"
         if not isinstance(spec, Mapping):
-            raise UserError("must say its kind, as in {kind: gap}", key=key, value=spec)
+            raise UserError("needs a kind, as in {kind: gap}", key=key, value=spec)
         kind = str(spec.get("kind"))
         if kind not in KINDS:
             _refuse("there is no such kind of figure", f"{key}.kind", kind, KINDS)
@@ -141,7 +141,11 @@ def check_figures(specs: Any, parts: Collection[str] = ()) -> None:
         if parts and "part" in spec and spec["part"] not in parts:
             _refuse("there is no such part", f"{key}.part", spec["part"], parts)
         if len(parts) > 1 and "part" not in spec:
-            raise UserError("say of which part", key=f"{key}.part", allowed=", ".join(parts))
+            raise UserError(
+                "is missing: the study has several parts",
+                key=f"{key}.part",
+                allowed=", ".join(parts),
+            )
 
 
 def _refuse(

@@ -25,7 +25,7 @@ FIELDS = {
         "gradient_finite",
     ),
 }
-NOTED = 0.005  # shares below are not told
+NOTED = 0.005  # smaller shares are not written
 
 
 @dataclass(frozen=True)
@@ -84,20 +84,20 @@ def distributions(scene: Scene, *, of: str = "activations", moment: str = "untra
         for ax, row in zip(axes[:, 0], rows, strict=True):
             _draw(ax, row, columns, decades, 0.118 / (each - 0.34))
     scale = (
-        "Sizes on a logarithmic axis that all panels share; exact zeros are counted, not drawn. "
+        "Sizes on one logarithmic axis for all panels; exact zeros are counted, not drawn. "
         if of == "gradients"
         else (
             "Exact zeros of an unbounded activation are counted, not drawn. Across samples: the"
             " standard deviation of a unit over the samples, averaged over the units; near 0 the"
-            " layer says the same whatever the input. Saturated: the slope is below 1 % of its"
-            " largest. "
+            " output of the layer hardly depends on the input. Saturated: the slope is below 1 % of"
+            " its largest. "
         )
     )
     caption = " ".join(
         [
             (
                 f"{title}. Bars: the values of all samples and units of the first seed, each panel"
-                " up to its own highest bar; std: their standard deviation; every number is the"
+                " scaled to its highest bar; std: their standard deviation; every number is the"
                 f" mean over n = {seeds} seed{plural}. {scale}No test and no correction in this"
                 " figure."
             ),
@@ -108,7 +108,7 @@ def distributions(scene: Scene, *, of: str = "activations", moment: str = "untra
 
 
 def _read(scene: Scene, of: str, moment: str) -> tuple[list[_Row], list[str]]:
-    """The settings that have what is asked for, and why others have not."""
+    """The settings with these histograms, and why others have none."""
     rows, reasons = [], []
     for group, runs in scene.table.groups.items():
         histograms, why = [], ""
@@ -117,7 +117,7 @@ def _read(scene: Scene, of: str, moment: str) -> tuple[list[_Row], list[str]]:
             if isinstance(arrays, str):
                 why = why or arrays
             elif not _whole(arrays, of, moment):
-                why = why or f"its arrays/histograms.npz says nothing of {of}, {moment}"
+                why = why or f"its arrays/histograms.npz has no {of}, {moment}"
             else:
                 histograms.append(arrays)
         label = scene.label(group)

@@ -19,7 +19,7 @@ SHOWN = ((0.15, 0.7), (0.32, 0.22), (0.6, 0.85), (0.86, 0.34), (0.42, 0.62))
 
 
 def gradient_field(scene: Scene) -> Picture:
-    """The negative gradients, and at a few points the angle between one and the way to the minimum."""
+    """Negative gradients, and at a few points their angle to the direction of the minimum."""
     _, terrain = read_walks(scene)
     window = terrain.window
     size, aspect = _single(window)
@@ -37,7 +37,7 @@ def gradient_field(scene: Scene) -> Picture:
         " points of the grid"
     )
     notes = [
-        "arrows: −∇f; blue: −∇f at a few points; dashed: the way to the minimum",
+        "arrows: −∇f; blue: −∇f at a few points; dashed: the direction of the minimum",
         f"angle between the two: {facts}",
     ]
     with figures.drawing(scene.path, title, notes, size=size, right=0.95, pad=0.14) as axes:
@@ -53,9 +53,9 @@ def gradient_field(scene: Scene) -> Picture:
         ax.set(xlabel="x", ylabel="y")
     caption = (
         f"{title}. Grey: −∇f on a grid, longer where it is larger, levelling off; blue: its"
-        " direction at a few points; dashed: the way from there to the minimum (star). Angle"
+        " direction at a few points; dashed: the direction from there to the minimum (star). Angle"
         f" between the two: {facts}; 0° would point at it. Bands: equal heights f(x, y). No test:"
-        " nothing here is a matter of chance."
+        " nothing here is random."
     )
     return Picture(scene.name, scene.path, title, caption)
 

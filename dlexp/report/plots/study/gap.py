@@ -76,10 +76,10 @@ def gap(scene: Scene, *, losses: bool = False) -> Picture:
     caption = (
         f"{title}. Solid: training; dashed: validation; interquartile mean over seeds, band: its 95"
         f" % percentile bootstrap interval ({BAND:,} resamples, each point on its own); diamond:"
-        f" test, at the end, and its interval; {n}. Gap: final training value less test value (of"
-        " the loss: test less training), interquartile mean and interval over seeds. Look at the"
-        " training curve beside it: a gap also shrinks when a network learns less. After a run"
-        " diverged it counts as worst. No test and no correction in this figure."
+        f" test, at the end, and its interval; {n}. Gap: final training value minus test value (for"
+        " the loss: test minus training), interquartile mean and interval over seeds. Compare the"
+        " training curve: a gap also shrinks when a network learns less. A diverged run counts as"
+        " worst from then on. No test and no correction in this figure."
     )
     return Picture(scene.name, scene.path, title, caption)
 

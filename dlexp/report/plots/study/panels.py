@@ -1,4 +1,4 @@
-"""Learning curves of one metric, with lines and panels as they were asked for."""
+"""Learning curves of one metric, with chosen lines and panels."""
 
 from __future__ import annotations
 

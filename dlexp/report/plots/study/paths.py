@@ -17,9 +17,9 @@ from dlexp.report.plots.study.scene import CannotDraw, Scene
 from dlexp.report.plots.study.terrain import Terrain, arrows, bands, read, scale
 
 PANELS, FRAMES, DOTS = 9, 120, 200  # at most: of a figure, of an animation, of a path
-LENGTH = 12.0  # seconds of an animation at most, where nobody says how long a frame is
+LENGTH = 12.0  # seconds of an animation at most, unless `seconds` is given
 ASIDE, BELOW = 0.3, 0.36  # inches between panels
-NO_TEST = "No test: a path on a surface is no matter of chance."
+NO_TEST = "No test: a path on a surface is not random."
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def in_window(ax: Any, window: Array, aspect: str) -> None:
 
 
 def _panels(axes: Any, walks: Sequence[Walk], terrain: Terrain, window: Array) -> None:
-    """What stands still: the surface in every panel, its scale beside them, the legend above them."""
+    """The static parts: the surface in every panel, its scale beside them, the legend above."""
     levels = None
     columns = axes.shape[1]
     for i, ax in enumerate(axes.flat):
@@ -238,9 +238,8 @@ def _notes(walks: Sequence[Walk]) -> list[str]:
     steps = f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
     x, y = (f"{c:g}".replace("-", "−") for c in walks[0].at[0])
     dot = ", a dot each" if counts[-1] < DOTS else ""
-    return [
-        f"{steps} steps from ({x}, {y}){dot}; arrows: −∇f; one seed of each; descriptive: no significance test"
-    ]
+    start = f"{steps} steps from ({x}, {y}){dot}"
+    return [f"{start}; arrows: −∇f; one seed of each; descriptive: no significance test"]
 
 
 def _caption(terrain: Terrain) -> str:

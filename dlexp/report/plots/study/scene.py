@@ -1,4 +1,4 @@
-"""What a figure of a study is drawn from."""
+"""The data that a figure of a study is drawn from."""
 
 from __future__ import annotations
 
@@ -63,8 +63,7 @@ class Scene:
     def measure(self, metric: str, better: str | None = None) -> Measure:
         """A metric that some run measured, and which way it is better. Raises `CannotDraw`.
 
-        Where nobody says, it is drawn all the same if every run has its value: only one that
-        diverged needs a worst.
+        An unknown direction is an error only if a run diverged, which needs a worst value.
         """
         runs = [run for _, _, run in self.table.runs()]
         known = sorted({name for run in runs for name in (*run.final, *run.curves)})
