@@ -57,9 +57,7 @@ class FileData(Data):
     def refused(
         self, wrong: str, *, key: str = "path", asked: str = "", known: Sequence[str] = ()
     ) -> DataError:
-        """The error to raise for this file; `known` are the names among which `asked` was looked
-        for in vain.
-        """
+        """The error for this file; the hint is the name of `known` nearest to `asked`."""
         names = ", ".join(known[:SHOWN]) + (
             f", … ({len(known)} in all)" if len(known) > SHOWN else ""
         )

@@ -1,6 +1,4 @@
-"""The words of a figure: what a run is, what was chosen, how much data, which seed, and how it
-ended.
-"""
+"""Texts of a figure: the run's name, its choices, data, seed, and how it ended."""
 
 from __future__ import annotations
 
@@ -54,9 +52,7 @@ def task(run: Run) -> str:
 
 
 def notes(run: Run) -> list[str]:
-    """The small print below a title: the choices, the number of samples, the seed; for a surface
-    its formula.
-    """
+    """The small print below a title: choices, number of samples, seed, formula of a surface."""
     experiment = run.experiment
     if run.dataset is None:
         formula = (experiment.objective.__doc__ or "").splitlines()[:1]

@@ -217,7 +217,7 @@ def _ledger(folder: Path) -> tuple[dict[str, dict[str, Any]], int]:
 
 
 def _run(folder: Path, sweep: str, entry: Mapping[str, Any]) -> RunRecord:
-    """A run by its ledger line, its run.json and its journal; what of these is missing stays empty."""
+    """A run by its ledger line, run.json and journal; missing parts stay empty."""
     name = str(entry.get("folder") or "")
     overrides = tuple(map(str, entry.get("overrides") or ()))
     known: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The data plugins: what they draw, how they split, and what they say to files that cannot be used."""
+"""The data plugins: what they draw, how they split, and their messages for unusable files."""
 
 import hashlib
 import logging

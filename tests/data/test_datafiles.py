@@ -1,4 +1,4 @@
-"""Data files: IDX arrays whole and damaged, and downloads from a server that behaves in every way."""
+"""Data files: intact and damaged IDX arrays, and downloads from servers of all kinds."""
 
 import gzip
 import hashlib

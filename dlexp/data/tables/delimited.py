@@ -1,6 +1,4 @@
-"""Tables as text: encoding, delimiter, decimal sign and line of names, recognised where nobody says
-them.
-"""
+"""Tables as text: encoding, delimiter, decimal sign and header, recognised unless given."""
 
 from __future__ import annotations
 
@@ -47,9 +45,7 @@ OTHERS = {
 
 @dataclass(frozen=True)
 class Form:
-    """How a table is written. `skip` counts the lines (a quoted one may have several) before the
-    first sample.
-    """
+    """The format of a table. `skip` counts the lines before the first sample."""
 
     file: Path
     packed: bool
@@ -63,9 +59,7 @@ class Form:
     quoted: bool  # whether a quotation mark is among all its bytes
 
     def lines(self, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
-        """The samples, each with the number of its last line. Raises `csv.Error` where quotes are
-        wrong.
-        """
+        """The samples, each with its last line's number. Raises `csv.Error` for wrong quotes."""
         with opened(self.file, self.packed) as content, _text(content, self.encoding) as text:
             reader = _reader(text, self.delimiter, strict=strict)
             for row in islice(reader, self.skip, None):
@@ -119,9 +113,7 @@ def recognised(
 
 
 def _survey(file: Path, packed: bool, encoding: str | None) -> tuple[str, bool]:
-    """One pass over all bytes: the limit, NUL, and whether the encoding, asked for or recognised,
-    fits them.
-    """
+    """Reads all bytes once to check the size limit, NUL bytes and the encoding."""
     size, plain, quoted = 0, True, False
     with _refusing_damage(), opened(file, packed) as stream:
         start = stream.read(4)
@@ -177,16 +169,16 @@ def _refusing_damage() -> Iterator[None]:
 
 
 def _undecodable(file: Path, packed: bool, encoding: str, error: UnicodeDecodeError) -> DataError:
-    """Which line, and what to say instead."""
-    said = "UTF-8" if encoding in ("utf-8", "utf-8-sig") else encoding
-    wrong, line = f"it is not {said} throughout", b""
+    """The error for text in another encoding: its line, and the encodings to try."""
+    shown_name = "UTF-8" if encoding in ("utf-8", "utf-8-sig") else encoding
+    wrong, line = f"it is not {shown_name} throughout", b""
     if "16" not in encoding and "32" not in encoding:
         with opened(file, packed) as stream:
             for i, line in enumerate(stream, 1):
                 try:
                     line.decode(encoding)
                 except UnicodeDecodeError as e:
-                    wrong = f"line {i}: byte {line[e.start]:#04x} is not {said}"
+                    wrong = f"line {i}: byte {line[e.start]:#04x} is not {shown_name}"
                     break
     if line[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         line = b""
@@ -235,9 +227,7 @@ def _is_blank(row: Sequence[str]) -> bool:
 
 
 def _delimiter(lines: Sequence[str]) -> str:
-    """The one that gives all lines the same number of columns, and most numbers; a comma where none
-    does.
-    """
+    """The delimiter with equal columns in all lines and most numbers; by default a comma."""
     best = ((False, 0.0, 1), ",")
     for sign in (",", ";", "\t", "|", " "):
         if sign == " " and best[0][2] > 1:
@@ -270,9 +260,7 @@ def _decimal(rows: Sequence[Sequence[str]], delimiter: str) -> str:
 
 
 def _check_first(line: int, first: Sequence[str], width: int, header: bool | None) -> None:
-    """Raises `DataError` for a table of one column, and for a first line that is not as wide as
-    those below it.
-    """
+    """Raises `DataError` for a one-column table, or a first line narrower or wider than others."""
     if width == 1 and len(first) == 1:
         wrong = f"line {line} has only one column, {shown(first[0].strip())}; two are needed"
         raise DataError(
