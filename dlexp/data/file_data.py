@@ -89,7 +89,7 @@ class FileData(Data):
 
     def _file(self) -> Path:
         if not self.path:
-            raise self.refused(f"say which file: data.path=<file{self.suffix}>")
+            raise self.refused(f"set the file: data.path=<file{self.suffix}>")
         file = paths.expanded(self.path)
         if not file.parent.is_dir():
             raise self.refused(f"there is no folder {file.parent}")

@@ -74,7 +74,7 @@ class IdxImages(Data):
 
     def _fetched(self) -> dict[str, tuple[Path, Path]]:
         advice = (
-            "put the files into a folder and say data.folder=<folder> (files:"
+            "put the files into a folder and set data.folder=<folder> (files:"
             f" {', '.join(self.sha256)})"
         )
         cache = cache_folder(self.name)

@@ -379,7 +379,7 @@ def test_without_a_folder_the_cached_files_are_used_and_their_hashes_checked(
     assert "train-images-idx3-ubyte.gz could not be fetched: file:///nowhere/train-images" in str(
         e.value
     )
-    assert "put the files into a folder and say data.folder=<folder>" in str(e.value)
+    assert "put the files into a folder and set data.folder=<folder>" in str(e.value)
 
 
 @pytest.mark.parametrize("plugin", [MNIST, FASHION])

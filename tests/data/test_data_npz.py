@@ -348,7 +348,7 @@ def test_a_size_that_the_zip_understates_is_noticed(tmp_path):
 )
 def test_a_path_that_leads_nowhere_is_told(tmp_path, plugin, suffix):
     with pytest.raises(
-        DataError, match=rf"^data\.path=: say which file: data\.path=<file{suffix}>$"
+        DataError, match=rf"^data\.path=: set the file: data\.path=<file{suffix}>$"
     ):
         plugin().load(rng())
     (tmp_path / f"iris{suffix}").write_bytes(b"?")

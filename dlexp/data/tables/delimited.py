@@ -101,7 +101,7 @@ def recognised(
     whole = [row for row in rows[1:] if len(row) == len(first)]
     if header is None and (header := is_header(first, whole, point)) is None:
         wrong = f"line {first_line} may be the names of the columns or the first sample"
-        raise DataError(f"{wrong}: say data.header=true or data.header=false")
+        raise DataError(f"{wrong}: set data.header=true or data.header=false")
     names = _named(first_line, first) if header else tuple(map(str, range(len(first))))
     samples = whole if header else [first, *whole]
     words = {i for i in range(len(first)) if any(_is_word(row[i], point) for row in samples)}
@@ -189,7 +189,7 @@ def _undecodable(file: Path, packed: bool, encoding: str, error: UnicodeDecodeEr
     )
     names = ", ".join(f"{name} ({OTHERS[name]})" for name in order if name != encoding)
     return DataError(
-        f"{wrong}; say which encoding it has: data.encoding={names}; or save the file as UTF-8"
+        f"{wrong}; set its encoding: data.encoding={names}; or save the file as UTF-8"
     )
 
 
@@ -255,7 +255,7 @@ def _decimal(rows: Sequence[Sequence[str]], delimiter: str) -> str:
     point = next((cell for cell in cells if POINT.fullmatch(cell)), None)
     if comma and point:
         wrong = f"there are numbers with a comma, {shown(comma)}, and with a point, {shown(point)}"
-        raise DataError(f"{wrong}: say data.decimal=comma or data.decimal=point")
+        raise DataError(f"{wrong}: set data.decimal=comma or data.decimal=point")
     return "," if comma else "."
 
 
@@ -264,7 +264,7 @@ def _check_first(line: int, first: Sequence[str], width: int, header: bool | Non
     if width == 1 and len(first) == 1:
         wrong = f"line {line} has only one column, {shown(first[0].strip())}; two are needed"
         raise DataError(
-            f"{wrong}: say data.delimiter=comma, semicolon, tab, pipe or space where there are more"
+            f"{wrong}: set data.delimiter=comma, semicolon, tab, pipe or space where there are more"
         )
     if len(first) != width:
         most = f"line {line} has {len(first)} columns, most lines have {width}"
@@ -280,7 +280,7 @@ def _named(line: int, first: Sequence[str]) -> tuple[str, ...]:
                 f"line {line}: columns {names.index(name) + 1} and {i + 1} are both named"
                 f" {shown(name)}"
             )
-            raise DataError(f"{wrong}; if it is a sample, say data.header=false")
+            raise DataError(f"{wrong}; if it is a sample, set data.header=false")
     return tuple(names)
 
 

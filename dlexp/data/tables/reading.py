@@ -205,7 +205,7 @@ def _check_words(form: Form, i: int, column: Column, drop: Sequence[str]) -> Non
     as_words, without = option("words", [column.name]), option("drop", [*drop, column.name])
     cure = f"; {as_words} makes every value of it a word, {without} leaves the column out"
     if COMMA.fullmatch(cell) and form.delimiter != ",":
-        cure = "; for decimal commas say data.decimal=comma"
+        cure = "; for decimal commas set data.decimal=comma"
     raise DataError(
         f"{place}, column {shown(column.name)}: {shown(cell)} is not a number, as others in it"
         f" are{cure}"

@@ -169,7 +169,7 @@ class TableData(FileData):
         label = table.columns[table.label].name
         if label in self.drop:
             raise self.refused(
-                f"{shown(label)} is the label: say data.label=<another column>", key="drop"
+                f"{shown(label)} is the label: set data.label=<another column>", key="drop"
             )
         columns, dropped = [], {}
         for column in (c for c in table.columns if c.name != label):
