@@ -151,11 +151,11 @@ def _tuned(
     try:
         return tuned.tune(arranged, chosen, [sweep]), ""
     except UserError as e:
-        # with what command is for a sweep, not for a study
+        # the suggested command is for a sweep, not for a study
         why = re.split(r"\. Run |: add seeds", e.message)[0]
         return (
             None,
-            f"Every setting stands for itself. Each method at its best is not shown: {why}.",
+            f"Settings are shown one by one. Tuned settings are not compared: {why}.",
         )
 
 

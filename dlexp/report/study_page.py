@@ -40,8 +40,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "subtitle": "study {name} · {runs} · seeds {seeds}",
         "preview": (
-            "A smaller budget (quick=true): a preview, with fewer seeds or settings than the study"
-            " asks for. Its result is made by: {command}"
+            "A smaller budget (quick=true): a preview with fewer seeds or settings than the study."
+            " Command for the full result: {command}"
         ),
         "other": "中文：report.zh.html",
         "none": "This study makes no claims.",
@@ -50,7 +50,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "titled": "Preview: {title}",
         "changed": " (preview: {changes})",
         "counted": "{n} {status} ({ids})",
-        "claims": "Claims, put to the test",
+        "claims": "Claims and verdicts",
         "figures": "Figures",
         "detail": "Claim by claim",
         "undrawn": "{title}: not drawn, {reason}.",
@@ -65,8 +65,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "zh": {
         "subtitle": "研究 {name} · {n} 次运行 · 种子 {seeds}",
         "preview": (
-            "较小的预算（quick=true）：仅为预览，种子或设置比研究所要求的少。"
-            "正式结果由此命令得出：{command}"
+            "这只是较小预算（quick=true）的预览，种子或设置少于正式研究。"
+            "得到正式结果的命令：{command}"
         ),
         "other": "English: report.html",
         "none": "这项研究没有提出论断。",
@@ -83,7 +83,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "method": "计算方法",
         "repeat": "如何重复",
         "files": (
-            "数字在本页旁的 report.json、verdicts.json 与 runs.csv 中，每次运行在其自己的文件夹中。"
+            "数据见本页同目录下的 report.json、verdicts.json 与 runs.csv，每次运行各有文件夹。"
         ),
     },
 }
@@ -101,7 +101,7 @@ def texts(s: Study) -> dict[str, str]:
 
 
 def _everything(s: Study) -> dict[str, Any]:
-    """report.json: what others want to know of any sweep, of the first part; and the verdicts."""
+    """report.json: the fields of any sweep, for the first part, and the verdicts."""
     first = json.loads(files.everything(s.parts[0].findings)) if s.parts else {}
     figures = [
         {
@@ -141,7 +141,7 @@ def render(s: Study, lang: str) -> str:
 
 
 def title(s: Study, lang: str = "en") -> str:
-    """Of the page; a preview says so."""
+    """The title of the page, marked for a preview."""
     plain = translated(s.description.get("title"), lang) or s.title
     return WORDS[lang]["titled"].format(title=plain) if s.quick else plain
 
@@ -164,7 +164,7 @@ def answer(s: Study, lang: str = "en") -> str:
 
 
 def preview(s: Study, lang: str = "en") -> str:
-    """That it was made with the smaller budget, and how the result is made."""
+    """The note on a preview, with the command for the full result."""
     return WORDS[lang]["preview"].format(
         command=shell.command(f"experiment={s.description.get('name') or s.sweep.label}")
     )
@@ -234,7 +234,7 @@ def _end(s: Study, lang: str) -> Iterator[Block]:
 
 
 def terminal_text(s: Study, html: str) -> str:
-    """What is printed: the verdicts, and where the page lies."""
+    """The text for the terminal: the verdicts and the path of the page."""
     runs = words.many(len(s.sweep.runs), "run")
     subtitle = WORDS["en"]["subtitle"].format(name=s.sweep.label, runs=runs, seeds=s.seeds)
     lines: list[Block] = [Words(title(s)), Words(subtitle)]
@@ -253,7 +253,7 @@ def terminal_text(s: Study, html: str) -> str:
 
 
 def _result(v: claims.Verdict) -> str:
-    """A verdict's numbers, and its reason where they do not speak for themselves."""
+    """A verdict's numbers, and its reason if it is INCONCLUSIVE."""
     numbers = (
         f"{rendering.effect(v)}, margin {v.claim.margin:g}, n = {v.n}, p ="
         f" {words.probability(v.p_holm)}"

@@ -163,7 +163,7 @@ def ranks(c: Comparison) -> Iterator[Grid]:
             for r in ranked
         ]
         caption = (
-            "Ranks that the decided comparisons leave open; the mean is over seeds and over the"
+            "Possible ranks, given the decided comparisons; the mean is over seeds and over the"
             " other axes."
         )
         yield Grid(

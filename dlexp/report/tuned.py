@@ -1,9 +1,8 @@
 """Each method at its best: tuned on validation with some seeds, tested on other seeds.
 
 Comparing methods at one setting of their hyper-parameters compares the settings; choosing the best
-setting by the number that is reported flatters whoever tried most. So: one score per setting from
-the tuning seeds' validation metric, the best is taken, and its test metric is read off seeds that
-had no part in the choice.
+setting by the reported number favours the method with the most trials. So each setting gets one
+score from the tuning seeds' validation metric, and the best setting is tested with other seeds.
 Source: Bouthillier et al., Accounting for Variance in Machine Learning Benchmarks, MLSys 2021,
 https://arxiv.org/abs/2103.03098
 """
@@ -290,7 +289,7 @@ def _warnings(choices: Sequence[Choice], ready: Mapping[Tokens, object]) -> list
     if len(tried) > 1:
         counts = words.listed([f"{c.label} {len(c.scores)}" for c in choices])
         notes.append(
-            f"Tuning budgets are unequal, settings tried: {counts}. Who tried more is flattered."
+            f"Tuning budgets are unequal, settings tried: {counts}. A larger budget favours a method."
         )
     without = [c.label for c in choices if c.method not in ready]
     if without:
@@ -299,5 +298,5 @@ def _warnings(choices: Sequence[Choice], ready: Mapping[Tokens, object]) -> list
             " known."
         )
     if any(not math.isfinite(score) for c in choices for score in c.scores.values()):
-        notes.append("Settings whose middle tuning runs diverged have the worst score there is.")
+        notes.append("Settings whose middle tuning runs diverged get the worst score.")
     return notes

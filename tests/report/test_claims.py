@@ -39,7 +39,7 @@ def test_a_claim_that_is_false_is_not_supported_and_told_to_go_the_other_way(tmp
 def test_a_sure_effect_smaller_than_the_margin_is_not_supported(tmp_path):
     v = verdict(tmp_path / "s", shift(0.02), changes={"margin": 0.05})
     assert (v.status, v.p_holm < 0.05) == ("NOT SUPPORTED", True)
-    assert "smaller one than matters" in v.reason
+    assert "too small to matter" in v.reason
 
 
 def test_no_effect_with_little_noise_is_not_supported(tmp_path):

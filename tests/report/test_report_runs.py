@@ -291,7 +291,7 @@ def test_a_random_search_is_not_taken_for_a_grid(tmp_path):
     assert [a["key"] for a in made.data["axes"]] == ["optimizer", "optimizer.lr"]
     assert made.data["pairs"] == []
     assert "as in a search" in made.text
-    assert made.data["answer"].startswith("No two groups with results differ in one thing alone")
+    assert made.data["answer"].startswith("No two groups with results differ in only one setting")
 
 
 def test_the_same_setting_and_seed_twice_counts_once_the_latest_with_a_result(tmp_path):

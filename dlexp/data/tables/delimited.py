@@ -188,9 +188,7 @@ def _undecodable(file: Path, packed: bool, encoding: str, error: UnicodeDecodeEr
         else ["cp1252", *(n for n in OTHERS if n != "cp1252")]
     )
     names = ", ".join(f"{name} ({OTHERS[name]})" for name in order if name != encoding)
-    return DataError(
-        f"{wrong}; set its encoding: data.encoding={names}; or save the file as UTF-8"
-    )
+    return DataError(f"{wrong}; set its encoding: data.encoding={names}; or save the file as UTF-8")
 
 
 def _text(stream: IO[bytes], encoding: str) -> io.TextIOWrapper:

@@ -4,9 +4,9 @@
     train/accuracy @ mean
     abs(log10(diagnostics/activation_std/*5 / diagnostics/activation_std/*1))
 
-Names contain slashes, so a division has spaces around it. A `*` in a name stands for any letters,
-where the layers of one run are called otherwise than another's: `activation_std/*5` is `…/relu5` or
-`…/tanh5`. After `@` stands the moment of a value: `end` (the default: the run's final value, of the
+Names contain slashes, so a division needs spaces around it. A `*` in a name matches any letters,
+for layers with different names: `activation_std/*5` is `…/relu5` or `…/tanh5`. `@` gives the moment
+of a value: `end` (the default: the run's final value, of the
 weights that were kept), `start`, `mean` (of all records: the area under the curve per record),
 `step N` or `epoch N` (the last record at or before it; after the end of a run there is none, but a
 run that stopped early keeps its last); or what becomes of it on the way: `travel` (Σ|Δ| from record
@@ -200,7 +200,7 @@ class _Parser:
                 hint=nearest(moment, MOMENTS),
             )
         if name.startswith("gap/") and moment != "end":
-            raise self.wrong(f"{name} is known at the end only")
+            raise self.wrong(f"{name} has a value only at the end")
         if moment not in ("step", "epoch"):
             return Name(name, moment)
         kind, at = self.tokens.pop()

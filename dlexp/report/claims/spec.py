@@ -36,8 +36,8 @@ class Guard:
 class Claim:
     """A sentence and its test: `of` against `against`, two conditions on parameters of runs.
 
-    `direction`: `of` has more of the metric, or less, or is as good, which is not worse by more
-    than `margin`; `high` says which way is better, for as_good. `over` is a key whose values are
+    `direction`: `of` has a higher metric (more), a lower one (less), or one that is not worse by
+    more than `margin` (as_good; `high` is the better direction). `over` is a key whose values are
     reduced to one number per seed.
     """
 
@@ -58,7 +58,7 @@ class Claim:
 
     @property
     def sign(self) -> int:
-        """+1 where a larger value of `of` speaks for the claim, else −1."""
+        """+1 where a larger value of `of` supports the claim, else −1."""
         return 1 if self.direction == "more" or (self.direction == "as_good" and self.high) else -1
 
 
@@ -71,8 +71,8 @@ def read(
 ) -> tuple[Claim, ...]:
     """The claims of a study; `parts` are the names of its sweep's parts. Raises `UserError`.
 
-    The objectives of the `runs` say which way their metrics are better; None: that is for later,
-    when runs are known.
+    The objectives of the `runs` declare the directions of their metrics; None: directions are
+    checked later, when runs are known.
     """
     place = str(study.get("name") or "")
     listed = study.get("claims")
@@ -94,7 +94,7 @@ def read(
 
 
 class _Reader:
-    """One mapping and where it stands."""
+    """Reads one mapping of a study's file; `key` is its place there."""
 
     def __init__(self, key: str, place: str, values: Any) -> None:
         self.key, self.place = key, place
@@ -154,11 +154,11 @@ class _Reader:
         if not isinstance(value, Mapping) or not value:
             self.fail(
                 name,
-                "must say which runs by their parameters, as in {regularizer: weight_decay}",
+                "must select runs by their parameters, as in {regularizer: weight_decay}",
                 value,
             )
         if "seed" in value:
-            self.fail(name, "a claim speaks of all seeds, not of one", value)
+            self.fail(name, "a claim is about all seeds, not about one", value)
         return {
             str(key): list(v) if isinstance(v, (list, tuple)) else v for key, v in value.items()
         }
@@ -211,7 +211,7 @@ class _Reader:
         if low is not None and high is not None and low > high:
             self.fail(
                 "at_least",
-                f"is above at_most, {high:g}: nothing could keep it",
+                f"is above at_most, {high:g}: no value fits",
                 self.values["at_least"],
             )
         return Guard(self.metric(), low, high, self.one_of("of", SIDES, "both"))
@@ -243,7 +243,7 @@ class _Reader:
             self.one_of("better", ("high", "low"))
         if direction != "as_good":
             if better is not None:
-                self.fail("better", "goes with direction: as_good only", better)
+                self.fail("better", "is only for direction: as_good", better)
             return None
         try:
             return measure.direction(metric.single or "", better, runs or ())
@@ -252,7 +252,7 @@ class _Reader:
                 return None
             self.fail(
                 "better",
-                "is missing: is more of the metric better, or less?",
+                "is missing: is a higher or a lower value better?",
                 known=("high", "low"),
             )
 

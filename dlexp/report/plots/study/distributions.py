@@ -44,7 +44,7 @@ def distributions(scene: Scene, *, of: str = "activations", moment: str = "untra
     """Histograms of the hidden layers' activations or their gradients, a row per setting."""
     rows, reasons = _read(scene, of, moment)
     if not rows:
-        ask = "a study asks for them by observer: [histograms]"
+        ask = "add observer: [histograms] to the study"
         raise CannotDraw(
             f"no run has the histograms of its {of}: {words.listed(reasons, 3)} ({ask})"
         )

@@ -113,8 +113,7 @@ def read_walks(scene: Scene) -> tuple[list[Walk], Terrain]:
     if not walks or terrain is None:
         reason = words.listed(list(dict.fromkeys(why)), 3) if why else "there are no runs"
         raise CannotDraw(
-            f"no run has a path and its surface: {reason} (a study asks for them by observer:"
-            " [path])"
+            f"no run has a path and its surface: {reason} (add observer: [path] to the study)"
         )
     return walks, terrain
 

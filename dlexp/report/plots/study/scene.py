@@ -15,7 +15,7 @@ from dlexp.storage.archives import read_arrays
 
 
 class CannotDraw(Exception):  # no error, but an answer
-    """A figure that has nothing to show; the words say why."""
+    """A figure has nothing to show; the message gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Scene:
     title: str
 
     def arrays(self, run: RunRecord, name: str) -> dict[str, Array] | str:
-        """What an observer left in the run's folder; or why there is nothing."""
+        """The arrays that an observer wrote into the run's folder; or why there are none."""
         if not run.observed:
             return f"the run is {run.status}"
         try:
@@ -41,7 +41,7 @@ class Scene:
 
     @property
     def surface(self) -> str:
-        """What the runs go down."""
+        """The names of the surfaces of the runs."""
         names = sorted(
             {str(run.params.get("objective", "")) for _, _, run in self.table.runs()} - {""}
         )
@@ -55,9 +55,8 @@ class Scene:
         keys = [axis.key for axis in self.table.axes]
         near = nearest(key, keys)
         raise CannotDraw(
-            f"{key} does not vary between these runs; what varies is"
-            f" {words.listed(keys) if keys else 'nothing'}"
-            + (f"; did you mean {near}?" if near else "")
+            f"{key} does not vary between these runs; varying keys:"
+            f" {words.listed(keys)}" + (f"; did you mean {near}?" if near else "")
         )
 
     def measure(self, metric: str, better: str | None = None) -> Measure:
@@ -76,11 +75,8 @@ class Scene:
             high = measures.direction(metric, better, runs)
         except UserError:
             if any(run.status == "DIVERGED" for run in runs):
-                wrong = (
-                    f"a run diverged, and it is not declared whether more of {metric} is better, or"
-                    " less: "
-                )
-                raise CannotDraw(f"{wrong}add better: high, or better: low") from None
+                wrong = f"a run diverged, and the direction of {metric} is unknown"
+                raise CannotDraw(f"{wrong}: add better: high or better: low") from None
             high = False
         return measures.capped(self.table, metric, high)
 
