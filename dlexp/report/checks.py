@@ -99,11 +99,8 @@ def _diverged(c: Comparison) -> Iterator[str]:
         )
     elif c.capped:
         infinite = sum(not math.isfinite(v) for s in c.summaries for v in s.values.values())
-        shown = (
-            f" ({words.number(c.measure.cap, c.measure.metric)})"
-            if math.isfinite(c.measure.cap)
-            else ""
-        )
+        cap = words.number(c.measure.cap, c.measure.metric)
+        shown = f" ({cap})" * math.isfinite(c.measure.cap)
         yield (
             f"{words.many(infinite, 'run')} diverged and count as infinitely bad in means and"
             " medians of groups. Paired differences must be finite; there, each counts as the worst"

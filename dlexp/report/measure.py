@@ -166,11 +166,8 @@ def per_epoch(table: Table) -> bool:
 
 def places(run: RunRecord, curve: Curve, epochs: bool) -> list[float]:
     """The x of a curve's points: steps, or epochs with fractions for records within one."""
-    return (
-        [step / (run.epoch_steps or 1) for step in curve.steps]
-        if epochs
-        else [float(s) for s in curve.steps]
-    )
+    length = (run.epoch_steps or 1) if epochs else 1
+    return [step / length for step in curve.steps]
 
 
 def grid(table: Table, measure: Measure, epochs: bool) -> Floats:

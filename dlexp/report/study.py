@@ -106,11 +106,9 @@ def read(sweep: SweepRecord, figures: Path, repeat: str) -> Study:
         for name, keys in members.items()
     }
     whole = {name: table.arrange([sub]) for name, sub in subs.items() if sub.runs}
-    specs = (
-        [_previewed(spec) for spec in study.get("figures") or ()]
-        if sweep.quick
-        else study.get("figures")
-    )
+    specs = study.get("figures")
+    if sweep.quick:
+        specs = [_previewed(spec) for spec in specs or ()]
     drawn: list[Picture | Undrawn] = list(draw_study(sweep, whole, specs, figures)) if specs else []
     parts = []
     for name, arranged in whole.items():
@@ -137,11 +135,9 @@ def read(sweep: SweepRecord, figures: Path, repeat: str) -> Study:
 
 def _previewed(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     """A figure marked as a preview in its title."""
-    return (
-        {**spec, "title": f"{spec['title']} (preview)"}
-        if isinstance(spec, Mapping) and "title" in spec
-        else spec
-    )
+    if isinstance(spec, Mapping) and "title" in spec:
+        return {**spec, "title": f"{spec['title']} (preview)"}
+    return spec
 
 
 def _tuned(

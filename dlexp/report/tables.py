@@ -77,11 +77,8 @@ def _times(c: Comparison) -> list[str]:
 def _time(s: Summary) -> list[str]:
     if s.reached is None:
         return []
-    ends = (
-        f"[{words.count(s.time_range[0])}, {words.count(s.time_range[1])}]"
-        if s.time_range
-        else words.ABSENT
-    )
+    low, high = map(words.count, s.time_range or (math.nan, math.nan))
+    ends = f"[{low}, {high}]" if s.time_range else words.ABSENT
     return [f"{s.reached}/{s.n}", words.count(math.nan if s.time is None else s.time), ends]
 
 
@@ -97,11 +94,9 @@ def comparisons(c: Comparison, *, wide: bool) -> Grid:
         if wide
         else ["won", "verdict"]
     )
-    shown = (
-        c.pairs
-        if wide
-        else sorted(c.pairs, key=lambda p: p.p_holm if p.p_holm is not None else 1.0)[:MOST]
-    )
+    shown: Sequence[Pair] = c.pairs
+    if not wide:
+        shown = sorted(c.pairs, key=lambda p: 1.0 if p.p_holm is None else p.p_holm)[:MOST]
     rows = []
     for p in shown:
         ends = p.gain_range if math.isfinite(sum(p.gain_range)) and p.p is not None else None
@@ -114,11 +109,8 @@ def comparisons(c: Comparison, *, wide: bool) -> Grid:
         row += [words.probability(p.p)] * wide + [words.probability(p.p_holm)]
         won = f"{words.count(p.won)}/{p.n}"
         rows.append([*row, *(_more(p, won, equal) if wide else [won, p.verdict])])
-    more = (
-        ""
-        if len(shown) == len(c.pairs)
-        else f" The {len(shown)} of {len(c.pairs)} with the smallest p."
-    )
+    cut = len(shown) < len(c.pairs)
+    more = f" The {len(shown)} of {len(c.pairs)} with the smallest p." * cut
     faint = [p.verdict not in (BETTER, EQUIVALENT) for p in shown]
     align = "s" * several + "ssrl" + ("rrl" + "r" * equal + "rrlr" if wide else "rrl")
     caption = (

@@ -289,7 +289,7 @@ def _warnings(choices: Sequence[Choice], ready: Mapping[Tokens, object]) -> list
     if len(tried) > 1:
         counts = words.listed([f"{c.label} {len(c.scores)}" for c in choices])
         notes.append(
-            f"Tuning budgets are unequal, settings tried: {counts}. A larger budget favours a method."
+            f"Unequal tuning budgets, settings tried: {counts}. More trials are an advantage."
         )
     without = [c.label for c in choices if c.method not in ready]
     if without:

@@ -50,11 +50,8 @@ def value(token: str | None) -> str:
         return plain(known) or "''"
     if isinstance(known, float):
         return f"{known:.4g}"
-    if (
-        isinstance(known, list)
-        and len(known) > 2
-        and len({json.dumps(item) for item in known}) == 1
-    ):
+    alike = isinstance(known, list) and len({json.dumps(item) for item in known}) == 1
+    if alike and len(known) > 2:
         return f"{len(known)}×{value(json.dumps(known[0]))}"
     return plain(json.dumps(known, ensure_ascii=False, separators=(",", ":")))
 

@@ -128,11 +128,8 @@ class _Parser:
 
     def take(self, *signs: str) -> str:
         """The next token if it is one of these signs, else nothing."""
-        return (
-            self.tokens.pop()[1]
-            if self.tokens[-1][0] == "sign" and self.tokens[-1][1] in signs
-            else ""
-        )
+        kind, letters = self.tokens[-1]
+        return self.tokens.pop()[1] if kind == "sign" and letters in signs else ""
 
     def sum(self) -> Node:
         node = self.product()

@@ -48,24 +48,14 @@ def measure_guard(sides: Sides, claim: Claim, seeds: tuple[int, ...]) -> tuple[G
         table = np.where(np.isnan(table), 0.0 if guard.metric.accuracy else np.nan, table)
         means = table.mean(axis=1)
         low, high = float(means.min()), float(means.max())
-        fits_low, fits_high = (
-            guard.at_least is None or low >= guard.at_least,
-            guard.at_most is None or high <= guard.at_most,
-        )
+        fits_low = guard.at_least is None or low >= guard.at_least
+        fits_high = guard.at_most is None or high <= guard.at_most
         worst = low if guard.at_least is not None and (not fits_low or fits_high) else high
         kept = np.ones(table.shape, bool)
         kept &= True if guard.at_least is None else table >= guard.at_least
         kept &= True if guard.at_most is None else table <= guard.at_most
-        values.append(
-            Guarded(
-                name,
-                float(means.mean()),
-                worst,
-                fits_low and fits_high,
-                int((~kept).sum()),
-                table.size,
-            )
-        )
+        holds, outside = fits_low and fits_high, int((~kept).sum())
+        values.append(Guarded(name, float(means.mean()), worst, holds, outside, table.size))
     return tuple(values)
 
 

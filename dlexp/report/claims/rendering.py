@@ -119,10 +119,8 @@ def text(verdicts: Sequence[Verdict]) -> str:
         "family": max((v.family for v in verdicts), default=0),
         "claims": [_as_data(v) for v in verdicts],
     }
-    return (
-        json.dumps(_rounded(content), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-        + "\n"
-    )
+    options: Any = {"sort_keys": True, "ensure_ascii": False, "allow_nan": False}
+    return json.dumps(_rounded(content), indent=1, **options) + "\n"
 
 
 def _as_data(v: Verdict) -> dict[str, Any]:
@@ -161,26 +159,22 @@ def _as_data(v: Verdict) -> dict[str, Any]:
         "probability_of_improvement_interval": v.improvement_interval,
         "averaged": v.averaged,
         "diverged": {"of": v.diverged[0], "against": v.diverged[1], "counted_as": v.counted_as},
-        "guard": (
-            None
-            if c.guard is None
-            else {
-                "metric": c.guard.metric.text,
-                "at_least": c.guard.at_least,
-                "at_most": c.guard.at_most,
-                "of": c.guard.of,
-                "found": [asdict(g) for g in v.guard],
-            }
-        ),
+        "guard": c.guard
+        and {
+            "metric": c.guard.metric.text,
+            "at_least": c.guard.at_least,
+            "at_most": c.guard.at_most,
+            "of": c.guard.of,
+            "found": [asdict(g) for g in v.guard],
+        },
         "tuned": c.tuned,
         "chosen": [asdict(chosen) for chosen in v.chosen],
     }
 
 
 def _test(c: Claim) -> str:
-    return (
-        f"{'one' if c.direction == 'as_good' else 'two'}-sided sign-flip test of paired differences"
-    )
+    sided = "one" if c.direction == "as_good" else "two"
+    return f"{sided}-sided sign-flip test of paired differences"
 
 
 def _rounded(x: Any) -> Any:

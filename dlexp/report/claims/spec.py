@@ -84,12 +84,8 @@ def read(
     ]
     for i, claim in enumerate(claims):
         if claim.id in {other.id for other in claims[:i]}:
-            raise UserError(
-                "another claim has this id",
-                key=f"study.claims[{i}].id",
-                where=place,
-                value=claim.id,
-            )
+            key = f"study.claims[{i}].id"
+            raise UserError("another claim has this id", key=key, where=place, value=claim.id)
     return tuple(claims)
 
 
@@ -137,11 +133,8 @@ class _Reader:
         value = self.values.get(name)
         if value is None:
             return None
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, (int, float))
-            or not math.isfinite(value)
-        ):
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not math.isfinite(value):
             self.fail(name, "must be a finite number", value)
         return float(value)
 
@@ -152,11 +145,8 @@ class _Reader:
         """Parameters and the values they must have."""
         value = self.values[name]
         if not isinstance(value, Mapping) or not value:
-            self.fail(
-                name,
-                "must select runs by their parameters, as in {regularizer: weight_decay}",
-                value,
-            )
+            wrong = "must select runs by their parameters, as in {regularizer: weight_decay}"
+            self.fail(name, wrong, value)
         if "seed" in value:
             self.fail(name, "a claim is about all seeds, not about one", value)
         return {
@@ -176,14 +166,13 @@ class _Reader:
             self.fail("against", "is the same as `of`: there is nothing to compare", against)
         metric, margin = self.metric(), self.number("margin")
         if margin is None or margin <= 0:
-            self.fail(
-                "margin",
-                "must be > 0: the smallest effect that matters, in the metric's units",
-                margin,
-            )
+            wrong = "must be > 0: the smallest effect that matters, in the metric's units"
+            self.fail("margin", wrong, margin)
         direction = self.one_of("direction", DIRECTIONS)
         over, tuned = self._over(of, against), self._tuned(of, against)
         guard = self.values.get("guard")
+        if guard is not None:
+            guard = _Reader(f"{self.key}.guard", self.place, guard).guard()
         return Claim(
             id=self._id(),
             says=self._says(),
@@ -198,9 +187,7 @@ class _Reader:
             reduce=self._reduce(over),
             diverged=self.number("diverged"),
             tuned=tuned,
-            guard=(
-                None if guard is None else _Reader(f"{self.key}.guard", self.place, guard).guard()
-            ),
+            guard=guard,
         )
 
     def guard(self) -> Guard:
@@ -209,11 +196,8 @@ class _Reader:
         if low is None and high is None:
             self.fail("", "needs at_least or at_most")
         if low is not None and high is not None and low > high:
-            self.fail(
-                "at_least",
-                f"is above at_most, {high:g}: no value fits",
-                self.values["at_least"],
-            )
+            wrong = f"is above at_most, {high:g}: no value fits"
+            self.fail("at_least", wrong, self.values["at_least"])
         return Guard(self.metric(), low, high, self.one_of("of", SIDES, "both"))
 
     def _id(self) -> str:
@@ -250,11 +234,8 @@ class _Reader:
         except UserError:
             if runs is None:
                 return None
-            self.fail(
-                "better",
-                "is missing: is a higher or a lower value better?",
-                known=("high", "low"),
-            )
+            wrong = "is missing: is a higher or a lower value better?"
+            self.fail("better", wrong, known=("high", "low"))
 
     def _over(self, of: Mapping[str, Any], against: Mapping[str, Any]) -> str | None:
         over = self.text("over")
@@ -264,21 +245,16 @@ class _Reader:
 
     def _reduce(self, over: str | None) -> str:
         if over is None and self.values.get("reduce") is not None:
-            self.fail(
-                "reduce", "needs `over`, the key whose values it reduces", self.values["reduce"]
-            )
+            wrong = "needs `over`, the key whose values it reduces"
+            self.fail("reduce", wrong, self.values["reduce"])
         return self.one_of("reduce", REDUCTIONS, "mean")
 
     def _tuned(self, of: Mapping[str, Any], against: Mapping[str, Any]) -> tuple[str, ...]:
         tuned = self.values.get("tuned")
         if tuned is None:
             return ()
-        if (
-            isinstance(tuned, str)
-            or not isinstance(tuned, Sequence)
-            or not tuned
-            or any(type(k) is not str for k in tuned)
-        ):
+        listed = isinstance(tuned, Sequence) and not isinstance(tuned, str)
+        if not listed or not tuned or any(type(k) is not str for k in tuned):
             self.fail("tuned", "must be a list of keys, as in [optimizer.lr]", tuned)
         for key in tuned:
             if (key in of and key in against) or key in ("seed", self.values.get("over")):

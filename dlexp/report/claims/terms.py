@@ -32,11 +32,8 @@ class Name:
         if self.moment in ("travel", "turns"):
             ways = [b - a for a, b in pairwise(curve.values)]
             moves = [way for way in ways if way != 0]
-            return (
-                math.fsum(map(abs, ways))
-                if self.moment == "travel"
-                else sum(a * b < 0 for a, b in pairwise(moves))
-            )
+            turns = sum(a * b < 0 for a, b in pairwise(moves))
+            return math.fsum(map(abs, ways)) if self.moment == "travel" else turns
         if self.moment == "mean":
             return math.fsum(curve.values) / len(curve.values)
         if self.moment == "start":
@@ -65,11 +62,8 @@ def length(run: RunRecord) -> float:
 
     The end is the one that was planned, as far as run.json says it.
     """
-    early = (
-        run.params.get("early_stopping.patience") is not None
-        or "early_stopping/best_step" in run.final
-    )
-    if not early:
+    patience = run.params.get("early_stopping.patience")
+    if patience is None and "early_stopping/best_step" not in run.final:
         return run.steps
     planned = run.params.get("steps") or (run.params.get("epochs") or 0) * (run.epoch_steps or 0)
     return max(run.steps, int(planned)) if planned else math.inf

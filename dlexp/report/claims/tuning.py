@@ -41,10 +41,8 @@ def tune(sides: Sides, claim: Claim) -> tuple[Sides, tuple[Chosen, ...]]:
     if len(sides.seeds()) <= TUNING:
         raise NoVerdict("few_tuning", need=TUNING, keys=keys, n=len(sides.seeds()))
     choices, settings, notes = [], [], list(sides.notes)
-    for name, side, conditions in (
-        ("of", sides.of, claim.of),
-        ("against", sides.against, claim.against),
-    ):
+    both = (("of", sides.of, claim.of), ("against", sides.against, claim.against))
+    for name, side, conditions in both:
         scores = _scores(side, by, seeds)
         if not scores:
             raise NoVerdict(

@@ -48,39 +48,22 @@ def _drawn(c: Comparison, folder: Path) -> Iterator[Picture | None]:
 def draw_tuned(t: Tuned, folder: Path) -> list[Picture]:
     """The same at tuned settings, and where those lie among the values tried."""
     folder.mkdir(parents=True, exist_ok=True)
-    figures = [dots(t.tuned, folder / "tuned.png", f"{t.tuned.measure.metric} at tuned settings")]
-    figures.append(
-        forest(t.tuned, folder / "tuned-comparisons.png", "Planned comparisons at tuned settings")
-    )
-    if t.default:
-        figures.append(
-            dots(
-                t.default, folder / "default.png", f"{t.default.measure.metric} at default settings"
-            )
-        )
-        figures.append(
-            forest(
-                t.default,
-                folder / "default-comparisons.png",
-                "Planned comparisons at default settings",
-            )
-        )
+    return [p for p in _drawn_tuned(t, folder) if p]
+
+
+def _drawn_tuned(t: Tuned, folder: Path) -> Iterator[Picture | None]:
+    for name, c in (("tuned", t.tuned), ("default", t.default)):
+        if c:
+            yield dots(c, folder / f"{name}.png", f"{c.measure.metric} at {name} settings")
+            title = f"Planned comparisons at {name} settings"
+            yield forest(c, folder / f"{name}-comparisons.png", title)
     grid = compare(t.grid, t.by)
     for i, axis in enumerate(t.grid.axes):
         if axis in t.hyper and axis.numeric:
-            figures.append(
-                sensitivity(
-                    grid, i, folder / f"sensitivity-{slug(axis.key)}.png", t.by, _stars(t, grid, i)
-                )
-            )
-    figures.append(
-        curves(
-            t.tuned,
-            folder / "curves.png",
-            f"Learning curves at tuned settings, {t.tuned.watched.metric}",
-        )
-    )
-    return [p for p in figures if p]
+            path = folder / f"sensitivity-{slug(axis.key)}.png"
+            yield sensitivity(grid, i, path, t.by, _stars(t, grid, i))
+    title = f"Learning curves at tuned settings, {t.tuned.watched.metric}"
+    yield curves(t.tuned, folder / "curves.png", title)
 
 
 def _stars(t: Tuned, grid: Comparison, x: int) -> dict[str | None, str | None]:

@@ -49,11 +49,9 @@ def tests(c: Comparison) -> str:
     if not c.pairs:
         return "no test: nothing is compared"
     low, high = c.n
-    how = (
-        "exact paired sign-flip test"
-        if high <= paired.EXACT
-        else f"paired sign-flip test ({paired.FLIPS:,} flips)"
-    )
+    how = "exact paired sign-flip test"
+    if high > paired.EXACT:
+        how = f"paired sign-flip test ({paired.FLIPS:,} flips)"
     n = f"{low}" if low == high else f"{low}–{high}"
     return (
         f"{how} on n = {n} seed{'s' * (high != 1)}, Holm over"
@@ -148,9 +146,8 @@ def marginal(table: Table, measure: Measure, a: int, b: int | None) -> Means:
 def counted(means: Means) -> str:
     """How many seeds the cells have: `n = 9 to 10 seeds`."""
     n = sorted({len(cell) for cell in means.values()}) or [0]
-    return (
-        f"n = {n[0]}" if n[0] == n[-1] else f"n = {n[0]} to {n[-1]}"
-    ) + f" seed{'s' * (n[-1] != 1)}"
+    shown = f"{n[0]}" if n[0] == n[-1] else f"{n[0]} to {n[-1]}"
+    return f"n = {shown} seed{'s' * (n[-1] != 1)}"
 
 
 def over(table: Table, *shown: Axis | None) -> str:

@@ -89,14 +89,9 @@ def learning(
         )
         if named is not None:
             legend(axes[0, 0], named)
-    band = (
-        band
-        if crowd
-        else (
-            f"band: its 95 % percentile bootstrap interval ({BAND:,} resamples, each point on its"
-            " own)"
-        )
-    )
+    if not crowd:
+        how = f"({BAND:,} resamples, each point on its own)"
+        band = f"band: its 95 % percentile bootstrap interval {how}"
     caption = (
         f"{measure.metric} while training. Line: interquartile mean over seeds at each point;"
         f" {band}; {n}. A diverged run counts as worst from then on; a run that stopped early keeps"

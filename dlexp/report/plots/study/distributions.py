@@ -83,16 +83,14 @@ def distributions(scene: Scene, *, of: str = "activations", moment: str = "untra
         decades = _decades(rows) if of == "gradients" else None
         for ax, row in zip(axes[:, 0], rows, strict=True):
             _draw(ax, row, columns, decades, 0.118 / (each - 0.34))
-    scale = (
-        "Sizes on one logarithmic axis for all panels; exact zeros are counted, not drawn. "
-        if of == "gradients"
-        else (
+    scale = "Sizes on one logarithmic axis for all panels; exact zeros are counted, not drawn. "
+    if of != "gradients":
+        scale = (
             "Exact zeros of an unbounded activation are counted, not drawn. Across samples: the"
             " standard deviation of a unit over the samples, averaged over the units; near 0 the"
             " output of the layer hardly depends on the input. Saturated: the slope is below 1 % of"
             " its largest. "
         )
-    )
     caption = " ".join(
         [
             (

@@ -99,6 +99,5 @@ class Scene:
                 for runs in self.table.groups.values()
             }
         )
-        return (
-            f"n = {n[0]}" if n[0] == n[-1] else f"n = {n[0]} to {n[-1]}"
-        ) + f" seed{'s' * (n[-1] != 1)} per group"
+        shown = f"{n[0]}" if n[0] == n[-1] else f"{n[0]} to {n[-1]}"
+        return f"n = {shown} seed{'s' * (n[-1] != 1)} per group"
