@@ -1,4 +1,4 @@
-"""What every plugin must keep, whoever wrote it: one test per plugin and check.
+"""The promises that every plugin must keep, as one test per plugin and check.
 
 In a test file of your own, for the plugins of your own:
 
@@ -14,7 +14,7 @@ plugin is meant to fail is declared by the plugin, `known_failures = {"resumes_b
 "why"}`: it is then expected to fail, and it is an error if it passes.
 
 `references` is a folder of trajectories that another implementation made, `<kind>/<name>.npz` and
-`<kind>/<name>-<variant>.npz`; `dlexp.conformance.reference` says what stands in them. Without a
+`<kind>/<name>-<variant>.npz`; `dlexp.conformance.reference` describes their content. Without a
 file the check `follows_reference` is skipped.
 """
 
@@ -41,7 +41,7 @@ PREFIX = "check_"
 
 @dataclass(frozen=True)
 class Check:
-    """One promise: called with a plugin, it raises where the plugin does not keep it.
+    """One promise: called with a plugin, it raises an error if the plugin breaks it.
 
     `AssertionError` says what to change, `unittest.SkipTest` why there is nothing to check.
     """
@@ -79,7 +79,7 @@ def _suites(p: Plugin) -> Iterator[tuple[Any, Callable[[Any], Any]]]:
 def checks_for(plugin: Plugin | type[Plugin], references: str | Path | None = None) -> list[Check]:
     """Every check that applies, in the order they are written.
 
-    Of a class that cannot be built from its defaults there is only one, which says so. Raises
+    A class that cannot be built from its defaults has only the check of that. Raises
     `PluginError` where the plugin's `known_failures` name something that is no check of it.
     """
     p = _built(plugin)
@@ -102,8 +102,7 @@ def checks_for(plugin: Plugin | type[Plugin], references: str | Path | None = No
 def parametrize_with_checks(
     plugins: Iterable[Plugin | type[Plugin]] | None = None, *, references: str | Path | None = None
 ) -> pytest.MarkDecorator:
-    """Decorate `def test_plugin(plugin, check): check(plugin)` to make it one test per plugin and
-    check.
+    """Decorate `def test_plugin(plugin, check): check(plugin)`: one test per plugin and check.
 
     `plugins` are instances, or classes that are tried with their default fields; None means all
     that are registered. `references` is the folder of reference trajectories. Raises `PluginError`
@@ -125,9 +124,7 @@ def parametrize_with_checks(
 
 
 def _built(p: Plugin | type[Plugin]) -> Plugin | None:
-    """An instance, with default fields where a class is given; None where the class cannot be
-    built.
-    """
+    """An instance, a class with its default fields; None where it cannot be built."""
     if isinstance(p, Plugin):
         return p
     try:

@@ -13,14 +13,14 @@ def check_is_elementwise(p: Activation) -> None:
     rig = Rig(p)
     y, _ = rig.forward(training=False)
     assert y.shape == rig.x.shape, (
-        f"an activation of {rig.x.shape} has that shape too, not {y.shape}"
+        f"the output has shape {y.shape}: return the shape of x, {rig.x.shape}"
     )
     order = np.array([2, 0, 3, 1])
     if not p.arrays(4):
         z, _ = p.forward(
             rig.x[:, order], rig.p, Context(training=False, rng=np.random.default_rng(0))
         )
-        message = "a unit's activation depends on the other units: that is a normalization"
+        message = "a unit's activation depends on other units: register it as a normalization"
         np.testing.assert_allclose(z, y[:, order], rtol=1e-12, err_msg=message)
 
 

@@ -1,6 +1,4 @@
-"""Promises of every data set, kept by the small example that it brings of itself (`example`), or by
-itself.
-"""
+"""Promises of every data set, tested with its own small `example` if it has one."""
 
 from __future__ import annotations
 
@@ -45,7 +43,7 @@ def check_gives_three_splits(p: Data) -> None:
     with ready(p) as q:
         splits = load(q)
         assert len(splits) == 3, (
-            f"load gives {len(splits)} parts: training, validation and test splits"
+            f"load returns {len(splits)} splits: return training, validation and test"
         )
         for name, split in zip(("training", "validation", "test"), splits, strict=True):
             x, labels = split.x, split.labels
@@ -55,7 +53,7 @@ def check_gives_three_splits(p: Data) -> None:
                 f"{len(x)} {name} samples have labels of shape {labels.shape}"
             )
             assert x.shape[1] == splits[0].x.shape[1], (
-                f"the {name} split has {x.shape[1]} features, others have not"
+                f"the {name} split has {x.shape[1]} features, training {splits[0].x.shape[1]}"
             )
 
 
@@ -65,7 +63,9 @@ def check_features_are_finite_floats(p: Data) -> None:
             assert np.issubdtype(split.x.dtype, np.floating), (
                 f"features are {split.x.dtype}: make them floats"
             )
-            assert np.isfinite(split.x).all(), "not all features are finite"
+            assert np.isfinite(split.x).all(), (
+                "not all features are finite: replace or drop nan and infinity"
+            )
 
 
 def check_labels_count_from_zero(p: Data) -> None:
@@ -88,9 +88,7 @@ def check_labels_count_from_zero(p: Data) -> None:
 def check_same_rng_gives_the_same_splits(p: Data) -> None:
     with ready(p) as q:
         same = _equal(load(q), load(q))
-    assert same, (
-        "equal generators give other splits: draw from the rng that is handed over, and nothing else"
-    )
+    assert same, "equal generators give different splits: draw only from the rng that is passed"
 
 
 def check_other_seeds_draw_other_splits(p: Data) -> None:
@@ -101,7 +99,7 @@ def check_other_seeds_draw_other_splits(p: Data) -> None:
         if a.bit_generator.state == untouched:
             raise SkipTest("its splits are fixed: load draws nothing from rng")
         assert not _equal(first, second), (
-            "load draws from rng, yet two seeds give the same splits: use what is drawn"
+            "load draws from rng, but two seeds give the same splits: use the drawn numbers"
         )
 
 
@@ -128,11 +126,11 @@ def check_dataset_holds_what_load_gives(p: Data) -> None:
     with ready(p) as q:
         splits, again = load(q), load(q)
         if not _equal(splits, again) or any(split.x.ndim != 2 for split in splits):
-            raise SkipTest("load is at fault itself: other checks say how")
+            raise SkipTest("load itself fails other checks")
         made = dataclasses.replace(cast("Any", q), n_train=None).dataset(np.random.default_rng(0))
     held = (made.train, made.validation, made.test)
     assert _equal(held, splits), (
-        "dataset gives other samples than load: what is said of the data is said of others"
+        "dataset gives other samples than load: do not override `dataset`, or use `load` in it"
     )
     n = made.n_features if made.preparation is None else len(made.preparation.features)
     assert n == made.n_features, (
@@ -156,7 +154,9 @@ def check_n_train_keeps_that_many_in_proportion(p: Data) -> None:
     assert (off <= 1).all(), (
         f"n_train={n} leaves {np.bincount(train.labels)} of {counts}: keep the proportions"
     )
-    assert not np.array_equal(train.x, other.x), f"two seeds draw the same {n} training samples"
+    assert not np.array_equal(train.x, other.x), (
+        f"two seeds draw the same {n} training samples: use rng"
+    )
 
 
 def check_n_train_leaves_the_other_splits_alone(p: Data) -> None:
@@ -167,7 +167,9 @@ def check_n_train_leaves_the_other_splits_alone(p: Data) -> None:
         )
     for name in ("validation", "test"):
         same = np.array_equal(whole.splits[name].x, few.splits[name].x)
-        assert same, f"n_train changes the {name} split: comparisons over n_train would not be fair"
+        assert same, (
+            f"n_train changes the {name} split: draw the subset from the training split alone"
+        )
 
 
 def check_refuses_an_n_train_beyond_what_there_is(p: Data) -> None:
@@ -177,11 +179,13 @@ def check_refuses_an_n_train_beyond_what_there_is(p: Data) -> None:
             dataclasses.replace(cast("Any", q), n_train=many).dataset(np.random.default_rng(0))
         except UserError:
             return
-    raise AssertionError(f"n_train={many} is accepted, there are {many - 1} training samples")
+    raise AssertionError(
+        f"n_train={many} is accepted for {many - 1} training samples: raise a UserError"
+    )
 
 
 def check_says_where_it_comes_from(p: Data) -> None:
     with ready(p) as q:
         text = q.source()
     assert isinstance(text, str), "source() must be text: a link, a path, or a formula's name"
-    assert text.strip(), "source() says nothing: a link, a path, or a formula's name"
+    assert text.strip(), "source() is empty: return a link, a path, or a formula's name"

@@ -40,16 +40,16 @@ def check_documented(p: Plugin) -> None:
         f"the docstring is a signature, {first!r}: write the equation"
     )
     assert sum(c.isalpha() for c in first) >= 3, (
-        f"the docstring's first line says nothing: {first!r}"
+        f"the docstring's first line has no words: {first!r}; write what the plugin does"
     )
 
 
 def check_names_its_source(p: Plugin) -> None:
     if isinstance(p, Observer):
-        raise SkipTest("an observer computes nothing that somebody published")
+        raise SkipTest("an observer implements no published method")
     if isinstance(p, Data):
         raise SkipTest(
-            "data name their source in the method `source`, which has a check of its own"
+            "a data set names its source in the method `source`, which has its own check"
         )
     doc = inspect.getdoc(type(p)) or ""
     lines = [
@@ -70,14 +70,14 @@ def check_frozen(p: Plugin) -> None:
         except dataclasses.FrozenInstanceError:
             continue
         raise AssertionError(
-            f"{name} can be assigned to: make the class with `@plugin`, and leave __setattr__ alone"
+            f"{name} can be assigned to: decorate the class with `@plugin`, define no __setattr__"
         )
 
 
 def check_file_is_called_like_the_plugin(p: Plugin) -> None:
     home, _, place = type(p).__module__.partition("dlexp.plugins.")
     if home or not place:
-        raise SkipTest("it stands in no plugin folder, where files are found by their names")
+        raise SkipTest("it is not in a plugin folder, where files are found by their names")
     assert place == f"{p.kind}.{p.name}", (
         f"{place.replace('.', '/')}.py registers the {p.kind} {p.name!r}: call the file"
         f" {p.kind}/{p.name}.py"
@@ -98,12 +98,12 @@ def _camel(name: str) -> str:
 
 def check_is_found_at_its_import_path(p: Plugin) -> None:
     cls = type(p)
-    found: Any = importlib.import_module(cls.__module__)
+    target: Any = importlib.import_module(cls.__module__)
     for name in cls.__qualname__.split("."):
-        found = getattr(found, name, None)
-    assert found is cls, (
+        target = getattr(target, name, None)
+    assert target is cls, (
         f"{cls.__module__}.{cls.__qualname__} is not this class: define it at the top level of its"
-        " file, or worker processes cannot be handed it"
+        " file, so that it can be sent to worker processes"
     )
 
 
@@ -115,7 +115,7 @@ def check_survives_config(p: Plugin) -> None:
             back = OmegaConf.to_object(OmegaConf.structured(schema))
         except Exception as e:
             raise AssertionError(
-                f"OmegaConf does not take its fields ({e}): use float, int, bool, str, tuple[int,"
+                f"OmegaConf does not accept its fields ({e}): use float, int, bool, str, tuple[int,"
                 " ...] and `… | None`"
             ) from e
         assert back == (type(p)() if schema is type(p) else p), (
@@ -130,7 +130,7 @@ def check_survives_json(p: Plugin) -> None:
         raise AssertionError(f"a run's journal cannot hold its fields: {e}") from e
     back = registry.from_dict(p.kind, written)
     assert back == p, (
-        f"comes back from a run's journal as {back}: fields must be plain numbers, words, lists of"
+        f"comes back from a run's journal as {back}: fields must be numbers, strings or lists of"
         " them"
     )
 
@@ -148,7 +148,7 @@ def check_refuses_nan_and_infinity(p: Plugin) -> None:
 def check_enforces_its_ranges(p: Plugin) -> None:
     tried = list(trials(p))
     if not tried:
-        raise SkipTest("no field of it declares a range")
+        raise SkipTest("none of its fields declares a range")
     for name, value, allowed in tried:
         if not allowed:
             _refused(p, name, value)
@@ -177,9 +177,7 @@ def check_keeps_no_state_on_itself(p: Plugin) -> None:
 
 
 def _memory(p: Plugin) -> dict[str, str]:
-    """All that could remember something, in words: the instance's values, the class's own
-    containers and numbers.
-    """
+    """The state of a plugin as text: its instance's values, its class's containers and numbers."""
     kinds_of_memory = (dict, list, set, np.ndarray, int, float)
     own = {
         k: v
@@ -193,7 +191,7 @@ def check_draws_on_no_global_random_state(p: Plugin) -> None:
     with toy.global_randomness() as touched:
         toy.trained(p)
     assert not touched, (
-        f"{' and '.join(touched)} was used: draw from the generator that you are handed"
+        f"{' and '.join(touched)} was used: draw only from the generator that is passed"
     )
 
 
@@ -201,5 +199,6 @@ def check_same_seed_gives_the_same_bits(p: Plugin) -> None:
     first, second = toy.outcome(toy.trained(p)), toy.outcome(toy.trained(p))
     differs = toy.same(first, second)
     assert not differs, (
-        f"two runs with one seed differ in {differs}: keep no state, draw from what you are handed"
+        f"two runs with one seed differ in {differs}: keep no state, and draw only from the"
+        " generator that is passed"
     )

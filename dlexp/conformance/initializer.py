@@ -23,36 +23,31 @@ def draw(p: Initializer, fan_in: int, fan_out: int, seed: int = 0) -> Array:
 def check_has_the_shape_it_is_asked_for(p: Initializer) -> None:
     for shape in ((40, 30), (1, 5), (5, 1), (1, 1)):
         w = draw(p, *shape)
-        assert w.shape == shape, f"an array of shape {w.shape} comes for fan_in, fan_out = {shape}"
+        assert w.shape == shape, f"for fan_in, fan_out = {shape} the array has shape {w.shape}"
         assert np.issubdtype(w.dtype, np.floating), f"it gives {w.dtype}, not floats"
         assert np.isfinite(w).all(), f"not all numbers are finite for fan_in, fan_out = {shape}"
 
 
 def check_draws_from_the_given_rng_only(p: Initializer) -> None:
-    same = (
-        "equal generators give other numbers: draw from the rng that is handed over, and nothing"
-        " else"
-    )
+    same = "equal generators give different numbers: draw only from the rng that is passed"
     np.testing.assert_array_equal(draw(p, 40, 30), draw(p, 40, 30), err_msg=same)
     first = draw(p, 40, 30)
     if first.std() > 0:
         other = not np.array_equal(first, draw(p, 40, 30, seed=1))
-        assert other, (
-            "another generator gives the same numbers: draw from the rng that is handed over"
-        )
+        assert other, "another generator gives the same numbers: draw from the rng that is passed"
 
 
 def check_has_the_std_it_documents(p: Initializer) -> None:
     """Within 3 percent, some 7 to 10 standard errors of a normal distribution's at these sizes."""
     if p.documented_std(10, 10) is None:
-        raise SkipTest("documented_std promises none")
+        raise SkipTest("documented_std gives None")
     for shape in SHAPES:
-        promised, found = p.documented_std(*shape), float(draw(p, *shape).std())
+        promised, drawn = p.documented_std(*shape), float(draw(p, *shape).std())
         assert promised is not None, (
-            f"documented_std promises none for {shape}, but one for (10, 10)"
+            f"documented_std gives None for {shape}, but a number for (10, 10)"
         )
-        assert abs(found - promised) <= 0.03 * promised, (
-            f"for fan_in, fan_out = {shape} the standard deviation is {found:.5g}, not"
+        assert abs(drawn - promised) <= 0.03 * promised, (
+            f"for fan_in, fan_out = {shape} the standard deviation is {drawn:.5g}, not"
             f" {promised:.5g}: fan_in is the number of rows"
         )
 
@@ -70,5 +65,7 @@ def check_has_mean_zero(p: Initializer) -> None:
 def check_follows_reference(p: Initializer, references: Path | None) -> None:
     for ref in reference.of(p, references):
         q = cast("Initializer", ref.plugin)
-        found = [q.documented_std(int(fan_in), int(fan_out)) for fan_in, fan_out in ref["shapes"]]
-        ref.agrees(found, ref["std"], "the standard deviations")
+        documented = [
+            q.documented_std(int(fan_in), int(fan_out)) for fan_in, fan_out in ref["shapes"]
+        ]
+        ref.agrees(documented, ref["std"], "the standard deviations")

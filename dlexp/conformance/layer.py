@@ -22,7 +22,7 @@ def subject(p: Plugin) -> Layer | None:
 
 
 class Rig:
-    """A layer with arrays of its own, some input, and noise that is the same at every call.
+    """A layer with its arrays, an input, and noise that is the same at every call.
 
     Weights are drawn, scales and biases moved a little off their start, buffers as a few training
     steps leave them.
@@ -75,8 +75,8 @@ def gradients_agree(layer: Layer, training: bool) -> None:
             f"∂L/∂{name.removeprefix('it.')} {when} is not the slope of the output, or is not"
             " written by backward"
         )
-        found, wanted = rig.params.gradient(name), rig.params.view(slopes, name)
-        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-7, err_msg=wrong)
+        written, wanted = rig.params.gradient(name), rig.params.view(slopes, name)
+        np.testing.assert_allclose(written, wanted, rtol=1e-5, atol=1e-7, err_msg=wrong)
 
 
 def check_gradient_in_training(layer: Layer) -> None:
@@ -103,8 +103,7 @@ def check_leaves_its_inputs_alone(layer: Layer) -> None:
             rig.x, x, err_msg="backward changes x, which belongs to the layer before"
         )
         message = (
-            "a pass changes what the optimizer moves; only arrays with trainable=False may change"
-            " in forward"
+            "a pass changes trainable arrays; forward may change only arrays with trainable=False"
         )
         np.testing.assert_array_equal(rig.params.values, values, err_msg=message)
 
@@ -128,10 +127,10 @@ def check_is_deterministic_in_eval(layer: Layer) -> None:
     first, _ = layer.forward(rig.x, rig.p, Context(training=False, rng=rng))
     second, _ = rig.forward(training=False, seed=4)
     np.testing.assert_array_equal(
-        first, second, err_msg="the output in evaluation is random: look at ctx.training"
+        first, second, err_msg="the output in evaluation is random: draw only if ctx.training"
     )
     assert rng.bit_generator.state == untouched, (
-        "evaluation draws from ctx.rng: what is trained next would change"
+        "evaluation draws from ctx.rng, which changes later training: draw only if ctx.training"
     )
 
 
@@ -143,8 +142,8 @@ def check_evaluates_each_sample_by_itself(layer: Layer) -> None:
             rig.x[i : i + 1], rig.p, Context(training=False, rng=np.random.default_rng(3))
         )
         message = (
-            "the evaluation of a sample depends on the others in its batch: use what training has"
-            " recorded"
+            "the evaluation of a sample depends on the others in its batch: use values recorded"
+            " in training"
         )
         np.testing.assert_allclose(alone[0], together[i], rtol=1e-9, atol=1e-12, err_msg=message)
 
@@ -157,7 +156,7 @@ def check_backward_writes_gradients(layer: Layer) -> None:
         _, backward = rig.forward(training=True)
         backward(rig.dy)
         results.append(rig.params.grads.copy())
-    message = "backward adds to a gradient, or leaves one out: write it, `p.dW[...] = …`"
+    message = "backward adds to a gradient or omits one: assign it, `p.dW[...] = …`"
     np.testing.assert_array_equal(results[0], results[1], err_msg=message)
 
 
@@ -170,12 +169,12 @@ def check_writes_its_arrays_in_place(layer: Layer) -> None:
     except Rebound as e:
         raise AssertionError(str(e)) from e
     for name, array in vars(rig.params.views("it")).items():
-        found = np.asanyarray(vars(rig.p).get(name))
+        current = np.asanyarray(vars(rig.p).get(name))
         wrong = (
             f"p.{name} is no longer the array it declared: write its numbers in place,"
             f" p.{name}[...] = …"
         )
-        assert np.may_share_memory(array, found), wrong
+        assert np.may_share_memory(array, current), wrong
 
 
 def check_keeps_its_word_on_shapes(layer: Layer) -> None:

@@ -1,4 +1,4 @@
-"""Promises of every model, at its defaults and with each field at other values that it allows."""
+"""Promises of every model, at its defaults and at other allowed values of each field."""
 
 from __future__ import annotations
 
@@ -18,22 +18,20 @@ FEATURES = 6
 
 
 def layers(p: Model, n_out: int, normalization: str = "batch_norm") -> list[Layer]:
-    """What the model lays out between data and logits, with a smooth activation and dropout as
-    noise.
-    """
+    """The model's layers from data to logits, with a smooth activation and dropout as noise."""
     activation, norm = toy.part("activation", "tanh"), toy.part("normalization", normalization)
     return list(p.layers(n_out, activation, norm, [toy.part("regularizer", "inverted_dropout")]))
 
 
 def networks(p: Model) -> Iterator[tuple[Model, Network, int]]:
-    """An initialised network for each of some numbers of classes and of some variants of the model."""
+    """Initialised networks for several numbers of classes and variants of the model."""
     for q in variants(p):
         for n_out in (2, 3, 10):
             try:
                 network = Network(layers(q, n_out), FEATURES, np.float64)
             except Exception as e:
                 raise AssertionError(
-                    f"{q} cannot be laid out for {n_out} classes: {type(e).__name__}: {e}"
+                    f"{q} has no layers for {n_out} classes: {type(e).__name__}: {e}"
                 ) from e
             network.initialize(toy.part("initializer", "xavier"), np.random.default_rng(0))
             yield q, network, n_out
@@ -65,9 +63,7 @@ def check_uses_what_it_is_handed(p: Model) -> None:
         ("normalization", "batch_norm"),
         ("noise", "inverted_dropout"),
     ):
-        assert name in names, (
-            f"the layers are {', '.join(names)}: the {kind} it is handed is not among them"
-        )
+        assert name in names, f"the layers are {', '.join(names)}: add the {kind} that is passed"
 
 
 def check_ends_in_logits(p: Model) -> None:
@@ -79,7 +75,7 @@ def check_ends_in_logits(p: Model) -> None:
 
 def check_is_laid_out_anew_each_time(p: Model) -> None:
     first, second = ([layer.name for layer in layers(p, 3)] for _ in "ab")
-    assert first == second, "asked a second time it lays out other layers: keep no state"
+    assert first == second, "a second call returns other layers: keep no state"
 
 
 def check_gradient(p: Model) -> None:
@@ -99,10 +95,10 @@ def check_gradient(p: Model) -> None:
         direction = rng.standard_normal(network.params.values.size)
         direction /= np.linalg.norm(direction)
         loss()
-        found = float(network.params.grads @ direction)
+        gradient = float(network.params.grads @ direction)
         expected = slope(loss, network.params.values, direction)
-        assert abs(found - expected) <= 1e-6 + 1e-4 * abs(expected), (
-            f"the gradient is {found}, the slope {expected}"
+        assert abs(gradient - expected) <= 1e-6 + 1e-4 * abs(expected), (
+            f"the gradient is {gradient}, the slope {expected}: check backward"
         )
 
 

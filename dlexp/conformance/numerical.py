@@ -40,7 +40,7 @@ def slope(f: Callable[[], float], x: Array, direction: Array, h: float = 1e-6) -
 
 
 class Float32Only(np.ndarray):
-    """An array that refuses to take part in float64 arithmetic, which would make every step slower."""
+    """An array that refuses float64 arithmetic, which would slow down every step."""
 
     def __array_ufunc__(
         self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **kwargs: Any
@@ -48,8 +48,8 @@ class Float32Only(np.ndarray):
         plain = [x.view(np.ndarray) if isinstance(x, Float32Only) else x for x in inputs]
         wide = [x for x in plain if getattr(x, "dtype", None) == np.float64]
         assert not wide, (
-            f"np.{ufunc.__name__} meets a float64: write `x**0.5`, not `np.sqrt(x)`, for"
-            " hyper-parameters, and make arrays in the type of the ones you are given"
+            f"np.{ufunc.__name__} gets a float64: write `x**0.5`, not `np.sqrt(x)`, for"
+            " hyper-parameters, and make arrays with the dtype of the given ones"
         )
         if out is not None:
             kwargs["out"] = tuple(
@@ -59,8 +59,7 @@ class Float32Only(np.ndarray):
         return result.view(Float32Only) if isinstance(result, np.ndarray) else result
 
 
-# Values a field of each type may be tried with; which of them are allowed is the field's own
-# business.
+# Values to try for a field of each type; the field's range says which are allowed.
 TRIALS: dict[str, tuple[Any, ...]] = {
     "tuple": ((), (1,), (3, 2), (0,), (2, -1)),
     "float": (0.0, 0.05, 0.5, 0.9, 1.0, 3.0, -0.5, 1e9),
@@ -70,9 +69,7 @@ TRIALS: dict[str, tuple[Any, ...]] = {
 
 
 def trials(p: Plugin) -> Iterator[tuple[str, Any, bool]]:
-    """Field, value, and whether the field's declared range allows it, for every field that declares
-    one.
-    """
+    """(field, value, allowed) for every field that declares a range."""
     for f in dataclasses.fields(p):  # type: ignore[arg-type]
         allowed: Range | None = f.metadata.get("range")
         if allowed is None:

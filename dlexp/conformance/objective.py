@@ -49,11 +49,11 @@ def check_gradient(p: Objective) -> None:
         direction /= np.linalg.norm(direction)
         q.params.grads[...] = 9.0
         loss()
-        found = float(q.params.grads @ direction)
+        gradient = float(q.params.grads @ direction)
         expected = slope(loss, q.params.values, direction)
-        assert abs(found - expected) <= 1e-7 + 1e-5 * abs(expected), (
-            f"params.grads gives {found:.8g} where the loss's slope is {expected:.8g}: loss writes"
-            " every gradient"
+        assert abs(gradient - expected) <= 1e-7 + 1e-5 * abs(expected), (
+            f"params.grads gives {gradient:.8g}, the slope of the loss is {expected:.8g}: loss must"
+            " write every gradient"
         )
 
 
@@ -67,7 +67,7 @@ def check_loss_moves_no_parameter(p: Objective) -> None:
     q = problem(p)
     before = q.params.values.copy()
     q.loss(_batch(q), Context(training=True, rng=np.random.default_rng(2)))
-    message = "loss changes parameters: that is the optimizer's work"
+    message = "loss changes parameters: only the optimizer may change them"
     np.testing.assert_array_equal(q.params.values, before, err_msg=message)
 
 
@@ -83,18 +83,18 @@ def check_evaluation_changes_nothing(p: Objective) -> None:
         message = f"{what}() changes parameters or buffers: use Context(training=False, …)"
         np.testing.assert_array_equal(q.params.storage, storage, err_msg=message)
         assert repr(trainer.state_dict()["rngs"]) == state, f"{what}() draws random numbers"
-        assert first == second, f"{what}() gives {first}, and asked again {second}"
+        assert first == second, f"{what}() gives {first}, and {second} when called again"
 
 
 def check_metrics_have_names_and_plain_values(p: Objective) -> None:
     q = problem(p)
-    found, tested = q.evaluate(), q.test()
-    assert "train/loss" in found, f"evaluate() gives {sorted(found)}: train/loss must be among them"
-    wrong = [m for m in found if not m.startswith(("train/", "val/", "path/"))]
+    evaluated, tested = q.evaluate(), q.test()
+    assert "train/loss" in evaluated, f"evaluate() gives {sorted(evaluated)}: add train/loss"
+    wrong = [m for m in evaluated if not m.startswith(("train/", "val/", "path/"))]
     assert not wrong, f"evaluate() names {wrong}: start with train/ or val/"
     wrong = [m for m in tested if not m.startswith("test/")]
     assert not wrong, f"test() names {wrong}: start with test/"
-    for name, value in (found | tested).items():
+    for name, value in (evaluated | tested).items():
         assert type(value) is float, f"{name} is a {type(value).__name__}: write `float(…)`"
 
 
@@ -115,9 +115,9 @@ def check_batches_take_each_sample_at_most_once(p: Objective) -> None:
             if not (
                 isinstance(batch, tuple) and isinstance(batch[0], np.ndarray) and batch[0].ndim == 2
             ):
-                raise SkipTest("its batches are not (features, …): what is in them cannot be told")
+                raise SkipTest("its batches are not (features, …): their samples are unknown")
             assert len(batch[0]) == size, (
-                f"a batch of {len(batch[0])} where {size} is due: drop the last, incomplete"
+                f"a batch has {len(batch[0])} samples instead of {size}: drop the incomplete one"
             )
             rows += [row.tobytes() for row in batch[0]]
             count += 1
@@ -133,9 +133,7 @@ def check_order_comes_from_the_rng(p: Objective) -> None:
     first, again, other = (
         [repr(copy.deepcopy(b)) for b in q.batches(np.random.default_rng(s))] for s in (0, 0, 1)
     )
-    assert first == again, (
-        "the same generator gives another order of batches: draw from rng and nothing else"
-    )
+    assert first == again, "the same generator gives another order of batches: draw only from rng"
     assert first != other, "another generator gives the same order of batches: shuffle with rng"
 
 
@@ -145,5 +143,6 @@ def check_refuses_more_than_there_is(p: Objective) -> None:
     except UserError:
         return
     raise AssertionError(
-        f"batch_size={TRAINING + 1} of {TRAINING} samples is accepted: an epoch would have no batch"
+        f"batch_size={TRAINING + 1} of {TRAINING} samples is accepted, but gives no batch: raise a"
+        " UserError"
     )

@@ -1,4 +1,4 @@
-"""Promises of every observer: it looks, changes no number and stops no run."""
+"""Promises of every observer: it only reads, changes no number and stops no run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dlexp.runs.run import Run
 from dlexp.storage import checkpoint
 from dlexp.storage.status import Status
 
-CUT = 5  # the step after which a run is cut short, in mid-epoch
+CUT = 5  # a run is interrupted after this step, within an epoch
 
 
 class Notes(list[Record]):
@@ -32,9 +32,7 @@ class Notes(list[Record]):
 
 
 def watching(p: Observer | None, run: Run) -> Iterator[None]:
-    """The run under the eyes of one observer, or of none, as `Run.train` does it, but hiding none
-    of its exceptions.
-    """
+    """A run with one observer, or none, like `Run.train`, but no exception is hidden."""
     s = SimpleNamespace()
     error: BaseException | None = None
     _tell(p, "start", run, s)
@@ -51,7 +49,7 @@ def watching(p: Observer | None, run: Run) -> Iterator[None]:
 
 
 def watched(p: Observer | None, parts: Experiment, place: Path | None) -> Run:
-    """A whole run under the eyes of an observer."""
+    """A whole run with an observer."""
     run = Run(parts, parts.trainer(), folder=place)
     for _ in watching(p, run):
         pass
@@ -65,7 +63,7 @@ def _tell(p: Observer | None, moment: str, *news: object) -> None:
         getattr(p, moment)(*news)
     except (Exception, SystemExit) as e:
         raise AssertionError(
-            f"{moment} raises {type(e).__name__}: {e}; an observer stops no run, nor itself"
+            f"{moment} raises {type(e).__name__}: {e}; an observer must not raise"
         ) from e
 
 
@@ -73,17 +71,14 @@ def _unchanged(p: Observer, parts: Experiment, place: Path | None) -> Run:
     seen, unseen = watched(p, parts, place), watched(None, parts, None)
     differs = toy.same(toy.outcome(seen), toy.outcome(unseen))
     assert not differs, (
-        f"under its eyes {differs} are others: look at copies, and try steps inside"
-        " trainer.rehearsal()"
+        f"it changes {differs}: work on copies, and try steps inside trainer.rehearsal()"
     )
-    assert seen.trainer.t == unseen.trainer.t, "the run is shorter under its eyes"
+    assert seen.trainer.t == unseen.trainer.t, "it changes the length of the run"
     return seen
 
 
 def _noisy(**settings: object) -> Experiment:
-    """A network with dropout, batch normalization and a stateful optimizer: whatever is touched
-    shows.
-    """
+    """A network with dropout, batch normalization and Adam: every interference changes numbers."""
     parts = (("regularizer", "dropout"), ("normalization", "batch_norm"), ("optimizer", "adam"))
     return toy.experiment(*(toy.part(kind, name) for kind, name in parts), **settings)
 
@@ -91,7 +86,7 @@ def _noisy(**settings: object) -> Experiment:
 def check_cannot_change_a_number(p: Observer) -> None:
     with toy.folder() as place, toy.global_randomness() as touched:
         _unchanged(p, _noisy(), place)
-    assert not touched, f"it uses {' and '.join(touched)}: make a generator of its own"
+    assert not touched, f"it uses {' and '.join(touched)}: give it its own generator"
 
 
 def check_survives_a_run_without_a_folder(p: Observer) -> None:
@@ -102,7 +97,7 @@ def check_survives_a_diverged_run(p: Observer) -> None:
     wild = toy.part("optimizer", "sgd", lr=1e200)
     with toy.folder() as place:
         run = watched(p, toy.experiment(wild), place)
-    assert run.status == Status.DIVERGED, "the run that was to diverge did not"
+    assert run.status == Status.DIVERGED, "the run should have diverged"
 
 
 def check_survives_an_untrained_run(p: Observer) -> None:
@@ -116,16 +111,14 @@ def check_survives_a_surface(p: Observer) -> None:
 
 
 def check_watches_two_runs_at_once(p: Observer) -> None:
-    """Its state is in `s`: what it notes of a run does not depend on another that takes turns with
-    it.
-    """
+    """Its notes on a run do not depend on another run that alternates with it."""
     alone, together = ([_noted(seed) for seed in (0, 1)] for _ in "ab")
     for run, _ in alone:
         list(watching(p, run))
     for _ in zip_longest(*(watching(p, run) for run, _ in together)):
         pass
     same = [notes for _, notes in alone] == [notes for _, notes in together]
-    assert same, "it notes other values when two runs take turns: keep state in s, and nowhere else"
+    assert same, "it notes other values when two runs alternate: keep state only in s"
 
 
 def check_notes_what_it_declares(p: Observer) -> None:
@@ -135,13 +128,11 @@ def check_notes_what_it_declares(p: Observer) -> None:
     list(watching(p, run))
     noted = {name for note in notes for name in note.metrics}
     other = [n for n in sorted(noted) if not any(fnmatch(n, like) for like in p.measures)]
-    assert not other, f"it notes {other[0]}, and declares measures = {p.measures}"
+    assert not other, f"it notes {other[0]}, which is not in measures = {p.measures}: declare it"
 
 
 def check_resumes_bit_for_bit(p: Observer) -> None:
-    """Cut short in mid-epoch and gone on with in another process, it leaves what an uninterrupted
-    run does.
-    """
+    """Interrupted within an epoch and resumed in a new run, it leaves the same files."""
     with toy.folder() as place:
         whole, cut = _watched_run(p, place / "whole"), _watched_run(p, place / "cut")
         whole.train()
@@ -163,7 +154,7 @@ def check_resumes_bit_for_bit(p: Observer) -> None:
             if _files(place / "cut").get(name) != content
         ]
     assert not differs, (
-        f"in a resumed run {differs[0]} is another: what it remembers must be plain data in s"
+        f"a resumed run writes another {differs[0]}: keep its state as plain data in s"
     )
 
 

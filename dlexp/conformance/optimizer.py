@@ -61,7 +61,7 @@ def check_descends_a_parabola(p: Optimizer) -> None:
     drive(p, params, fresh(p, params), steps=200)
     after = float(np.square(params.values).sum())
     assert after < before, (
-        f"200 steps at its default rate take ‖w‖² from {before:.3g} to {after:.3g}: look at the sign"
+        f"200 steps at its default rate take ‖w‖² from {before:.3g} to {after:.3g}: check the sign"
     )
 
 
@@ -80,7 +80,7 @@ def check_block_size_is_invisible(p: Optimizer) -> None:
         with unittest.mock.patch.object(params_module, "BLOCK", size):
             drive(p, params, fresh(p, params), steps=5)
         results.append(params.values.copy())
-    message = "a weight's update depends on which others are in its block: set `per_tensor = True`"
+    message = "a weight's update depends on the other weights in its block: set `per_tensor = True`"
     np.testing.assert_allclose(results[0], results[1], rtol=1e-12, err_msg=message)
 
 
@@ -110,7 +110,7 @@ def check_changes_slots_in_place(p: Optimizer) -> None:
     except Rebound as e:
         raise AssertionError(str(e)) from e
     new = sorted(set(vars(s)) - set(handed))
-    assert not new, f"s.{', s.'.join(new)} is in no checkpoint: name it in `slots`"
+    assert not new, f"s.{', s.'.join(new)} is not in checkpoints: name it in `slots`"
     rebound = [name for name, array in handed.items() if vars(s)[name] is not array]
     assert not rebound, (
         f"s.{', s.'.join(rebound)} is bound to a new array: write `s.{rebound[0]}[...] = …` or `+=`"
@@ -123,16 +123,16 @@ def check_is_deterministic(p: Optimizer) -> None:
         params = parameters()
         drive(p, params, fresh(p, params), steps=5)
         results.append(params.values.copy())
-    message = "the same gradients lead to other weights the second time"
+    message = "the same gradients give other weights the second time: keep no state, draw nothing"
     np.testing.assert_array_equal(results[0], results[1], err_msg=message)
 
 
 def check_updates_in_place(p: Optimizer) -> None:
     before, w, *_ = once(p)
     assert not np.array_equal(before, w), (
-        "update leaves w as it was: change it in place, `w -= …` (not `w = w - …`)"
+        "update does not change w: change it in place, `w -= …` (not `w = w - …`)"
     )
-    assert np.isfinite(w).all(), "one update makes weights that are not finite"
+    assert np.isfinite(w).all(), "one update makes weights that are not finite: guard the division"
 
 
 def check_leaves_the_gradient_alone(p: Optimizer) -> None:
@@ -142,9 +142,7 @@ def check_leaves_the_gradient_alone(p: Optimizer) -> None:
 
 def check_zero_gradient_does_not_move_fresh_weights(p: Optimizer) -> None:
     before, w, *_ = once(p, g=0.0)
-    message = (
-        "weights move without a gradient: what acts on the weights themselves is a regularizer"
-    )
+    message = "weights move without a gradient: move decay of weights to a regularizer"
     np.testing.assert_array_equal(before, w, err_msg=message)
 
 

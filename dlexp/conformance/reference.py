@@ -1,18 +1,18 @@
-"""Reference trajectories: what another implementation computed, recorded once and compared ever
-after.
+"""Reference trajectories: recorded results of another implementation.
 
 A reference is a file `<folder>/<kind>/<name>.npz`, or `<name>-<variant>.npz` for more than one, of
 plain arrays (no pickle). `about`, a JSON text, has the keys `source` (which implementation, which
 version), `fields` (the plugin's hyper-parameters) and `rtol` (how closely they agree, relative to
-the array's largest number). Besides:
+the array's largest number). The arrays:
 
 optimizer: gradients (steps, …), lr (steps,), weights (steps + 1, …), the first being the start.
-activation, normalization: x, y, dy, dx (steps, batch, features), one training pass each; for each array of the layer
-    `start_<array>`, its value before the first; for each trainable one `d_<array>` (steps, …), its gradient; for each
-    buffer `after_<array>` (steps, …), its value after the pass; eval_x and eval_y for evaluation after the last.
+activation, normalization: x, y, dy, dx (steps, batch, features), one training pass each; for each
+    array of the layer `start_<array>`, its first value; for each trainable one `d_<array>` (steps,
+    …), its gradient; for each buffer `after_<array>` (steps, …), its value after the pass; eval_x
+    and eval_y for evaluation after the last.
 initializer: shapes (k, 2), each fan_in and fan_out; the standard deviations std (k,).
 schedule: total (), factors (total,).
-regularizer: w (n,); value () and gradient (n,) of its penalty; lr () and shrunk (n,) for its shrinking.
+regularizer: w (n,); value () and gradient (n,) of its penalty; lr () and shrunk (n,) of shrink.
 """
 
 from __future__ import annotations
@@ -33,9 +33,7 @@ from dlexp.core.registry import Plugin
 
 @dataclass(frozen=True)
 class Reference:
-    """One file: what it says about itself, the plugin with the same hyper-parameters, and its
-    arrays by name.
-    """
+    """One file: its description, the plugin with the same hyper-parameters, its arrays by name."""
 
     path: Path
     about: dict[str, Any]
@@ -49,9 +47,7 @@ class Reference:
         return self.arrays[name]
 
     def agrees(self, actual: Any, expected: Array, what: str) -> None:
-        """Raise `AssertionError` where `actual` is further from `expected` than the file's `rtol`
-        allows.
-        """
+        """Raise `AssertionError` if `actual` differs from `expected` by more than `rtol`."""
         far = float(np.max(np.abs(np.asarray(actual) - expected), initial=0.0))
         scale = float(np.max(np.abs(expected), initial=1e-30))
         assert far <= self.about["rtol"] * scale, (
@@ -80,7 +76,7 @@ def of(p: Plugin, folder: Path | None) -> Iterator[Reference]:
 
 
 def read(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
-    """What a file says about itself, and its arrays."""
+    """The description and the arrays of a file."""
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     return json.loads(str(arrays.pop("about"))), arrays

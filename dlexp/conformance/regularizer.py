@@ -16,7 +16,7 @@ from dlexp.core.arrays import Array, Context
 from dlexp.core.kinds.layer import Layer
 from dlexp.core.kinds.regularizer import Regularizer
 
-KNOBS = ("strength", "ratio")  # fields whose zero means "off"
+KNOBS = ("strength", "ratio")  # fields for which zero means "off"
 DRAWS = 20_000
 
 
@@ -52,7 +52,7 @@ def check_penalty_gradient(p: Regularizer) -> None:
     g = np.zeros_like(w)
     p.penalty(w, g)
     expected = numerical_gradient(lambda: p.penalty(w, np.zeros_like(w)), w)
-    message = "what penalty adds to g is not the slope of what it returns"
+    message = "penalty adds another gradient to g than that of its value"
     np.testing.assert_allclose(g, expected, rtol=1e-5, atol=1e-9, err_msg=message)
 
 
@@ -65,7 +65,7 @@ def check_penalty_adds_to_the_gradient(p: Regularizer) -> None:
     message = "penalty replaces g, which holds the loss's gradient: write `g += …`"
     np.testing.assert_allclose(from_something, from_nothing + 5.0, rtol=1e-12, err_msg=message)
     np.testing.assert_array_equal(
-        w, before, err_msg="penalty changes the weights: that is what shrink is for"
+        w, before, err_msg="penalty changes the weights: do that in shrink"
     )
 
 
@@ -73,7 +73,7 @@ def check_penalty_is_not_negative(p: Regularizer) -> None:
     for scale in (0.0, 1.0, 100.0):
         value = p.penalty(scale * weights(), np.zeros(12))
         assert type(value) is float, f"penalty returns {type(value).__name__}: write `float(…)`"
-        assert value >= 0, f"the penalty is {value}: a regularizer does not reward"
+        assert value >= 0, f"the penalty is {value}: it must not be negative"
 
 
 def check_stays_in_float32(p: Regularizer) -> None:
@@ -88,7 +88,7 @@ def check_shrink_does_not_grow_weights(p: Regularizer) -> None:
         before = np.abs(w)
         p.shrink(w, 0.1)
         grown = np.linalg.norm(w) > np.linalg.norm(before) * (1 + 1e-12)
-        assert not grown, "shrink makes the weights larger: look at the sign"
+        assert not grown, "shrink makes the weights larger: check the sign"
 
 
 def check_zero_strength_is_identity(p: Regularizer) -> None:
@@ -99,22 +99,22 @@ def check_zero_strength_is_identity(p: Regularizer) -> None:
     w, g = weights(), np.full(12, 3.0)
     value = off.penalty(w, g)
     off.shrink(w, 0.1)
-    said = f"at {' = '.join(knobs)} = 0"
-    assert value == 0, f"{said} the penalty is {value}, not 0"
+    at_zero = f"at {' = '.join(knobs)} = 0"
+    assert value == 0, f"{at_zero} the penalty is {value}, not 0"
     np.testing.assert_array_equal(
-        g, np.full(12, 3.0), err_msg=f"{said} the penalty still has a gradient"
+        g, np.full(12, 3.0), err_msg=f"{at_zero} the penalty still has a gradient"
     )
-    np.testing.assert_array_equal(w, weights(), err_msg=f"{said} shrink still changes weights")
+    np.testing.assert_array_equal(w, weights(), err_msg=f"{at_zero} shrink still changes weights")
     layer = off.layer()
     for training in (True, False) if layer is not None else ():
         rig = Rig(cast("Layer", layer))
         y, backward = rig.forward(training)
         when = "training" if training else "evaluation"
         np.testing.assert_array_equal(
-            y, rig.x, err_msg=f"{said} the layer still changes x in {when}"
+            y, rig.x, err_msg=f"{at_zero} the layer still changes x in {when}"
         )
         np.testing.assert_array_equal(
-            backward(rig.dy), rig.dy, err_msg=f"{said} the layer still changes dy in {when}"
+            backward(rig.dy), rig.dy, err_msg=f"{at_zero} the layer still changes dy in {when}"
         )
 
 
@@ -137,7 +137,7 @@ def check_is_random_only_through_its_rng(p: Regularizer) -> None:
     rig = Rig(_with_layer(p))
     for training in (True, False):
         first, second = rig.forward(training)[0], rig.forward(training)[0]
-        message = "the same generator gives another mask: draw from ctx.rng and nothing else"
+        message = "the same generator gives another mask: draw only from ctx.rng"
         np.testing.assert_array_equal(first, second, err_msg=message)
 
 

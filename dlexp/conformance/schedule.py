@@ -1,4 +1,4 @@
-"""Promises of every schedule, at its defaults and with each field at other values that it allows."""
+"""Promises of every schedule, at its defaults and at other allowed values of each field."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ TOTALS = (1, 2, 3, 7, 100)
 
 def factors(p: Schedule, total: int) -> list[float]:
     """Every factor of a run; raises `AssertionError` for a step that has none."""
-    found = []
+    results = []
     for t in range(total):
         try:
-            found.append(p(t, total))
+            results.append(p(t, total))
         except ArithmeticError as e:
             raise AssertionError(
-                f"{p} has no factor at t={t} of total={total} ({e}): mind runs of one step"
+                f"{p} has no factor at t={t} of total={total} ({e}): handle runs of one step"
             ) from e
-    return found
+    return results
 
 
 def check_is_a_factor_at_every_step(p: Schedule) -> None:
@@ -39,21 +39,23 @@ def check_gives_a_plain_number(p: Schedule) -> None:
         for factor in factors(q, 7):
             kind = type(factor)
             assert kind in (float, int), (
-                f"{kind.__name__} would turn float32 weights to float64: use math, or float(…)"
+                f"{kind.__name__} would turn float32 weights into float64: use math, or float(…)"
             )
 
 
 def check_lets_something_be_learned(p: Schedule) -> None:
     for total in TOTALS:
-        assert max(factors(p, total)) > 0, f"every factor is 0 in a run of {total} steps"
+        assert max(factors(p, total)) > 0, (
+            f"every factor is 0 in a run of {total} steps: at least one must be positive"
+        )
 
 
 def check_depends_on_nothing_but_the_step(p: Schedule) -> None:
     forwards = factors(p, 20)
     backwards = [p(t, 20) for t in reversed(range(20))][::-1]
     message = (
-        "the factor of a step depends on what was asked before: a resumed run would take another"
-        " course"
+        "the factor of a step depends on earlier calls: keep no state, or a resumed run would"
+        " differ"
     )
     assert forwards == backwards, message
     assert forwards == factors(p, 20), message

@@ -29,12 +29,12 @@ def height(p: Surface, xy: Any) -> float:
 
 def check_gradient(p: Surface) -> None:
     for xy in points(p):
-        found = np.array(p.gradient(float(xy[0]), float(xy[1])), float)
+        gradient = np.array(p.gradient(float(xy[0]), float(xy[1])), float)
         at = xy.copy()
         expected = np.array([slope(lambda at=at: height(p, at), at, axis) for axis in np.eye(2)])  # type: ignore[misc]
         scale = 1 + np.abs(expected).max() + abs(height(p, xy))
-        assert np.abs(found - expected).max() <= 1e-6 * scale, (
-            f"at ({xy[0]:.3f}, {xy[1]:.3f}) gradient gives {found}, the slopes of f are {expected}"
+        assert np.abs(gradient - expected).max() <= 1e-6 * scale, (
+            f"at ({xy[0]:.3f}, {xy[1]:.3f}) gradient is {gradient}, the slopes of f {expected}"
         )
 
 
@@ -53,12 +53,10 @@ def check_start_and_minimum_are_in_the_window(p: Surface) -> None:
     for what, xy in (("start", p.start), ("minimum", p.minimum)):
         assert len(xy) == 2, f"{what} = {xy} must be two numbers"
         inside = all(low <= v <= high for v, (low, high) in zip(xy, p.window, strict=True))
-        assert inside, (
-            f"{what} = {xy} lies outside the window {p.window}: the figure would not show it"
-        )
+        assert inside, f"{what} = {xy} lies outside the window {p.window}, which the figure shows"
     slopes = p.gradient(*p.start)
     assert any(abs(float(s)) > 0 for s in slopes), (
-        f"the start {p.start} has no slope: nothing would move"
+        f"the gradient at the start {p.start} is zero: choose another start"
     )
 
 
@@ -70,16 +68,18 @@ def check_takes_arrays(p: Surface) -> None:
         ("gradient", lambda: p.gradient(x, y), p.gradient),
     ):
         try:
-            found = [np.broadcast_to(part, x.shape) for part in whole()]
+            parts = [np.broadcast_to(part, x.shape) for part in whole()]
         except Exception as e:
             wrong = (
-                f"{what} does not take arrays, which the figure hands it ({e}): no `if` on x, no"
-                " functions of math"
+                f"{what} does not accept arrays ({e}): use NumPy functions, no `if` on x, nothing"
+                " from math"
             )
             raise AssertionError(wrong) from e
         for i in np.ndindex(x.shape):
             expected = one(float(x[i]), float(y[i]))
             np.testing.assert_allclose(
-                [part[i] for part in found], expected, rtol=1e-12, err_msg=f"{what} of an array"
+                [part[i] for part in parts], expected, rtol=1e-12, err_msg=f"{what} of an array"
             )
-    np.testing.assert_array_equal((x, y), kept, err_msg="x or y was changed in place")
+    np.testing.assert_array_equal(
+        (x, y), kept, err_msg="f or gradient changes x or y: work on copies"
+    )

@@ -1,4 +1,4 @@
-"""A tiny experiment, trained in milliseconds: where a plugin is tried in its place."""
+"""A tiny experiment for any plugin, trained in milliseconds."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PARTS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-@cache  # looking for what is installed takes ten times as long as a tiny training
+@cache  # discovering plugins takes ten times as long as a tiny training
 def part(kind: str, name: str, **fields: Any) -> Any:
     """A plugin of the catalogue."""
     discover()
@@ -51,9 +51,7 @@ def part(kind: str, name: str, **fields: Any) -> Any:
 
 
 def experiment(*plugins: Plugin, **settings: Any) -> Experiment:
-    """Two epochs of a little network on three clouds, with these plugins and settings in the places
-    of its own.
-    """
+    """Two epochs of a small network on three clouds, with these plugins and settings."""
     parts: dict[str, Any] = {
         kind.name: part(kind.name, **{"name": name, **PARTS.get(kind.name, {})})
         for kind in every()
@@ -68,15 +66,13 @@ def experiment(*plugins: Plugin, **settings: Any) -> Experiment:
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """An empty folder that is gone afterwards."""
+    """An empty folder that is deleted afterwards."""
     with TemporaryDirectory(prefix="dlexp-conformance-") as name:
         yield Path(name)
 
 
 def ready(p: Plugin, place: Path) -> Plugin:
-    """The plugin, or, for data that read files, the small example of it that brings its files into
-    `place`.
-    """
+    """The plugin; for data that read files, its small example with files in `place`."""
     example = getattr(p, "example", None)
     made = p if example is None else example(place)
     return p if made is None else made
@@ -101,7 +97,7 @@ def _state() -> tuple[Any, ...]:
 
 @contextmanager
 def global_randomness() -> Iterator[list[str]]:
-    """A list that names, at the end, each global generator that was used inside; they are put back."""
+    """Yields a list; at the end it names the global generators used inside, which are restored."""
     kept, kept_plain = np.random.get_state(), random.getstate()  # noqa: NPY002
     touched: list[str] = []
     np.random.set_state(np.random.RandomState(987654321).get_state())  # noqa: NPY002
@@ -119,9 +115,7 @@ def global_randomness() -> Iterator[list[str]]:
 
 
 def outcome(run: Run) -> tuple[list[Any], Array, dict[str, Any]]:
-    """All that must be equal in equal runs: the records, the parameters and where the random
-    streams stand.
-    """
+    """What equal runs have in common: records, parameters, states of the random streams."""
     rngs = {name: rng.bit_generator.state for name, rng in run.trainer.rngs.items()}
     return list(run.records), run.trainer.problem.params.storage.copy(), rngs
 

@@ -30,7 +30,7 @@ LIMIT = 2**31  # bytes: the largest array read and the largest file fetched
 GZIP_RATIO = 1032  # deflate cannot do better, so a header that promises more is a lie
 # bytes a second on the average, beside the patience with a silent server: less is no download
 SLOWEST = 1000
-TRIES = 5  # how often a mirror that cuts the connection midway is asked for the rest
+TRIES = 5  # requests to a mirror that cuts the connection midway
 
 
 def read_idx(path: Path) -> Array:
@@ -118,26 +118,23 @@ def write_idx(path: Path, array: Array) -> None:
 
 
 def cache_folder(name: str) -> Path:
-    """Where fetched files of that name are kept: $DLEXP_CACHE/name, or in the user's cache folder
-    of the system.
-    """
+    """The folder of downloads of that name: $DLEXP_CACHE/name, or in the user's cache folder."""
     return paths.cache() / name
 
 
 def fetch(
     urls: str | Sequence[str], sha256: str, folder: Path, *, advice: str = "", timeout: float = 20.0
 ) -> Path:
-    """The file at one of `urls`, fetched into `folder` unless it is there, with its SHA-256
-    checked; its path.
+    """The path of a file, downloaded from `urls` unless it is in `folder`; SHA-256 checked.
 
-    The URLs are mirrors of one file and are tried in turn. What arrives is kept as `<name>.part`
-    and taken up again after an interruption, now or in a later call; a server that does not know
-    how starts anew. A file with a wrong SHA-256 is thrown away. The finished file appears at once
-    (renamed), and processes that fetch it together wait for one another. `timeout` is the patience
-    with a silent server in seconds, and the time until it begins to send; one that then sends less
-    than 1000 bytes a second is given up. `advice` ends the error message.
+    The URLs are mirrors of one file and are tried in turn. A partial download is kept as
+    `<name>.part` and continued after an interruption, now or in a later call; a server that cannot
+    continue starts anew. A file with a wrong SHA-256 is deleted. The complete file is renamed into
+    place, and processes that download it at the same time wait for one another. `timeout` limits
+    the seconds until a server answers and between its bytes; one slower than 1000 bytes a second
+    is abandoned. `advice` ends the error message.
 
-    Raises `DataError` that names the file, every URL and what was wrong with it.
+    Raises `DataError` with the file, every URL and its problem.
     """
     from filelock import FileLock
 
@@ -151,10 +148,12 @@ def fetch(
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / f"{name}.lock"):
             # fetched by another process while this one waited
-            if (found := _sha256(target)) == sha256:
+            if (digest := _sha256(target)) == sha256:
                 return target
-            if found:
-                log.warning("%s is damaged (its SHA-256 is %s) and is fetched again", target, found)
+            if digest:
+                log.warning(
+                    "%s is damaged (its SHA-256 is %s) and is fetched again", target, digest
+                )
             for url in urls:
                 problem = _from_mirror(url, part, sha256, timeout)
                 if not problem:
@@ -188,13 +187,13 @@ def _from_mirror(url: str, part: Path, sha256: str, timeout: float) -> str:
             if not isinstance(e, TooSlow) and part.exists() and part.stat().st_size > before:
                 problem = str(e)
                 continue  # cut midway: ask for the rest
-            reason = getattr(e, "reason", e)  # urllib wraps what the network said
+            reason = getattr(e, "reason", e)  # urllib wraps the network's error
             return getattr(reason, "strerror", None) or str(reason) or type(e).__name__
-        found = _sha256(part)
-        if found == sha256:
+        digest = _sha256(part)
+        if digest == sha256:
             return ""
         part.unlink()
-        problem = f"what came has the SHA-256 {found}, expected is {sha256}"
+        problem = f"what came has the SHA-256 {digest}, expected is {sha256}"
         if not before:
             # and with a beginning from an earlier call, perhaps that was wrong: once more, all of
             # it
@@ -203,12 +202,11 @@ def _from_mirror(url: str, part: Path, sha256: str, timeout: float) -> str:
 
 
 class TooSlow(OSError):
-    """A server that would be waited for without end: it is not asked again."""
+    """A server that does not answer in time; it is not tried again."""
 
 
 def _within(seconds: float, call: Callable[[], Any]) -> Any:
-    """What a call returns. Raises `TooSlow` where it takes longer; the thread it is made in is left
-    to itself then.
+    """The result of a call. Raises `TooSlow` after a time limit; its thread is then abandoned.
 
     A socket's own patience begins anew with each byte that comes.
     """
@@ -231,9 +229,7 @@ def _within(seconds: float, call: Callable[[], Any]) -> Any:
 
 
 def _download(url: str, part: Path, have: int, timeout: float) -> None:
-    """Append to `part`, of which there are `have` bytes; start anew where the server sends it from
-    the beginning.
-    """
+    """Append to `part` after its `have` bytes; start anew if the server sends all of it."""
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 

@@ -57,9 +57,7 @@ class FileData(Data):
     def refused(
         self, wrong: str, *, key: str = "path", asked: str = "", known: Sequence[str] = ()
     ) -> DataError:
-        """The error to raise for this file; `known` are the names among which `asked` was looked
-        for in vain.
-        """
+        """The error for this file; the hint is the name of `known` nearest to `asked`."""
         names = ", ".join(known[:SHOWN]) + (
             f", … ({len(known)} in all)" if len(known) > SHOWN else ""
         )
@@ -91,7 +89,7 @@ class FileData(Data):
 
     def _file(self) -> Path:
         if not self.path:
-            raise self.refused(f"say which file: data.path=<file{self.suffix}>")
+            raise self.refused(f"set the file: data.path=<file{self.suffix}>")
         file = paths.expanded(self.path)
         if not file.parent.is_dir():
             raise self.refused(f"there is no folder {file.parent}")

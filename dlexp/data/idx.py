@@ -74,7 +74,7 @@ class IdxImages(Data):
 
     def _fetched(self) -> dict[str, tuple[Path, Path]]:
         advice = (
-            "put the files into a folder and say data.folder=<folder> (files:"
+            "put the files into a folder and set data.folder=<folder> (files:"
             f" {', '.join(self.sha256)})"
         )
         cache = cache_folder(self.name)
@@ -91,13 +91,13 @@ class IdxImages(Data):
         """Images and labels of each part that the folder holds."""
         if not folder.is_dir():
             raise DataError("there is no such folder", key="data.folder", value=self.folder)
-        found: dict[str, tuple[Path, Path]] = {}
+        files: dict[str, tuple[Path, Path]] = {}
         for part in PARTS:
             images, labels = (
                 _existing(folder, part, what) for what in ("images-idx3", "labels-idx1")
             )
             if images and labels:
-                found[part] = images, labels
+                files[part] = images, labels
             elif images or labels:
                 there, missing = ("images", "labels") if images else ("labels", "images")
                 wrong = (
@@ -105,7 +105,7 @@ class IdxImages(Data):
                     f" {there}"
                 )
                 raise DataError(wrong, key="data.folder", value=self.folder)
-        if not found:
+        if not files:
             names = ", ".join(
                 f"{part}-{what}-ubyte" for part in PARTS for what in ("images-idx3", "labels-idx1")
             )
@@ -114,7 +114,7 @@ class IdxImages(Data):
                 " -idx"
             )
             raise DataError(wrong, key="data.folder", value=self.folder)
-        return found
+        return files
 
     def _samples(self, images: Path, labels: Path) -> Split:
         """The samples of two files, pixels still as bytes."""
@@ -138,9 +138,7 @@ class IdxImages(Data):
         return Split(x.reshape(len(x), -1), t.astype(np.int64))
 
     def example(self, folder: Path) -> IdxImages:
-        """Four small files: 8 × 8 pixels, a bright row or column in noise for each of the ten
-        classes.
-        """
+        """Four small files of 8 × 8 pixels: a bright row or column in noise for each class."""
         rng = np.random.default_rng(0)
         for part, n in (("train", 360), ("t10k", 100)):
             labels = (np.arange(n) % CLASSES).astype(np.uint8)
@@ -157,9 +155,7 @@ def _existing(folder: Path, part: str, what: str) -> Path | None:
 
 
 def _stripes(labels: Array, rng: Rng) -> Array:
-    """One 8 × 8 image per label: rows 1, 3, 5, 7 and columns 1 to 6 are bright for the labels 0 to
-    9.
-    """
+    """One 8 × 8 image per label: rows 1, 3, 5, 7 and columns 1–6 are bright for labels 0–9."""
     images = rng.integers(0, 100, (len(labels), 8, 8), dtype=np.uint8)
     for image, label in zip(images, labels, strict=True):
         if label < 4:

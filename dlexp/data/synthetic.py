@@ -14,8 +14,7 @@ from dlexp.errors import FieldError
 
 @dataclass(frozen=True, kw_only=True)
 class Synthetic(Data):
-    """`n` samples of `classes` classes, drawn anew for every seed and cut 70 % / 10 % / 20 %,
-    stratified.
+    """`n` samples of `classes` classes, drawn by the seed and split 70/10/20 %, stratified.
 
     There must be at least ten samples a class, else a split lacks some class: `FieldError`.
     """

@@ -1,6 +1,4 @@
-"""What a figure needs: the house style and the words. Matplotlib is imported when something is
-drawn, never before.
-"""
+"""What a figure needs: house style and texts. Matplotlib is imported only for drawing."""
 
 from dlexp.figures.animation import animate
 from dlexp.figures.captions import choices, notes, number, outcome, task

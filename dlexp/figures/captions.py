@@ -1,6 +1,4 @@
-"""The words of a figure: what a run is, what was chosen, how much data, which seed, and how it
-ended.
-"""
+"""Texts of a figure: the run's name, its choices, data, seed, and how it ended."""
 
 from __future__ import annotations
 
@@ -50,9 +48,7 @@ def task(run: ObservedRun) -> str:
 
 
 def notes(run: ObservedRun) -> list[str]:
-    """The small print below a title: the choices, the number of samples, the seed; for a surface
-    its formula.
-    """
+    """The small print below a title: choices, number of samples, seed, formula of a surface."""
     experiment = run.experiment
     if run.dataset is None:
         formula = (experiment.objective.__doc__ or "").splitlines()[:1]

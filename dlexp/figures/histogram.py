@@ -28,8 +28,7 @@ def histogram_row(
     ticks: Iterable[tuple[float, str]],
     line: float = LINE,
 ) -> None:
-    """Draw counts (bins,) of each column between the same `ends`, each up to its own highest bar,
-    below its text.
+    """Draw counts (bins,) of each column between `ends`, scaled to its highest bar, with text.
 
     Column j stands at j … j + WIDE, its bars reach from 0 to 1; `line` is a text line's share of
     the row's height.
@@ -47,7 +46,7 @@ def histogram_row(
         heights += [*bars / max(bars.max(), 1), 0]  # the gap to the next column
         edges += [*j + WIDE * np.linspace(0, 1, len(bars) + 1)]
         axes.text(j, top, text, size=SMALL, va="top", linespacing=1.1)
-        places |= {j + WIDE * (tick - low) / (high - low): said for tick, said in ticks}
+        places |= {j + WIDE * (tick - low) / (high - low): name for tick, name in ticks}
     axes.stairs(heights[:-1], edges, fill=True, color=color)
     axes.hlines(
         [0] * len(texts), range(len(texts)), np.arange(len(texts)) + WIDE, colors=GREY, linewidth=1

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe & Ito (2008), told apart with every kind of colour vision: https://jfly.uni-koeln.de/color/
+# Okabe & Ito (2008), distinct for every kind of colour vision: https://jfly.uni-koeln.de/color/
 BLUE, ORANGE, GREEN, RED = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, YELLOW, BLACK = "#56B4E9", "#CC79A7", "#F0E442", "#000000"
 INK, GREY, LIGHT = "#222222", "#666666", "#DDDDDD"
@@ -75,8 +75,7 @@ def drawing(
     alarm: bool = False,
     **subplots: Any,
 ) -> Iterator[Any]:
-    """An array (rows, columns) of axes under a title; what is drawn on them is saved to `path`,
-    whole or not at all.
+    """An array (rows, columns) of axes under a title, saved atomically to `path` afterwards.
 
     `size`, the margins `left` and `right` and the space `pad` below the title are in inches, `gaps`
     (vertical, horizontal) in sizes of the average panel; `notes` are lines in small print below the
@@ -112,9 +111,7 @@ def drawing(
 
 
 def _headline(figure: Figure, title: str, notes: Sequence[str], color: str) -> float:
-    """Write title and notes from the upper left corner; returns the height where they end, as a
-    share.
-    """
+    """Write title and notes from the upper left corner; returns the height of their end."""
     width, height = figure.get_size_inches()
     y = height - 0.08
     for text, size, weight, ink in [
@@ -131,9 +128,7 @@ def _headline(figure: Figure, title: str, notes: Sequence[str], color: str) -> f
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG without date or version, so that equal figures are equal files; never a
-    half-written one.
-    """
+    """Write a PNG atomically, without date or version, so that equal figures are equal files."""
     buffer = io.BytesIO()
     figure.savefig(
         buffer, format="png", metadata={"Software": None}, pil_kwargs={"compress_level": 3}
@@ -148,17 +143,14 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def by_depth(n: int) -> list[Any]:
-    """n colours in order, from the first layer's (dark) to the last's (light, but not too light to
-    see).
-    """
+    """n colours from dark (first layer) to light (last layer, but still legible)."""
     from matplotlib import colormaps
 
     return [colormaps["viridis"](x) for x in np.linspace(0, 0.85, n)]
 
 
 def label_ends(axes: Axes, ends: Iterable[tuple[float, float, str, Any]]) -> None:
-    """Beside its last point (x, y), the name of each line in its colour; moved apart where names
-    would overlap.
+    """Write each line's name beside its last point (x, y), moved apart to avoid overlaps.
 
     Call it last: names stay where they are when the limits of the axes change.
     """
@@ -185,8 +177,7 @@ def label_ends(axes: Axes, ends: Iterable[tuple[float, float, str, Any]]) -> Non
 
 
 def _apart(heights: Sequence[float], gap: float, top: float) -> list[float]:
-    """Ascending heights moved until neighbours are `gap` apart; their middle stays, unless they
-    passed the top.
+    """Ascending heights moved to be `gap` apart around the same middle, not beyond the top.
 
     >>> _apart([0.0, 10.0, 14.0], 10, 100), _apart([95.0, 99.0], 10, 100)
     ([-2.0, 8.0, 18.0], [90.0, 100.0])
@@ -199,9 +190,7 @@ def _apart(heights: Sequence[float], gap: float, top: float) -> list[float]:
 
 
 def scale_epochs(axes: Axes, last: float) -> None:
-    """An x-axis from 0 to the last epoch, with ticks at whole epochs or, within the first, at its
-    ends.
-    """
+    """An x-axis from 0 to the last epoch, with ticks at whole epochs if there are any."""
     axes.set_xlim((0, last) if last else (-1, 1))
     if last <= 1:
         ticks = sorted({0, last})
@@ -211,9 +200,7 @@ def scale_epochs(axes: Axes, last: float) -> None:
 
 
 def scale_heights(axes: Axes, values: Iterable[float]) -> bool:
-    """A logarithmic y-axis where the positive values span more than a decade, else one from 0; says
-    which.
-    """
+    """A logarithmic y-axis for positive values over a decade, else one from 0; returns which."""
     from matplotlib.ticker import FuncFormatter, LogLocator
 
     positive = [v for v in values if v > 0 and np.isfinite(v)]

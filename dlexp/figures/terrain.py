@@ -1,6 +1,4 @@
-"""A surface f(x, y) from its numbers on a grid: bands of equal height, and the field of negative
-gradients.
-"""
+"""A surface f(x, y) on a grid: bands of equal height, and arrows of negative gradients."""
 
 from __future__ import annotations
 
@@ -20,9 +18,7 @@ LEVELS = 14  # bands at most
 
 
 def contours(axes: Axes, x: Array, y: Array, above: Array, levels: Sequence[float]) -> Any:
-    """Bands of heights above the minimum, (len(y), len(x)), between `levels`; what a colour bar is
-    made of.
-    """
+    """Draws bands of heights above the minimum, (len(y), len(x)); returns the contour set."""
     from matplotlib.colors import LinearSegmentedColormap
 
     colors = LinearSegmentedColormap.from_list("pale", ["#8FBCDD", "#FFFFFF"])(
@@ -34,9 +30,7 @@ def contours(axes: Axes, x: Array, y: Array, above: Array, levels: Sequence[floa
 
 
 def contour_levels(above: Array) -> list[float]:
-    """About ten round heights, each a nearly constant factor above the one before; none where
-    nothing rises.
-    """
+    """About ten round heights with a nearly constant ratio; none for a flat surface."""
     finite = above[np.isfinite(above) & (above > 0)]
     if not finite.size:
         return []
@@ -50,9 +44,7 @@ def contour_levels(above: Array) -> list[float]:
 
 
 def gradient_field(axes: Axes, x: Array, y: Array, u: Array, v: Array, **look: Any) -> None:
-    """Arrows along (−u, −v), the negative gradients at the points (x, y); longer for larger ones,
-    levelling off.
-    """
+    """Arrows along (−u, −v), the negative gradients at (x, y); longer for larger ones, bounded."""
     size = np.hypot(u, v)
     size[~(size > 0)] = np.nan  # no arrow where there is no direction
     length = (0.4 + 0.6 * size / (size + np.nanmedian(size))) / size / (1.5 * max(x.shape))

@@ -26,9 +26,7 @@ METRIC = "test/accuracy"
 
 @dataclass(frozen=True)
 class Report:
-    """What was made: text for a terminal and as Markdown, the page, the figures, the numbers (as in
-    report.json).
-    """
+    """A finished report: texts for terminal and Markdown, page, figures, numbers (report.json)."""
 
     text: str
     markdown: str
@@ -76,23 +74,23 @@ def make(
         and (target, margin) == (None, None)
     ):
         return _of_study(read[0], folder, before, repeat)
-    found = findings(read, folder / "figures", repeat, metric, tuned, target, margin, better)
-    texts = dict(files.written(found))
-    texts["report.html"] = page.render(found.title, found.subtitle, sections.page(found))
+    result = findings(read, folder / "figures", repeat, metric, tuned, target, margin, better)
+    texts = dict(files.written(result))
+    texts["report.html"] = page.render(result.title, result.subtitle, sections.page(result))
     with _writing(folder):
-        for stale in before - {p.path for p in found.pictures}:
+        for stale in before - {p.path for p in result.pictures}:
             stale.unlink(missing_ok=True)
         for name, text in texts.items():
             # no half surrogates
             write_atomically(folder / name, text.encode("utf-8", "replace").decode())
-    told = terminal.render(sections.terminal(found, _near(html)))
-    noted = markdown.render(sections.terminal(found, None))
+    terminal_text = terminal.render(sections.terminal(result, _near(html)))
+    markdown_text = markdown.render(sections.terminal(result, None))
     return Report(
-        told,
-        noted,
+        terminal_text,
+        markdown_text,
         folder,
         html,
-        tuple(p.path for p in found.pictures),
+        tuple(p.path for p in result.pictures),
         json.loads(texts["report.json"]),
     )
 
@@ -105,12 +103,13 @@ def _of_study(sweep: Any, folder: Path, before: set[Path], repeat: str) -> Repor
         repeat = _command([sweep.id], None, False, None, None, None)
     html = folder / "report.html"
     with _writing(folder):
-        found = study.read(sweep, folder / "figures", repeat)
-        for stale in before - {p.path for p in found.pictures}:
+        result = study.read(sweep, folder / "figures", repeat)
+        for stale in before - {p.path for p in result.pictures}:
             stale.unlink(missing_ok=True)
-        told, noted = study_page.write(found, folder, str(_near(html)))
+        terminal_text, markdown_text = study_page.write(result, folder, str(_near(html)))
     data = read_object(folder / "report.json")
-    return Report(told, noted, folder, html, tuple(p.path for p in found.pictures), data)
+    pictures = tuple(p.path for p in result.pictures)
+    return Report(terminal_text, markdown_text, folder, html, pictures, data)
 
 
 def findings(
@@ -141,9 +140,7 @@ def findings(
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[None]:
-    """Inside, a report's folder that cannot be written is the user's to mend; any other file is
-    another matter.
-    """
+    """Turns a failure to write into the report's folder into a `UserError`; re-raises others."""
     try:
         yield
     except OSError as e:
@@ -157,10 +154,10 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 def _drawn_before(folder: Path) -> set[Path]:
-    """The figures of the report that lies in a folder; those of others are none of our business."""
+    """The figures listed in a folder's report.json; other files there are left alone."""
     try:
-        told = read_object(folder / "report.json")
-        files = [Path(figure["file"]) for figure in told["figures"]]
+        report = read_object(folder / "report.json")
+        files = [Path(figure["file"]) for figure in report["figures"]]
         return {folder / f for f in files if f.parts[0] == "figures" and ".." not in f.parts}
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return set()
@@ -177,17 +174,17 @@ def _home(folders: Sequence[Path], ids: Sequence[str], tuned: bool) -> Path:
 
 def _command(names: Sequence[str], *options: object) -> str:
     flags = ("--metric", "--tuned", "--target", "--margin", "--better")
-    said = [
+    arguments = [
         w
         for flag, x in zip(flags, options, strict=True)
         if x not in (None, False)
         for w in ([flag] if x is True else [flag, str(x)])
     ]
-    return shlex.join(["python", "-m", "dlexp", "report", *names, *said])
+    return shlex.join(["python", "-m", "dlexp", "report", *names, *arguments])
 
 
 def _near(path: Path) -> Path:
-    """A path as short as it can be said from here."""
+    """A path, relative to the working directory if it lies inside."""
     try:
         return path.absolute().relative_to(Path.cwd())
     except ValueError:

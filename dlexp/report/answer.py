@@ -1,6 +1,4 @@
-"""The answer in a paragraph, made from the statistics and from nothing else. INCONCLUSIVE is a
-normal one.
-"""
+"""The answer in a paragraph, derived from the statistics alone. INCONCLUSIVE is a normal answer."""
 
 from __future__ import annotations
 
@@ -11,13 +9,11 @@ from dlexp.report import paired, words
 from dlexp.report.compare import BETTER, EQUIVALENT, INCONCLUSIVE, Comparison, Pair
 from dlexp.report.tuned import Tuned
 
-FEW = 4  # comparisons that are told one by one
+FEW = 4  # comparisons that are listed one by one
 
 
 def answer(c: Comparison) -> list[str]:
-    """What is decided, what is not, and with which certainty: how it was asked, then a sentence or
-    two per axis.
-    """
+    """What was compared and how, then one or two sentences per axis with what is decided."""
     reason = _nothing(c)
     if reason:
         return [reason]
@@ -31,7 +27,7 @@ def answer(c: Comparison) -> list[str]:
 
 
 def _nothing(c: Comparison) -> str:
-    """Why there is nothing to tell of comparisons; empty if there is."""
+    """Why there is nothing to compare; empty if there is."""
     if not any(s.n for s in c.summaries):
         return "No run has a result yet, so there is nothing to say."
     if not c.table.axes:
@@ -49,11 +45,11 @@ def _nothing(c: Comparison) -> str:
             " nothing to test."
         )
     if all(s.diverged == s.n for s in c.summaries):
-        return "Every run that has a result diverged, so nothing can be told apart."
+        return "Every run that has a result diverged, so nothing can be compared."
     if not c.pairs:
         return (
-            "No two groups with results differ in one thing alone, so nothing can be attributed to"
-            " anything."
+            "No two groups with results differ in only one setting, so no difference has a single"
+            " cause."
         )
     return ""
 
@@ -83,8 +79,10 @@ def _axis(c: Comparison, key: str, pairs: list[Pair]) -> Iterator[str]:
             f" {words.listed([_versus(p) for p in equal], FEW)}"
         )
     if open_:
-        said = [f"{_versus(p)} ({_gain(p, c)})" if len(open_) <= FEW else _versus(p) for p in open_]
-        sentences.append(f"INCONCLUSIVE: {words.listed(said, 2 * FEW)}")
+        undecided = [
+            f"{_versus(p)} ({_gain(p, c)})" if len(open_) <= FEW else _versus(p) for p in open_
+        ]
+        sentences.append(f"INCONCLUSIVE: {words.listed(undecided, 2 * FEW)}")
     if untold:
         sentences.append(f"no verdict, too few seeds: {words.many(untold, 'comparison')}")
     yield f"{opening} {'; '.join(sentences)}."
@@ -92,7 +90,7 @@ def _axis(c: Comparison, key: str, pairs: list[Pair]) -> Iterator[str]:
     if mixed:
         shown = [f"{_versus(p)} in {p.cells - p.agree} of {p.cells}" for p in mixed]
         yield (
-            "This is an average: it points the other way, or nowhere, for"
+            "This is an average: there is no gain, or a loss, for"
             f" {words.listed(shown, FEW)} combinations of the other axes."
         )
 
@@ -102,7 +100,7 @@ def _needed(pairs: int) -> str:
 
 
 def _decided(decided: list[Pair], c: Comparison) -> str:
-    """One by one, or, of many, each winner with all that it beats."""
+    """One by one; for many, each winner with all levels that it beats."""
     if len(decided) <= FEW:
         return "; ".join(f"{p.better} is better than {p.worse} by {_gain(p, c)}" for p in decided)
     beaten: dict[str, list[str]] = {}

@@ -10,9 +10,7 @@ from dlexp.report.plots import Picture
 
 @dataclass(frozen=True)
 class Heading:
-    """The title of a section; `anchor` names it in links where its own text does not, being in
-    Chinese.
-    """
+    """The title of a section; `anchor` is its name in links where the title is Chinese."""
 
     text: str
     anchor: str = ""
@@ -39,8 +37,7 @@ class Words:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table; `align` has one letter per column: l, r, s for text on the left that may be cut
-    short, v for a verdict.
+    """A table. `align`, a letter per column: l(eft), r(ight), s (left, may be cut), v(erdict).
 
     A row whose `faint` is true is shown in grey; `tones` colour the verdicts, row by row. A page
     shows a table with `fold` as these words, to be opened.

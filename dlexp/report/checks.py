@@ -1,6 +1,4 @@
-"""What a referee would ask before believing a comparison, as sentences; none is left out because it
-is inconvenient.
-"""
+"""Warnings beside a comparison: everything that limits what its numbers can show."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ SAME = {  # tags that should be equal in all runs of a comparison
     "dlexp.version.dlexp": "versions of dlexp",
     "dlexp.git.commit": "commits",
     "dlexp.version.numpy": "versions of NumPy",
-    "dlexp.numerics.digest": "kinds of arithmetic (numerics fingerprints)",
+    "dlexp.numerics.digest": "numerical environments (numerics fingerprints)",
 }
 
 
@@ -39,15 +37,14 @@ def _power(c: Comparison) -> Iterator[str]:
         if axis.numeric and len(axis.levels) > SEARCH:
             many = len(axis.levels)
             yield (
-                f"{axis.key} has {many} values, a search rather than a grid: nothing is compared"
-                " along it."
+                f"{axis.key} has {many} values, as in a search: its values are not compared pair by"
+                " pair."
             )
+    advice = "" if c.table.searched else " --tuned compares each method at its best setting."
     for key, names in c.unmade.items():
         yield (
             f"Along {key} there is no comparison of {words.listed(names, 6)}: no two groups with"
-            " results differ in "
-            "that"
-            f" alone.{'' if c.table.searched else ' --tuned compares each method at its best setting.'}"
+            f" results differ only in it.{advice}"
         )
     if not c.pairs:
         return
@@ -55,9 +52,9 @@ def _power(c: Comparison) -> Iterator[str]:
     n = f"{low}" if low == high else f"{low} to {high}"
     if low < paired.FEWEST:
         yield (
-            f"n = {n} paired seeds: no verdict below {paired.FEWEST}, since with {low} the smallest"
-            f" possible two-sided p is {words.probability(paired.smallest_p(low))}. Add seeds: the"
-            " same command with 'seed=range(10)'."
+            f"n = {n} paired seeds: a verdict needs at least {paired.FEWEST}; with {low} the"
+            f" smallest possible two-sided p is {words.probability(paired.smallest_p(low))}. Add"
+            " seeds: the same command with 'seed=range(10)'."
         )
     elif paired.smallest_p(low) * tests > paired.ALPHA:
         yield (
@@ -98,21 +95,18 @@ def _diverged(c: Comparison) -> Iterator[str]:
     diverged = sum(s.diverged for s in c.summaries)
     if diverged and not c.capped:
         yield (
-            f"{words.many(diverged, 'run')} diverged and counted as {c.measure.metric} = 0, the"
-            " worst there is."
+            f"{words.many(diverged, 'run')} diverged and count as {c.measure.metric} = 0, the"
+            " worst value."
         )
     elif c.capped:
         infinite = sum(not math.isfinite(v) for s in c.summaries for v in s.values.values())
-        shown = (
-            f" ({words.number(c.measure.cap, c.measure.metric)})"
-            if math.isfinite(c.measure.cap)
-            else ""
-        )
+        cap = words.number(c.measure.cap, c.measure.metric)
+        shown = f" ({cap})" * math.isfinite(c.measure.cap)
         yield (
-            f"{words.many(infinite, 'run')} diverged and counted as infinitely bad in means and"
-            " medians of groups. In paired differences, which must be finite, each stands for the"
-            f" worst value that any run ended with{shown}: a difference to a diverged run is at"
-            " least as large as it is shown."
+            f"{words.many(infinite, 'run')} diverged and count as infinitely bad in means and"
+            " medians of groups. Paired differences must be finite; there, each counts as the worst"
+            f" final value of any run{shown}, so that the true difference is at least as large as"
+            " shown."
         )
 
 
@@ -136,18 +130,18 @@ def _fairness(c: Comparison) -> Iterator[str]:
                     ]
                 )
                 yield (
-                    f"{axis.key} does not vary alone: {key} goes with it ({shown}), and the two"
-                    " cannot be told apart."
+                    f"{axis.key} does not vary alone: {key} differs as well ({shown}); their"
+                    " effects cannot be separated."
                 )
+    advice = "" if c.table.searched else " --tuned compares each at its best value."
     choices = sorted(
         {p.axis for p in c.pairs} - {axis.key for axis in c.table.axes if axis.tunable}
     )
     tunable = [axis.key for axis in c.table.axes if axis.tunable]
     if choices and tunable:
         yield (
-            f"The comparisons of {words.listed(choices)} are averages over the values of"
-            f" {words.listed(tunable)} that were swept, good and"
-            f" bad.{'' if c.table.searched else ' --tuned would compare each at its best value.'}"
+            f"The comparisons of {words.listed(choices)} are averages over all swept values of"
+            f" {words.listed(tunable)}, good and bad.{advice}"
         )
     runs = [run for _, _, run in c.table.runs() if run.observed]
     for tag, what in SAME.items():
@@ -161,7 +155,7 @@ def _fairness(c: Comparison) -> Iterator[str]:
     torn = _torn(c.table)
     if torn:
         yield (
-            f"Not truly paired: for seed {words.listed([str(s) for s in torn], 6)} the groups met"
+            f"Not truly paired: for seed {words.listed([str(s) for s in torn], 6)} the groups used"
             " different data."
         )
 

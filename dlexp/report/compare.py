@@ -1,5 +1,4 @@
-"""The comparison: what each group reached, the planned pairs, and the ranking as far as it is
-decided.
+"""The comparison: summaries of the groups, planned pairs, and a ranking as far as decided.
 
 Planned pairs are per axis: every two values of a choice, and neighbouring values of a number. The
 two sides of a pair are averaged over the other axes within each seed: there is one difference per
@@ -27,9 +26,7 @@ BETTER, INCONCLUSIVE, EQUIVALENT, NO_VERDICT = "better", "INCONCLUSIVE", "EQUIVA
 
 @dataclass(frozen=True)
 class Summary:
-    """One group: `values` by seed; `expected` counts the seeds it should have; `reached`, `time` go
-    with a target.
-    """
+    """One group: `values` by seed, number of `expected` seeds, `reached`, `time` for a target."""
 
     group: Tokens
     label: str
@@ -53,8 +50,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two values of one axis, the better first. `gain` is how much better in the metric's units,
-    always ≥ 0.
+    """Two values of one axis, the better first; `gain` ≥ 0 is the difference of the metric.
 
     `n` seeds have all `cells` combinations of the other axes on both sides, `left_out` have not;
     `agree` counts the cells that point the same way. `p_holm` is None where there is no test.
@@ -82,9 +78,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Ranked:
-    """A level of an axis, and the ranks it may have: from 1 + how many are better to k − how many
-    are worse.
-    """
+    """A level of an axis and its possible ranks: 1 + number better … k − number worse."""
 
     level: str
     mean: float
@@ -124,18 +118,16 @@ class Comparison:
 def compare(
     table: Table, measure: Measure, *, target: float | None = None, margin: float | None = None
 ) -> Comparison:
-    """Everything about a table by one measure; `target` is of the watched metric, `margin` of the
-    measure's.
-    """
+    """Compare a table by one measure; `target` is a value of the watched metric."""
     watched = measures.watched(table, measure)
     epochs = measures.per_epoch(table)
     summaries = tuple(_summary(table, g, measure, watched, epochs, target) for g in table.groups)
     seedless = measures.seedless(table)
-    found: list[Pair] = []
+    uncorrected: list[Pair] = []
     unmade: dict[str, tuple[str, ...]] = {}
     for i, axis in enumerate(table.axes):
         made = {ab: _pair(table, i, *ab, measure, margin) for ab in _plan(table, i)}
-        found += [pair for pair in made.values() if pair]
+        uncorrected += [pair for pair in made.values() if pair]
         cells = {
             level: {g[:i] + g[i + 1 :] for g in table.groups if g[i] == level}
             for level in axis.levels
@@ -143,7 +135,7 @@ def compare(
         lacking = [ab for ab in made if not cells[ab[0]] & cells[ab[1]]]
         if lacking:
             unmade[axis.key] = tuple(" against ".join(map(axis.name, ab)) for ab in lacking)
-    pairs = _corrected(found, seedless, margin)
+    pairs = _corrected(uncorrected, seedless, margin)
     compared = {pair.axis for pair in pairs}
     choices = [
         axis.key
@@ -169,7 +161,7 @@ def _summary(
     x = list(values.values())
     outcomes = [run for run in runs.values() if run.observed]
     diverged = sum(run.status == Status.DIVERGED for run in outcomes)
-    found = Summary(
+    summary = Summary(
         group,
         table.label(group),
         values,
@@ -182,12 +174,12 @@ def _summary(
         statistics.wilson(diverged, len(outcomes)),
     )
     if target is None:
-        return found
+        return summary
     times = [measures.time_to(run, watched, target, epochs) for run in outcomes]
     middle = float(statistics.median(times)) if times else math.nan
     reached = int(np.isfinite(times).sum())
     return replace(
-        found, reached=reached, time=middle, time_range=statistics.median_interval(times)
+        summary, reached=reached, time=middle, time_range=statistics.median_interval(times)
     )
 
 
@@ -205,9 +197,7 @@ def _plan(table: Table, axis: int) -> list[tuple[str | None, str | None]]:
 def _pair(
     table: Table, axis: int, a: str | None, b: str | None, measure: Measure, margin: float | None
 ) -> Pair | None:
-    """One planned pair, uncorrected; None where no two groups differ in this axis alone or no seed
-    has both sides.
-    """
+    """One planned pair, uncorrected; None if no groups differ in this axis alone."""
     by_level: dict[str | None, dict[Tokens, dict[int, float]]] = {a: {}, b: {}}
     for group, runs in table.groups.items():
         if group[axis] in by_level:
@@ -255,7 +245,7 @@ def _pair(
 
 
 def _corrected(pairs: Sequence[Pair], seedless: bool, margin: float | None) -> tuple[Pair, ...]:
-    """Holm over all pairs of the comparison, and the verdicts; equivalence is a family of its own."""
+    """Adds verdicts with Holm over all pairs; equivalence is a family of its own."""
     if seedless:  # repeating one number gives no evidence about others
         return tuple(replace(pair, p=None, p_equivalent=None, verdict=NO_VERDICT) for pair in pairs)
     p_holm = paired.holm([pair.p if pair.p is not None else 1.0 for pair in pairs])
@@ -277,7 +267,7 @@ def _corrected(pairs: Sequence[Pair], seedless: bool, margin: float | None) -> t
 
 
 def _rank(axis: str, pairs: Sequence[Pair]) -> tuple[Ranked, ...]:
-    """The levels of an axis, best first, each with the ranks that the decided comparisons leave it."""
+    """The levels of an axis, best first, with the ranks that the decided comparisons allow."""
     mine = [pair for pair in pairs if pair.axis == axis]
     seen: dict[str, list[float]] = {}
     for pair in mine:

@@ -62,7 +62,7 @@ def pairs(c: Comparison) -> str:
 
 def everything(f: Findings) -> str:
     """report.json. An infinite number is the string "inf" or "-inf", one that is not known null."""
-    told = {
+    content = {
         "title": f.title,
         "answer": " ".join(f.answer),
         "warnings": f.warnings,
@@ -88,12 +88,12 @@ def everything(f: Findings) -> str:
             for p in f.pictures
         ],
     }
-    return plain_json(told)
+    return plain_json(content)
 
 
-def plain_json(told: Mapping[str, Any]) -> str:
+def plain_json(content: Mapping[str, Any]) -> str:
     """JSON that every reader understands: what is not finite is a string, or null."""
-    return json.dumps(_plain(told), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(_plain(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _comparison(c: Comparison) -> dict[str, Any]:
@@ -144,16 +144,16 @@ def _place(table: Table, group: Sequence[str | None]) -> dict[str, str]:
 
 
 def _summary(s: Summary, c: Comparison) -> dict[str, Any]:
-    found: dict[str, Any] = {"group": s.label, "n": s.n, "expected": s.expected, "iqm": s.iqm}
-    found |= _range("iqm", s.iqm_range) | {"median": s.median} | _range("median", s.median_range)
-    found |= {"diverged": s.diverged, **_range("diverged_share", s.failure_range)}
+    row: dict[str, Any] = {"group": s.label, "n": s.n, "expected": s.expected, "iqm": s.iqm}
+    row |= _range("iqm", s.iqm_range) | {"median": s.median} | _range("median", s.median_range)
+    row |= {"diverged": s.diverged, **_range("diverged_share", s.failure_range)}
     if c.target is not None:
-        found |= {
+        row |= {
             "reached": s.reached,
             "time_to_target": s.time,
             **_range("time_to_target", s.time_range),
         }
-    return found
+    return row
 
 
 def _pair(p: Pair) -> dict[str, Any]:

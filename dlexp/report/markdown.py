@@ -1,6 +1,4 @@
-"""The short form of a report as Markdown, for a page that shows such: MLflow's description of a
-run.
-"""
+"""The short form of a report as Markdown, for the description of a run in MLflow."""
 
 from __future__ import annotations
 

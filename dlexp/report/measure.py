@@ -24,9 +24,9 @@ USUAL = ("test/accuracy", "test/loss", "train/loss")
 class Measure:
     """A metric: `high` says whether more is better; `worst` is what a diverged run counts as.
 
-    The worst accuracy is 0, the worst of anything else infinite, as is what no sum could hold
-    (above 1e300). `cap` is the worst value that any run of the report measured at its end: where
-    differences must be finite, it stands for the infinite. `surface`: the loss is f(x, y).
+    The worst accuracy is 0, the worst of other metrics infinite, as are values above 1e300. `cap`,
+    the worst final value of any run of the report, replaces infinite values where differences must
+    be finite. `surface`: the loss is f(x, y).
     """
 
     metric: str
@@ -62,13 +62,11 @@ class Measure:
 
     @property
     def short(self) -> str:
-        """The same without the unit, for an axis without room: `training accuracy`."""
+        """The same without the unit, for a short axis: `training accuracy`."""
         return self.unit.replace(" (share correct)", "").replace(" (nats)", "")
 
     def of(self, run: RunRecord) -> float | None:
-        """A run's value; None where there is none, for a run that is no result or measured no such
-        thing.
-        """
+        """A run's value; None for a run without a result or without this metric."""
         if run.status == Status.DIVERGED:
             return self.worst
         if run.status != Status.FINISHED or self.metric not in run.final:
@@ -78,8 +76,8 @@ class Measure:
 
     def values(self, runs: Mapping[int, RunRecord]) -> dict[int, float]:
         """The values of a group by seed, those that there are."""
-        found = {seed: self.of(run) for seed, run in sorted(runs.items())}
-        return {seed: value for seed, value in found.items() if value is not None}
+        ordered = sorted(runs.items())
+        return {seed: value for seed, run in ordered if (value := self.of(run)) is not None}
 
     def bounded(self, x: float) -> float:
         """A finite value: the cap for an infinite one."""
@@ -87,12 +85,10 @@ class Measure:
 
 
 def choose(table: Table, metric: str | None = None, better: str | None = None) -> Measure:
-    """The metric asked for, or the first usual one that was measured. Raises `UserError` if there
-    is no such metric.
+    """The metric asked for, or the first usual one that was measured. Raises `UserError`.
 
-    Runs that measured no usual one are compared by their first `test/…` metric whose direction is
-    known. Which way is better, `better` ("high" or "low") says, or else the runs' objectives, or
-    else the name.
+    Without a usual metric it is the first `test/…` metric whose direction is known. The direction
+    is `better` ("high" or "low"), else that of the runs' objectives, else that of the name.
     """
     known = sorted({name for _, _, run in table.runs() for name in run.final})
     if metric is None:
@@ -100,7 +96,7 @@ def choose(table: Table, metric: str | None = None, better: str | None = None) -
         metric = next((name for name in (*USUAL, *own) if name in known), USUAL[0])
     elif metric not in known:
         raise UserError(
-            "no run has measured that",
+            "no run has measured this metric",
             key="metric",
             value=metric,
             allowed=", ".join(known),
@@ -116,29 +112,26 @@ def _is_directed(metric: str, table: Table) -> bool:
 
 
 def direction(metric: str, better: str | None, runs: Iterable[RunRecord] = ()) -> bool:
-    """Whether more is better, as far as the objectives of these runs say. Raises `UserError` where
-    nobody says.
-    """
+    """Whether more is better, as the runs' objectives declare. Raises `UserError` if unknown."""
     if better is not None:
         return better == directions.HIGH
     ways = {directions.better(metric, run.better) for run in runs} or {directions.better(metric)}
-    if len(said := ways - {None}) == 1:
-        return said.pop() == directions.HIGH
+    if len(declared := ways - {None}) == 1:
+        return declared.pop() == directions.HIGH
     wrong = (
-        f"is more of it better, or less? Say --better high, or --better low, with --metric {metric}"
+        f"it is not declared whether more or less is better; add --better high or --better low to"
+        f" --metric {metric}"
     )
-    if said:
+    if declared:
         wrong = (
-            "more of it is better by one run's objective, less by another's: say --better high, or"
-            " --better low"
+            "the objectives of these runs disagree whether more or less is better; add --better"
+            " high or --better low"
         )
     raise UserError(f"{wrong}; or {directions.declaration(metric)}", key="metric", value=metric)
 
 
 def measure_of(metric: str, runs: Iterable[RunRecord]) -> Measure:
-    """A metric of these runs, without a cap. Raises `UserError` where nobody says which way it is
-    better.
-    """
+    """A metric of these runs, without a cap. Raises `UserError` where its direction is unknown."""
     return Measure(metric, direction(metric, None, runs))
 
 
@@ -155,46 +148,37 @@ def capped(table: Table, metric: str, high: bool) -> Measure:
 
 
 def watched(table: Table, measure: Measure) -> Measure:
-    """The metric to choose by and to draw curves of: on the validation split, or on the training
-    split without one.
-    """
+    """The metric for choices and curves: of the validation split, else of the training split."""
     known = {name for _, _, run in table.runs() for name in run.curves}
     what = measure.metric.rsplit("/", 1)[-1]
     split = next((s for s in ("val", "train") if f"{s}/{what}" in known), None)
     name = f"{split}/{what}" if split else measure.metric
-    # less of it is better, more of the accuracy is
+    # a smaller gap is better, but a larger accuracy
     gap = measure.metric.startswith("gap/") and split
     runs = [run for _, _, run in table.runs()]
     return capped(table, name, direction(name, None, runs) if gap else measure.high)
 
 
 def per_epoch(table: Table) -> bool:
-    """Whether curves are drawn against epochs; against steps where an epoch is a step, or none was
-    completed.
-    """
+    """Whether curves are drawn against epochs; False if epochs are steps or none was completed."""
     lengths = {run.epoch_steps for _, _, run in table.runs() if run.observed and run.steps}
     return bool(lengths - {None, 1}) and None not in lengths
 
 
 def places(run: RunRecord, curve: Curve, epochs: bool) -> list[float]:
-    """Where the points of a curve stand: in epochs, fractions for a record in the middle of one, or
-    in steps.
-    """
-    return (
-        [step / (run.epoch_steps or 1) for step in curve.steps]
-        if epochs
-        else [float(s) for s in curve.steps]
-    )
+    """The x of a curve's points: steps, or epochs with fractions for records within one."""
+    length = (run.epoch_steps or 1) if epochs else 1
+    return [step / length for step in curve.steps]
 
 
 def grid(table: Table, measure: Measure, epochs: bool) -> Floats:
     """All places at which any run measured a metric, in order."""
-    found = [
+    positions = [
         places(run, curve, epochs)
         for _, _, run in table.runs()
         if (curve := run.curves.get(measure.metric))
     ]
-    return np.unique(np.concatenate([np.empty(0), *map(np.array, found)]))
+    return np.unique(np.concatenate([np.empty(0), *map(np.array, positions)]))
 
 
 def curves(
@@ -205,18 +189,19 @@ def curves(
     A run that stopped early keeps its last value; after it diverged a run counts as worst, to the
     end of `whole`, the places at which other groups were measured.
     """
-    found: list[tuple[RunRecord, Floats, Floats]] = []
+    measured: list[tuple[RunRecord, Floats, Floats]] = []
     for _, run in sorted(table.groups[group].items()):
         curve = run.curves.get(measure.metric)
         if run.observed and curve and curve.steps:
             y = np.array(curve.values)
             y[~(np.abs(y) <= HUGE)] = measure.worst
-            found.append((run, np.array(places(run, curve, epochs)), y))
-    if not found:
+            measured.append((run, np.array(places(run, curve, epochs)), y))
+    if not measured:
         return np.empty(0), np.empty((0, 0))
-    lost = any(run.status == Status.DIVERGED for run, _, _ in found)
-    x = np.unique(np.concatenate([*([whole] if lost else []), *(places for _, places, _ in found)]))
-    columns = [_on(x, run, at, y, measure) for run, at, y in found]
+    lost = any(run.status == Status.DIVERGED for run, _, _ in measured)
+    points = [places for _, places, _ in measured]
+    x = np.unique(np.concatenate([*([whole] if lost else []), *points]))
+    columns = [_on(x, run, at, y, measure) for run, at, y in measured]
     return x, np.stack(columns, axis=1)
 
 
@@ -229,8 +214,7 @@ def _on(x: Floats, run: RunRecord, at: Floats, y: Floats, measure: Measure) -> F
 
 
 def time_to(run: RunRecord, measure: Measure, target: float, epochs: bool) -> float:
-    """The first epoch (or step) at which a run's metric was at least as good as the target;
-    infinite if it never was.
+    """The first epoch (or step) at which a run reached the target; infinite if it never did.
 
     A run that diverged later has missed it.
     """
@@ -246,9 +230,7 @@ def time_to(run: RunRecord, measure: Measure, target: float, epochs: bool) -> fl
 
 
 def seedless(table: Table) -> bool:
-    """Whether seeds change nothing: every group of two or more finished runs measured the same
-    thing in each.
-    """
+    """Whether the seed changes nothing: all finished runs of each group measured the same."""
     several = [
         [run for run in runs.values() if run.status == Status.FINISHED]
         for runs in table.groups.values()

@@ -1,6 +1,4 @@
-"""What a run measured, out of the events of its journal: curves, final values, gaps between
-training and test.
-"""
+"""The measurements of a run from its journal: curves, final values, train/test gaps."""
 
 from __future__ import annotations
 
@@ -16,9 +14,7 @@ from dlexp.storage.lines import JournalEvent
 
 @dataclass(frozen=True)
 class Curve:
-    """A metric against the step, as measured; what was not finite is nan. Compact: a sweep has
-    thousands.
-    """
+    """A metric by step, nan where it was not finite. Compact, since a sweep has thousands."""
 
     steps: tuple[int, ...]
     values: array[float]
@@ -53,19 +49,17 @@ def of(events: Iterable[JournalEvent]) -> dict[str, Any]:
             if best in curve.steps and not name.startswith("test/"):
                 final[name] = curve.values[curve.steps.index(best)]
     final |= _gaps(final)
-    found: dict[str, Any] = {
+    result: dict[str, Any] = {
         "curves": curves,
         "final": final,
         "steps": steps,
         "epoch_steps": min(ends, default=None),
     }
-    return found | ({"error": error} if error else {})
+    return result | ({"error": error} if error else {})
 
 
 def _gaps(final: Mapping[str, float]) -> dict[str, float]:
-    """How much better the training samples are done than the test's: gap/accuracy and gap/loss,
-    less is better.
-    """
+    """Training minus test performance, gap/accuracy and gap/loss; less is better."""
     return {
         f"gap/{what}": sign * (final[f"train/{what}"] - final[f"test/{what}"])
         for what, sign in (("accuracy", 1), ("loss", -1))

@@ -1,6 +1,4 @@
-"""A report as one HTML page: it loads nothing, every name is escaped, the same runs give the same
-bytes.
-"""
+"""A report as one HTML page: self-contained, every name escaped, reproducible byte for byte."""
 
 from __future__ import annotations
 
@@ -12,17 +10,20 @@ from dlexp.report.blocks import Block, Code, Facts, Grid, Heading, Shown, Words
 from dlexp.report.words import clean, plain, slug
 
 STYLE = """
-:root { color-scheme: light; --ink: #222; --grey: #666; --line: #ddd; --accent: #0072b2; --alarm: #b34700; }
+:root { color-scheme: light; --ink: #222; --grey: #666; --line: #ddd; --accent: #0072b2;
+  --alarm: #b34700; }
 * { box-sizing: border-box; }
-body { margin: 0 auto; padding: 2.5rem 1.25rem 4rem; max-width: 64rem; color: var(--ink); background: #fff;
-  font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Noto Sans CJK SC", sans-serif; }
+body { margin: 0 auto; padding: 2.5rem 1.25rem 4rem; max-width: 64rem; color: var(--ink);
+  background: #fff; font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans",
+  "Noto Sans CJK SC", sans-serif; }
 h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .25rem; overflow-wrap: anywhere; }
-h2 { font-size: 1.15rem; margin: 2.6rem 0 .6rem; padding-top: .8rem; border-top: 1px solid var(--line); }
+h2 { font-size: 1.15rem; margin: 2.6rem 0 .6rem; padding-top: .8rem;
+  border-top: 1px solid var(--line); }
 p, dl { margin: .55rem 0; max-width: 46rem; overflow-wrap: anywhere; }
 a { color: var(--accent); }
 .sub { color: var(--grey); margin-bottom: 1.2rem; }
-.answer { font-size: 1.08rem; background: #f2f7fb; border-left: 4px solid var(--accent); padding: .4rem 1rem;
-  margin: 0; }
+.answer { font-size: 1.08rem; background: #f2f7fb; border-left: 4px solid var(--accent);
+  padding: .4rem 1rem; margin: 0; }
 .answer + p:not(.answer) { margin-top: .9rem; }
 .warning { border-left: 4px solid var(--alarm); padding: .1rem 0 .1rem .9rem; }
 .note + .warning { margin-bottom: 1.2rem; }
@@ -34,8 +35,10 @@ summary { cursor: pointer; color: var(--accent); }
 p.supported { border-color: var(--accent); }
 p.refuted { border-color: var(--alarm); }
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .83rem; font-variant-numeric: tabular-nums; margin: .6rem 0; }
-th, td { padding: .28rem .7rem .28rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
+table { border-collapse: collapse; font-size: .83rem; font-variant-numeric: tabular-nums;
+  margin: .6rem 0; }
+th, td { padding: .28rem .7rem .28rem 0; text-align: left; vertical-align: top;
+  border-bottom: 1px solid var(--line); }
 th { font-weight: 600; border-bottom: 1.5px solid var(--ink); white-space: nowrap; }
 .l, .r { white-space: nowrap; }
 .r { text-align: right; }
@@ -43,12 +46,14 @@ th { font-weight: 600; border-bottom: 1.5px solid var(--ink); white-space: nowra
 tr.supported .v { color: var(--accent); }
 tr.refuted .v { color: var(--alarm); }
 tr.faint td { color: var(--grey); }
-.caption, figcaption { color: var(--grey); font-size: .85rem; line-height: 1.45; margin: 0 0 1.2rem; max-width: 48rem; }
+.caption, figcaption { color: var(--grey); font-size: .85rem; line-height: 1.45;
+  margin: 0 0 1.2rem; max-width: 48rem; }
 figure { margin: 1.2rem 0 2rem; }
 figure img { width: 100%; max-width: 48rem; height: auto; display: block; }
 dt { font-weight: 600; margin-top: .5rem; }
 dd { margin: 0; }
-pre { background: #f6f6f6; padding: .7rem .9rem; overflow-x: auto; font-size: .85rem; line-height: 1.5; }
+pre { background: #f6f6f6; padding: .7rem .9rem; overflow-x: auto; font-size: .85rem;
+  line-height: 1.5; }
 @media print { body { max-width: none; padding: 0; } figure, tr { break-inside: avoid; } }
 """
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"

@@ -1,5 +1,4 @@
-"""What is said of two methods that met the same seeds: differences, exact test, interval, effect,
-correction.
+"""Statistics of two methods on the same seeds: exact test, interval, effect size, correction.
 
 The whole of it rests on one assumption: if the two methods are equal, the difference of a seed is
 as likely +d as −d. The test turns every sign both ways; the interval holds the shifts that the test
@@ -27,8 +26,7 @@ ROUNDING = 1e-12  # sums that differ by less, relative to Σ|d|, are equal
 
 
 def two_sided(d: ArrayLike) -> float:
-    """p of the sign-flip test that the paired differences d (n,) are symmetric about 0; statistic:
-    their mean.
+    """p of the sign-flip test on the mean of paired differences d (n,); H₀: symmetric about 0.
 
     p = #{s ∈ {−1, 1}ⁿ : |Σ sᵢdᵢ| ≥ |Σ dᵢ|} / 2ⁿ, all patterns up to 20 pairs; above, (1 + hits) /
     (1 + 99,999) over random patterns from a fixed generator.
@@ -54,8 +52,7 @@ def one_sided(d: ArrayLike) -> float:
 
 
 def interval(d: ArrayLike) -> Range:
-    """95 % interval of the mean difference: the shifts θ for which the two-sided test of d − θ
-    gives p > .05.
+    """95 % interval of the mean difference: the θ whose two-sided test of d − θ gives p > .05.
 
     Its ends are order statistics of the means of all subsets of d: the test refuses θ if and only
     if hardly any subset has a mean on the far side of it. Exact wherever d is symmetric about its
@@ -81,8 +78,7 @@ def interval(d: ArrayLike) -> Range:
 
 
 def equivalence(d: ArrayLike, margin: float) -> float:
-    """p against "the mean difference is at least `margin` in size": the larger of two one-sided
-    sign-flip tests.
+    """p against "|mean difference| ≥ `margin`": the larger of two one-sided sign-flip tests.
 
     Source: Schuirmann 1987 (two one-sided tests), https://doi.org/10.1007/BF01068419
     """
@@ -91,8 +87,7 @@ def equivalence(d: ArrayLike, margin: float) -> float:
 
 
 def effect_size(d: ArrayLike) -> float:
-    """Cohen's d_z of paired differences: their mean over their standard deviation (n − 1); ±inf if
-    all are equal.
+    """Cohen's d_z: mean of paired differences over their SD (n − 1); ±inf if all are equal.
 
     Source: Cohen, Statistical Power Analysis (1988), §2.3.5; Lakens 2013,
     https://doi.org/10.3389/fpsyg.2013.00863
@@ -114,8 +109,7 @@ def won(d: ArrayLike) -> float:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """p-values corrected for their number: the chance of one false alarm among all of them stays at
-    most ALPHA.
+    """p-values corrected for their number: P(any false alarm among them) stays at most ALPHA.
 
     p̃₍ᵢ₎ = max_{j ≤ i} min(1, (m − j + 1)·p₍ⱼ₎), p₍₁₎ ≤ … ≤ p₍ₘ₎. Valid whatever depends on what.
     Source: Holm, Scand. J. Stat. 6 (1979) 65, https://www.jstor.org/stable/4615733
@@ -138,19 +132,17 @@ def _finite(d: ArrayLike) -> Floats:
 
 
 def _subsets(d: Floats) -> tuple[Floats, NDArray[np.int64], int]:
-    """Sums and sizes of subsets of d, and the number of patterns they stand for, the empty subset
-    included.
-    """
+    """Sums and sizes of subsets of d, and the number of patterns, including the empty subset."""
     n = len(d)
     if n > EXACT:
         rng = np.random.default_rng([SEED, n])
-        found = []
+        subsets = []
         for _ in range(9):  # 9 · 11,111 = FLIPS, a ninth of the memory
             chosen = rng.integers(0, 2, (FLIPS // 9, n)).astype(float)
-            found.append((chosen @ d, chosen.sum(axis=1).astype(np.int64)))
+            subsets.append((chosen @ d, chosen.sum(axis=1).astype(np.int64)))
         return (
-            np.concatenate([s for s, _ in found]),
-            np.concatenate([c for _, c in found]),
+            np.concatenate([s for s, _ in subsets]),
+            np.concatenate([c for _, c in subsets]),
             FLIPS + 1,
         )
     sums, counts = np.zeros(1), np.zeros(1, np.int64)

@@ -1,7 +1,6 @@
-"""Sweeps as they lie on the disk: one `Sweep` per folder, one `Run` per line of its ledger that
-counts.
+"""Sweeps on the disk: a `SweepRecord` per folder, a `RunRecord` per valid entry of its ledger.
 
-Nothing is dropped here: a run whose folder is gone or damaged is still a run, without measurements.
+A run whose folder is gone or damaged is kept, without measurements.
 """
 
 from __future__ import annotations
@@ -20,15 +19,13 @@ from dlexp.storage.ledger import LEDGER, LedgerEntry
 from dlexp.storage.records import SWEEP_FILE, RunDescription, SweepDescription
 from dlexp.storage.status import Status
 
-# what a run's own description says of it
+# fields that come from a run's own description
 DESCRIBED = ("params", "tags", "defaults", "better", "dataset")
 
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a report needs to know of a run; `final` are the latest values, of the weights that were
-    kept.
-    """
+    """A run as a report needs it; `final` are the latest values, of the weights kept."""
 
     sweep: str
     key: str
@@ -39,7 +36,7 @@ class RunRecord:
     overrides: tuple[str, ...] = ()
     curves: Mapping[str, Curve] = field(default_factory=dict)
     final: Mapping[str, float] = field(default_factory=dict)
-    epoch_steps: int | None = None  # steps per epoch, where an epoch's end was seen
+    epoch_steps: int | None = None  # steps per epoch, if an epoch was completed
     steps: int = 0
     seconds: float = math.nan
     time_ms: int = 0
@@ -47,7 +44,7 @@ class RunRecord:
     tags: Mapping[str, str] = field(default_factory=dict)
     dataset: Mapping[str, Any] | None = None
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    # which way metrics are better, as its objective declares
+    # the better direction of metrics, as its objective declares
     better: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -58,7 +55,7 @@ class RunRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepRecord(SweepDescription):
-    """A sweep's folder: what was asked, and the runs in the order of their keys."""
+    """A sweep's folder: its description, and the runs in the order of their keys."""
 
     folder: Path
     runs: tuple[RunRecord, ...]
@@ -66,13 +63,13 @@ class SweepRecord(SweepDescription):
 
     @property
     def quick(self) -> bool:
-        """Whether it was asked for with `quick=true`."""
-        said = [word.lstrip("+").partition("=") for word in self.fixed]
-        return any(key == "quick" and value.lower() == "true" for key, _, value in said)
+        """Whether it was made with `quick=true`."""
+        overrides = [word.lstrip("+").partition("=") for word in self.fixed]
+        return any(key == "quick" and value.lower() == "true" for key, _, value in overrides)
 
     @property
     def label(self) -> str:
-        """What people call it."""
+        """Its name, or its id without one."""
         return self.name or self.id
 
 
@@ -108,12 +105,12 @@ def read(folder: Path) -> SweepRecord:
 
 
 def _run(folder: Path, home: Path, sweep: str, entry: LedgerEntry) -> RunRecord:
-    """A run by its ledger line, its run.json and its journal; what of these is missing stays empty."""
+    """A run by its ledger entry, run.json and journal; missing parts stay empty."""
     words = dict(word.lstrip("+").partition("=")[::2] for word in entry.overrides)
     known: dict[str, Any] = {
         "status": entry.status,
         "seed": _seed(words.get("seed")),
-        # an exception without words
+        # an exception without a message
         "error": (entry.error or "").strip().removesuffix(":"),
     }
     place = folder / entry.folder
@@ -123,11 +120,11 @@ def _run(folder: Path, home: Path, sweep: str, entry: LedgerEntry) -> RunRecord:
         described = RunDescription.read(place)
         known |= {name: getattr(described, name) for name in DESCRIBED}
         known["seed"] = _seed(described.params.get("seed", known["seed"]))
-        found = measured.of(journal.events(place)[0])
-        # the ledger's has the exception's kind, which the journal does not say
+        measurements = measured.of(journal.events(place)[0])
+        # the ledger's error names the exception's class, the journal's does not
         if known["error"] and entry.status == Status.FAILED:
-            found.pop("error", None)
-        known |= found
+            measurements.pop("error", None)
+        known |= measurements
     except (OSError, ValueError) as e:
         known["status"] = Status.MISSING if entry.status.is_result else entry.status
         known["error"] = known["error"] or _why(e)

@@ -1,6 +1,4 @@
-"""The sections of a report, for the page and for the terminal, from the same tables and the same
-sentences.
-"""
+"""The sections of a report, the same for the page and for the terminal."""
 
 from __future__ import annotations
 
@@ -34,7 +32,7 @@ MADE_WITH = (
 
 @dataclass(frozen=True)
 class Findings:
-    """All that a report tells: one comparison, or with `--tuned` two, and the pictures."""
+    """The content of a report: one comparison (two with `--tuned`) and the pictures."""
 
     sweeps: Sequence[SweepRecord]
     table: Table
@@ -103,25 +101,25 @@ def page(f: Findings) -> list[Block]:
 
 def terminal(f: Findings, html: Path | None) -> list[Block]:
     """What fits on a screen or two."""
-    found: list[Block] = [
+    blocks: list[Block] = [
         Words(f.title),
         Words(f.subtitle),
         Words(""),
         *(Words(a) for a in f.answer),
     ]
-    found += [Words("")] if f.warnings else []
-    found += [Words(w, "warning") for w in f.warnings]
+    blocks += [Words("")] if f.warnings else []
+    blocks += [Words(w, "warning") for w in f.warnings]
     if f.tuned:
-        found += [tables.choices(f.tuned)]
+        blocks += [tables.choices(f.tuned)]
         side = tables.settings_side_by_side(f.tuned)
-        found += [side] if side else []
-    found += [tables.groups(f.main, wide=False)]
+        blocks += [side] if side else []
+    blocks += [tables.groups(f.main, wide=False)]
     if f.main.pairs:
-        found += [tables.comparisons(f.main, wide=False)]
-    found += list(tables.ranks(f.main))
+        blocks += [tables.comparisons(f.main, wide=False)]
+    blocks += list(tables.ranks(f.main))
     failed = tables.failures(f.table, most=12, wide=False)
-    found += [failed] if failed else []
-    return [*found, Words(""), Code([f"report  {html}"])] if html else found
+    blocks += [failed] if failed else []
+    return [*blocks, Words(""), Code([f"report  {html}"])] if html else blocks
 
 
 def _compared(f: Findings) -> Iterator[Block]:
@@ -131,7 +129,7 @@ def _compared(f: Findings) -> Iterator[Block]:
         for i, axis in enumerate(f.table.axes)
     ]
     if rows:
-        yield Grid(["axis", "values", "what goes with it"], rows, "sss")
+        yield Grid(["axis", "values", "varies with it"], rows, "sss")
     items = [("Commands", " ; ".join(s.command for s in f.sweeps if s.command), "")]
     items += [("Seeds", words.ranges(f.table.seeds), ""), *_data(f), ("Runs", _statuses(f), "")]
     same = _same(f.runs)
@@ -234,7 +232,7 @@ def _repeat(f: Findings) -> Iterator[Block]:
     commands = [s.command for s in f.sweeps if s.command]
     yield Code([*commands, f.repeat])
     yield Words(
-        "The same commands in the same checkout train nothing anew and write this page again, byte"
+        "The same commands in the same checkout train nothing again and write the same page, byte"
         " for byte. The numbers are in runs.csv, summary.csv, pairs.csv and report.json beside it.",
         "note",
     )

@@ -1,5 +1,4 @@
-"""What is said of one group of runs: interquartile mean, median, bootstrap intervals, the share
-that diverged.
+"""Statistics of one group of runs: IQM, median, bootstrap intervals, share that diverged.
 
 Everything here is NumPy on plain arrays; the last axis runs over seeds. A diverged run enters as
 the worst value there is, which for a loss is +inf: means and medians stay finite as long as the
@@ -28,8 +27,7 @@ Z = 1.959963984540054  # the normal distribution's 97.5 % point
 
 
 def iqm(x: ArrayLike) -> Any:
-    """Interquartile mean: the mean of what is left when ⌊n/4⌋ values are cut off at each end, shape
-    (…, n) → (…).
+    """Interquartile mean: the mean without the ⌊n/4⌋ values at each end, (…, n) → (…).
 
     Less moved by a few bad seeds than the mean, less wasteful than the median. It is SciPy's
     `trim_mean(x, 0.25)` and so rliable's IQM.
@@ -62,8 +60,7 @@ def _halfway(ordered: Floats) -> Any:
 
 
 def iqm_interval(x: ArrayLike, resamples: int = RESAMPLES) -> Range | None:
-    """95 % percentile bootstrap interval of the interquartile mean of n seeds; None for fewer than
-    two.
+    """95 % percentile bootstrap interval of the IQM of n seeds; None for fewer than two.
 
     Seeds are drawn n at a time with replacement, `resamples` times, with a fixed generator; the
     ends are the 2.5 % and 97.5 % order statistics of their interquartile means.
@@ -89,14 +86,12 @@ def _percentile(x: ArrayLike, statistic: Callable[[Floats], Any], resamples: int
     # Positions drawn in order from values in order: every resample arrives sorted, and nothing is
     # sorted twice.
     drawn = _cached_draws(n, resamples) if n <= MANY else _draws(n, resamples)
-    found = np.sort(np.concatenate([statistic(ordered[some]) for some in drawn]))
-    return float(found[cut - 1]), float(found[resamples - cut])
+    estimates = np.sort(np.concatenate([statistic(ordered[some]) for some in drawn]))
+    return float(estimates[cut - 1]), float(estimates[resamples - cut])
 
 
 def _draws(n: int, resamples: int) -> Iterator[NDArray[np.int32]]:
-    """Positions 0 … n − 1 drawn with replacement, (resamples, n) in all, in a few parts; rows in
-    ascending order.
-    """
+    """Positions 0 … n − 1 drawn with replacement, (resamples, n), in parts; rows sorted."""
     rng = np.random.default_rng([SEED, n, resamples])
     rows = max(1, AT_ONCE // n)
     for start in range(0, resamples, rows):
@@ -127,8 +122,7 @@ def wilson(k: float, n: int) -> Range | None:
 
 
 def probability_of_improvement(a: ArrayLike, b: ArrayLike) -> tuple[float, Range | None]:
-    """P(a run of A exceeds a run of B), ties half, with its 95 % interval: larger values count as
-    better.
+    """P(a run of A exceeds a run of B), ties half, with its 95 % interval; larger is better.
 
     (1/n²) Σᵢ Σⱼ ([aᵢ > bⱼ] + ½[aᵢ = bⱼ]) over all pairs of seeds, the Mann–Whitney statistic U/n²
     and rliable's probability of improvement; percentile bootstrap over seeds, A and B drawn
@@ -141,9 +135,9 @@ def probability_of_improvement(a: ArrayLike, b: ArrayLike) -> tuple[float, Range
     if n < 2:
         return float(exceeds.mean()), None
     times = _times(n)
-    found = np.sort(((times @ exceeds) * times).sum(axis=1)) / n**2
+    estimates = np.sort(((times @ exceeds) * times).sum(axis=1)) / n**2
     cut = round((1 - LEVEL) / 2 * (RESAMPLES + 1))
-    return float(exceeds.mean()), (float(found[cut - 1]), float(found[RESAMPLES - cut]))
+    return float(exceeds.mean()), (float(estimates[cut - 1]), float(estimates[RESAMPLES - cut]))
 
 
 @lru_cache(maxsize=4)

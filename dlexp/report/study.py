@@ -1,6 +1,4 @@
-"""What is known of a named study: its claims and their verdicts, its figures, and part by part what
-was found.
-"""
+"""The report of a named study as data: claims with verdicts, figures, results by part."""
 
 from __future__ import annotations
 
@@ -25,19 +23,17 @@ ORDER = (claims.SUPPORTED, claims.NOT_SUPPORTED, claims.INCONCLUSIVE)
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a study: its name, its title in each language, and what a report knows of its
-    runs.
-    """
+    """One part of a study: its name, its title in each language, and its results."""
 
     name: str
     title: Mapping[str, str]
-    found: Findings
-    untuned: str = ""  # why its settings are compared as they are, where tuned ones were asked for
+    findings: Findings
+    untuned: str = ""  # why tuned settings could not be compared
 
 
 @dataclass(frozen=True)
 class Study:
-    """All that the page of a study tells."""
+    """The content of a study's page."""
 
     sweep: SweepRecord
     verdicts: Sequence[claims.Verdict]
@@ -52,8 +48,8 @@ class Study:
         return [f for f in self.figures if isinstance(f, Picture)]
 
     @property
-    def told(self) -> Mapping[str, Any]:
-        """What stands in the study's file."""
+    def description(self) -> Mapping[str, Any]:
+        """The mapping `study` of the study's file."""
         return self.sweep.study or {}
 
     @property
@@ -62,14 +58,14 @@ class Study:
         return self.sweep.quick
 
     def changes(self, part: str) -> list[dict[str, str]]:
-        """What was trained otherwise than the study's file says, in each language."""
-        told = self.told.get("changes")
-        found = told.get(part) if isinstance(told, Mapping) else None
-        return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+        """How the training of a part differed from the study's file, in each language."""
+        changes = self.description.get("changes")
+        texts = changes.get(part) if isinstance(changes, Mapping) else None
+        return [text for text in texts if isinstance(text, dict)] if isinstance(texts, list) else []
 
     @property
     def command(self) -> str:
-        """What made it; how many workers there were changes nothing."""
+        """The command that made it, without the number of workers, which changes no result."""
         return re.sub(r" hydra\.launcher\.n_jobs=\S+", "", self.sweep.command)
 
     @property
@@ -80,15 +76,15 @@ class Study:
     @property
     def title(self) -> str:
         """Of the page."""
-        return said(self.told.get("title")) or self.sweep.label
+        return translated(self.description.get("title")) or self.sweep.label
 
     @property
     def warnings(self) -> dict[str, list[str]]:
-        """What limits each part; of its planned comparisons a study says nothing, it has claims."""
+        """The warnings on each part, without those on planned comparisons: a study has claims."""
         return {
             part.name: (
                 [part.untuned] * bool(part.untuned)
-                + [w for w in dict.fromkeys(warnings(part.found.main)) if not OF_PAIRS.search(w)]
+                + [w for w in dict.fromkeys(warnings(part.findings.main)) if not OF_PAIRS.search(w)]
             )
             for part in self.parts
         }
@@ -110,58 +106,57 @@ def read(sweep: SweepRecord, figures: Path, repeat: str) -> Study:
         for name, keys in members.items()
     }
     whole = {name: table.arrange([sub]) for name, sub in subs.items() if sub.runs}
-    asked = (
-        [_previewed(spec) for spec in study.get("figures") or ()]
-        if sweep.quick
-        else study.get("figures")
-    )
-    drawn: list[Picture | Undrawn] = list(draw_study(sweep, whole, asked, figures)) if asked else []
+    specs = study.get("figures")
+    if sweep.quick:
+        specs = [_previewed(spec) for spec in specs or ()]
+    drawn: list[Picture | Undrawn] = list(draw_study(sweep, whole, specs, figures)) if specs else []
     parts = []
     for name, arranged in whole.items():
-        told = (study.get("parts") or {}).get(name) or {}
-        chosen = measure.choose(arranged, told.get("metric"), told.get("better"))
-        best, untuned = _tuned(arranged, chosen, subs[name]) if told.get("tuned") else (None, "")
+        described = (study.get("parts") or {}).get(name) or {}
+        chosen = measure.choose(arranged, described.get("metric"), described.get("better"))
+        best, untuned = (
+            _tuned(arranged, chosen, subs[name]) if described.get("tuned") else (None, "")
+        )
         main = best.tuned if best else compare(arranged, chosen)
-        found = Findings([subs[name]], arranged, main, best, [], repeat)
-        title = {language: said(told.get("title"), language) or name for language in ("en", "zh")}
-        if not asked:
+        findings = Findings([subs[name]], arranged, main, best, [], repeat)
+        title = {
+            language: translated(described.get("title"), language) or name
+            for language in ("en", "zh")
+        }
+        if not specs:
             several = len(whole) > 1
-            usual = plots.draw(found.main, figures / words.slug(name) if several else figures)
+            usual = plots.draw(findings.main, figures / words.slug(name) if several else figures)
             drawn += [
                 replace(p, caption=f"{title['en']}: {p.caption}") if several else p for p in usual
             ]
-        parts.append(Part(name, title, found, untuned))
+        parts.append(Part(name, title, findings, untuned))
     return Study(sweep, claims.decide(sweep), parts, drawn, figures, repeat)
 
 
 def _previewed(spec: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A figure whose title says that it is drawn from fewer runs than the study's."""
-    return (
-        {**spec, "title": f"{spec['title']} (preview)"}
-        if isinstance(spec, Mapping) and "title" in spec
-        else spec
-    )
+    """A figure marked as a preview in its title."""
+    if isinstance(spec, Mapping) and "title" in spec:
+        return {**spec, "title": f"{spec['title']} (preview)"}
+    return spec
 
 
 def _tuned(
     arranged: table.Table, chosen: measure.Measure, sweep: SweepRecord
 ) -> tuple[tuned.Tuned | None, str]:
-    """Each method at its best; or why not, as where there are too few seeds to choose with some and
-    report others.
-    """
+    """Each method at its best setting, or the reason why not, such as too few seeds."""
     try:
         return tuned.tune(arranged, chosen, [sweep]), ""
     except UserError as e:
-        # with what command is for a sweep, not for a study
+        # the suggested command is for a sweep, not for a study
         why = re.split(r"\. Run |: add seeds", e.message)[0]
         return (
             None,
-            f"Every setting stands for itself. Each method at its best is not shown: {why}.",
+            f"Settings are shown one by one. Tuned settings are not compared: {why}.",
         )
 
 
-def said(told: Any, language: str = "en") -> str:
-    """A text in one of its languages, else in English; a text that has but one is taken as it is."""
-    if isinstance(told, Mapping):
-        told = told.get(language) or told.get("en")
-    return words.plain(told) if told else ""
+def translated(text: Any, language: str = "en") -> str:
+    """A text in a language, else in English; a plain string is used for all languages."""
+    if isinstance(text, Mapping):
+        text = text.get(language) or text.get("en")
+    return words.plain(text) if text else ""

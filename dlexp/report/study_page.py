@@ -1,5 +1,4 @@
-"""The report of a study: its page in English and in Chinese, what a terminal shows, and the
-numbers.
+"""The report of a study: page in English and in Chinese, text for a terminal, numbers.
 
 Fixed sentences are in Chinese on the Chinese page; names and figures are in English in both. The
 same runs give the same bytes: report.html, report.zh.html, report.json, verdicts.json, runs.csv,
@@ -32,17 +31,17 @@ from dlexp.report.claims import rendering
 from dlexp.report.claims.messages import ended
 from dlexp.report.method import definitions_of_claims
 from dlexp.report.plots import Picture
-from dlexp.report.study import Part, Study, said
+from dlexp.report.study import Part, Study, translated
 from dlexp.storage.atomic import write_atomically
 
-DECIDED = "what is claimed was tested, and stands above"
-LONG = 12  # groups: a longer table is closed until it is asked for
+DECIDED = "the claims were tested, see above"
+LONG = 12  # groups; a page shows a longer table closed
 WORDS: Mapping[str, Mapping[str, str]] = {
     "en": {
         "subtitle": "study {name} · {runs} · seeds {seeds}",
         "preview": (
-            "A smaller budget (quick=true): a preview, with fewer seeds or settings than the study"
-            " asks for. Its result is made by: {command}"
+            "A smaller budget (quick=true): a preview with fewer seeds or settings than the study."
+            " Command for the full result: {command}"
         ),
         "other": "中文：report.zh.html",
         "none": "This study makes no claims.",
@@ -51,7 +50,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "titled": "Preview: {title}",
         "changed": " (preview: {changes})",
         "counted": "{n} {status} ({ids})",
-        "claims": "Claims, put to the test",
+        "claims": "Claims and verdicts",
         "figures": "Figures",
         "detail": "Claim by claim",
         "undrawn": "{title}: not drawn, {reason}.",
@@ -66,8 +65,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "zh": {
         "subtitle": "研究 {name} · {n} 次运行 · 种子 {seeds}",
         "preview": (
-            "较小的预算（quick=true）：仅为预览，种子或设置比研究所要求的少。"
-            "正式结果由此命令得出：{command}"
+            "这只是较小预算（quick=true）的预览，种子或设置少于正式研究。"
+            "得到正式结果的命令：{command}"
         ),
         "other": "English: report.html",
         "none": "这项研究没有提出论断。",
@@ -84,7 +83,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "method": "计算方法",
         "repeat": "如何重复",
         "files": (
-            "数字在本页旁的 report.json、verdicts.json 与 runs.csv 中，每次运行在其自己的文件夹中。"
+            "数据见本页同目录下的 report.json、verdicts.json 与 runs.csv，每次运行各有文件夹。"
         ),
     },
 }
@@ -102,8 +101,8 @@ def texts(s: Study) -> dict[str, str]:
 
 
 def _everything(s: Study) -> dict[str, Any]:
-    """report.json: what others want to know of any sweep, of the first part; and the verdicts."""
-    first = json.loads(files.everything(s.parts[0].found)) if s.parts else {}
+    """report.json: the fields of any sweep, for the first part, and the verdicts."""
+    first = json.loads(files.everything(s.parts[0].findings)) if s.parts else {}
     figures = [
         {
             "file": f"figures/{p.path.relative_to(s.folder).as_posix()}",
@@ -133,8 +132,8 @@ def write(s: Study, folder: Path, near: str) -> tuple[str, str]:
 
 def render(s: Study, lang: str) -> str:
     """The page in one of its languages."""
-    told, runs = WORDS[lang], len(s.sweep.runs)
-    subtitle = told["subtitle"].format(
+    phrases, runs = WORDS[lang], len(s.sweep.runs)
+    subtitle = phrases["subtitle"].format(
         name=s.sweep.label, n=runs, runs=words.many(runs, "run"), seeds=s.seeds
     )
     shown = [chinese.block(b) if lang == "zh" else b for b in blocks(s, lang)]
@@ -142,45 +141,43 @@ def render(s: Study, lang: str) -> str:
 
 
 def title(s: Study, lang: str = "en") -> str:
-    """Of the page; a preview says so."""
-    plain = said(s.told.get("title"), lang) or s.title
+    """The title of the page, marked for a preview."""
+    plain = translated(s.description.get("title"), lang) or s.title
     return WORDS[lang]["titled"].format(title=plain) if s.quick else plain
 
 
 def answer(s: Study, lang: str = "en") -> str:
     """The verdicts in a sentence."""
-    told = WORDS[lang]
+    phrases = WORDS[lang]
     if not s.verdicts:
-        return told["none"]
+        return phrases["none"]
     comma, stop = (", ", "; ") if lang == "en" else ("、", "；")
     counted = [
-        told["counted"].format(n=len(ids), status=status, ids=comma.join(ids))
+        phrases["counted"].format(n=len(ids), status=status, ids=comma.join(ids))
         for status, ids in s.counted
     ]
     n = len(s.verdicts)
-    as_preview = told["as_preview"] * s.quick
-    return told["answer"].format(
+    as_preview = phrases["as_preview"] * s.quick
+    return phrases["answer"].format(
         n=n, claims=words.many(n, "claim"), counted=stop.join(counted), preview=as_preview
     )
 
 
 def preview(s: Study, lang: str = "en") -> str:
-    """That it was made with the smaller budget, and how the result is made."""
+    """The note on a preview, with the command for the full result."""
     return WORDS[lang]["preview"].format(
-        command=shell.command(f"experiment={s.told.get('name') or s.sweep.label}")
+        command=shell.command(f"experiment={s.description.get('name') or s.sweep.label}")
     )
 
 
 def blocks(s: Study, lang: str) -> Iterator[Block]:
-    """The page: answer, verdicts, figures, why each verdict is what it is, parts, methods,
-    commands.
-    """
-    told = WORDS[lang]
-    yield Words("", "note", (told["other"], "report.zh.html" if lang == "en" else "report.html"))
+    """The page: answer, verdicts, figures, details of each verdict, parts, methods, commands."""
+    phrases = WORDS[lang]
+    yield Words("", "note", (phrases["other"], "report.zh.html" if lang == "en" else "report.html"))
     if s.quick:
         yield Words(preview(s, lang), "warning")
     yield Words(answer(s, lang), "answer")
-    if shows := said(s.told.get("shows"), lang):
+    if shows := translated(s.description.get("shows"), lang):
         yield Words(shows)
     first = 1 + len(rendering.cautioned(s.verdicts, lang)) if s.verdicts else 0
     overview, details = (
@@ -188,19 +185,19 @@ def blocks(s: Study, lang: str) -> Iterator[Block]:
         claims.blocks(s.verdicts, lang)[first:],
     )
     if overview:
-        yield Heading(told["claims"], "claims")
+        yield Heading(phrases["claims"], "claims")
         yield from overview
     if s.figures:
-        yield Heading(told["figures"], "figures")
+        yield Heading(phrases["figures"], "figures")
         for figure in s.figures:
             if isinstance(figure, Picture):
                 yield Shown(figure)
             else:
                 yield Words(
-                    told["undrawn"].format(title=figure.title, reason=figure.reason), "warning"
+                    phrases["undrawn"].format(title=figure.title, reason=figure.reason), "warning"
                 )
     if details:
-        yield Heading(told["detail"], "claim-by-claim")
+        yield Heading(phrases["detail"], "claim-by-claim")
         yield from details
     for part in s.parts:
         yield from _part(s, part, lang)
@@ -208,53 +205,55 @@ def blocks(s: Study, lang: str) -> Iterator[Block]:
 
 
 def _part(s: Study, part: Part, lang: str) -> Iterator[Block]:
-    found, told = part.found, WORDS[lang]
-    changes = said(
+    findings, phrases = part.findings, WORDS[lang]
+    changes = translated(
         {"en": ", ", "zh": "，"}[lang].join(one.get(lang, "") for one in s.changes(part.name))
     )
-    of_preview = told["changed"].format(changes=changes) if s.quick and changes else ""
+    of_preview = phrases["changed"].format(changes=changes) if s.quick and changes else ""
     yield Heading(part.title[lang] + of_preview, f"part-{part.name}")
     yield from (Words(warning, "warning") for warning in s.warnings[part.name])
-    if found.tuned:
-        yield tables.choices(found.tuned)
-    grid = tables.groups(found.main, wide=True, decided=DECIDED)
+    if findings.tuned:
+        yield tables.choices(findings.tuned)
+    grid = tables.groups(findings.main, wide=True, decided=DECIDED)
     yield (
-        replace(grid, fold=told["fold"].format(n=len(grid.rows))) if len(grid.rows) > LONG else grid
+        replace(grid, fold=phrases["fold"].format(n=len(grid.rows)))
+        if len(grid.rows) > LONG
+        else grid
     )
 
 
 def _end(s: Study, lang: str) -> Iterator[Block]:
-    told = WORDS[lang]
+    phrases = WORDS[lang]
     if s.parts:
-        yield from sections.failures(replace(s.parts[0].found, table=table.arrange([s.sweep])))
-        yield Heading(told["method"], "method")
-        yield Facts(definitions_of_claims([part.found.main for part in s.parts]))
-    yield Heading(told["repeat"], "repeat")
+        yield from sections.failures(replace(s.parts[0].findings, table=table.arrange([s.sweep])))
+        yield Heading(phrases["method"], "method")
+        yield Facts(definitions_of_claims([part.findings.main for part in s.parts]))
+    yield Heading(phrases["repeat"], "repeat")
     yield Code([s.command, s.repeat])
-    yield Words(told["files"], "note")
+    yield Words(phrases["files"], "note")
 
 
 def terminal_text(s: Study, html: str) -> str:
-    """What is printed: the verdicts, and where the page lies."""
+    """The text for the terminal: the verdicts and the path of the page."""
     runs = words.many(len(s.sweep.runs), "run")
     subtitle = WORDS["en"]["subtitle"].format(name=s.sweep.label, runs=runs, seeds=s.seeds)
-    told: list[Block] = [Words(title(s)), Words(subtitle)]
-    told += [Words(preview(s), "warning")] if s.quick else []
+    lines: list[Block] = [Words(title(s)), Words(subtitle)]
+    lines += [Words(preview(s), "warning")] if s.quick else []
     for v in s.verdicts:
-        told += [
+        lines += [
             Words(""),
             Words(f"{rendering.mark(v.status, preview=v.preview)}  {v.claim.says['en']}"),
-            Words(f"{v.claim.id}: {_found(v)}"),
+            Words(f"{v.claim.id}: {_result(v)}"),
             *(Words(ended(note["en"], "en"), "warning") for note in v.cautions),
         ]
     undrawn = [f for f in s.figures if not isinstance(f, Picture)]
-    told += [Words("")] if undrawn else []
-    told += [Words(f"{f.name}: not drawn, {f.reason}", "warning") for f in undrawn]
-    return terminal.render([*told, Words(""), Code([f"report  {html}"])])
+    lines += [Words("")] if undrawn else []
+    lines += [Words(f"{f.name}: not drawn, {f.reason}", "warning") for f in undrawn]
+    return terminal.render([*lines, Words(""), Code([f"report  {html}"])])
 
 
-def _found(v: claims.Verdict) -> str:
-    """A verdict's numbers, and its reason where they do not speak for themselves."""
+def _result(v: claims.Verdict) -> str:
+    """A verdict's numbers, and its reason if it is INCONCLUSIVE."""
     numbers = (
         f"{rendering.effect(v)}, margin {v.claim.margin:g}, n = {v.n}, p ="
         f" {words.probability(v.p_holm)}"
@@ -266,6 +265,6 @@ def _found(v: claims.Verdict) -> str:
 
 def short(s: Study) -> list[Block]:
     """The answer and the table of claims."""
-    found: list[Block] = [Words(preview(s), "warning")] if s.quick else []
+    warning: list[Block] = [Words(preview(s), "warning")] if s.quick else []
     grids = [b for b in claims.blocks(s.verdicts) if isinstance(b, Grid)]
-    return [*found, Words(answer(s)), *grids, *rendering.cautioned(s.verdicts)]
+    return [*warning, Words(answer(s)), *grids, *rendering.cautioned(s.verdicts)]

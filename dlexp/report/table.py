@@ -1,8 +1,8 @@
 """Runs as a table: what varies between them, and which runs belong together.
 
-A group is the runs that differ in nothing but their seed. Groups are told apart by axes: the keys
-that were swept, and others that vary for no reason of their own; a key whose value follows from
-another's (Adam has another learning rate than SGD) goes with it and is no axis.
+A group is the runs that differ only in their seed. Groups differ in axes: the keys that were swept,
+and other keys that vary independently. A key whose value follows from another's (Adam has another
+learning rate than SGD) is no axis.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from itertools import product
 from dlexp.report import words
 from dlexp.report.runs import RunRecord, SweepRecord
 
-# the task: nobody tunes these
+# they define the task and are not tuned
 CONDITIONS = ("data", "objective", "model", "epochs", "steps", "eval_every", "dtype")
 
 Tokens = tuple[str | None, ...]  # one value per axis, as JSON; None: the method has no such field
@@ -36,9 +36,7 @@ class Axis:
 
     @property
     def tunable(self) -> bool:
-        """Whether this is a numeric hyper-parameter of a method, perhaps one that not every method
-        has.
-        """
+        """Whether this is a numeric hyper-parameter of a method, perhaps not of every method."""
         return _numeric({*self.levels} - {None}) and self.key.split(".")[0] not in CONDITIONS
 
     def name(self, level: str | None) -> str:
@@ -63,11 +61,9 @@ class Axis:
 
 @dataclass(frozen=True)
 class Table:
-    """Runs by group and seed. `groups[tokens][seed]` is one run; groups stand in the order of their
-    axes' levels.
+    """Runs by group and seed: `groups[tokens][seed]`. Groups are in the order of axis levels.
 
-    What was `searched` has no grid of settings to choose from with some seeds and report with
-    others.
+    A `searched` sweep has no full grid of settings, which tuning needs.
     """
 
     axes: tuple[Axis, ...]
@@ -104,16 +100,14 @@ class Table:
 
     @cached_property
     def _seeds_of(self) -> dict[str, set[int]]:
-        found: dict[str, set[int]] = {}
+        seeds: dict[str, set[int]] = {}
         for _, seed, run in self.runs():
-            found.setdefault(run.sweep, set()).add(seed)
-        return found
+            seeds.setdefault(run.sweep, set()).add(seed)
+        return seeds
 
 
 def arrange(sweeps: Sequence[SweepRecord]) -> Table:
-    """Find the axes, sort the runs into groups, and keep one run per group and seed: the latest
-    with a result.
-    """
+    """Find the axes, group the runs, and keep the latest run with a result per group and seed."""
     runs, unplaced = _placed([run for sweep in sweeps for run in sweep.runs])
     axes = _axes(runs, sweeps)
     groups: dict[Tokens, dict[int, RunRecord]] = {}
@@ -138,13 +132,11 @@ def arrange(sweeps: Sequence[SweepRecord]) -> Table:
 
 
 def _placed(runs: Sequence[RunRecord]) -> tuple[list[RunRecord], list[RunRecord]]:
-    """The runs that can be put in a group. One that died before it said what it is borrows the
-    words of its sisters.
-    """
-    sisters = {_asked(run): run for run in runs if run.params}
+    """The runs with a group; without own parameters they are those of a run alike but its seed."""
+    sisters = {_overrides(run): run for run in runs if run.params}
     placed, lost = [], []
     for run in runs:
-        sister = sisters.get(_asked(run))
+        sister = sisters.get(_overrides(run))
         if run.seed is None or not (run.params or sister):
             lost.append(run)
         else:
@@ -154,7 +146,7 @@ def _placed(runs: Sequence[RunRecord]) -> tuple[list[RunRecord], list[RunRecord]
     return placed, lost
 
 
-def _asked(run: RunRecord) -> tuple[str, ...]:
+def _overrides(run: RunRecord) -> tuple[str, ...]:
     return (run.sweep, *sorted(o for o in run.overrides if not o.startswith("seed=")))
 
 
@@ -200,26 +192,25 @@ def _determines(a: Sequence[object], b: Sequence[object]) -> bool:
 
 
 def _repeated(column: Sequence[object]) -> bool:
-    """Whether values come back: what is met only once tells everything, and nothing."""
+    """Whether values repeat: a value met only once determines everything trivially."""
     return 2 * len(set(column)) <= len(column)
 
 
 def _leads(a: str, b: str, varied: Mapping[str, Tokens], order: Sequence[str], swept: bool) -> bool:
-    """Whether b is no axis because it goes with a: a tells b, and a is not told by b, or comes
-    first.
+    """Whether b is no axis because its value follows from a's (and a's does not, or comes first).
 
     A plugin never follows from its own field: `optimizer.momentum` has values for one optimizer
-    only, yet it is the optimizer that was chosen. Nor does a choice that was swept follow from a
-    number; and from numbers of a random search, each of them met once, nothing follows.
+    only, but the optimizer was chosen. A swept choice does not follow from a number, and nothing
+    follows from numbers of a random search, which occur once each.
     """
     if a.startswith(b + ".") or not _determines(varied[a], varied[b]):
         return False
-    told_back = _determines(varied[b], varied[a])
+    mutual = _determines(varied[b], varied[a])
     first = b.startswith(a + ".") or order.index(a) < order.index(b)
     if _numeric(set(varied[a])):
         both = _numeric(set(varied[b]))
-        return _repeated(varied[a]) and (both or not swept) and (first or not told_back)
-    return first or not told_back or _numeric(set(varied[b]))
+        return _repeated(varied[a]) and (both or not swept) and (first or not mutual)
+    return first or not mutual or _numeric(set(varied[b]))
 
 
 def _numeric(levels: set[str | None]) -> bool:

@@ -19,7 +19,7 @@ MOST = 30  # rows of a table on the terminal
 
 
 def groups(c: Comparison, *, wide: bool, decided: str = "") -> Grid:
-    """One row per group, the best first; `wide` adds what only a page has room for.
+    """One row per group, the best first; `wide` adds the columns of a page.
 
     `decided` says what decides instead of the planned comparisons.
     """
@@ -56,8 +56,8 @@ def groups(c: Comparison, *, wide: bool, decided: str = "") -> Grid:
         sign = "≥" if c.measure.high else "≤"
         caption += (
             f" Reached: runs with {c.watched.metric} {sign} {c.target:g}; the median"
-            f" {'epoch' if c.epochs else 'step'} at which that was first so, misses counting as"
-            " infinite."
+            f" {'epoch' if c.epochs else 'step'} of first reaching it; runs that missed it count"
+            " as infinite."
         )
     align = "srrlr" + "l" * wide + "r" + "l" * wide + "rrl"[: 0 if c.target is None else 2 + wide]
     return Grid(header, lines, align, caption)
@@ -78,11 +78,8 @@ def _times(c: Comparison) -> list[str]:
 def _time(s: Summary) -> list[str]:
     if s.reached is None:
         return []
-    ends = (
-        f"[{words.count(s.time_range[0])}, {words.count(s.time_range[1])}]"
-        if s.time_range
-        else words.ABSENT
-    )
+    low, high = map(words.count, s.time_range or (math.nan, math.nan))
+    ends = f"[{low}, {high}]" if s.time_range else words.ABSENT
     return [f"{s.reached}/{s.n}", words.count(math.nan if s.time is None else s.time), ends]
 
 
@@ -98,11 +95,9 @@ def comparisons(c: Comparison, *, wide: bool) -> Grid:
         if wide
         else ["won", "verdict"]
     )
-    shown = (
-        c.pairs
-        if wide
-        else sorted(c.pairs, key=lambda p: p.p_holm if p.p_holm is not None else 1.0)[:MOST]
-    )
+    shown: Sequence[Pair] = c.pairs
+    if not wide:
+        shown = sorted(c.pairs, key=lambda p: 1.0 if p.p_holm is None else p.p_holm)[:MOST]
     rows = []
     for p in shown:
         ends = p.gain_range if math.isfinite(sum(p.gain_range)) and p.p is not None else None
@@ -115,11 +110,8 @@ def comparisons(c: Comparison, *, wide: bool) -> Grid:
         row += [words.probability(p.p)] * wide + [words.probability(p.p_holm)]
         won = f"{words.count(p.won)}/{p.n}"
         rows.append([*row, *(_more(p, won, equal) if wide else [won, p.verdict])])
-    more = (
-        ""
-        if len(shown) == len(c.pairs)
-        else f" The {len(shown)} of {len(c.pairs)} with the smallest p."
-    )
+    cut = len(shown) < len(c.pairs)
+    more = f" The {len(shown)} of {len(c.pairs)} with the smallest p." * cut
     faint = [p.verdict not in (BETTER, EQUIVALENT) for p in shown]
     align = "s" * several + "ssrl" + ("rrl" + "r" * equal + "rrlr" if wide else "rrl")
     caption = (
@@ -130,7 +122,7 @@ def comparisons(c: Comparison, *, wide: bool) -> Grid:
 
 
 def _more(p: Pair, won: str, equal: bool) -> list[str]:
-    """The columns that only a page has room for."""
+    """The additional columns of a page."""
     return [
         p.verdict,
         *[words.probability(p.p_equivalent)] * equal,
@@ -164,7 +156,7 @@ def ranks(c: Comparison) -> Iterator[Grid]:
             for r in ranked
         ]
         caption = (
-            "Ranks that the decided comparisons leave open; the mean is over seeds and over the"
+            "Possible ranks, given the decided comparisons; the mean is over seeds and over the"
             " other axes."
         )
         yield Grid(
@@ -177,7 +169,7 @@ def ranks(c: Comparison) -> Iterator[Grid]:
 
 
 def failures(table: Table, *, most: int, wide: bool) -> Grid | None:
-    """The runs that did not finish, those of a group that ended alike in one row."""
+    """The runs that did not finish; runs of a group with the same status share a row."""
     rows: dict[tuple[str, str], list[tuple[int | None, RunRecord]]] = {}
     for group, seed, run in table.runs():
         if run.status != Status.FINISHED:
@@ -189,22 +181,22 @@ def failures(table: Table, *, most: int, wide: bool) -> Grid | None:
     lines = [
         [
             label,
-            words.ranges([s for s, _ in found if s is not None]) or words.ABSENT,
+            words.ranges([s for s, _ in runs if s is not None]) or words.ABSENT,
             status,
             words.cut(
-                words.plain(next((run.error for _, run in found if run.error), words.ABSENT)), 200
+                words.plain(next((run.error for _, run in runs if run.error), words.ABSENT)), 200
             ),
-            *([words.listed([run.name for _, run in found], 3)] * wide),
+            *([words.listed([run.name for _, run in runs], 3)] * wide),
         ]
-        for (label, status), found in list(rows.items())[:most]
+        for (label, status), runs in list(rows.items())[:most]
     ]
     more = (
         f" The first {most} of {len(rows)} rows; all are in runs.csv." if len(rows) > most else ""
     )
     caption = (
-        f"DIVERGED is a result, the worst there is; everything else is a missing result.{more}"
+        f"DIVERGED is a result and counts as the worst; any other status is a missing result.{more}"
     )
-    header = ["group", "seeds", "status", "what was said (first)", *(["folders"] * wide)]
+    header = ["group", "seeds", "status", "error (first)", *(["folders"] * wide)]
     return Grid(header, lines, "ssls" + "s" * wide, caption)
 
 

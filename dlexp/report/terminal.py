@@ -1,6 +1,4 @@
-"""A report as text for a terminal: at most as wide as that, or as 100 columns; wide characters
-count as wide.
-"""
+"""A report as text for a terminal, at most 100 columns wide; wide characters count as two."""
 
 from __future__ import annotations
 
@@ -14,13 +12,11 @@ from dlexp.report.words import clean, cut, plain, width
 # text is set to the terminal's width between these; without a terminal, to the latter
 NARROW, COLUMNS = 40, 100
 GAP, INDENT = "  ", "    "
-NARROWEST = 8  # of a column that has to give way
+NARROWEST = 8  # width of a column that is cut
 
 
 def render(blocks: Sequence[Block], columns: int | None = None) -> str:
-    """The blocks one below the other, in lines of `columns`; None asks the terminal, so only what
-    is printed may.
-    """
+    """The blocks in lines of `columns`; None: of the terminal, for what is printed at once."""
     wide = columns or max(NARROW, min(shutil.get_terminal_size((COLUMNS, 24)).columns, COLUMNS))
     return "\n".join(line.rstrip() for block in blocks for line in _lines(block, wide)) + "\n"
 
@@ -46,9 +42,7 @@ def _lines(block: Block, columns: int) -> Iterator[str]:
 
 
 def _wrapped(text: str, columns: int, mark: str = "") -> list[str]:
-    """Lines of at most that many columns; those after the first are indented by the width of the
-    mark.
-    """
+    """Lines of at most `columns` columns, indented by the width of the mark after the first."""
     indent = " " * min(width(mark), 12)
     lines, line, fresh = [], mark, True
     for word in plain(text).split():
@@ -61,18 +55,17 @@ def _wrapped(text: str, columns: int, mark: str = "") -> list[str]:
     return [*lines, line]
 
 
-def _pieces(word: str, room: int) -> Iterator[str]:
+def _pieces(word: str, columns: int) -> Iterator[str]:
     """A word, or parts of one that is wider than a line."""
-    while width(word) > room:
-        part = cut(word, room)[:-1]
+    while width(word) > columns:
+        part = cut(word, columns)[:-1]
         yield part
         word = word[len(part) :]
     yield word
 
 
 def table(grid: Grid, columns: int = COLUMNS) -> list[str]:
-    """The rows of a table; where they are too wide the widest column of text gives way, but no
-    number is cut.
+    """The rows of a table. Wide columns of text are cut to fit, numbers never.
 
     Where that is not enough a row goes on in the next line, indented.
     """
@@ -93,21 +86,19 @@ def table(grid: Grid, columns: int = COLUMNS) -> list[str]:
 
     def lines(row: Sequence[str]) -> list[str]:
         cells = [_cell(cell, w, a) for cell, w, a in zip(row, widths, grid.align, strict=True)]
-        found = [INDENT * (a > 0) + GAP.join(cells[a:b]) for a, b in folds]
-        return [line for line in found if line.strip()]
+        parts = [INDENT * (a > 0) + GAP.join(cells[a:b]) for a, b in folds]
+        return [line for line in parts if line.strip()]
 
     rule = "─" * max(len(INDENT) * (a > 0) + _total(widths[a:b]) for a, b in folds)
     return [*lines(rows[0]), rule, *(line for row in rows[1:] for line in lines(row))]
 
 
 def _least(cells: Sequence[str], columns: int) -> int:
-    """How narrow a column of text may become: names that differ still differ, unless that takes a
-    quarter of a line.
-    """
+    """The least width of a column of text that keeps names distinct, up to a quarter of a line."""
     names = {*cells}
-    for room in range(NARROWEST, max(2 * NARROWEST, columns // 4) + 1):
-        if len({cut(name, room) for name in names}) == len(names):
-            return room
+    for least in range(NARROWEST, max(2 * NARROWEST, columns // 4) + 1):
+        if len({cut(name, least) for name in names}) == len(names):
+            return least
     return NARROWEST
 
 
@@ -124,7 +115,7 @@ def _folds(widths: Sequence[int], columns: int) -> list[int]:
     return [*folds, len(widths)]
 
 
-def _cell(text: str, room: int, align: str) -> str:
-    text = cut(text, room)
-    space = " " * (room - width(text))
+def _cell(text: str, columns: int, align: str) -> str:
+    text = cut(text, columns)
+    space = " " * (columns - width(text))
     return space + text if align == "r" else text + space

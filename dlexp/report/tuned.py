@@ -1,10 +1,8 @@
-"""Each method at its best: hyper-parameters chosen on validation with some seeds, reported on test
-with others.
+"""Each method at its best: tuned on validation with some seeds, tested on other seeds.
 
 Comparing methods at one setting of their hyper-parameters compares the settings; choosing the best
-setting by the number that is reported flatters whoever tried most. So: one score per setting from
-the tuning seeds' validation metric, the best is taken, and its test metric is read off seeds that
-had no part in the choice.
+setting by the reported number favours the method with the most trials. So each setting gets one
+score from the tuning seeds' validation metric, and the best setting is tested with other seeds.
 Source: Bouthillier et al., Accounting for Variance in Machine Learning Benchmarks, MLSys 2021,
 https://arxiv.org/abs/2103.03098
 """
@@ -29,9 +27,7 @@ LOSS = "val/loss"  # decides between equals
 
 @dataclass(frozen=True)
 class Choice:
-    """What a method was tuned to. `scores` are the settings tried, each with its validation score,
-    in their order.
-    """
+    """What a method was tuned to. `scores`: validation score by setting tried."""
 
     method: Tokens
     label: str
@@ -44,9 +40,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Tuned:
-    """The comparison at tuned settings, and at default ones for those methods whose default was
-    swept as well.
-    """
+    """The comparison at tuned settings, and at default settings where those were swept."""
 
     tuning: list[int]
     reporting: list[int]
@@ -67,9 +61,7 @@ def tune(
     target: float | None = None,
     margin: float | None = None,
 ) -> Tuned:
-    """Choose, then compare. Raises `UserError` where seeds are missing, or nothing was swept that
-    could be tuned.
-    """
+    """Tune each method, then compare. Raises `UserError` if seeds or swept values are missing."""
     hyper = [i for i, axis in enumerate(table.axes) if axis.tunable]
     if not hyper:
         raise UserError(
@@ -136,9 +128,7 @@ def _join(method: Tokens, setting: Tokens, hyper: Sequence[int]) -> Tokens:
 
 
 def _grids(table: Table, hyper: Sequence[int], tuning: Sequence[int]) -> dict[Tokens, list[Tokens]]:
-    """The settings each method was tried at with the tuning seeds. Raises `UserError` where one
-    lacks a seed.
-    """
+    """The settings of each method with all tuning seeds. Raises `UserError` if one lacks a seed."""
     methods: dict[Tokens, list[Tokens]] = {}
     lacking = []
     for group, runs in table.groups.items():
@@ -175,14 +165,12 @@ def _choose(
     by: Measure,
     sweeps: Sequence[SweepRecord],
 ) -> Choice:
-    """The setting with the best interquartile mean over the tuning seeds; ties go to the better
-    validation loss.
-    """
+    """The setting with the best IQM over the tuning seeds; ties: the better validation loss."""
     loss = measures.measure_of(LOSS, [run for _, _, run in table.runs()])
 
     def score(group: Tokens, measure: Measure) -> float:
-        found = [measure.of(table.groups[group][seed]) for seed in tuning]
-        return float(statistics.iqm([measure.worst if x is None else x for x in found]))
+        values = [measure.of(table.groups[group][seed]) for seed in tuning]
+        return float(statistics.iqm([measure.worst if x is None else x for x in values]))
 
     ranked = sorted(
         groups, key=lambda g: (-by.sign * round(score(g, by), 12), -loss.sign * score(g, loss))
@@ -209,27 +197,25 @@ def _choose(
 
 def _edges(axes: Sequence[Axis], settings: Sequence[Tokens], chosen: Tokens) -> list[str]:
     """Where the best value is the first or the last of those tried."""
-    found = []
+    notes = []
     for i, axis in enumerate(axes):
         tried = sorted({s[i] for s in settings if s[i] is not None}, key=axis.number)
         if len(tried) > 1 and chosen[i] in (tried[0], tried[-1]):
             which, more = (
                 ("smallest", "smaller") if chosen[i] == tried[0] else ("largest", "larger")
             )
-            found.append(
+            notes.append(
                 f"{axis.name(chosen[i])} is the {which} value tried; a {more} one may be better"
             )
         elif len(tried) == 1:
-            found.append(f"{axis.name(tried[0])} is the only value tried")
-    return found
+            notes.append(f"{axis.name(tried[0])} is the only value tried")
+    return notes
 
 
 def _default(
     table: Table, hyper: Sequence[int], method: Tokens, sweeps: Sequence[SweepRecord]
 ) -> Tokens | None:
-    """A method's default setting: as its runs say, or as a run has it for which nobody asked
-    otherwise.
-    """
+    """A method's default setting, as its runs recorded it or as a run without overrides has it."""
     keys = [axis.key for i, axis in enumerate(table.axes) if i not in hyper]
     runs = [
         (run, [*sweep.fixed, *run.overrides])
@@ -237,25 +223,23 @@ def _default(
         for run in sweep.runs
         if run.params and tuple(token(run, key) for key in keys) == method
     ]
-    found: list[str | None] = []
+    setting: list[str | None] = []
     for key in (table.axes[i].key for i in hyper):
-        said = [words.token(run.defaults[key]) for run, _ in runs if key in run.defaults]
+        recorded = [words.token(run.defaults[key]) for run, _ in runs if key in run.defaults]
         untouched = [
             token(run, key)
-            for run, said in runs
-            if key in run.params and not _asked(run, said, key)
+            for run, recorded in runs
+            if key in run.params and not _may_be_set(run, recorded, key)
         ]
         absent = all(key not in run.params for run, _ in runs)
-        if not (said or untouched or absent):
+        if not (recorded or untouched or absent):
             return None
-        found.append(None if absent else (said or untouched)[0])
-    return tuple(found)
+        setting.append(None if absent else (recorded or untouched)[0])
+    return tuple(setting)
 
 
-def _asked(run: RunRecord, overrides: Sequence[str], key: str) -> bool:
-    """Whether somebody may have asked for a value: by its key, by a named study, by a named variant
-    of the plugin.
-    """
+def _may_be_set(run: RunRecord, overrides: Sequence[str], key: str) -> bool:
+    """Whether an override may have set a value: its key, a named study, or a plugin's variant."""
     given = dict(o.lstrip("+").partition("=")[::2] for o in overrides)
     kind = key.split(".")[0]
     variant = kind in given and given[kind] != run.params.get(kind)
@@ -275,44 +259,44 @@ def _reporting(
     tuning: Sequence[int],
     sweeps: Sequence[SweepRecord],
 ) -> list[int]:
-    """The seeds, other than the tuning seeds, for which every method has a result at its chosen
-    setting.
-    """
-    found = []
+    """The seeds, without tuning seeds, at which every method has a result at its chosen setting."""
+    with_result = []
     for c in choices:
         runs = table.groups[_join(c.method, c.chosen, hyper)]
-        found.append({seed for seed, run in runs.items() if run.observed and seed not in tuning})
-    common = sorted(set.intersection(*found))
+        with_result.append(
+            {seed for seed, run in runs.items() if run.observed and seed not in tuning}
+        )
+    common = sorted(set.intersection(*with_result))
     if len(common) >= REPORTING:
         return common
     after = max(tuning) + 1
     wanted = [f"seed=range({after},{after + REPORTING})"]
     whole = max(sweeps, key=lambda s: len(s.runs))
     axes = [f"{k}={','.join(v)}" for k, v in whole.axes.items() if k != "seed"]
-    said = shell.command("-m", *whole.fixed, *axes, *wanted)
+    command = shell.command("-m", *whole.fixed, *axes, *wanted)
     chosen = words.listed([f"{c.label} {c.shown}".strip() for c in choices], 6)
     raise UserError(
         f"chosen with seeds {words.ranges(tuning)}: {chosen}; to report them, results with"
         f" {REPORTING} other seeds are needed, and there are {len(common)} for all of them. Run"
-        f" {said} (the chosen values alone are enough)",
+        f" {command} (the chosen values alone are enough)",
         key="--tuned",
     )
 
 
 def _warnings(choices: Sequence[Choice], ready: Mapping[Tokens, object]) -> list[str]:
-    found = [f"{c.label}: {edge}." for c in choices for edge in c.edges]
+    notes = [f"{c.label}: {edge}." for c in choices for edge in c.edges]
     tried = {len(c.scores) for c in choices}
     if len(tried) > 1:
         counts = words.listed([f"{c.label} {len(c.scores)}" for c in choices])
-        found.append(
-            f"Tuning budgets are unequal, settings tried: {counts}. Who tried more is flattered."
+        notes.append(
+            f"Unequal tuning budgets, settings tried: {counts}. More trials are an advantage."
         )
     without = [c.label for c in choices if c.method not in ready]
     if without:
-        found.append(
+        notes.append(
             f"No default setting is shown for {words.listed(without)}: it was not swept, or is not"
             " known."
         )
     if any(not math.isfinite(score) for c in choices for score in c.scores.values()):
-        found.append("Settings whose middle tuning runs diverged have the worst score there is.")
-    return found
+        notes.append("Settings whose middle tuning runs diverged get the worst score.")
+    return notes

@@ -1,4 +1,4 @@
-"""Names and numbers as a report shows them: short, without control characters, with honest widths."""
+"""Names and numbers as a report shows them: short, without control characters."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ ABSENT = "–"  # a field that a method does not have
 
 
 def clean(text: object) -> str:
-    """Text without control characters (a name may hold a terminal's commands), line breaks or half
-    surrogates.
+    """Text without control characters, line breaks and half surrogates, which a name may hold.
 
     >>> clean("a\\x1b[31mb\\n  c")
     'a [31mb   c'
@@ -35,11 +34,12 @@ def plain(text: object) -> str:
 
 
 def value(token: str | None) -> str:
-    """A value by its JSON, as one would type it: `adam`, `0.1`, `[100,50]`, `5×100` for a list of
-    equal numbers.
+    """A value by its JSON, as one types it: `adam`, `0.1`, `[100,50]`, `5×100` for equal numbers.
 
-    >>> [value(t) for t in ('"adam"', '0.1', '1e-05', 'null', 'true', '[100, 50]', '[100, 100, 100]', None)]
-    ['adam', '0.1', '1e-05', 'none', 'true', '[100,50]', '3×100', '–']
+    >>> [value(t) for t in ('"adam"', '0.1', '1e-05', 'null', 'true', None)]
+    ['adam', '0.1', '1e-05', 'none', 'true', '–']
+    >>> [value(t) for t in ('[100, 50]', '[100, 100, 100]')]
+    ['[100,50]', '3×100']
     """
     if token is None:
         return ABSENT
@@ -50,11 +50,8 @@ def value(token: str | None) -> str:
         return plain(known) or "''"
     if isinstance(known, float):
         return f"{known:.4g}"
-    if (
-        isinstance(known, list)
-        and len(known) > 2
-        and len({json.dumps(item) for item in known}) == 1
-    ):
+    alike = isinstance(known, list) and len({json.dumps(item) for item in known}) == 1
+    if alike and len(known) > 2:
         return f"{len(known)}×{value(json.dumps(known[0]))}"
     return plain(json.dumps(known, ensure_ascii=False, separators=(",", ":")))
 
@@ -93,8 +90,8 @@ def width(text: str) -> int:
     )
 
 
-def cut(text: str, room: int) -> str:
-    """A text of at most `room` columns, with … where it was longer.
+def cut(text: str, columns: int) -> str:
+    """A text of at most `columns` columns, with … where it was longer.
 
     >>> cut("momentum", 5), cut("adam", 5)
     ('mome…', 'adam')
@@ -102,18 +99,17 @@ def cut(text: str, room: int) -> str:
     taken = 0
     for i, letter in enumerate(text):
         taken += width(letter)
-        if taken > room:
-            while width(text[:i]) > room - 1:
+        if taken > columns:
+            while width(text[:i]) > columns - 1:
                 i -= 1
             return text[:i] + "…"
     return text
 
 
 def number(x: float | None, like: str = "") -> str:
-    """A number of a metric: three decimals for an accuracy, three significant digits for anything
-    else.
+    """A metric's number: three decimals for an accuracy, else three significant digits.
 
-    >>> number(0.97222, "test/accuracy"), number(0.000123456, "loss"), number(1234.5, "loss"), number(float("inf"))
+    >>> number(0.97222, "test/accuracy"), number(0.000123456), number(1234.5), number(math.inf)
     ('0.972', '0.000123', '1.23e+03', '∞')
     """
     if x is None or math.isnan(x):
@@ -145,8 +141,8 @@ def share(x: float, ends: Sequence[float] | None) -> str:
 def probability(p: float | None) -> str:
     """A p-value: `.0020`, `.381`, `1`.
 
-    >>> probability(0.001953125), probability(0.0625), probability(0.3812), probability(1.0), probability(0.0000076)
-    ('.0020', '.0625', '.381', '1', '7.6e-06')
+    >>> [probability(p) for p in (0.001953125, 0.0625, 0.3812, 1.0, 0.0000076)]
+    ['.0020', '.0625', '.381', '1', '7.6e-06']
     """
     if p is None:
         return ABSENT

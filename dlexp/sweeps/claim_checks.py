@@ -85,7 +85,7 @@ def _check_claim(part: PartJobs, claim: Claim, key: str) -> None:
     try:
         sides = split(_sweep(part), claim).common()
     except NoVerdict as e:
-        raise UserError(e.said["en"], key=key, value=claim.id) from None
+        raise UserError(e.sentence["en"], key=key, value=claim.id) from None
     for tuned in claim.tuned:
         _check_key(part, tuned, f"{key}.tuned")
     n = len(sides.seeds())

@@ -7,8 +7,7 @@ from dlexp import Split, Synthetic, between, non_negative, plugin
 
 @plugin("blobs")
 class Blobs(Synthetic):
-    """Gaussian clusters, one for each class: drawn, as many inputs as you like, easy while spread
-    is small
+    """Gaussian clusters, one per class: synthetic, any number of inputs, easy while spread is small
 
     x = centre[k] + spread·N(0, 1), the centres drawn from N(0, 1) in every coordinate; all classes
     are equally frequent. Two centres are √(2·features) apart on average, clusters are `spread` wide

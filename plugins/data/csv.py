@@ -7,11 +7,9 @@ from dlexp import TableData, plugin
 
 @plugin("csv")
 class Csv(TableData):
-    """Your own table, by the older name of data=table: every column is a feature, also one that
-    numbers the samples
+    """Your own table; older name of data=table: every column is a feature, also sample numbers
 
-    Runs that name it go on and replay as they were; all that data=table can be told, it can be
-    told, too.
+    It keeps older runs resumable, and has the same fields as data=table.
     Source: RFC 4180, https://www.rfc-editor.org/rfc/rfc4180
     """
 

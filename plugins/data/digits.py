@@ -9,8 +9,7 @@ from dlexp import Data, Split, plugin, three_way
 
 @plugin("digits")
 class Digits(Data):
-    """1,797 handwritten digits of 8 × 8 pixels in 0 … 1: 1,257 for training, 180 for validation,
-    360 for testing
+    """1,797 handwritten digits, 8 × 8 pixels in 0 … 1: 1,257 training, 180 validation, 360 test
 
     Stratified, and drawn anew for every seed.
     Source: Alpaydin & Kaynak (1998), https://doi.org/10.24432/C50P49

@@ -5,8 +5,7 @@ from dlexp import IdxImages, plugin
 
 @plugin("fashion_mnist")
 class FashionMNIST(IdxImages):
-    """70,000 pictures of clothes of 28 × 28 pixels, ten classes: fetched once (30 MB), or read from
-    data.folder
+    """70,000 pictures of clothes, 28 × 28, ten classes: downloaded (30 MB) or from data.folder
 
     784 inputs in 0 … 1; 55,000 for training, 5,000 for validation, 10,000 for testing, as MNIST.
     Classes: T-shirt, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, ankle boot.

@@ -7,8 +7,7 @@ from dlexp import Split, Synthetic, between, plugin
 
 @plugin("gaussian")
 class Gaussian(Synthetic):
-    """Inputs from N(0, 1), labelled by a random linear teacher: drawn, for studies of activation
-    distributions
+    """Inputs from N(0, 1), labelled by a random linear teacher: for studies of activations
 
     x ~ N(0, 1) in every coordinate, as in the chapter's study of initial values (1,000 samples of
     100 features). The study has no labels; to make a task that can be learnt, the label is the

@@ -5,8 +5,7 @@ from dlexp import IdxImages, plugin
 
 @plugin("mnist")
 class MNIST(IdxImages):
-    """70,000 handwritten digits of 28 × 28 pixels, ten classes: fetched once (11 MB), or read from
-    data.folder
+    """70,000 handwritten digits, 28 × 28, ten classes: downloaded (11 MB) or from data.folder
 
     784 inputs in 0 … 1; 55,000 for training, 5,000 for validation, 10,000 for testing. Training and
     validation are drawn anew for every seed, stratified; the test split is always the same.

@@ -18,8 +18,7 @@ SPLIT = {
 
 @plugin("npz")
 class Npz(FileData):
-    """Your own arrays from a NumPy file: data.path=<file.npz> with x and y, or x_train, y_train,
-    x_test, y_test
+    """Your own NumPy arrays: data.path=<file.npz> with x and y, or x_train, y_train, x_test, y_test
 
     x (or X), features (n, features) or images (n, height, width), are numbers; y (or Y), labels
     (n,), are whole numbers or words. They are split into training, validation and test samples (70
@@ -91,9 +90,7 @@ class Npz(FileData):
             ) from None
 
     def _spelled(self, there):
-        """The arrays in the file by the names that are known: X is x where there is no x; others by
-        their own.
-        """
+        """The array names by the known name they stand for: X is x if there is no x."""
         if twice := [name for name in there if there.count(name) > 1]:
             raise self.refused(f"array {twice[0]} is there twice")
         known = {name for pair in [("x", "y"), *SPLIT.values()] for name in pair}
@@ -145,9 +142,7 @@ class Npz(FileData):
         return flat.reshape(shape, order="F" if fortran else "C")
 
     def _header(self, stream, name):
-        """Shape, order and type of the array in `stream`; a type that holds Python objects is
-        refused.
-        """
+        """Shape, order and type of the array in `stream`. Refuses types with Python objects."""
         try:
             version = np.lib.format.read_magic(stream)
             read = {

@@ -7,8 +7,7 @@ from dlexp import TableData, plugin
 
 @plugin("table")
 class Table(TableData):
-    """Your own table from CSV, TSV (also packed with gzip) or Parquet: data.path=<file>
-    data.label=<column>
+    """Your own table: CSV, TSV (also gzip) or Parquet: data.path=<file> data.label=<column>
 
     One column, the last or the one that `label` names, holds the class: whole numbers or words. The
     others are features: numbers as they are, true and false as 1 and 0, words (at most 50 a column)

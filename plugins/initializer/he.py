@@ -5,8 +5,7 @@ from dlexp import Initializer, plugin
 
 @plugin("he")
 class He(Initializer):
-    """W ~ N(0, 2/fan_in): keeps the spread of activations from layer to layer for ReLU, which drops
-    half of it.
+    """W ~ N(0, 2/fan_in): keeps the spread of activations for ReLU, which drops half of it.
 
     Source: He et al. (2015), https://arxiv.org/abs/1502.01852
     """

@@ -5,8 +5,7 @@ from dlexp import Initializer, non_negative, plugin
 
 @plugin("normal")
 class Normal(Initializer):
-    """W ~ N(0, std²), whatever the width of the layer: 1 saturates sigmoids, 0.01 makes activations
-    collapse.
+    """W ~ N(0, std²) for layers of any width: 1 saturates sigmoids, 0.01 shrinks activations.
 
     Source: Glorot & Bengio (2010), section 4, https://proceedings.mlr.press/v9/glorot10a.html
     """

@@ -7,8 +7,7 @@ from dlexp import Initializer, plugin
 
 @plugin("zeros")
 class Zeros(Initializer):
-    """W = 0: every unit of a layer computes the same and learns the same, so the layer stays one
-    unit wide.
+    """W = 0: all units of a layer compute and learn the same, as if the layer had one unit.
 
     Source: Goodfellow, Bengio & Courville (2016), section 8.4,
     https://www.deeplearningbook.org/contents/optimization.html

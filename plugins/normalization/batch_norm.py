@@ -7,8 +7,7 @@ from dlexp import Normalization, Param, batch_sum, fraction, plugin, positive
 
 @plugin("batch_norm")
 class BatchNorm(Normalization):
-    """y = γ·(x − μ)/√(σ² + ε) + β, with μ and σ² over the batch; running averages of both when not
-    training
+    """y = γ·(x − μ)/√(σ² + ε) + β; μ, σ² over the batch, running averages in evaluation
 
     γ and β (n,) are learned. The running averages keep the share `momentum` of themselves at each
     step. The variance is the biased one (divided by the batch size) in both uses, as in the

@@ -51,9 +51,7 @@ class Supervised(Problem):
         self.buffer = np.empty((batch_size, dataset.n_features), dtype)
 
     def batches(self, rng):
-        """Shuffled minibatches; the last, incomplete one is dropped. Each reuses the memory of the
-        one before.
-        """
+        """Shuffled minibatches, without an incomplete one at the end. All reuse the same memory."""
         order = rng.permutation(self.n_train)
         for start in range(0, self.steps_per_epoch * self.batch_size, self.batch_size):
             i = order[start : start + self.batch_size]

@@ -5,8 +5,7 @@ from dlexp import Surface, non_negative, plugin
 
 @plugin("rosenbrock")
 class Rosenbrock(Surface):
-    """f(x, y) = (1 − x)² + 100(y − x²)²: a curved valley with an almost flat floor; minimum 0 at
-    (1, 1)
+    """f(x, y) = (1 − x)² + 100(y − x²)²: a curved valley with a flat floor; minimum 0 at (1, 1)
 
     Source: Rosenbrock (1960), https://doi.org/10.1093/comjnl/3.3.175
     """

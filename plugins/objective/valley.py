@@ -5,8 +5,7 @@ from dlexp import Surface, non_negative, plugin
 
 @plugin("valley")
 class Valley(Surface):
-    """f(x, y) = x²/20 + y²: steep across, flat along; the gradient does not point at the minimum
-    (0, 0)
+    """f(x, y) = x²/20 + y²: steep in y, flat in x; −∇f does not point at the minimum (0, 0)
 
     Source: Saito (2016), "Deep Learning from Scratch", section 6.1.3
     """

@@ -9,8 +9,7 @@ FEW = 15  # records up to which each is marked by a point
 
 @plugin("curves")
 class Curves(Observer):
-    """Loss and accuracy of the training and validation split against the epoch, with the final test
-    value
+    """Loss and accuracy on training and validation data by epoch, with the final test value
 
     In evaluation mode and without penalties, epoch 0 being the untrained network. The loss is on a
     logarithmic axis where it spans more than a decade. With early stopping the epoch whose weights

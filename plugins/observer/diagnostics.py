@@ -15,29 +15,31 @@ PANELS = {
 
 @plugin("diagnostics")
 class Diagnostics(Observer):
-    """Activations, dead and saturated units, gradient norms and relative updates per layer, at each
-    record
+    """Activations, dead and saturated units, gradient norms, relative updates per layer
 
-    Written beside the metrics as `diagnostics/<what>/<layer>`, and drawn against the epoch. With up
-    to 1,000 training samples in evaluation mode (networks with running averages: in training mode),
-    for each activation layer y = φ(x):
+    Recorded as `diagnostics/<what>/<layer>` and drawn against the epoch. For each activation layer
+    y = φ(x), with up to 1,000 training samples in evaluation mode (networks with running averages:
+    in training mode):
 
-    - `activation_mean`, `activation_std` of all y, and `activation_std_across_samples`, of a unit over the samples,
-      averaged over the units (near 0: the layer does not tell samples apart);
-    - `saturated`: share of (sample, unit) pairs with |φ′(x)| below 1 % of φ's largest slope, which is looked for at
-      −10 … 10 and at x itself. For ReLU these are the zeros, for a sigmoid or tanh the values next to its bounds;
-    - `dead`: share of units saturated for every sample: nothing can revive them but the layers below;
-    - `activation_gradient_std`: of ∂Lᵢ/∂y, each sample's own loss, over all (sample, unit) pairs (vanishing gradients).
+    - `activation_mean`, `activation_std` of all y; `activation_std_across_samples` of a unit over
+      the samples, averaged over the units (near 0: the output hardly depends on the input);
+    - `saturated`: share of (sample, unit) pairs with |φ′(x)| below 1 % of φ's largest slope in
+      −10 … 10 and at x. For ReLU these are the zeros, for sigmoid and tanh the values near their
+      bounds;
+    - `dead`: share of units that are saturated for every sample, so that they do not learn;
+    - `activation_gradient_std`: of ∂Lᵢ/∂y, each sample's own loss, over all (sample, unit) pairs
+      (vanishing gradients).
 
     For each weight array W (inputs, units), `weight_norm` is ‖W‖ (`weight_norm/all`: of all of them
-    together) and `unit_spread` how different its units are: the standard deviation over the units,
-    root mean square over the inputs, divided by the root mean square of W. Equal units have 0,
-    independent ones about 1, and 0 stands for W = 0 too.
+    together) and `unit_spread` the difference between its units: the standard deviation over the
+    units, root mean square over the inputs, divided by the root mean square of W. It is 0 for equal
+    units and for W = 0, and about 1 for independent ones.
 
-    On the next minibatch, in a step that is taken back, for each weight array W:
+    For each weight array W, on the next minibatch, in a step that is undone:
 
-    - `gradient_norm`: ‖∂L/∂W‖ as the optimizer is given it, with penalties and after clipping;
-    - `update_ratio`: ‖ΔW‖/‖W‖ of that step, with decay. About 1e-3 is usual; far more is unstable, far less is slow.
+    - `gradient_norm`: ‖∂L/∂W‖ as passed to the optimizer, with penalties and after clipping;
+    - `update_ratio`: ‖ΔW‖/‖W‖ of that step, with decay. About 1e-3 is usual; much more is unstable,
+      much less is slow.
 
     `figure=false` draws nothing.
 
@@ -139,9 +141,7 @@ def _weights(run):
 
 
 def _flat(layer, x, p, ctx):
-    """Where the slope of an elementwise layer is below 1 % of its largest: truth values (samples,
-    units).
-    """
+    """Where an elementwise layer's slope is below 1 % of its largest: booleans (samples, units)."""
     probe = np.tile(np.linspace(-10, 10, 201, dtype=x.dtype)[:, None], x.shape[1])
     slopes = []
     for inputs in (x, probe):

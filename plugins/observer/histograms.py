@@ -18,8 +18,7 @@ FAR = 1e6  # where a bounded activation has long reached its bound
 
 @plugin("histograms")
 class Histograms(Observer):
-    """Distribution of activations per hidden layer and of the gradients with respect to them,
-    untrained and trained
+    """Distributions of activations and their gradients per hidden layer, untrained and trained
 
     Up to 1,000 training samples, in evaluation mode: dropout is off. Only a network that keeps
     running averages (batch_norm) is seen in training mode, with the statistics of these samples: an
@@ -104,8 +103,7 @@ class Histograms(Observer):
 
 
 def _look(run):
-    """What passes the hidden layers now, as plain data; nothing of it remains in the run. None
-    without a softmax.
+    """The activations of the hidden layers now, as plain data; None without a softmax.
 
     `depth` is the number of hidden layers, `traces` those that are shown; `flat` is the share of
     each one's values that are saturated, `bounds` are the ends of its range, nan for none. `hidden`
@@ -145,9 +143,7 @@ def _look(run):
 
 
 def _range(trace, x, params, ctx):
-    """The share of saturated values of an activation that was given x, and the bounds of its
-    values.
-    """
+    """The share of saturated values of an activation with input x, and its bounds."""
     if not isinstance(trace.layer, Activation):
         return np.nan, (np.nan, np.nan)
     p = params.views(trace.name)
@@ -164,8 +160,7 @@ def _range(trace, x, params, ctx):
 
 
 def _numbers(look):
-    """Counts and facts of every layer shown; shares are of all values, spreads nan where a value is
-    not finite.
+    """Counts and facts of every layer shown: shares of all values, spreads (nan if not finite).
 
     Zeros are left out of the counts of an activation without bounds, which for ReLU would hide all
     others.

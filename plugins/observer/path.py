@@ -13,8 +13,7 @@ ARROWS = 21  # of the gradient field, along the longer side
 
 @plugin("path")
 class Path(Observer):
-    """The path over the contour lines of f and the field of its negative gradients; for surfaces
-    only
+    """The path over contour lines of f and arrows of its negative gradients; for surfaces only
 
     Contour levels rise by constant factors above the minimum. Arrows point along −∇f; their length
     grows with |∇f| and levels off. The window is the surface's own, wider where the path leaves it,
@@ -66,9 +65,7 @@ class Path(Observer):
 
 
 def _terrain(surface):
-    """f and its gradient on grids as wide as any picture may become, f finer in the window, and
-    what marks it.
-    """
+    """f and its gradient on grids as wide as any figure, f finer in the window, and the minimum."""
     window = np.array(surface.window, float)
     extra = (REACH - 1) / 2 * np.ptp(window, axis=1)
     ends = [
@@ -103,9 +100,7 @@ def _terrain(surface):
 
 
 def _shape(window):
-    """Size of the figure in inches; and equal units on both axes, as angles ask for, unless the
-    window is too long.
-    """
+    """Size of the figure in inches, and whether both axes have equal units."""
     wide, high = np.ptp(window, axis=1)
     if not 0.4 < wide / high < 2.6:
         return (6.6, 4.6), "auto"

@@ -11,8 +11,7 @@ PATIENCE = 10.0  # seconds between two lines where there is no terminal to draw 
 
 @plugin("progress")
 class Progress(Observer):
-    """A bar on stderr with the epoch, the training loss and the validation accuracy, for runs
-    longer than a second
+    """A bar on stderr with epoch, training loss and validation accuracy; for runs above a second
 
     Where stderr is no terminal, a line every ten seconds instead. A closed stderr ends the bar, not
     the run.
@@ -66,9 +65,7 @@ class Bar:
         from tqdm import tqdm
 
         class Quiet(tqdm):
-            """tqdm without its monitor thread and without a lock between processes: a run has one
-            bar.
-            """
+            """tqdm without monitor thread and lock between processes: a run has one bar."""
 
             monitor_interval = 0
 

@@ -9,8 +9,7 @@ from dlexp import Optimizer, fraction, plugin, positive
 
 @plugin("adam")
 class Adam(Optimizer):
-    """m ← β₁m + (1−β₁)g;  v ← β₂v + (1−β₂)g²;  w ← w − lr·m̂ / (√v̂ + ε), with m̂ = m/(1−β₁ᵗ), v̂ =
-    v/(1−β₂ᵗ)
+    """m ← β₁m + (1−β₁)g; v ← β₂v + (1−β₂)g²; w ← w − lr·m̂/(√v̂+ε); m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ)
 
     Algorithm 1 of the paper, ε after the bias correction; the same as PyTorch's `Adam`.
     Source: Kingma & Ba (2015), https://arxiv.org/abs/1412.6980

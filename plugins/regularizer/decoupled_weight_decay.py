@@ -5,8 +5,7 @@ from dlexp import Regularizer, non_negative, plugin
 
 @plugin("decoupled_weight_decay")
 class DecoupledWeightDecay(Regularizer):
-    """W ← (1 − lr·λ)·W just before the update, untouched by the optimizer's scaling;
-    `optimizer=adam` with it is AdamW
+    """W ← (1 − lr·λ)·W before the update; not scaled by the optimizer; with adam: AdamW
 
     Weights only, no biases or scales; lr is the scheduled learning rate, as in PyTorch's `AdamW`.
     Source: Loshchilov & Hutter (2019), https://arxiv.org/abs/1711.05101

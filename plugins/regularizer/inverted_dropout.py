@@ -5,8 +5,7 @@ from dlexp import Layer, Regularizer, coin_tosses, fraction, plugin
 
 @plugin("inverted_dropout")
 class InvertedDropout(Regularizer, Layer):
-    """Training: y = x·mask / (1 − ratio), each unit dropped with probability `ratio`; testing: y =
-    x
+    """Training: y = x·mask/(1 − ratio), units dropped with probability `ratio`; testing: y = x
 
     The same as PyTorch's `Dropout`, and `dropout` rescaled: without normalization the two differ by
     a scale of the weights.

@@ -7,8 +7,7 @@ from dlexp import Schedule, between, plugin
 
 @plugin("cosine")
 class Cosine(Schedule):
-    """factor = floor + (1 − floor)·½(1 + cos(πt/(total − 1))): from 1 at the first step to `floor`
-    at the last
+    """factor = floor + (1 − floor)·½(1 + cos(πt/(total − 1))): from 1 down to `floor`
 
     Source: Loshchilov & Hutter (2017), https://arxiv.org/abs/1608.03983
     """

@@ -5,8 +5,7 @@ from dlexp import Schedule, fraction, plugin, positive
 
 @plugin("step")
 class Step(Schedule):
-    """factor = gamma^⌊stages·t/total⌋: `stages` equal stretches of the run, each at `gamma` times
-    the rate before
+    """factor = gamma^⌊stages·t/total⌋: `stages` equal parts, each at `gamma` times the last rate
 
     Source: He et al. (2016), section 3.4, https://arxiv.org/abs/1512.03385
     """

@@ -7,8 +7,7 @@ from dlexp import Schedule, between, fraction, plugin
 
 @plugin("warmup_cosine")
 class WarmupCosine(Schedule):
-    """factor = (t + 1)/w for the first w = ⌈warmup·total⌉ steps, then from 1 along half a cosine
-    down to `floor`
+    """factor = (t + 1)/w for the first w = ⌈warmup·total⌉ steps, then half a cosine to `floor`
 
     Sources: Goyal et al. (2017), https://arxiv.org/abs/1706.02677; Loshchilov & Hutter (2017),
     https://arxiv.org/abs/1608.03983

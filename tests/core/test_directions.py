@@ -176,7 +176,7 @@ def test_methods_are_tuned_as_the_runs_declare_or_as_the_command_says(way, lr, t
 @pytest.mark.parametrize("better", [{}, {"*/r2": "sideways"}, {"*/other": "high"}])
 def test_a_report_on_a_metric_whose_direction_nobody_says_is_refused(better, tmp_path, undrawn):
     folder = declaring(sweep(tmp_path / "s", GRID, lines=rated), better)
-    with pytest.raises(UserError, match=r"Say --better high, .*; or declare it in its objective"):
+    with pytest.raises(UserError, match=r"add --better high .*; or declare it in its objective"):
         report.make([folder], metric="test/r2", tuned=True)
 
 
@@ -209,7 +209,7 @@ def test_runs_that_contradict_each_other_are_not_compared(tmp_path, undrawn):
     folder = declaring(sweep(tmp_path / "s", GRID, lines=rated), {"*/r2": "low"})
     first = min(folder.glob("runs/*/run.json"))
     first.write_text(first.read_text().replace('"low"', '"high"'))
-    with pytest.raises(UserError, match="by one run's objective, less by another's"):
+    with pytest.raises(UserError, match="the objectives of these runs disagree"):
         report.make([folder], metric="test/r2")
 
 

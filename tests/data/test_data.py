@@ -1,4 +1,4 @@
-"""The data plugins: what they draw, how they split, and what they say to files that cannot be used."""
+"""The data plugins: what they draw, how they split, and their messages for unusable files."""
 
 import hashlib
 import logging
@@ -379,7 +379,7 @@ def test_without_a_folder_the_cached_files_are_used_and_their_hashes_checked(
     assert "train-images-idx3-ubyte.gz could not be fetched: file:///nowhere/train-images" in str(
         e.value
     )
-    assert "put the files into a folder and say data.folder=<folder>" in str(e.value)
+    assert "put the files into a folder and set data.folder=<folder>" in str(e.value)
 
 
 @pytest.mark.parametrize("plugin", [MNIST, FASHION])

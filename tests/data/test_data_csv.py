@@ -99,7 +99,7 @@ BAD_TABLES = {
     "doubled_name": (table(rows(head="a,a,kind\n")), "line 1: columns 1 and 2 are both named 'a'"),
     "one_column": (
         table("a;b;kind\n1;2;x\n"),
-        "line 1 has only one column, 'a;b;kind'; two are needed: say data.del",
+        "line 1 has only one column, 'a;b;kind'; two are needed: set data.del",
     ),
     "text_for_a_number": (
         table(rows() + "1,red,x\n"),

@@ -71,7 +71,7 @@ def test_a_dropped_column_is_not_said_to_look_like_the_label(tmp_path):
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
 def test_utf_16_asked_for_where_no_mark_tells_the_order_of_bytes_is_one_line(tmp_path, encoding):
-    advice = f"say data.encoding={encoding}-le or {encoding}-be"
+    advice = f"set data.encoding={encoding}-le or {encoding}-be"
     assert advice in refused(tmp_path, TEXT, encoding=encoding)
 
 

@@ -347,9 +347,7 @@ def test_a_size_that_the_zip_understates_is_noticed(tmp_path):
     ("plugin", "suffix"), [(registry.find("data", "csv"), ".csv"), (NPZ, ".npz")]
 )
 def test_a_path_that_leads_nowhere_is_told(tmp_path, plugin, suffix):
-    with pytest.raises(
-        DataError, match=rf"^data\.path=: say which file: data\.path=<file{suffix}>$"
-    ):
+    with pytest.raises(DataError, match=rf"^data\.path=: set the file: data\.path=<file{suffix}>$"):
         plugin().load(rng())
     (tmp_path / f"iris{suffix}").write_bytes(b"?")
     with pytest.raises(

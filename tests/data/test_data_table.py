@@ -70,7 +70,7 @@ def test_a_first_line_that_may_be_either_is_refused_with_the_option_that_decides
     text = lines(VAN[0], *VAN[2:] * 12)  # a van that comes once
     said = refused(tmp_path, text)
     assert said.endswith(
-        "line 1 may be the names of the columns or the first sample: say data.header=true or "
+        "line 1 may be the names of the columns or the first sample: set data.header=true or "
         "data.header=false"
     )
     for header, n, names in ((True, 24, VAN[0][:4]), (False, 25, range(4))):
@@ -158,7 +158,7 @@ def test_words_say_what_a_shell_would_take(tmp_path, word):
 
 def test_commas_and_points_in_one_table_are_refused_with_the_option(tmp_path):
     said = refused(tmp_path, rows(line="{i}.5;{j},5;{k}\n", head="a;b;kind\n"))
-    assert "say data.decimal=comma or data.decimal=point" in said
+    assert "set data.decimal=comma or data.decimal=point" in said
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
@@ -177,7 +177,7 @@ def test_other_encodings_are_refused_with_the_line_and_what_to_say(tmp_path, enc
     text = (rows() + f"1,2,{word}\n" * 9).encode(encoding)
     said = refused(tmp_path, text)
     assert "line 22: byte 0x" in said
-    assert "is not UTF-8; say which encoding it has: data.encoding=" in said
+    assert "is not UTF-8; set its encoding: data.encoding=" in said
     assert (
         word
         in told(tmp_path, text, encoding="gb18030" if encoding == "gbk" else encoding)[
@@ -260,7 +260,7 @@ def test_no_other_column_is_ever_left_out(tmp_path, column):
 def test_the_label_is_never_left_out(tmp_path):
     found = told(tmp_path, lines(["a", "id"], *([i * i, i % 3] for i in range(40))))
     assert (found["label"], found["dropped"]) == ("id", {})
-    assert "is the label: say data.label=<another column>" in refused(
+    assert "is the label: set data.label=<another column>" in refused(
         tmp_path, rows(), drop=("kind",)
     )
 

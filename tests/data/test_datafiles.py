@@ -1,4 +1,4 @@
-"""Data files: IDX arrays whole and damaged, and downloads from a server that behaves in every way."""
+"""Data files: intact and damaged IDX arrays, and downloads from servers of all kinds."""
 
 import gzip
 import hashlib
@@ -316,11 +316,11 @@ def test_mirrors_are_tried_in_turn(server, tmp_path):
 def test_a_missing_file_names_every_url_and_what_to_do_in_one_line(server, tmp_path):
     urls = [server.url("/a/data.gz"), server.url("/b/data.gz")]
     with pytest.raises(DataError) as e:
-        fetch(urls, SHA256, tmp_path, advice="say data.folder=<folder>")
+        fetch(urls, SHA256, tmp_path, advice="set data.folder=<folder>")
     text = str(e.value)
     assert "data.gz could not be fetched" in text
     assert all(f"{url}: HTTP status 404" in text for url in urls)
-    assert text.endswith("say data.folder=<folder>")
+    assert text.endswith("set data.folder=<folder>")
     assert "\n" not in text
 
 

@@ -39,7 +39,7 @@ def test_a_claim_that_is_false_is_not_supported_and_told_to_go_the_other_way(tmp
 def test_a_sure_effect_smaller_than_the_margin_is_not_supported(tmp_path):
     v = verdict(tmp_path / "s", shift(0.02), changes={"margin": 0.05})
     assert (v.status, v.p_holm < 0.05) == ("NOT SUPPORTED", True)
-    assert "smaller one than matters" in v.reason
+    assert "too small to matter" in v.reason
 
 
 def test_no_effect_with_little_noise_is_not_supported(tmp_path):
@@ -51,7 +51,7 @@ def test_no_effect_with_little_noise_is_not_supported(tmp_path):
 def test_much_noise_is_inconclusive(tmp_path):
     v = verdict(tmp_path / "s", shift(0.05, noisy=0.3))
     assert v.status == "INCONCLUSIVE"
-    assert "it may matter, or not" in v.reason
+    assert "the effect may matter or not" in v.reason
 
 
 def test_a_sure_effect_about_as_large_as_the_margin_but_below_it_is_inconclusive(tmp_path):
@@ -125,7 +125,7 @@ def test_five_seeds_decide_nothing_and_six_can(tmp_path, seeds, status):
     v = verdict(tmp_path / "s", shift(0.2), axes=AXES | {"seed": list(range(seeds))})
     assert v.status == status
     if seeds == 5:
-        assert v.reason.startswith("n = 5 paired seeds: no verdict below 6")
+        assert v.reason.startswith("n = 5 paired seeds: a verdict needs at least 6")
         assert v.p is v.interval is None
         assert v.effect == pytest.approx(0.2, abs=0.02)  # shown, though nothing is decided
 
@@ -174,7 +174,7 @@ def test_failed_runs_leave_their_seed_out_and_are_counted(tmp_path):
         ),
         (
             {"of": {"optimizer": "adam"}, "against": {"regularizer": "none"}},
-            "10 of the runs are on both sides",
+            "10 runs are on both sides",
         ),
         ({"metric": "train/loss @ step 0 + test/loss @ step 3"}, "has a value of"),
         ({"of": {"epochs": True}}, "no run has epochs=true"),

@@ -30,8 +30,8 @@ def test_seeds_that_all_give_the_same_difference_are_said_to_be_one(tmp_path):
     v = verdict(tmp_path / "s", even)
     assert v.status == "SUPPORTED"
     said = (
-        "every seed gives the same difference: more seeds are no more evidence, and n is 1 in"
-        " effect, not 10"
+        "every seed gives the same difference: more seeds add no evidence, and in effect n is 1,"
+        " not 10"
     )
     assert cautions(v) == [said]
     assert "实际上 n 为 1" in cautions(v, "zh")[0]
@@ -50,7 +50,7 @@ def test_a_caution_stands_on_the_page_below_the_table_and_in_the_terminal_in_bot
         made.html.with_name(name).read_text("utf-8") for name in ("report.html", "report.zh.html")
     )
     said = (
-        '<p class="warning">shrinks: every seed gives the same difference: more seeds are no more'
+        '<p class="warning">shrinks: every seed gives the same difference: more seeds add no'
         " evidence"
     )
     assert page.index("</table>") < page.index(said) < page.index('id="claim-by-claim"')
@@ -72,10 +72,10 @@ def some_below(params, seed):
     [
         (
             {"at_least": 0.7},
-            ["3 of 10 runs with regularizer=weight_decay do not keep train/accuracy ≥ 0.7"],
+            ["3 of 10 runs with regularizer=weight_decay violate train/accuracy ≥ 0.7"],
         ),
         ({"at_least": 0.5}, []),
-        ({"at_most": 0.86, "of": "of"}, ["7 of 10 runs with regularizer=weight_decay do not keep"]),
+        ({"at_most": 0.86, "of": "of"}, ["7 of 10 runs with regularizer=weight_decay violate"]),
         ({"at_least": 0.7, "of": "against"}, []),
     ],
     ids=["below", "all-hold", "above", "other-side"],
@@ -175,7 +175,7 @@ def test_a_verdict_of_a_preview_says_what_was_changed(tmp_path):
     ]
     (v,) = decide(runs.read(previewed(tmp_path / "t")))
     assert cautions(v) == [
-        "not as the study's file says: 3 of 16 values of initializer.std, 10 of 20 epochs"
+        "differs from the study's file: 3 of 16 values of initializer.std, 10 of 20 epochs"
     ]
 
 

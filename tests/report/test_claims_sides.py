@@ -45,7 +45,7 @@ def test_a_network_that_collapsed_at_one_setting_gives_no_verdict(tmp_path):
     assert v.status == "INCONCLUSIVE"
     assert (
         v.reason == "the guard does not hold: train/accuracy is 0.500 at a setting of"
-        " regularizer=weight_decay, where ≥ 0.7 was asked for"
+        " regularizer=weight_decay; required: ≥ 0.7"
     )
     assert v.p_holm is not None  # it was tested, and counts in the family
 
@@ -117,7 +117,7 @@ def test_a_hyperparameter_that_goes_with_a_choice_is_no_cell_but_is_told(tmp_pat
     )
     assert v.status == "SUPPORTED"
     assert (
-        "optimizer.lr goes with it (0.001 against 0.1), and the two cannot be told apart"
+        "optimizer.lr differs as well (0.001 against 0.1); the effects cannot be separated"
         in notes(v)
     )
 
@@ -142,7 +142,7 @@ def test_what_one_side_alone_has_is_averaged_and_told(tmp_path):
     assert v.status == "SUPPORTED"
     assert (
         "regularizer=weight_decay: averaged over its regularizer.strength, which the other side"
-        " has not" in (notes(v))
+        " does not have" in (notes(v))
     )
 
 

@@ -1,4 +1,4 @@
-"""What a claim may say, and the one line that answers a mistake in it; the expressions of metrics."""
+"""The fields of a claim, the message for each mistake, and the expressions of metrics."""
 
 import math
 from array import array
@@ -105,9 +105,9 @@ def test_the_place_of_a_mistake_is_the_claim_s_number_and_the_study_s_name():
         ({"metric": None}, "metric (weight_decay): is missing"),
         ({"of": None}, "of (weight_decay): is missing"),
         ({"against": None}, "against (weight_decay): is missing"),
-        ({"of": {}}, "must say which runs"),
-        ({"of": "weight_decay"}, "must say which runs"),
-        ({"of": {"seed": 1}}, "speaks of all seeds"),
+        ({"of": {}}, "must select runs"),
+        ({"of": "weight_decay"}, "must select runs"),
+        ({"of": {"seed": 1}}, "is about all seeds"),
         ({"against": {"regularizer": "weight_decay"}}, "nothing to compare"),
         ({"margin": None}, "margin (weight_decay): is missing"),
         ({"margin": 0}, "margin=0.0 (weight_decay): must be > 0"),
@@ -121,7 +121,7 @@ def test_the_place_of_a_mistake_is_the_claim_s_number_and_the_study_s_name():
         ({"over": 3}, "must be text"),
         ({"direction": "as_good", "metric": "a / b"}, "better (weight_decay): is missing"),
         ({"direction": "as_good", "better": "hihg"}, "did you mean 'high'?"),
-        ({"better": "high"}, "goes with direction: as_good only"),
+        ({"better": "high"}, "is only for direction: as_good only"),
         (
             {"part": "widht"},
             (
@@ -132,7 +132,7 @@ def test_the_place_of_a_mistake_is_the_claim_s_number_and_the_study_s_name():
         ({"part": None}, "part (weight_decay): is missing: the study has several parts"),
         (
             {"metric": "test/loss +"},
-            "metric=test/loss + (weight_decay): ends where a value must stand",
+            "metric=test/loss + (weight_decay): a value is missing",
         ),
         ({"guard": 0.7}, "guard=0.7 (weight_decay): must be a mapping"),
         (
@@ -281,7 +281,7 @@ def test_names_are_listed_once_in_their_order_whatever_the_moment():
         ("3 + 4", "names no metric"),
         ("a b", "cannot be read at 'b'"),
         ("a $ b", "cannot be read at '$ b'"),
-        ("a ** 2", "has '*' in its place"),
+        ("a ** 2", "there is '*' in its place"),
         ("(a", "a parenthesis is not closed"),
         ("a)", "cannot be read at ')'"),
         ("sqrt(a)", "there is no function 'sqrt'; choose from abs, log10, max, min"),
@@ -293,7 +293,7 @@ def test_names_are_listed_once_in_their_order_whatever_the_moment():
         ("a @ men", "did you mean 'mean'?"),
         ("a @ step", "step needs a whole number"),
         ("a @ epoch 1.5", "epoch needs a whole number"),
-        ("gap/loss @ mean", "gap/loss is known at the end only"),
+        ("gap/loss @ mean", "gap/loss is a value only at the end"),
         ("3x", "cannot be read at '3x'"),
         ("__import__('os')", "cannot be read at"),
         ("a" * 501, "longer than 500"),

@@ -81,7 +81,7 @@ def test_a_table_and_a_paragraph_per_claim_say_it_with_marks(tmp_path):
         "Two-sided sign-flip test of 10 paired differences (seeds 0–9): p = .0020"
         in paragraphs[0].text
     )
-    assert "less of it is claimed, margin 0.02" in paragraphs[0].text
+    assert "claimed: less, margin 0.02" in paragraphs[0].text
     assert "Guard train/loss ≤ 9: regularizer=weight_decay 1.0" in paragraphs[3].text
     shown = terminal.render(blocks(found))
     assert all(len(line) <= 100 for line in shown.splitlines())

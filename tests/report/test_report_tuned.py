@@ -1,4 +1,4 @@
-"""Each method at its best: chosen on validation with five seeds, reported on test with ten others."""
+"""Each method at its best: chosen on validation with 5 seeds, reported on test with 10 others."""
 
 import re
 

@@ -384,7 +384,7 @@ def test_what_the_runs_do_not_have_is_said_with_the_nearest_name(
     ("asked", "wrong"),
     [
         ({"kind": "gap"}, "study.figures"),
-        (["gap"], "must say its kind"),
+        (["gap"], "needs a kind"),
         ([{"kind": "gaps"}], "did you mean 'gap'?"),
         ([{"kind": "gap", "loses": True}], "did you mean 'losses'?"),
         ([{"kind": "gap", "losses": "yes"}], "true or false"),
@@ -398,7 +398,7 @@ def test_what_the_runs_do_not_have_is_said_with_the_nearest_name(
 def test_a_figure_that_makes_no_sense_is_refused_before_anything_is_trained(asked, wrong):
     if wrong is None:
         check_figures(asked, ["width"])
-        with pytest.raises(UserError, match="say of which part"):
+        with pytest.raises(UserError, match="the study has several parts"):
             check_figures(asked, ["width", "strength"])
         return
     with pytest.raises(UserError) as refused:

@@ -169,7 +169,7 @@ def test_a_part_that_asks_for_it_shows_each_method_at_its_best(tmp_path):
 def test_with_too_few_seeds_to_tune_every_setting_stands_for_itself(tmp_path):
     _, page, _ = tuned(tmp_path, 7)
     assert "Chosen by the interquartile mean" not in page
-    assert "Every setting stands for itself. Each method at its best is not shown: " in page
+    assert "Settings are shown one by one. Tuned settings are not compared: " in page
     assert ">weight_decay · lr=0.1</td>" in page
 
 

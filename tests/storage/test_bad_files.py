@@ -110,7 +110,7 @@ CSV = {
     "word": (b"a,b\n1,x\n2,x\nz,y\n", "line 4, column 'a': 'z' is not a number"),
     "nan": (b"a,b\n1,x\nnan,y\n", "line 3, column 'a'"),
     "header only": (b"a,b\n", "there is no sample"),
-    "one line": (b"1,2\n", "say data.header=true or data.header=false"),
+    "one line": (b"1,2\n", "set data.header=true or data.header=false"),
 }
 
 

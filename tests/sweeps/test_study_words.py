@@ -116,7 +116,7 @@ WRONG = {
     ),
     "guard": (
         replaced("at_least: 0.1, at_most: 1", "at_least: 0.9, at_most: 0.1"),
-        "study.claims[0].guard.at_least=0.9 (small): is above at_most, 0.1: nothing could keep it",
+        "study.claims[0].guard.at_least=0.9 (small): is above at_most, 0.1: no value fits",
     ),
     "key": (
         replaced("of: {optimizer: adam}", "of: {optimiser: adam}"),

@@ -41,8 +41,7 @@ TOGETHER = 8  # columns written at a time: a line of the cache holds so many num
 
 
 def number(cell: str, decimal: str = ".") -> float:
-    """The number a cell holds. Raises `ValueError` for what is none, and for what only Python calls
-    one: 1_000, ٣.
+    """The number in a cell. Raises `ValueError` for others, and for Python's 1_000 and ٣.
 
     >>> number(" 2.5 "), number("2,5", ",")
     (2.5, 2.5)
@@ -51,10 +50,10 @@ def number(cell: str, decimal: str = ".") -> float:
         if "." in cell:
             raise ValueError(cell)
         cell = cell.replace(decimal, ".")
-    found = float(cell)
+    value = float(cell)
     if "_" in cell or not cell.strip().isascii():
         raise ValueError(cell)
-    return found
+    return value
 
 
 def is_number(cell: str, decimal: str = ".") -> bool:
@@ -68,8 +67,7 @@ def is_number(cell: str, decimal: str = ".") -> bool:
 
 @dataclass(frozen=True)
 class Column:
-    """A column as it was read: numbers, NaN where there is none; or words, as places in `words`, −1
-    for none.
+    """A column: numbers (NaN where missing), or words as indices into `words` (−1: missing).
 
     One that is not `named` in the file is called as pandas calls it: `Unnamed: 0`.
     """
@@ -88,9 +86,7 @@ class Column:
         return 1 if self.words is None else len(self.words)
 
     def write(self, rows: Array, into: Array) -> None:
-        """Its features for these rows, (features, n): the number, or one of its words as 1 and the
-        others as 0.
-        """
+        """The column's features for these rows, (features, n): the number, or words one-hot."""
         if self.words is None:
             np.take(self.values, rows, out=into[0], mode="clip")  # "clip": no copy of the output
             return
@@ -120,8 +116,8 @@ def of_words(name: str, series: Any, missing: Collection[str]) -> Column:
     """A column of text, each word once."""
     import pandas as pd
 
-    codes, found = pd.factorize(series)
-    cells = [str(cell).strip() for cell in found]
+    codes, unique = pd.factorize(series)
+    cells = [str(cell).strip() for cell in unique]
     words = tuple(sorted({cell for cell in cells if cell not in missing}))
     places = {word: i for i, word in enumerate(words)}
     # the last is that of codes −1
@@ -133,18 +129,16 @@ def as_numbers(column: Column, decimal: str = ".") -> Column:
     """The same as numbers where all its words are numbers, or true and false; else as it is."""
     words = column.words or ()
     if words and all(word.lower() in TRUTH for word in words):
-        found = [TRUTH[word.lower()] for word in words]
+        numbers = [TRUTH[word.lower()] for word in words]
     elif all(is_number(word, decimal) for word in words):
-        found = [number(word, decimal) for word in words]
+        numbers = [number(word, decimal) for word in words]
     else:
         return column
-    return Column(column.name, np.array([*found, np.nan])[column.values], None, column.named)
+    return Column(column.name, np.array([*numbers, np.nan])[column.values], None, column.named)
 
 
 def label_at(names: Sequence[str], label: str | None) -> int:
-    """The place of the label's column: the last, where none is named. Raises `DataError` for one
-    that is not there.
-    """
+    """The index of the label's column, by default the last. Raises `DataError` if there is none."""
     if label is None:
         return len(names) - 1
     if label not in names:

@@ -17,13 +17,14 @@ NUMBERING = (UNNAMED.lower(), "id", "index")
 
 
 def numbering(column: Column, names: Collection[str] = NUMBERING) -> str:
-    """Why a column only numbers the samples; nothing where it does not, or where other `names` than
-    ours are asked of.
+    """Why a column only numbers the samples; empty where it does not, or for given `names`.
 
     >>> numbering(Column("Id", np.array([7.0, 9.0]))), numbering(Column("a", np.array([1.0, 2.0])))
     ('called like a numbering', 'counts the samples')
-    >>> numbering(Column("a", np.array([1.0, 3.0]))), numbering(Column("a", np.array([1.0, 2.0])), names=())
-    ('', '')
+    >>> numbering(Column("a", np.array([1.0, 3.0])))
+    ''
+    >>> numbering(Column("a", np.array([1.0, 2.0])), names=())
+    ''
     """
     if column.name.lower() in names or (column.name == UNNAMED and not column.named):
         return "called like a numbering"
@@ -41,7 +42,7 @@ def numbering(column: Column, names: Collection[str] = NUMBERING) -> str:
 
 
 def doubts(columns: Sequence[Column], taken: Column) -> list[str]:
-    """Where another column looks more like the label than `taken`, which nobody named."""
+    """Where another column looks more like the label than `taken`, the default."""
     others = [column for column in columns if column.name != taken.name]
     called = [
         (column.name, "is called like a label")

@@ -1,6 +1,4 @@
-"""Tables as text: encoding, delimiter, decimal sign and line of names, recognised where nobody says
-them.
-"""
+"""Tables as text: encoding, delimiter, decimal sign and header, recognised unless given."""
 
 from __future__ import annotations
 
@@ -47,9 +45,7 @@ OTHERS = {
 
 @dataclass(frozen=True)
 class Form:
-    """How a table is written. `skip` counts the lines (a quoted one may have several) before the
-    first sample.
-    """
+    """The format of a table. `skip` counts the lines before the first sample."""
 
     file: Path
     packed: bool
@@ -63,9 +59,7 @@ class Form:
     quoted: bool  # whether a quotation mark is among all its bytes
 
     def lines(self, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
-        """The samples, each with the number of its last line. Raises `csv.Error` where quotes are
-        wrong.
-        """
+        """The samples, each with its last line's number. Raises `csv.Error` for wrong quotes."""
         with opened(self.file, self.packed) as content, _text(content, self.encoding) as text:
             reader = _reader(text, self.delimiter, strict=strict)
             for row in islice(reader, self.skip, None):
@@ -107,7 +101,7 @@ def recognised(
     whole = [row for row in rows[1:] if len(row) == len(first)]
     if header is None and (header := is_header(first, whole, point)) is None:
         wrong = f"line {first_line} may be the names of the columns or the first sample"
-        raise DataError(f"{wrong}: say data.header=true or data.header=false")
+        raise DataError(f"{wrong}: set data.header=true or data.header=false")
     names = _named(first_line, first) if header else tuple(map(str, range(len(first))))
     samples = whole if header else [first, *whole]
     words = {i for i in range(len(first)) if any(_is_word(row[i], point) for row in samples)}
@@ -119,9 +113,7 @@ def recognised(
 
 
 def _survey(file: Path, packed: bool, encoding: str | None) -> tuple[str, bool]:
-    """One pass over all bytes: the limit, NUL, and whether the encoding, asked for or recognised,
-    fits them.
-    """
+    """Reads all bytes once to check the size limit, NUL bytes and the encoding."""
     size, plain, quoted = 0, True, False
     with _refusing_damage(), opened(file, packed) as stream:
         start = stream.read(4)
@@ -177,16 +169,16 @@ def _refusing_damage() -> Iterator[None]:
 
 
 def _undecodable(file: Path, packed: bool, encoding: str, error: UnicodeDecodeError) -> DataError:
-    """Which line, and what to say instead."""
-    said = "UTF-8" if encoding in ("utf-8", "utf-8-sig") else encoding
-    wrong, line = f"it is not {said} throughout", b""
+    """The error for text in another encoding: its line, and the encodings to try."""
+    shown_name = "UTF-8" if encoding in ("utf-8", "utf-8-sig") else encoding
+    wrong, line = f"it is not {shown_name} throughout", b""
     if "16" not in encoding and "32" not in encoding:
         with opened(file, packed) as stream:
             for i, line in enumerate(stream, 1):
                 try:
                     line.decode(encoding)
                 except UnicodeDecodeError as e:
-                    wrong = f"line {i}: byte {line[e.start]:#04x} is not {said}"
+                    wrong = f"line {i}: byte {line[e.start]:#04x} is not {shown_name}"
                     break
     if line[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
         line = b""
@@ -196,9 +188,7 @@ def _undecodable(file: Path, packed: bool, encoding: str, error: UnicodeDecodeEr
         else ["cp1252", *(n for n in OTHERS if n != "cp1252")]
     )
     names = ", ".join(f"{name} ({OTHERS[name]})" for name in order if name != encoding)
-    return DataError(
-        f"{wrong}; say which encoding it has: data.encoding={names}; or save the file as UTF-8"
-    )
+    return DataError(f"{wrong}; set its encoding: data.encoding={names}; or save the file as UTF-8")
 
 
 def _text(stream: IO[bytes], encoding: str) -> io.TextIOWrapper:
@@ -235,9 +225,7 @@ def _is_blank(row: Sequence[str]) -> bool:
 
 
 def _delimiter(lines: Sequence[str]) -> str:
-    """The one that gives all lines the same number of columns, and most numbers; a comma where none
-    does.
-    """
+    """The delimiter with equal columns in all lines and most numbers; by default a comma."""
     best = ((False, 0.0, 1), ",")
     for sign in (",", ";", "\t", "|", " "):
         if sign == " " and best[0][2] > 1:
@@ -265,18 +253,16 @@ def _decimal(rows: Sequence[Sequence[str]], delimiter: str) -> str:
     point = next((cell for cell in cells if POINT.fullmatch(cell)), None)
     if comma and point:
         wrong = f"there are numbers with a comma, {shown(comma)}, and with a point, {shown(point)}"
-        raise DataError(f"{wrong}: say data.decimal=comma or data.decimal=point")
+        raise DataError(f"{wrong}: set data.decimal=comma or data.decimal=point")
     return "," if comma else "."
 
 
 def _check_first(line: int, first: Sequence[str], width: int, header: bool | None) -> None:
-    """Raises `DataError` for a table of one column, and for a first line that is not as wide as
-    those below it.
-    """
+    """Raises `DataError` for a one-column table, or a first line narrower or wider than others."""
     if width == 1 and len(first) == 1:
         wrong = f"line {line} has only one column, {shown(first[0].strip())}; two are needed"
         raise DataError(
-            f"{wrong}: say data.delimiter=comma, semicolon, tab, pipe or space where there are more"
+            f"{wrong}: set data.delimiter=comma, semicolon, tab, pipe or space where there are more"
         )
     if len(first) != width:
         most = f"line {line} has {len(first)} columns, most lines have {width}"
@@ -292,7 +278,7 @@ def _named(line: int, first: Sequence[str]) -> tuple[str, ...]:
                 f"line {line}: columns {names.index(name) + 1} and {i + 1} are both named"
                 f" {shown(name)}"
             )
-            raise DataError(f"{wrong}; if it is a sample, say data.header=false")
+            raise DataError(f"{wrong}; if it is a sample, set data.header=false")
     return tuple(names)
 
 

@@ -14,13 +14,13 @@ COUNTED = 3  # cells 0, 1, 2, … that are names rather than numbers
 def is_header(
     first: Sequence[str], rest: Sequence[Sequence[str]], decimal: str = "."
 ) -> bool | None:
-    """True for names, False for a sample, None where the cells below do not decide it: no sample
-    may be lost.
+    """True for names, False for a sample, None if undecided: no sample may be lost.
 
     A word above numbers is a name. A word that stands below it in its column again is a value, and
     a number above numbers is one, unless the numbers only count the columns.
 
-    >>> is_header(["a", "b"], [["1", "x"], ["2", "y"]]), is_header(["3", "x"], [["1", "x"], ["2", "y"]])
+    >>> rows = [["1", "x"], ["2", "y"]]
+    >>> is_header(["a", "b"], rows), is_header(["3", "x"], rows)
     (True, False)
     >>> is_header(["95", "48", "van"], [["91", "41", "bus"], ["104", "50", "opel"]]) is None
     True
@@ -55,9 +55,7 @@ def is_header(
 
 
 def _evidence(cell: str, below: Sequence[str], decimal: str) -> str:
-    """What a cell of the first line is, by those below it: a name, a number, a word that comes
-    again, a new one.
-    """
+    """What a cell of the first line is, given those below: name, number, known or new word."""
     held = [text for text in below if text not in MISSING]
     if cell in MISSING or not held:
         return ""
@@ -71,9 +69,7 @@ def _evidence(cell: str, below: Sequence[str], decimal: str) -> str:
 
 
 def _are_names(cells: Sequence[str], words: Sequence[str], decimal: str) -> bool:
-    """Whether words above words are names although the other cells are numbers: `0,1,2,kind`,
-    `2001,2002,label`.
-    """
+    """Whether words are names although other cells are numbers: `0,1,2,kind`, `2001,label`."""
     if all(word.lower() in LABELS for word in words):
         return True
     counted = [i for i, cell in enumerate(cells) if cell == str(i)]

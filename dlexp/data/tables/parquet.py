@@ -27,8 +27,7 @@ UNFOLDED = 2**31  # bytes that the cells of a file may need
 def read(
     file: Path, label: str | None, drop: Sequence[str], words: Sequence[str]
 ) -> tuple[list[Column], int]:
-    """The columns of a file, and the place of the label's; sizes are added up before anything is
-    unpacked.
+    """A file's columns, and the label's index; sizes are checked before anything is unpacked.
 
     Columns in `drop` may hold anything; in those of `words` every value is a word. Raises
     `DataError` for a file that is no table, or damaged.
@@ -38,12 +37,12 @@ def read(
 
     try:
         with parquet.ParquetFile(file) as source:
-            told = source.metadata
-            groups = [told.row_group(i) for i in range(told.num_row_groups)]
+            metadata = source.metadata
+            groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
             claimed = max(
-                sum(g.total_byte_size for g in groups), 8 * told.num_rows * told.num_columns
+                sum(g.total_byte_size for g in groups), 8 * metadata.num_rows * metadata.num_columns
             )
-            if not 0 <= claimed <= UNFOLDED or sum(g.num_rows for g in groups) != told.num_rows:
+            if not 0 <= claimed <= UNFOLDED or sum(g.num_rows for g in groups) != metadata.num_rows:
                 raise DataError(f"its cells need {claimed:,} bytes; the limit is {UNFOLDED:,}")
             schema = source.schema_arrow
             names = [name.strip() or f"Unnamed: {i}" for i, name in enumerate(schema.names)]

@@ -1,6 +1,4 @@
-"""How the columns of a table become a network's inputs: kept with the network, so that it can be
-given raw tables.
-"""
+"""How table columns become a network's inputs; stored with the network for raw tables."""
 
 from __future__ import annotations
 
@@ -60,8 +58,7 @@ class Preparation:
 
     @staticmethod
     def read(archive: zipfile.ZipFile, n_in: int) -> Preparation | None:
-        """Inverse of `write`; None where there is none. Raises `DataError` and what damage raises
-        (`archives.DAMAGE`).
+        """Inverse of `write`; None where there is none. Raises `DataError` and `archives.DAMAGE`.
 
         `n_in` is how many inputs the network has.
         """
@@ -73,17 +70,17 @@ class Preparation:
             text = entry.read(LONGEST + 1)
         if len(text) > LONGEST:
             raise DataError(f"what it says of its table is longer than {LONGEST} bytes")
-        told = json.loads(text)
+        stored = json.loads(text)
         made = Preparation(
-            label=str(told["label"]),
-            classes=tuple(told["classes"]),
+            label=str(stored["label"]),
+            classes=tuple(stored["classes"]),
             columns=tuple(
-                (str(n), None if w is None else tuple(map(str, w))) for n, w in told["columns"]
+                (str(n), None if w is None else tuple(map(str, w))) for n, w in stored["columns"]
             ),
-            fill=None if told["fill"] is None else tuple(map(float, told["fill"])),
-            shift=tuple(map(float, told["shift"])),
-            scale=tuple(map(float, told["scale"])),
-            decimal=str(told["decimal"]),
+            fill=None if stored["fill"] is None else tuple(map(float, stored["fill"])),
+            shift=tuple(map(float, stored["shift"])),
+            scale=tuple(map(float, stored["scale"])),
+            decimal=str(stored["decimal"]),
         )
         fill = made.shift if made.fill is None else made.fill
         if {n_in, len(made.features)} != {len(part) for part in (made.shift, made.scale, fill)}:
@@ -93,9 +90,7 @@ class Preparation:
         return made
 
     def scaled(self, x: Array) -> Array:
-        """The features of `matrix` as the network is given them: filled, scaled, in float32. `x` is
-        overwritten.
-        """
+        """The network's inputs for `matrix`: filled, scaled, float32. `x` is overwritten."""
         shift, scale, fill = (
             np.asarray(part) for part in (self.shift, self.scale, self.fill or ())
         )
@@ -121,30 +116,31 @@ class Preparation:
             {name for name, _ in self.columns},
             [str(i) for i in range(len(self.features))],
         )
-        found = [str(name).strip() for name in names]
-        return found != counted or known <= set(found)
+        given = [str(name).strip() for name in names]
+        return given != counted or known <= set(given)
 
     def __call__(self, data: Any) -> Array:
-        """The network's inputs, (n, features), of a raw table: a DataFrame, or columns by name, in
-        any order.
+        """The network's inputs, (n, features), for a raw table: a DataFrame or columns by name.
 
         Further columns, the label's among them, are not looked at. Raises `DataError` for a column
         that is not there, for words or missing values that the training table did not have.
         """
-        found = {
+        columns_by_name = {
             str(name).strip(): name
             for name in (data if isinstance(data, Mapping) else data.columns)
         }
         columns = []
         for name, words in self.columns:
-            if name not in found:
-                there = ", ".join([*found][:NAMED])
-                hint = nearest(name, found)
+            if name not in columns_by_name:
+                there = ", ".join([*columns_by_name][:NAMED])
+                hint = nearest(name, columns_by_name)
                 raise DataError(
                     f"the data have no column {shown(name)}; there are {there}", hint=hint
                 )
             columns.append(
-                self._column(name, words, np.asarray(data[found[name]], object).reshape(-1))
+                self._column(
+                    name, words, np.asarray(data[columns_by_name[name]], object).reshape(-1)
+                )
             )
         if len({len(c.values) for c in columns}) > 1:
             raise DataError("the columns of the data are not of one length")

@@ -1,6 +1,4 @@
-"""Tables of the user's own, read with pandas: text (`delimited` says how it is recognised) and
-Parquet (`parquet`).
-"""
+"""The user's tables, read with pandas: text (see `delimited`) and Parquet (see `parquet`)."""
 
 from __future__ import annotations
 
@@ -41,18 +39,14 @@ NO_TEXT = {
 
 @dataclass(frozen=True)
 class Table:
-    """Columns as they were read, the label's as words; `form` is how it is written, None for
-    Parquet.
-    """
+    """The columns read, the label's as words; `form` is the text format, None for Parquet."""
 
     columns: tuple[Column, ...]
     label: int
     form: Form | None
 
     def place(self, i: int, wanted: Callable[[str], bool], row: int) -> tuple[str, str]:
-        """Where the first cell of column i is that is `wanted`, and the cell; of Parquet, which has
-        no lines, `row`.
-        """
+        """Position and text of the first `wanted` cell of column i; the row for Parquet."""
         if self.form is None:
             return f"row {row + 1}", ""
         for line, cells in self.form.lines():
@@ -68,9 +62,9 @@ def read(
     drop: Sequence[str] = (),
     words: Sequence[str] = (),
     no_label: Collection[str] = MISSING,
-    **said: Any,
+    **options: Any,
 ) -> Table:
-    """The table in a file; `said` is what `delimited.recognised` takes.
+    """The table in a file; `options` are those of `delimited.recognised`.
 
     `label` names its column, None the last one; a cell of `no_label` is no label; columns in `drop`
     may hold anything. In columns of `words`, whatever a cell holds is a word, and only an empty one
@@ -89,7 +83,7 @@ def read(
             f"line 1 is no text: the file is {wrong}; save the table as CSV (also packed with gzip)"
             " or Parquet"
         )
-    form = recognised(file, **said)
+    form = recognised(file, **options)
     at = label_at(form.names, label)
     marks = {at: no_label} | {i: EMPTY for i, n in enumerate(form.names) if n in words}
     frame = _frame(form, {at, *form.words, *marks})
@@ -105,9 +99,7 @@ def read(
 
 
 def _frame(form: Form, words: Collection[int]) -> Any:
-    """The cells as pandas reads them: text in the columns `words`, elsewhere what pandas sees in
-    them.
-    """
+    """The cells as pandas reads them: text in the columns `words`, elsewhere inferred."""
     import pandas as pd
 
     n = len(form.names)
@@ -145,9 +137,7 @@ def _frame(form: Form, words: Collection[int]) -> Any:
 
 
 def _check_widths(form: Form) -> None:
-    """Raises `DataError` for the first line that has not as many columns as the first, or whose
-    quotes are wrong.
-    """
+    """Raises `DataError` for the first line with another number of columns or wrong quotes."""
     n, names = len(form.names), "line of names" if form.skip else "first line"
     if not form.quoted and form.delimiter != " " and form.encoding in ("utf-8", "utf-8-sig"):
         sign = form.delimiter.encode()
@@ -166,9 +156,7 @@ def _check_widths(form: Form) -> None:
 def _column(
     form: Form, i: int, name: str, series: Any, marks: Collection[str] | None, drop: Sequence[str]
 ) -> Column:
-    """A column of numbers or of words; with `marks` of what is missing, as of the label, always one
-    of words.
-    """
+    """A column of numbers or words; with `marks` of missing values (a label) always of words."""
     if marks is None and series.dtype.kind in "biuf":
         values = series.to_numpy(np.float64)
         return _checked(form, i, Column(name, values, None, i not in form.nameless), drop)
@@ -180,9 +168,7 @@ def _column(
 
 
 def _checked(form: Form, i: int, column: Column, drop: Sequence[str]) -> Column:
-    """The column. Raises `DataError` for a number that none is, or that float32 does not hold, with
-    its line.
-    """
+    """The column. Raises `DataError`, with the line, for a number that float32 cannot hold."""
     if column.words is not None:
         _check_words(form, i, column, drop)
         return column
@@ -210,9 +196,7 @@ def _is_too_large(cell: str, decimal: str) -> bool:
 
 
 def _check_words(form: Form, i: int, column: Column, drop: Sequence[str]) -> None:
-    """Raises `DataError` for a column of numbers with a few words among them: those are no
-    categories.
-    """
+    """Raises `DataError` for numbers with a few words among them, which are no categories."""
     words = column.words or ()
     strange = {word for word in words if not is_number(word, form.decimal)}
     if 2 * len(strange) > len(words):
@@ -221,7 +205,7 @@ def _check_words(form: Form, i: int, column: Column, drop: Sequence[str]) -> Non
     as_words, without = option("words", [column.name]), option("drop", [*drop, column.name])
     cure = f"; {as_words} makes every value of it a word, {without} leaves the column out"
     if COMMA.fullmatch(cell) and form.delimiter != ",":
-        cure = "; for decimal commas say data.decimal=comma"
+        cure = "; for decimal commas set data.decimal=comma"
     raise DataError(
         f"{place}, column {shown(column.name)}: {shown(cell)} is not a number, as others in it"
         f" are{cure}"

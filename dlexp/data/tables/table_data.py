@@ -1,6 +1,4 @@
-"""Classification tasks in tables of the user's own: one column is the label, the others are
-features.
-"""
+"""Classification tasks in the user's tables: one column is the label, the others features."""
 
 from __future__ import annotations
 
@@ -158,7 +156,7 @@ class TableData(FileData):
             ) from None
 
     def _chosen(self, table: Table) -> tuple[list[Column], dict[str, str]]:
-        """The columns that are features; the others that are not the label, each with the reason."""
+        """The features, and the columns that are left out (but the label) with the reason."""
         known = [column.name for column in table.columns]
         for key in ("drop", "keep", "words"):
             if strange := [name for name in getattr(self, key) if name not in known]:
@@ -171,7 +169,7 @@ class TableData(FileData):
         label = table.columns[table.label].name
         if label in self.drop:
             raise self.refused(
-                f"{shown(label)} is the label: say data.label=<another column>", key="drop"
+                f"{shown(label)} is the label: set data.label=<another column>", key="drop"
             )
         columns, dropped = [], {}
         for column in (c for c in table.columns if c.name != label):
@@ -204,18 +202,18 @@ class TableData(FileData):
         label = table.columns[table.label]
         gaps = {c.name: gone for c in (label, *columns) if (gone := c.missing()).any()}
         if label.name in gaps and self.missing != "drop":
-            said = self._gap(table, label.name, gaps[label.name])
-            raise self.refused(f"{said} no label: data.missing=drop leaves them out")
+            gap = self._gap(table, label.name, gaps[label.name])
+            raise self.refused(f"{gap} no label: data.missing=drop leaves them out")
         if gaps and self.missing == "refuse":
             name = next(iter(gaps))
-            said = self._gap(table, name, gaps[name])
+            gap = self._gap(table, name, gaps[name])
             more = f", as have others in {len(gaps) - 1} more columns" if len(gaps) > 1 else ""
             cure = (
                 "data.missing=drop leaves such samples out, data.missing=mean puts in the training"
                 " samples' mean"
             )
             column = f"{option('drop', [*self.drop, name])} leaves out the column"
-            raise self.refused(f"{said} no value{more}: {cure}, {column}")
+            raise self.refused(f"{gap} no value{more}: {cure}, {column}")
         if self.missing == "drop" and gaps:
             rows = np.flatnonzero(~np.logical_or.reduce([*gaps.values()]))
             if not len(rows):
@@ -244,8 +242,8 @@ class TableData(FileData):
         decimal = table.form.decimal if table.form else "."
         name = f"column {shown(column.name)}, taken as the label"
         if numeric := all(is_number(word, decimal) for word in words):
-            found = [number(word, decimal) for word in words]
-            if broken := [word for word, n in zip(words, found, strict=True) if n != np.floor(n)]:
+            numbers = [number(word, decimal) for word in words]
+            if broken := [word for word, n in zip(words, numbers, strict=True) if n != np.floor(n)]:
                 place, cell = table.place(table.label, lambda c: c == broken[0], 0)
                 wrong = (
                     f"{name}: {place} has {cell or broken[0]}, but classes are whole numbers or"
@@ -255,7 +253,7 @@ class TableData(FileData):
                     f"{wrong}; fractional targets (regression) are not trained; data.label=<column>"
                     " names another"
                 )
-        raw = np.array(found if numeric else words)[column.values[rows]]
+        raw = np.array(numbers if numeric else words)[column.values[rows]]
         if len(np.unique(raw)) < 2:
             only = int(raw[0]) if numeric else str(raw[0])
             others = (
@@ -271,9 +269,7 @@ class TableData(FileData):
     def _scaled(
         self, columns: Sequence[Column], splits: Sequence[Split], begun: Preparation
     ) -> tuple[list[Split], Preparation]:
-        """The splits, given as rows, with their features; what is measured is measured on the
-        training split.
-        """
+        """The splits, given as rows, with features fitted on the training split."""
         train = matrix(columns, splits[0].x)
         fill = self._means(columns, train) if self.missing == "mean" else None
         if fill is not None:

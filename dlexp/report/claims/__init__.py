@@ -1,4 +1,4 @@
-"""Claims, put to the test: read from a study, decided on its runs, written down.
+"""Claims and verdicts: read from a study, decided on its runs, rendered.
 
     verdicts = decide(runs.read(folder))
     written.text(verdicts)  # verdicts.json

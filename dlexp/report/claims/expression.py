@@ -4,9 +4,9 @@
     train/accuracy @ mean
     abs(log10(diagnostics/activation_std/*5 / diagnostics/activation_std/*1))
 
-Names contain slashes, so a division has spaces around it. A `*` in a name stands for any letters,
-where the layers of one run are called otherwise than another's: `activation_std/*5` is `…/relu5` or
-`…/tanh5`. After `@` stands the moment of a value: `end` (the default: the run's final value, of the
+Names contain slashes, so a division needs spaces around it. A `*` in a name matches any letters,
+for layers with different names: `activation_std/*5` is `…/relu5` or `…/tanh5`. `@` gives the moment
+of a value: `end` (the default: the run's final value, of the
 weights that were kept), `start`, `mean` (of all records: the area under the curve per record),
 `step N` or `epoch N` (the last record at or before it; after the end of a run there is none, but a
 run that stopped early keeps its last); or what becomes of it on the way: `travel` (Σ|Δ| from record
@@ -35,9 +35,7 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class Expression:
-    """A metric as it was written, and what it needs: `names` in the order in which they first stand
-    there.
-    """
+    """A metric as it was written, and the `names` it needs, in the order of their first use."""
 
     text: str
     root: Node = field(repr=False)
@@ -54,23 +52,21 @@ class Expression:
 
     @property
     def accuracy(self) -> bool:
-        """Whether it is an accuracy: 0 is the worst there is, and more is better."""
+        """Whether it is an accuracy: 0 is the worst value, and more is better."""
         if not isinstance(self.root, Name) or self.root.moment in ("travel", "turns"):
             return False
         split, _, what = self.root.name.rpartition("/")
         return what == "accuracy" and split != "gap"
 
     def beyond(self, run: RunRecord) -> Name | None:
-        """What is asked for at a moment after the end of the run."""
+        """The first metric at a moment after the end of the run, or None."""
         later = (
             n for n in _names(self.root) if (step := n.step(run)) is not None and step > length(run)
         )
         return next(later, None)
 
     def of(self, run: RunRecord) -> float | None:
-        """A run's value: None where it has not measured what is needed, nan where that is no finite
-        number.
-        """
+        """A run's value: None where it lacks a measurement, nan where the result is not finite."""
         value = self.root.of(run)
         return value if value is None or abs(value) <= HUGE else math.nan
 
@@ -98,22 +94,22 @@ def parse(text: object, key: str = "metric", where: str = "") -> Expression:
         raise wrong("must be a metric, as in test/accuracy, or an expression of metrics")
     if len(text) > LONGEST:
         raise wrong(f"is longer than {LONGEST} letters")
-    found = Expression(" ".join(text.split()), _Parser(_tokens(text, wrong), wrong).read())
-    if not found.names:
+    expression = Expression(" ".join(text.split()), _Parser(_tokens(text, wrong), wrong).read())
+    if not expression.names:
         raise wrong("names no metric")
-    return found
+    return expression
 
 
 def _tokens(text: str, wrong: Callable[..., UserError]) -> list[tuple[str, str]]:
     """(kind, letters) of each token: kinds are number, name, sign, and end."""
-    found, at = [], 0
+    tokens, at = [], 0
     while text[at:].strip():
         match = _TOKEN.match(text, at)
         if match is None:
             raise wrong(f"cannot be read at {text[at:].strip()[:20]!r}")
-        found.append((str(match.lastgroup), match[match.lastgroup or 0]))
+        tokens.append((str(match.lastgroup), match[match.lastgroup or 0]))
         at = match.end()
-    return [*found, ("end", "")]
+    return [*tokens, ("end", "")]
 
 
 class _Parser:
@@ -123,40 +119,37 @@ class _Parser:
         self.tokens, self.wrong, self.depth = tokens[::-1], wrong, 0
 
     def read(self) -> Node:
-        found = self.sum()
+        node = self.sum()
         if self.tokens[-1][0] != "end":
             raise self.wrong(
                 f"cannot be read at {self.tokens[-1][1]!r}: an operator is missing before it"
             )
-        return found
+        return node
 
     def take(self, *signs: str) -> str:
         """The next token if it is one of these signs, else nothing."""
-        return (
-            self.tokens.pop()[1]
-            if self.tokens[-1][0] == "sign" and self.tokens[-1][1] in signs
-            else ""
-        )
+        kind, letters = self.tokens[-1]
+        return self.tokens.pop()[1] if kind == "sign" and letters in signs else ""
 
     def sum(self) -> Node:
-        found = self.product()
+        node = self.product()
         while sign := self.take("+", "-"):
-            found = Call(sign, (found, self.product()))
-        return found
+            node = Call(sign, (node, self.product()))
+        return node
 
     def product(self) -> Node:
-        found = self.signed()
+        node = self.signed()
         while sign := self.take("*", "/"):
-            found = Call(sign, (found, self.signed()))
-        return found
+            node = Call(sign, (node, self.signed()))
+        return node
 
     def signed(self) -> Node:
         self.depth += 1
         if self.depth > DEEPEST:
             raise self.wrong(f"has more than {DEEPEST} levels")
-        found = Call("-", (Number(0.0), self.signed())) if self.take("-") else self.one()
+        node = Call("-", (Number(0.0), self.signed())) if self.take("-") else self.one()
         self.depth -= 1
-        return found
+        return node
 
     def one(self) -> Node:
         kind, letters = self.tokens.pop()
@@ -165,12 +158,10 @@ class _Parser:
         if kind == "name":
             return self.call(letters) if self.take("(") else self.moment(letters)
         if letters != "(":
-            raise self.wrong(
-                f"ends where a value must stand, or has {letters or 'nothing'!r} in its place"
-            )
-        found = self.sum()
+            raise self.wrong(f"a value is missing: there is {letters or 'nothing'!r} in its place")
+        node = self.sum()
         self.close()
-        return found
+        return node
 
     def close(self) -> None:
         if not self.take(")"):
@@ -206,7 +197,7 @@ class _Parser:
                 hint=nearest(moment, MOMENTS),
             )
         if name.startswith("gap/") and moment != "end":
-            raise self.wrong(f"{name} is known at the end only")
+            raise self.wrong(f"{name} has a value only at the end")
         if moment not in ("step", "epoch"):
             return Name(name, moment)
         kind, at = self.tokens.pop()

@@ -1,6 +1,4 @@
-"""The guard of a claim: a gap can shrink because the network collapsed, and then there is nothing
-to judge.
-"""
+"""The guard of a claim: a gap that shrinks because the network collapsed proves nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dlexp.report import words
-from dlexp.report.claims.messages import NoVerdict, Said, say
+from dlexp.report.claims.messages import NoVerdict, Sentence, say
 from dlexp.report.claims.sides import Sides, described
 from dlexp.report.claims.spec import Claim
 from dlexp.report.claims.values import beyond, value
@@ -18,8 +16,7 @@ from dlexp.report.claims.values import beyond, value
 
 @dataclass(frozen=True)
 class Guarded:
-    """A side's value of the guard's metric: its mean, and the mean over seeds of the setting that
-    is nearest to fail.
+    """The guard's metric on one side: its mean, and the mean of the setting closest to failing.
 
     `holds` is judged by `worst`; `outside` of the `runs` do not keep it one by one. A diverged run
     counts as 0 where the metric is an accuracy; otherwise it is nan, and nothing holds.
@@ -33,10 +30,8 @@ class Guarded:
     runs: int = 0
 
 
-def found(sides: Sides, claim: Claim, seeds: tuple[int, ...]) -> tuple[Guarded, ...]:
-    """The guard's values at the seeds that are judged. Raises `Undecided` where they were not
-    measured.
-    """
+def measure_guard(sides: Sides, claim: Claim, seeds: tuple[int, ...]) -> tuple[Guarded, ...]:
+    """The guard's values at the judged seeds. Raises `NoVerdict` where they were not measured."""
     guard = claim.guard
     if guard is None:
         return ()
@@ -53,24 +48,14 @@ def found(sides: Sides, claim: Claim, seeds: tuple[int, ...]) -> tuple[Guarded, 
         table = np.where(np.isnan(table), 0.0 if guard.metric.accuracy else np.nan, table)
         means = table.mean(axis=1)
         low, high = float(means.min()), float(means.max())
-        fits_low, fits_high = (
-            guard.at_least is None or low >= guard.at_least,
-            guard.at_most is None or high <= guard.at_most,
-        )
+        fits_low = guard.at_least is None or low >= guard.at_least
+        fits_high = guard.at_most is None or high <= guard.at_most
         worst = low if guard.at_least is not None and (not fits_low or fits_high) else high
         kept = np.ones(table.shape, bool)
         kept &= True if guard.at_least is None else table >= guard.at_least
         kept &= True if guard.at_most is None else table <= guard.at_most
-        values.append(
-            Guarded(
-                name,
-                float(means.mean()),
-                worst,
-                fits_low and fits_high,
-                int((~kept).sum()),
-                table.size,
-            )
-        )
+        holds, outside = fits_low and fits_high, int((~kept).sum())
+        values.append(Guarded(name, float(means.mean()), worst, holds, outside, table.size))
     return tuple(values)
 
 
@@ -82,7 +67,7 @@ def bounds(claim: Claim) -> str:
     return ", ".join(f"{sign} {end:g}" for sign, end in ends if end is not None)
 
 
-def fault(values: tuple[Guarded, ...], claim: Claim) -> Said | None:
+def fault(values: tuple[Guarded, ...], claim: Claim) -> Sentence | None:
     """Why there is no verdict: the first side whose guard does not hold."""
     for g in values:
         if not g.holds and claim.guard is not None:

@@ -1,6 +1,4 @@
-"""The sentences that say why a claim has its verdict, in English and in Chinese, from the same
-numbers.
-"""
+"""The reasons for verdicts, as sentences in English and in Chinese with the same numbers."""
 
 from __future__ import annotations
 
@@ -8,20 +6,19 @@ from collections.abc import Sequence
 
 from dlexp.report import words
 
-Said = dict[str, str]  # language → sentence
+Sentence = dict[str, str]  # language → sentence
 
 
 class NoVerdict(Exception):
     """There is no verdict, for this reason."""
 
     def __init__(self, code: str, **values: object) -> None:
-        self.code, self.said = code, say(code, **values)
-        super().__init__(self.said["en"])
+        self.code, self.sentence = code, say(code, **values)
+        super().__init__(self.sentence["en"])
 
 
-def say(code: str, **values: object) -> Said:
-    """A sentence in both languages. A value that is a `Said` is put in language by language, a list
-    as one.
+def say(code: str, **values: object) -> Sentence:
+    """A sentence in both languages. A value may be a sentence in both languages, or a list.
 
     >>> say("one_level", over="initializer.std")["en"]
     'initializer.std has fewer than two values that both sides have'
@@ -48,11 +45,10 @@ def listed(names: Sequence[str], language: str) -> str:
 
 
 def ended(sentence: str, language: str) -> str:
-    """With its full stop, and a capital letter where it begins with a word, not with a key or a
-    symbol.
+    """Adds a full stop, and a capital letter unless the sentence begins with a key or a symbol.
 
-    >>> ended("did you mean 'x'?", "en"), ended("它成立", "zh"), ended("optimizer.lr goes with it", "en")
-    ("Did you mean 'x'?", '它成立。', 'optimizer.lr goes with it.')
+    >>> ended("did you mean 'x'?", "en"), ended("它成立", "zh"), ended("optimizer.lr differs", "en")
+    ("Did you mean 'x'?", '它成立。', 'optimizer.lr differs.')
     """
     stop = {"en": ".", "zh": "。"}[language]
     first = sentence.partition(" ")[0].rstrip(",:;")
@@ -60,7 +56,7 @@ def ended(sentence: str, language: str) -> str:
     return shown + stop * (not sentence.endswith(("?", "？")))
 
 
-def hint(name: str) -> Said:
+def hint(name: str) -> Sentence:
     """`; did you mean 'x'?`, or nothing."""
     return say("hint", name=name) if name else {"en": "", "zh": ""}
 
@@ -76,8 +72,8 @@ TEMPLATES = {
     "no_together": ("no run has {what} together", "没有同时满足 {what} 的运行"),
     "hint": ("; did you mean {name!r}?", "；是否想写 {name!r}？"),
     "shared": (
-        "{n} of the runs are on both sides: nothing tells `of` and `against` apart",
-        "有 {n} 个运行同时属于两侧：`of` 与 `against` 没有区分开",
+        "{n} runs are on both sides: `of` and `against` overlap",
+        "有 {n} 个运行同时属于两侧：`of` 与 `against` 有重叠",
     ),
     "no_common": (
         "the two sides have no setting in common: they have other values of {keys}",
@@ -102,14 +98,14 @@ TEMPLATES = {
     ),
     "few": (
         (
-            "n = {n} paired seeds: no verdict below {fewest}, since the smallest possible p would"
-            " be {p}"
+            "n = {n} paired seeds: a verdict needs at least {fewest}; the smallest possible p"
+            " would be {p}"
         ),
-        "n = {n} 个配对种子：少于 {fewest} 个不作结论，因为可能的最小 p 为 {p}",
+        "n = {n} 个配对种子：至少需要 {fewest} 个才能作出结论；现在 p 最小只能是 {p}",
     ),
     "seedless": (
         (
-            "the seed changes nothing here: every run of a setting measured the same numbers, and"
+            "the seed changes nothing here: all runs of a setting measured the same numbers, and"
             " repeating them is no evidence"
         ),
         "种子在此不起任何作用：同一设置的每次运行测得的数字完全相同，重复并不构成证据",
@@ -127,10 +123,7 @@ TEMPLATES = {
     ),
     "not_finite": ("the values are too large to be compared", "数值过大，无法比较"),
     "guard": (
-        (
-            "the guard does not hold: {metric} is {value} at a setting of {side}, where {bound} was"
-            " asked for"
-        ),
+        ("the guard does not hold: {metric} is {value} at a setting of {side}; required: {bound}"),
         "前提条件不成立：{side} 的某个设置下 {metric} 为 {value}，而要求 {bound}",
     ),
     "guard_unmeasured": (
@@ -174,7 +167,7 @@ TEMPLATES = {
     ),
     "small": (
         (
-            "an effect there is, but a smaller one than matters: the whole interval {interval} lies"
+            "there is an effect, but it is too small to matter: the whole interval {interval} lies"
             " below the margin, {margin}"
         ),
         "效应存在，但小于有意义的大小：整个区间 {interval} 低于界限 {margin}",
@@ -186,7 +179,7 @@ TEMPLATES = {
     "open": (
         (
             "p = {p} after Holm is above .05, and the interval {interval} reaches the margin,"
-            " {margin}: it may matter, or not"
+            " {margin}: the effect may matter or not"
         ),
         "Holm 校正后 p = {p} 大于 .05，而区间 {interval} 达到界限 {margin}：可能有意义，也可能没有",
     ),
@@ -195,7 +188,10 @@ TEMPLATES = {
             "there is an effect (p = {p} after Holm), {effect}, below the margin, {margin}, which"
             " the interval {interval} reaches"
         ),
-        "存在效应（Holm 校正后 p = {p}），为 {effect}，小于界限 {margin}，而区间 {interval} 达到该界限",
+        (
+            "存在效应（Holm 校正后 p = {p}），为 {effect}，"
+            "小于界限 {margin}，而区间 {interval} 达到该界限"
+        ),
     ),
     "open_as_good": (
         (
@@ -207,45 +203,48 @@ TEMPLATES = {
     # cautions
     "alike": (
         (
-            "every seed gives the same difference: more seeds are no more evidence, and n is 1 in"
-            " effect, not {n}"
+            "every seed gives the same difference: more seeds add no evidence, and in effect n is"
+            " 1, not {n}"
         ),
         "每个种子给出的差都相同：增加种子并不增加证据，实际上 n 为 1，而不是 {n}",
     ),
     "outside": (
         (
-            "the guard holds for the mean only: {n} of {total} runs with {side} do not keep"
-            " {metric} {bound}"
+            "the guard holds for the mean only: {n} of {total} runs with {side} violate {metric}"
+            " {bound}"
         ),
         "前提条件只对均值成立：{side} 的 {total} 次运行中有 {n} 次不满足 {metric} {bound}",
     ),
     "preview": ("preview: {changes}", "预览：{changes}"),
     "preview_same": (
-        "preview: the smaller budget leaves the settings of this claim as they are",
+        "preview: the smaller budget does not change the settings of this claim",
         "预览：较小的预算没有改变此论断的设置",
     ),
-    "changed": ("not as the study's file says: {changes}", "与研究文件所写不同：{changes}"),
+    "changed": ("differs from the study's file: {changes}", "与研究文件所写不同：{changes}"),
     # notes
     "left_out": (
         "{n} seeds lack a result at some setting and are left out ({missing} results missing)",
         "{n} 个种子在某些设置上缺少结果，未计入（缺少 {missing} 个结果）",
     ),
-    "lost": ("{n} runs died before they said what they were", "{n} 次运行在写下参数之前就中断了"),
+    "lost": (
+        "{n} runs died before they recorded their parameters",
+        "{n} 次运行在写下参数之前就中断了",
+    ),
     "repeated": (
         "{n} runs repeat another's values and seed; the latest counts",
-        "{n} 次运行与他者的参数和种子相同，以最新者为准",
+        "{n} 次运行的参数和种子与其他运行相同，以最新一次为准",
     ),
     "worst_value": (
         "{of} of the runs of one side and {against} of the other diverged and count as {value}",
         "一侧有 {of} 次、另一侧有 {against} 次运行发散，按 {value} 计",
     ),
     "beside": (
-        "{key} goes with it ({of} against {against}), and the two cannot be told apart",
-        "{key} 随之不同（{of} 对 {against}），二者无法区分",
+        "{key} differs as well ({of} against {against}); the effects cannot be separated",
+        "{key} 也不同（{of} 对 {against}），两者的影响无法区分",
     ),
     "own": (
-        "{side}: averaged over its {keys}, which the other side has not",
-        "{side}：对其 {keys} 取平均，另一侧没有",
+        "{side}: averaged over its {keys}, which the other side does not have",
+        "{side}：对其 {keys} 取平均（另一侧没有该项）",
     ),
     "uncommon": (
         "{n} settings that only one side has are left out",
@@ -260,20 +259,19 @@ TEMPLATES = {
         "{side}：{keys} 有 {n} 个取值在调参种子上缺少结果，未能参选",
     ),
     "edge": (
-        "{side}: {key}={value} is the {which} value tried; one beyond it may be better",
+        "{side}: {key}={value} is the {which} value tried; a value beyond it may be better",
         "{side}：{key}={value} 是试过的{which}值；更外侧的值可能更好",
     ),
     "smallest": ("smallest", "最小"),
     "largest": ("largest", "最大"),
     "power": (
         (
-            "with n = {n} and {family} claims tested the smallest p after Holm is {p}, above .05,"
+            "with n = {n} and {family} claims tested, the smallest p after Holm is {p}, above .05,"
             " unless other claims have smaller ones; {need} seeds could decide"
         ),
         (
-            "n = {n}、共检验 {family} 条论断时，Holm 校正后的最小 p 为 {p}，大于"
-            " .05（除非其他论断的 p 更小）；"
-            "{need} 个种子才可能得出结论"
+            "n = {n}、共检验 {family} 条论断时，Holm 校正后的最小 p 为 {p}，"
+            "大于 .05（除非其他论断的 p 更小）；{need} 个种子才可能得出结论"
         ),
     ),
 }

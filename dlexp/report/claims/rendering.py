@@ -1,6 +1,4 @@
-"""Verdicts, written down: verdicts.json for other programs, a table and a paragraph per claim for
-page and terminal.
-"""
+"""Verdicts as verdicts.json, and as a table with a paragraph per claim."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ from dlexp.report.claims.spec import Claim
 from dlexp.report.claims.terms import Name
 from dlexp.report.claims.verdicts import NOT_SUPPORTED, SUPPORTED, Verdict
 
-DIGITS = 6  # significant ones: beyond them another BLAS adds in another order
+DIGITS = 6  # significant digits: further ones depend on the BLAS
 MARKS = {SUPPORTED: "✓ SUPPORTED", NOT_SUPPORTED: "✗ NOT SUPPORTED"}
 TONES = {SUPPORTED: "supported", NOT_SUPPORTED: "refuted"}
 WORDS: dict[str, dict[str, Any]] = {
@@ -34,9 +32,9 @@ WORDS: dict[str, dict[str, Any]] = {
             " everything else, and a normal result."
         ),
         "family": ("one claim", "{n} claims"),
-        "more": "more of it is claimed",
-        "less": "less of it is claimed",
-        "as_good": "not worse by more than the margin is claimed",
+        "more": "claimed: more",
+        "less": "claimed: less",
+        "as_good": "claimed: not worse by more than the margin",
         "sides": (
             "{metric}: {of}{mean_of} against {against}{mean_against}; {direction}, margin {margin}."
         ),
@@ -47,9 +45,9 @@ WORDS: dict[str, dict[str, Any]] = {
             "median": "the median",
             "min": "the smallest value",
             "max": "the largest value",
-            "range": "largest less smallest value",
+            "range": "largest minus smallest value",
             "std": "the standard deviation",
-            "worst": "the smallest gain of any",
+            "worst": "the smallest gain",
         },
         "averaged": "Averaged over {keys}.",
         "tuned": "Tuned by {by} on seeds {seeds}: {settings}.",
@@ -113,23 +111,19 @@ def tone(status: str) -> str:
 
 
 def text(verdicts: Sequence[Verdict]) -> str:
-    """verdicts.json: sorted keys, numbers of six significant digits; infinite ones are "inf",
-    unknown ones null.
-    """
-    told = {
+    """verdicts.json: keys sorted, six significant digits, infinity as "inf", unknown as null."""
+    content = {
         "study": verdicts[0].study if verdicts else "",
         "alpha": paired.ALPHA,
         "correction": "Holm",
         "family": max((v.family for v in verdicts), default=0),
-        "claims": [_told(v) for v in verdicts],
+        "claims": [_as_data(v) for v in verdicts],
     }
-    return (
-        json.dumps(_rounded(told), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-        + "\n"
-    )
+    options: Any = {"sort_keys": True, "ensure_ascii": False, "allow_nan": False}
+    return json.dumps(_rounded(content), indent=1, **options) + "\n"
 
 
-def _told(v: Verdict) -> dict[str, Any]:
+def _as_data(v: Verdict) -> dict[str, Any]:
     c = v.claim
     return {
         "id": c.id,
@@ -165,26 +159,22 @@ def _told(v: Verdict) -> dict[str, Any]:
         "probability_of_improvement_interval": v.improvement_interval,
         "averaged": v.averaged,
         "diverged": {"of": v.diverged[0], "against": v.diverged[1], "counted_as": v.counted_as},
-        "guard": (
-            None
-            if c.guard is None
-            else {
-                "metric": c.guard.metric.text,
-                "at_least": c.guard.at_least,
-                "at_most": c.guard.at_most,
-                "of": c.guard.of,
-                "found": [asdict(g) for g in v.guard],
-            }
-        ),
+        "guard": c.guard
+        and {
+            "metric": c.guard.metric.text,
+            "at_least": c.guard.at_least,
+            "at_most": c.guard.at_most,
+            "of": c.guard.of,
+            "found": [asdict(g) for g in v.guard],
+        },
         "tuned": c.tuned,
         "chosen": [asdict(chosen) for chosen in v.chosen],
     }
 
 
 def _test(c: Claim) -> str:
-    return (
-        f"{'one' if c.direction == 'as_good' else 'two'}-sided sign-flip test of paired differences"
-    )
+    sided = "one" if c.direction == "as_good" else "two"
+    return f"{sided}-sided sign-flip test of paired differences"
 
 
 def _rounded(x: Any) -> Any:
@@ -202,10 +192,10 @@ def blocks(verdicts: Sequence[Verdict], lang: str = "en") -> list[Block]:
     """One table, then a paragraph per claim; `lang` is en or zh."""
     if not verdicts:
         return []
-    said = WORDS[lang]
-    one, many = said["family"]
+    phrases = WORDS[lang]
+    one, many = phrases["family"]
     family = max(v.family for v in verdicts)
-    caption = str(said["caption"]).format(family=one if family == 1 else many.format(n=family))
+    caption = str(phrases["caption"]).format(family=one if family == 1 else many.format(n=family))
     rows = [
         [
             v.claim.says[lang],
@@ -216,19 +206,22 @@ def blocks(verdicts: Sequence[Verdict], lang: str = "en") -> list[Block]:
         ]
         for v in verdicts
     ]
-    table = Grid(said["header"], rows, "svlrr", caption, tones=[tone(v.status) for v in verdicts])
+    table = Grid(
+        phrases["header"], rows, "svlrr", caption, tones=[tone(v.status) for v in verdicts]
+    )
     return [table, *cautioned(verdicts, lang), *(_paragraph(v, lang) for v in verdicts)]
 
 
 def cautioned(verdicts: Sequence[Verdict], lang: str = "en") -> list[Words]:
     """What must be read with the table: each caution once, with the claims that it is about."""
-    found: dict[str, list[str]] = {}
+    ids_by_note: dict[str, list[str]] = {}
     for v in verdicts:
         for note in v.cautions:
-            found.setdefault(note[lang], []).append(v.claim.id)
+            ids_by_note.setdefault(note[lang], []).append(v.claim.id)
     colon, comma, stop = (": ", ", ", ".") if lang == "en" else ("：", "、", "。")
     return [
-        Words(f"{comma.join(ids)}{colon}{note}{stop}", "warning") for note, ids in found.items()
+        Words(f"{comma.join(ids)}{colon}{note}{stop}", "warning")
+        for note, ids in ids_by_note.items()
     ]
 
 
@@ -250,13 +243,13 @@ def unit(claim: Claim) -> str:
 
 
 def _paragraph(v: Verdict, lang: str) -> Words:
-    """The claim, its verdict and why, then how it was found."""
+    """The claim, its verdict and the reason, then the details."""
     space = " " if lang == "en" else ""
     first = [ended(note[lang], lang) for note in (*v.cautions, v.because)]
     notes = [ended(note[lang], lang) for note in v.notes]
-    told = space.join([*first, *_details(v, lang), *notes])
+    body = space.join([*first, *_details(v, lang), *notes])
     return Words(
-        told,
+        body,
         tone(v.status),
         lead=f"{mark(v.status, lang, preview=v.preview)} · {v.claim.says[lang]} ({v.claim.id})",
     )

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from dlexp.errors import nearest
 from dlexp.report import words
-from dlexp.report.claims.messages import NoVerdict, Said, hint, say
+from dlexp.report.claims.messages import NoVerdict, Sentence, hint, say
 from dlexp.report.claims.spec import Claim
 from dlexp.report.runs import RunRecord, SweepRecord
 from dlexp.report.table import Tokens, token
@@ -30,14 +30,12 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Sides:
-    """Both sides of a claim: grids of runs by place and seed. `keys` says what the parts of a place
-    stand for.
-    """
+    """Both sides of a claim: runs by place and seed. `keys` names the parameters of a place."""
 
     of: Mapping[Place, Mapping[int, RunRecord]]
     against: Mapping[Place, Mapping[int, RunRecord]]
     keys: Place
-    notes: tuple[Said, ...] = ()
+    notes: tuple[Sentence, ...] = ()
 
     @property
     def both(
@@ -55,9 +53,9 @@ class Sides:
         return sorted({seed for side in self.both for runs in side.values() for seed in runs})
 
     def common(self) -> Sides:
-        """The levels and cells that both have. Raises `Undecided` where there are none."""
-        found = [{(place.level, place.cell) for place in side} for side in self.both]
-        shared = found[0] & found[1]
+        """The levels and cells that both have. Raises `NoVerdict` where there are none."""
+        cells = [{(place.level, place.cell) for place in side} for side in self.both]
+        shared = cells[0] & cells[1]
         if not shared:
             keys = [*self.keys.level, *self.keys.cell]
             raise NoVerdict("no_common", keys=keys)
@@ -65,7 +63,7 @@ class Sides:
             counts = [sum(cell == other for _, other in shared) for _, cell in shared]
             if min(counts) < 2:
                 raise NoVerdict("one_level", over=self.keys.level[0])
-        lone = len((found[0] | found[1]) - shared)
+        lone = len((cells[0] | cells[1]) - shared)
         of, against = (
             {p: r for p, r in side.items() if (p.level, p.cell) in shared} for side in self.both
         )
@@ -89,7 +87,7 @@ class Sides:
 
 
 def split(sweep: SweepRecord, claim: Claim) -> Sides:
-    """The sides of a claim in the runs of a sweep. Raises `Undecided` where a side has none."""
+    """The sides of a claim in the runs of a sweep. Raises `NoVerdict` where a side has none."""
     belong = None if claim.part is None else {*sweep.parts.get(claim.part, ())}
     mine = [run for run in sweep.runs if belong is None or run.key in belong]
     known = [run for run in mine if run.params and run.seed is not None]
@@ -118,9 +116,7 @@ def described(conditions: Mapping[str, Any]) -> str:
 
 
 def _matching(runs: Sequence[RunRecord], conditions: Mapping[str, Any]) -> list[RunRecord]:
-    """The runs whose parameters have these values. Raises `Undecided`, with the nearest name or
-    value, for none.
-    """
+    """The runs with these parameter values. Raises `NoVerdict` (with the nearest name) if none."""
     for key, value in conditions.items():
         have = [run.params[key] for run in runs if key in run.params]
         if not have:
@@ -132,14 +128,14 @@ def _matching(runs: Sequence[RunRecord], conditions: Mapping[str, Any]) -> list[
             raise NoVerdict(
                 "no_value", key=key, value=wanted, known=shown, hint=hint(nearest(wanted, shown))
             )
-    found = [
+    matches = [
         r
         for r in runs
         if all(k in r.params and _equal(v, r.params[k]) for k, v in conditions.items())
     ]
-    if not found:
+    if not matches:
         raise NoVerdict("no_together", what=described(conditions))
-    return found
+    return matches
 
 
 def _equal(a: Any, b: Any) -> bool:
@@ -193,24 +189,22 @@ def _of_seed(sides: Sequence[Sequence[RunRecord]], key: str) -> bool:
 
 
 def _grid(runs: Sequence[RunRecord], keys: Place) -> tuple[dict[Place, dict[int, RunRecord]], int]:
-    """Runs by place and seed, and how many of them repeat another: the latest with a result is
-    taken.
-    """
-    found: dict[Place, dict[int, RunRecord]] = {}
+    """Runs by place and seed (the latest with a result), and the number of repeated runs."""
+    grid: dict[Place, dict[int, RunRecord]] = {}
     for run in sorted(runs, key=lambda r: (r.observed, r.time_ms, r.key)):
         place = Place(*(tuple(token(run, str(key)) for key in part) for part in keys))
-        found.setdefault(place, {})[run.seed or 0] = run
-    there = sorted(found, key=repr)
-    return {p: dict(sorted(found[p].items())) for p in there}, len(runs) - sum(
-        map(len, found.values())
+        grid.setdefault(place, {})[run.seed or 0] = run
+    there = sorted(grid, key=repr)
+    return {p: dict(sorted(grid[p].items())) for p in there}, len(runs) - sum(
+        map(len, grid.values())
     )
 
 
 def _beside(
     of: Sequence[RunRecord], against: Sequence[RunRecord], claim: Claim, cells: Tokens
-) -> list[Said]:
+) -> list[Sentence]:
     """What differs between the sides though the claim does not name it."""
-    found = []
+    notes = []
     free = {*of[0].params} & {*against[0].params} - {
         "seed",
         claim.over,
@@ -223,16 +217,16 @@ def _beside(
         values = [{token(run, key) for run in side} for side in (of, against)]
         if all(len(v) == 1 for v in values) and values[0] != values[1]:
             shown = [words.value(next(iter(v))) for v in values]
-            found.append(say("beside", key=key, of=shown[0], against=shown[1]))
-    return found
+            notes.append(say("beside", key=key, of=shown[0], against=shown[1]))
+    return notes
 
 
 def _averaged(
     of: Sequence[RunRecord], against: Sequence[RunRecord], claim: Claim, own: Tokens
-) -> list[Said]:
-    found = []
+) -> list[Sentence]:
+    notes = []
     for side, conditions in ((of, claim.of), (against, claim.against)):
         keys = [str(key) for key in own if len({token(run, str(key)) for run in side}) > 1]
         if keys:
-            found.append(say("own", side=described(conditions), keys=keys))
-    return found
+            notes.append(say("own", side=described(conditions), keys=keys))
+    return notes

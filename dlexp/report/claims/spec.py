@@ -1,5 +1,4 @@
-"""Claims as data: what a study's file says under `study.claims`, checked before anything is
-trained.
+"""Claims as data: `study.claims` of a study's file, checked before anything is trained.
 
 Every mistake is a `UserError` of one line. Nothing here looks at a run.
 """
@@ -25,9 +24,7 @@ SIDES = ("both", "of", "against")
 
 @dataclass(frozen=True)
 class Guard:
-    """What must hold for a claim to be judged at all: a metric's mean, at every setting, within
-    bounds.
-    """
+    """A condition for judging a claim: bounds for a metric's mean at every setting."""
 
     metric: Expression
     at_least: float | None = None
@@ -37,11 +34,10 @@ class Guard:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence and how it is put to the test: `of` against `against`, both conditions on the
-    parameters of runs.
+    """A sentence and its test: `of` against `against`, two conditions on parameters of runs.
 
-    `direction`: `of` has more of the metric, or less, or is as good, which is not worse by more
-    than `margin`; `high` says which way is better, for as_good. `over` is a key whose values are
+    `direction`: `of` has a higher metric (more), a lower one (less), or one that is not worse by
+    more than `margin` (as_good; `high` is the better direction). `over` is a key whose values are
     reduced to one number per seed.
     """
 
@@ -62,7 +58,7 @@ class Claim:
 
     @property
     def sign(self) -> int:
-        """+1 where a larger value of `of` speaks for the claim, else −1."""
+        """+1 where a larger value of `of` supports the claim, else −1."""
         return 1 if self.direction == "more" or (self.direction == "as_good" and self.high) else -1
 
 
@@ -73,39 +69,34 @@ NEEDED = ("id", "says", "metric", "of", "against", "direction", "margin")
 def read(
     study: Mapping[str, Any], parts: Collection[str], runs: Sequence[RunRecord] | None = ()
 ) -> tuple[Claim, ...]:
-    """The claims of a study's mapping; `parts` are the names of its sweep's parts. Raises
-    `UserError`.
+    """The claims of a study; `parts` are the names of its sweep's parts. Raises `UserError`.
 
-    The objectives of the `runs` say which way their metrics are better; None: that is for later,
-    when runs are known.
+    The objectives of the `runs` declare the directions of their metrics; None: directions are
+    checked later, when runs are known.
     """
     place = str(study.get("name") or "")
-    told = study.get("claims")
-    told = [] if told is None else told
-    if isinstance(told, (str, Mapping)) or not isinstance(told, Sequence):
-        raise UserError("must be a list of claims", key="study.claims", where=place, value=told)
+    listed = study.get("claims")
+    listed = [] if listed is None else listed
+    if isinstance(listed, (str, Mapping)) or not isinstance(listed, Sequence):
+        raise UserError("must be a list of claims", key="study.claims", where=place, value=listed)
     claims = [
-        _Reader(f"study.claims[{i}]", place, one).claim(parts, runs) for i, one in enumerate(told)
+        _Reader(f"study.claims[{i}]", place, one).claim(parts, runs) for i, one in enumerate(listed)
     ]
     for i, claim in enumerate(claims):
         if claim.id in {other.id for other in claims[:i]}:
-            raise UserError(
-                "another claim has this id",
-                key=f"study.claims[{i}].id",
-                where=place,
-                value=claim.id,
-            )
+            key = f"study.claims[{i}].id"
+            raise UserError("another claim has this id", key=key, where=place, value=claim.id)
     return tuple(claims)
 
 
 class _Reader:
-    """One mapping and where it stands."""
+    """Reads one mapping of a study's file; `key` is its place there."""
 
-    def __init__(self, key: str, place: str, told: Any) -> None:
+    def __init__(self, key: str, place: str, values: Any) -> None:
         self.key, self.place = key, place
-        if not isinstance(told, Mapping):
-            self.fail("", "must be a mapping", told)
-        self.told: Mapping[str, Any] = told
+        if not isinstance(values, Mapping):
+            self.fail("", "must be a mapping", values)
+        self.values: Mapping[str, Any] = values
 
     def fail(self, name: str, wrong: str, value: Any = None, known: Iterable[str] = ()) -> NoReturn:
         known = sorted(known)
@@ -117,7 +108,7 @@ class _Reader:
 
     def only(self, known: Collection[str], needed: Collection[str]) -> None:
         """No other fields than these, and all of those."""
-        for name in self.told:
+        for name in self.values:
             if name not in known:
                 key, listed = f"{self.key}.{name}", sorted(known)
                 raise UserError(
@@ -128,48 +119,42 @@ class _Reader:
                     hint=nearest(str(name), listed),
                 )
         for name in needed:
-            if self.told.get(name) is None:
+            if self.values.get(name) is None:
                 self.fail(name, "is missing")
 
     def one_of(self, name: str, known: Collection[str], default: str | None = None) -> str:
-        value = self.told.get(name)
+        value = self.values.get(name)
         value = default if value is None else value
         if not isinstance(value, str) or value not in known:
             self.fail(name, "there is no such value", value, known)
         return value
 
     def number(self, name: str) -> float | None:
-        value = self.told.get(name)
+        value = self.values.get(name)
         if value is None:
             return None
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, (int, float))
-            or not math.isfinite(value)
-        ):
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not math.isfinite(value):
             self.fail(name, "must be a finite number", value)
         return float(value)
 
     def metric(self) -> Expression:
-        return parse(self.told["metric"], f"{self.key}.metric", self.place)
+        return parse(self.values["metric"], f"{self.key}.metric", self.place)
 
     def runs(self, name: str) -> dict[str, Any]:
         """Parameters and the values they must have."""
-        value = self.told[name]
+        value = self.values[name]
         if not isinstance(value, Mapping) or not value:
-            self.fail(
-                name,
-                "must say which runs by their parameters, as in {regularizer: weight_decay}",
-                value,
-            )
+            wrong = "must select runs by their parameters, as in {regularizer: weight_decay}"
+            self.fail(name, wrong, value)
         if "seed" in value:
-            self.fail(name, "a claim speaks of all seeds, not of one", value)
+            self.fail(name, "a claim is about all seeds, not about one", value)
         return {
             str(key): list(v) if isinstance(v, (list, tuple)) else v for key, v in value.items()
         }
 
     def text(self, name: str) -> str | None:
-        value = self.told.get(name)
+        value = self.values.get(name)
         if value is not None and (not isinstance(value, str) or not value.strip()):
             self.fail(name, "must be text", value)
         return value
@@ -181,14 +166,13 @@ class _Reader:
             self.fail("against", "is the same as `of`: there is nothing to compare", against)
         metric, margin = self.metric(), self.number("margin")
         if margin is None or margin <= 0:
-            self.fail(
-                "margin",
-                "must be > 0: the smallest effect that matters, in the metric's units",
-                margin,
-            )
+            wrong = "must be > 0: the smallest effect that matters, in the metric's units"
+            self.fail("margin", wrong, margin)
         direction = self.one_of("direction", DIRECTIONS)
         over, tuned = self._over(of, against), self._tuned(of, against)
-        guard = self.told.get("guard")
+        guard = self.values.get("guard")
+        if guard is not None:
+            guard = _Reader(f"{self.key}.guard", self.place, guard).guard()
         return Claim(
             id=self._id(),
             says=self._says(),
@@ -203,9 +187,7 @@ class _Reader:
             reduce=self._reduce(over),
             diverged=self.number("diverged"),
             tuned=tuned,
-            guard=(
-                None if guard is None else _Reader(f"{self.key}.guard", self.place, guard).guard()
-            ),
+            guard=guard,
         )
 
     def guard(self) -> Guard:
@@ -214,26 +196,23 @@ class _Reader:
         if low is None and high is None:
             self.fail("", "needs at_least or at_most")
         if low is not None and high is not None and low > high:
-            self.fail(
-                "at_least",
-                f"is above at_most, {high:g}: nothing could keep it",
-                self.told["at_least"],
-            )
+            wrong = f"is above at_most, {high:g}: no value fits"
+            self.fail("at_least", wrong, self.values["at_least"])
         return Guard(self.metric(), low, high, self.one_of("of", SIDES, "both"))
 
     def _id(self) -> str:
-        value = self.told["id"]
+        value = self.values["id"]
         if not isinstance(value, str) or not re.fullmatch(r"[\w.-]+", value, re.ASCII):
             self.fail("id", "must be a word of letters, digits and _", value)
         return value
 
     def _says(self) -> dict[str, str]:
-        says = _Reader(f"{self.key}.says", self.place, self.told["says"])
+        says = _Reader(f"{self.key}.says", self.place, self.values["says"])
         says.only(LANGUAGES, LANGUAGES)
         return {language: " ".join((says.text(language) or "").split()) for language in LANGUAGES}
 
     def _part(self, parts: Collection[str]) -> str | None:
-        if self.told.get("part") is not None:
+        if self.values.get("part") is not None:
             return self.one_of("part", parts)
         if len(parts) > 1:
             self.fail("part", "is missing: the study has several parts", known=parts)
@@ -243,23 +222,20 @@ class _Reader:
         self, direction: str, metric: Expression, runs: Sequence[RunRecord] | None
     ) -> bool | None:
         """Which way is better, where that matters."""
-        told = self.told.get("better")
-        if told is not None:
+        better = self.values.get("better")
+        if better is not None:
             self.one_of("better", ("high", "low"))
         if direction != "as_good":
-            if told is not None:
-                self.fail("better", "goes with direction: as_good only", told)
+            if better is not None:
+                self.fail("better", "is only for direction: as_good", better)
             return None
         try:
-            return measure.direction(metric.single or "", told, runs or ())
+            return measure.direction(metric.single or "", better, runs or ())
         except UserError:
             if runs is None:
                 return None
-            self.fail(
-                "better",
-                "is missing: is more of the metric better, or less?",
-                known=("high", "low"),
-            )
+            wrong = "is missing: is a higher or a lower value better?"
+            self.fail("better", wrong, known=("high", "low"))
 
     def _over(self, of: Mapping[str, Any], against: Mapping[str, Any]) -> str | None:
         over = self.text("over")
@@ -268,24 +244,19 @@ class _Reader:
         return over
 
     def _reduce(self, over: str | None) -> str:
-        if over is None and self.told.get("reduce") is not None:
-            self.fail(
-                "reduce", "needs `over`, the key whose values it reduces", self.told["reduce"]
-            )
+        if over is None and self.values.get("reduce") is not None:
+            wrong = "needs `over`, the key whose values it reduces"
+            self.fail("reduce", wrong, self.values["reduce"])
         return self.one_of("reduce", REDUCTIONS, "mean")
 
     def _tuned(self, of: Mapping[str, Any], against: Mapping[str, Any]) -> tuple[str, ...]:
-        told = self.told.get("tuned")
-        if told is None:
+        tuned = self.values.get("tuned")
+        if tuned is None:
             return ()
-        if (
-            isinstance(told, str)
-            or not isinstance(told, Sequence)
-            or not told
-            or any(type(k) is not str for k in told)
-        ):
-            self.fail("tuned", "must be a list of keys, as in [optimizer.lr]", told)
-        for key in told:
-            if (key in of and key in against) or key in ("seed", self.told.get("over")):
+        listed = isinstance(tuned, Sequence) and not isinstance(tuned, str)
+        if not listed or not tuned or any(type(k) is not str for k in tuned):
+            self.fail("tuned", "must be a list of keys, as in [optimizer.lr]", tuned)
+        for key in tuned:
+            if (key in of and key in against) or key in ("seed", self.values.get("over")):
                 self.fail("tuned", "is fixed by both sides or by `over`, or is the seed", key)
-        return tuple(dict.fromkeys(told))
+        return tuple(dict.fromkeys(tuned))

@@ -1,6 +1,4 @@
-"""What a claim's expression is made of: metrics at a moment, numbers, operations; each has a value
-for a run.
-"""
+"""The nodes of a claim's expression: metrics at a moment, numbers, operations."""
 
 from __future__ import annotations
 
@@ -25,7 +23,7 @@ class Name:
     at: int = 0
 
     def of(self, run: RunRecord) -> float | None:
-        name = self.found(run)
+        name = self.name_in(run)
         if self.moment == "end":
             return run.final.get(name)
         curve = run.curves.get(name)
@@ -34,11 +32,8 @@ class Name:
         if self.moment in ("travel", "turns"):
             ways = [b - a for a, b in pairwise(curve.values)]
             moves = [way for way in ways if way != 0]
-            return (
-                math.fsum(map(abs, ways))
-                if self.moment == "travel"
-                else sum(a * b < 0 for a, b in pairwise(moves))
-            )
+            turns = sum(a * b < 0 for a, b in pairwise(moves))
+            return math.fsum(map(abs, ways)) if self.moment == "travel" else turns
         if self.moment == "mean":
             return math.fsum(curve.values) / len(curve.values)
         if self.moment == "start":
@@ -50,31 +45,25 @@ class Name:
         return curve.values[here - 1] if here else None
 
     def step(self, run: RunRecord) -> int | None:
-        """The step of a moment that is a number of steps or epochs; None where it is none, or not
-        known.
-        """
+        """The step of a moment given in steps or epochs; None for others, or if unknown."""
         if self.moment == "step" or (self.moment == "epoch" and not self.at):
             return self.at
         known = self.moment == "epoch" and run.epoch_steps is not None
         return self.at * (run.epoch_steps or 0) if known else None
 
-    def found(self, run: RunRecord) -> str:
+    def name_in(self, run: RunRecord) -> str:
         """The name in a run: where it has a `*`, the one that fits, if there is exactly one."""
         fits = fnmatch.filter(run.final, self.name) if "*" in self.name else []
         return fits[0] if len(fits) == 1 else self.name
 
 
 def length(run: RunRecord) -> float:
-    """The step up to which a run has values: its last; one that stopped early keeps its last value
-    to the end.
+    """The last step with a value; a run that stopped early keeps its last value to the end.
 
     The end is the one that was planned, as far as run.json says it.
     """
-    early = (
-        run.params.get("early_stopping.patience") is not None
-        or "early_stopping/best_step" in run.final
-    )
-    if not early:
+    patience = run.params.get("early_stopping.patience")
+    if patience is None and "early_stopping/best_step" not in run.final:
         return run.steps
     planned = run.params.get("steps") or (run.params.get("epochs") or 0) * (run.epoch_steps or 0)
     return max(run.steps, int(planned)) if planned else math.inf
@@ -98,9 +87,9 @@ class Call:
     arguments: tuple[Node, ...]
 
     def of(self, run: RunRecord) -> float | None:
-        found = [argument.of(run) for argument in self.arguments]
-        values = [value for value in found if value is not None]
-        if len(values) < len(found):
+        operands = [argument.of(run) for argument in self.arguments]
+        values = [value for value in operands if value is not None]
+        if len(values) < len(operands):
             return None
         if not all(map(math.isfinite, values)):
             return math.nan

@@ -1,6 +1,4 @@
-"""Each side at its best: the setting that a validation metric likes best on the first seeds, judged
-on the others.
-"""
+"""Each side at its best setting: chosen by validation on the first seeds, judged on the others."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ import numpy as np
 from dlexp.core.seeds import TUNING
 from dlexp.errors import UserError
 from dlexp.report import statistics, words
-from dlexp.report.claims.messages import NoVerdict, Said, say
+from dlexp.report.claims.messages import NoVerdict, Sentence, say
 from dlexp.report.claims.sides import Place, Sides, described
 from dlexp.report.claims.spec import Claim
 from dlexp.report.measure import Measure, measure_of
@@ -27,9 +25,7 @@ Grid = Mapping[Place, Mapping[int, RunRecord]]
 
 @dataclass(frozen=True)
 class Chosen:
-    """What one side was tuned to: `scores` are the settings tried, as they are shown, with their
-    validation scores.
-    """
+    """The chosen setting of a side; `scores`: validation score by setting tried."""
 
     side: str
     setting: Mapping[str, str]
@@ -39,19 +35,15 @@ class Chosen:
 
 
 def tune(sides: Sides, claim: Claim) -> tuple[Sides, tuple[Chosen, ...]]:
-    """Both sides at their chosen settings, without the tuning seeds. Raises `Undecided` where none
-    can be chosen.
-    """
+    """Both sides at their chosen settings, without the tuning seeds. Raises `NoVerdict`."""
     keys = claim.tuned
     by = _watched(sides, claim)
     seeds = sides.seeds()[:TUNING]
     if len(sides.seeds()) <= TUNING:
         raise NoVerdict("few_tuning", need=TUNING, keys=keys, n=len(sides.seeds()))
-    found, settings, notes = [], [], list(sides.notes)
-    for name, side, conditions in (
-        ("of", sides.of, claim.of),
-        ("against", sides.against, claim.against),
-    ):
+    choices, settings, notes = [], [], list(sides.notes)
+    both = (("of", sides.of, claim.of), ("against", sides.against, claim.against))
+    for name, side, conditions in both:
         scores = _scores(side, by, seeds)
         if not scores:
             raise NoVerdict(
@@ -60,22 +52,22 @@ def tune(sides: Sides, claim: Claim) -> tuple[Sides, tuple[Chosen, ...]]:
         best = min(scores, key=lambda setting: scores[setting])
         settings.append(best)
         shown = dict(zip(claim.tuned, map(words.value, best), strict=True))
-        told = {" ".join(map(words.value, s)): -by.sign * score[0] for s, score in scores.items()}
-        found.append(Chosen(name, shown, by.metric, tuple(seeds), told))
+        score_by_setting = {
+            " ".join(map(words.value, s)): -by.sign * score[0] for s, score in scores.items()
+        }
+        choices.append(Chosen(name, shown, by.metric, tuple(seeds), score_by_setting))
         partly = {p.setting for p, runs in side.items() if {*runs} & {*seeds}} - {*scores}
         if partly:
             notes.append(say("untried", side=described(conditions), n=len(partly), keys=keys))
         notes += _edges(claim, described(conditions), list(scores), best)
-    if len(found[0].scores) != len(found[1].scores):
-        notes.append(say("budget", of=len(found[0].scores), against=len(found[1].scores)))
+    if len(choices[0].scores) != len(choices[1].scores):
+        notes.append(say("budget", of=len(choices[0].scores), against=len(choices[1].scores)))
     at = sides.at(settings[0], settings[1], seeds)
-    return Sides(at.of, at.against, at.keys, tuple(notes)), tuple(found)
+    return Sides(at.of, at.against, at.keys, tuple(notes)), tuple(choices)
 
 
 def _watched(sides: Sides, claim: Claim) -> Measure:
-    """The validation metric of the same kind as the claim's, if somebody says which way it is
-    better; or else loss.
-    """
+    """The validation metric of the claim's kind, if its direction is declared; else the loss."""
     runs = [*sides.runs()]
     known = {name for run in runs for name in run.final}
     kinds = [name.rpartition("/")[2] for name in claim.metric.names]
@@ -87,10 +79,8 @@ def _watched(sides: Sides, claim: Claim) -> Measure:
 
 
 def _scores(side: Grid, by: Measure, seeds: Sequence[int]) -> dict[Tokens, tuple[float, float]]:
-    """For each setting with a result everywhere: what to minimise, and what decides between equals
-    (loss).
-    """
-    found = {}
+    """For each setting with all results: the score to minimise, and the loss that breaks ties."""
+    scores = {}
     whole = {place._replace(setting=()) for place in side}
     for setting in sorted({place.setting for place in side}, key=order):
         there = {
@@ -108,8 +98,8 @@ def _scores(side: Grid, by: Measure, seeds: Sequence[int]) -> dict[Tokens, tuple
             others = [[_value(runs[seed], loss) for seed in seeds] for runs in there.values()]
             worst = [[loss.worst if x is None else x for x in row] for row in others]
             tie = statistics.iqm(np.array(worst).mean(axis=0))
-            found[setting] = (-by.sign * round(float(score), 12), -loss.sign * float(tie))
-    return found
+            scores[setting] = (-by.sign * round(float(score), 12), -loss.sign * float(tie))
+    return scores
 
 
 def _value(run: RunRecord | None, by: Measure) -> float | None:
@@ -118,15 +108,15 @@ def _value(run: RunRecord | None, by: Measure) -> float | None:
 
 def order(setting: Tokens) -> tuple[tuple[float, str], ...]:
     """The order of settings: numbers ascending."""
-    found = []
+    keys = []
     for level in setting:
         value = json.loads(level or "null")
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        found.append((float(value) if number else 0.0, level or ""))
-    return tuple(found)
+        keys.append((float(value) if number else 0.0, level or ""))
+    return tuple(keys)
 
 
-def _edges(claim: Claim, side: str, settings: Sequence[Tokens], best: Tokens) -> list[Said]:
+def _edges(claim: Claim, side: str, settings: Sequence[Tokens], best: Tokens) -> list[Sentence]:
     """Where the best number is the first or the last of several that were tried."""
     notes = []
     for i, key in enumerate(claim.tuned):

@@ -1,6 +1,4 @@
-"""One value per seed and side: levels reduced, cells averaged. A diverged run is counted, never
-dropped.
-"""
+"""One value per seed and side: levels reduced, cells averaged, diverged runs counted."""
 
 from __future__ import annotations
 
@@ -32,12 +30,10 @@ REDUCE: dict[str, Callable[[Floats], Floats]] = {  # (levels, seeds) → (seeds,
 
 @dataclass(frozen=True)
 class Values:
-    """Both sides' values (n,) at the seeds that have a result everywhere; `left_out` have not,
-    `missing` results.
+    """Both sides' values (n,) at the seeds with all results; `left_out`: the other seeds.
 
     `diverged` counts the runs of either side without a finite value, which count as `counted_as`;
-    where that is None nobody said what they count as, and the values are nan. `total` runs were
-    looked at.
+    None: the claim does not say it, and the values are nan. `total` is the number of runs.
     """
 
     of: Floats
@@ -51,14 +47,14 @@ class Values:
 
 
 def value(run: RunRecord | None, metric: Expression) -> float | None:
-    """A run's value: None where there is no result, nan where it diverged or has no finite value."""
+    """A run's value: None without a result, nan where it diverged or is not finite."""
     if run is None or not run.observed:
         return None
     return math.nan if run.status == Status.DIVERGED else metric.of(run)
 
 
 def beyond(runs: Iterable[RunRecord], metric: Expression, conditions: Mapping[str, Any]) -> None:
-    """Raises `Undecided` where the moment that the metric asks for comes after the end of a run."""
+    """Raises `NoVerdict` where the moment of a metric comes after the end of a run."""
     for run in runs:
         if run.status == Status.FINISHED and (name := metric.beyond(run)):
             epoch = f" (epoch {run.steps / run.epoch_steps:g})" if run.epoch_steps else ""
@@ -114,7 +110,7 @@ def _reduced(
     of: Mapping[Place, Floats], against: Mapping[Place, Floats], claim: Claim
 ) -> tuple[Floats, Floats]:
     """The mean over cells of what the levels of a cell are reduced to."""
-    found: list[tuple[Floats, Floats]] = []
+    pairs: list[tuple[Floats, Floats]] = []
     sides = [_levels(side) for side in (of, against)]
     with np.errstate(over="ignore", invalid="ignore"):
         for cell in sorted(sides[0], key=repr):
@@ -124,10 +120,10 @@ def _reduced(
             )
             if claim.reduce == "worst":
                 at = (claim.sign * (a - b)).argmin(axis=0)[None]
-                found.append((np.take_along_axis(a, at, 0)[0], np.take_along_axis(b, at, 0)[0]))
+                pairs.append((np.take_along_axis(a, at, 0)[0], np.take_along_axis(b, at, 0)[0]))
             else:
-                found.append((REDUCE[claim.reduce](a), REDUCE[claim.reduce](b)))
-        ofs, againsts = zip(*found, strict=True)
+                pairs.append((REDUCE[claim.reduce](a), REDUCE[claim.reduce](b)))
+        ofs, againsts = zip(*pairs, strict=True)
         return np.mean(ofs, axis=0), np.mean(againsts, axis=0)
 
 

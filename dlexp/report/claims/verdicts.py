@@ -1,5 +1,4 @@
-"""Verdicts: each claim of a study decided on its runs, by rules that were fixed before the runs
-were made.
+"""Verdicts on the claims of a study, by rules fixed before the runs were made.
 
 One value per seed and side; d = ±(of − against), positive as claimed; the sign-flip test of its
 mean, Holm's correction over the study's claims. SUPPORTED needs both the corrected p and an effect
@@ -19,7 +18,7 @@ from dlexp.errors import nearest
 from dlexp.report import paired, statistics, words
 from dlexp.report.claims import cautions, guards, spec, tuning
 from dlexp.report.claims.guards import Guarded
-from dlexp.report.claims.messages import NoVerdict, Said, hint, say
+from dlexp.report.claims.messages import NoVerdict, Sentence, hint, say
 from dlexp.report.claims.sides import Sides, described, split
 from dlexp.report.claims.spec import Claim
 from dlexp.report.claims.tuning import Chosen
@@ -48,7 +47,7 @@ class Verdict:
     claim: Claim
     study: str
     status: str = INCONCLUSIVE
-    because: Said = field(default_factory=dict)
+    because: Sentence = field(default_factory=dict)
     seeds: tuple[int, ...] = ()
     left_out: tuple[int, ...] = ()
     values: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -66,8 +65,8 @@ class Verdict:
     counted_as: float | None = None
     guard: tuple[Guarded, ...] = ()
     chosen: tuple[Chosen, ...] = ()
-    notes: tuple[Said, ...] = ()
-    cautions: tuple[Said, ...] = ()
+    notes: tuple[Sentence, ...] = ()
+    cautions: tuple[Sentence, ...] = ()
     preview: bool = False
 
     @property
@@ -83,33 +82,31 @@ class Verdict:
     @property
     def mean(self) -> dict[str, float]:
         """Each side's mean over seeds."""
-        return {side: float(np.mean(found)) for side, found in self.values.items()}
+        return {side: float(np.mean(values)) for side, values in self.values.items()}
 
     @property
     def iqm(self) -> dict[str, float]:
         """Each side's interquartile mean over seeds."""
-        return {side: float(statistics.iqm(found)) for side, found in self.values.items()}
+        return {side: float(statistics.iqm(values)) for side, values in self.values.items()}
 
 
 def decide(sweep: SweepRecord) -> tuple[Verdict, ...]:
-    """The verdicts on all claims of a sweep's study, in their order. Raises `UserError` for a claim
-    that is wrong.
-    """
+    """The verdicts on a study's claims, in their order. Raises `UserError` for an invalid claim."""
     study = sweep.study or {}
-    found = [
+    verdicts = [
         _examined(sweep, claim, str(study.get("name") or ""))
         for claim in spec.read(study, sweep.parts, sweep.runs)
     ]
-    found = [replace(v, cautions=(*_cautions(sweep, v),), preview=sweep.quick) for v in found]
-    tested = [v.p for v in found if v.p is not None]
+    verdicts = [replace(v, cautions=(*_cautions(sweep, v),), preview=sweep.quick) for v in verdicts]
+    tested = [v.p for v in verdicts if v.p is not None]
     corrected = iter(paired.holm(tested))
-    return tuple(_judged(v, next(corrected), len(tested)) if v.p is not None else v for v in found)
+    return tuple(
+        _judged(v, next(corrected), len(tested)) if v.p is not None else v for v in verdicts
+    )
 
 
 def _examined(sweep: SweepRecord, claim: Claim, study: str) -> Verdict:
-    """Everything that can be said of one claim alone; `because` is empty as long as nothing forbids
-    a verdict.
-    """
+    """The verdict on one claim without correction; `because` holds what prevents a verdict."""
     v = Verdict(claim, study)
     try:
         sides = split(sweep, claim)
@@ -118,17 +115,17 @@ def _examined(sweep: SweepRecord, claim: Claim, study: str) -> Verdict:
         if claim.tuned:
             sides, chosen = tuning.tune(sides, claim)
             v = replace(v, chosen=chosen)
-        found = measured(sides, claim)
-        v = _counted(v, sides, found)
-        _worth(v, sides, found)
-        v = replace(v, guard=guards.found(sides, claim, found.seeds))
+        values = measured(sides, claim)
+        v = _counted(v, sides, values)
+        _worth(v, sides, values)
+        v = replace(v, guard=guards.measure_guard(sides, claim, values.seeds))
         return _tested(v, guards.fault(v.guard, claim))
     except NoVerdict as e:
-        return replace(v, because=e.said)
+        return replace(v, because=e.sentence)
 
 
-def _cautions(sweep: SweepRecord, v: Verdict) -> Iterator[Said]:
-    """What must be said beside the verdict."""
+def _cautions(sweep: SweepRecord, v: Verdict) -> Iterator[Sentence]:
+    """The cautions beside the verdict."""
     yield from cautions.of_changes(
         (sweep.study or {}).get("changes"), v.claim.part, quick=sweep.quick
     )
@@ -140,7 +137,7 @@ def _cautions(sweep: SweepRecord, v: Verdict) -> Iterator[Said]:
 
 
 def _known(sweep: SweepRecord, sides: Sides, claim: Claim) -> None:
-    """Raises `Undecided` where the metric was not measured."""
+    """Raises `NoVerdict` where the metric was not measured."""
     runs = sides.runs()
     known = {name for run in sweep.runs for name in (*run.final, *run.curves)}
     for name in claim.metric.names:
@@ -160,40 +157,40 @@ def _known(sweep: SweepRecord, sides: Sides, claim: Claim) -> None:
             raise NoVerdict("unmeasured_side", side=described(conditions), metric=claim.metric.text)
 
 
-def _counted(v: Verdict, sides: Sides, found: Values) -> Verdict:
+def _counted(v: Verdict, sides: Sides, values: Values) -> Verdict:
     """With the values of both sides, and all that limits them."""
     notes = list(sides.notes)
-    if found.left_out:
-        notes.append(say("left_out", n=len(found.left_out), missing=found.missing))
-    if sum(found.diverged) and found.counted_as is not None:
-        of, against = found.diverged
-        notes.append(say("worst_value", of=of, against=against, value=f"{found.counted_as:g}"))
+    if values.left_out:
+        notes.append(say("left_out", n=len(values.left_out), missing=values.missing))
+    if sum(values.diverged) and values.counted_as is not None:
+        of, against = values.diverged
+        notes.append(say("worst_value", of=of, against=against, value=f"{values.counted_as:g}"))
     v = replace(
         v,
-        seeds=found.seeds,
-        left_out=found.left_out,
-        diverged=found.diverged,
-        counted_as=found.counted_as,
+        seeds=values.seeds,
+        left_out=values.left_out,
+        diverged=values.diverged,
+        counted_as=values.counted_as,
         averaged=_axes(sides),
         levels=tuple(words.value(t) for t in _levels(sides)),
         notes=tuple(notes),
     )
-    d = v.claim.sign * (found.of - found.against)
+    d = v.claim.sign * (values.of - values.against)
     if len(d) and np.isfinite(d).all():
-        sided = {"of": tuple(map(float, found.of)), "against": tuple(map(float, found.against))}
+        sided = {"of": tuple(map(float, values.of)), "against": tuple(map(float, values.against))}
         v = replace(v, values=sided, effect=float(d.mean()))
     return v
 
 
 def _axes(sides: Sides) -> dict[str, tuple[str, ...]]:
     """The keys over which a value is a mean, each with its values."""
-    found: dict[str, dict[str, None]] = {}
+    axes: dict[str, dict[str, None]] = {}
     for side in sides.both:
         for place in side:
             for keys, part in ((sides.keys.cell, place.cell), (sides.keys.own, place.own)):
                 for key, level in zip(keys, part, strict=True):
-                    found.setdefault(str(key), {})[words.value(level)] = None
-    return {key: tuple(levels) for key, levels in found.items() if len(levels) > 1}
+                    axes.setdefault(str(key), {})[words.value(level)] = None
+    return {key: tuple(levels) for key, levels in axes.items() if len(levels) > 1}
 
 
 def _levels(sides: Sides) -> list[str | None]:
@@ -201,19 +198,19 @@ def _levels(sides: Sides) -> list[str | None]:
     return sorted({t for place in sides.of for t in place.level}, key=lambda t: tuning.order((t,)))
 
 
-def _worth(v: Verdict, sides: Sides, found: Values) -> None:
-    """Raises `Undecided` where the values are no evidence."""
-    if not found.seeds:
+def _worth(v: Verdict, sides: Sides, values: Values) -> None:
+    """Raises `NoVerdict` where the values are no evidence."""
+    if not values.seeds:
         for side, conditions in zip(sides.both, (v.claim.of, v.claim.against), strict=True):
             beyond(
                 [run for there in side.values() for run in there.values()],
                 v.claim.metric,
                 conditions,
             )
-        raise NoVerdict("no_seed", missing=found.missing)
-    if sum(found.diverged) and found.counted_as is None:
+        raise NoVerdict("no_seed", missing=values.missing)
+    if sum(values.diverged) and values.counted_as is None:
         raise NoVerdict(
-            "diverged", n=sum(found.diverged), total=found.total, metric=v.claim.metric.text
+            "diverged", n=sum(values.diverged), total=values.total, metric=v.claim.metric.text
         )
     if v.effect is None:
         raise NoVerdict("not_finite")
@@ -229,10 +226,8 @@ def _worth(v: Verdict, sides: Sides, found: Values) -> None:
         raise NoVerdict("few", n=v.n, fewest=paired.FEWEST, p=p)
 
 
-def _tested(v: Verdict, fault: Said | None) -> Verdict:
-    """With test, interval and effect size; a guard that does not hold leaves the claim in the
-    family.
-    """
+def _tested(v: Verdict, fault: Sentence | None) -> Verdict:
+    """Adds test, interval and effect size. A claim whose guard fails stays in the family."""
     of, against = (v.claim.sign * np.array(v.values[side]) for side in ("of", "against"))
     d = of - against
     improvement, ends = statistics.probability_of_improvement(of, against)

@@ -1,6 +1,4 @@
-"""The figures of a report, in the house style; each says what its marks are, n, the test and the
-correction.
-"""
+"""The figures of a report. Each caption explains its marks, n, the test and the correction."""
 
 from __future__ import annotations
 
@@ -50,43 +48,26 @@ def _drawn(c: Comparison, folder: Path) -> Iterator[Picture | None]:
 def draw_tuned(t: Tuned, folder: Path) -> list[Picture]:
     """The same at tuned settings, and where those lie among the values tried."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = [dots(t.tuned, folder / "tuned.png", f"{t.tuned.measure.metric} at tuned settings")]
-    found.append(
-        forest(t.tuned, folder / "tuned-comparisons.png", "Planned comparisons at tuned settings")
-    )
-    if t.default:
-        found.append(
-            dots(
-                t.default, folder / "default.png", f"{t.default.measure.metric} at default settings"
-            )
-        )
-        found.append(
-            forest(
-                t.default,
-                folder / "default-comparisons.png",
-                "Planned comparisons at default settings",
-            )
-        )
+    return [p for p in _drawn_tuned(t, folder) if p]
+
+
+def _drawn_tuned(t: Tuned, folder: Path) -> Iterator[Picture | None]:
+    for name, c in (("tuned", t.tuned), ("default", t.default)):
+        if c:
+            yield dots(c, folder / f"{name}.png", f"{c.measure.metric} at {name} settings")
+            title = f"Planned comparisons at {name} settings"
+            yield forest(c, folder / f"{name}-comparisons.png", title)
     grid = compare(t.grid, t.by)
     for i, axis in enumerate(t.grid.axes):
         if axis in t.hyper and axis.numeric:
-            found.append(
-                sensitivity(
-                    grid, i, folder / f"sensitivity-{slug(axis.key)}.png", t.by, _stars(t, grid, i)
-                )
-            )
-    found.append(
-        curves(
-            t.tuned,
-            folder / "curves.png",
-            f"Learning curves at tuned settings, {t.tuned.watched.metric}",
-        )
-    )
-    return [p for p in found if p]
+            path = folder / f"sensitivity-{slug(axis.key)}.png"
+            yield sensitivity(grid, i, path, t.by, _stars(t, grid, i))
+    title = f"Learning curves at tuned settings, {t.tuned.watched.metric}"
+    yield curves(t.tuned, folder / "curves.png", title)
 
 
 def _stars(t: Tuned, grid: Comparison, x: int) -> dict[str | None, str | None]:
-    """The chosen value of a numeric axis for each line of the figure, where a line is one method."""
+    """The chosen value of a numeric axis for each line, where a line is one method."""
     methods = [i for i, axis in enumerate(t.grid.axes) if axis not in t.hyper]
     if len(methods) > 1 or lines(grid.table, x) != (methods[0] if methods else None):
         return {}

@@ -1,6 +1,4 @@
-"""What every figure of a report shares: its words, the looks of an axis's levels, a legend above
-the panels.
-"""
+"""What the figures of a report share: texts, looks of an axis's levels, a legend."""
 
 from __future__ import annotations
 
@@ -51,11 +49,9 @@ def tests(c: Comparison) -> str:
     if not c.pairs:
         return "no test: nothing is compared"
     low, high = c.n
-    how = (
-        "exact paired sign-flip test"
-        if high <= paired.EXACT
-        else f"paired sign-flip test ({paired.FLIPS:,} flips)"
-    )
+    how = "exact paired sign-flip test"
+    if high > paired.EXACT:
+        how = f"paired sign-flip test ({paired.FLIPS:,} flips)"
     n = f"{low}" if low == high else f"{low}–{high}"
     return (
         f"{how} on n = {n} seed{'s' * (high != 1)}, Holm over"
@@ -71,9 +67,7 @@ def seeds(summaries: Sequence[Summary]) -> str:
 
 
 def look(axis: Axis, i: int) -> dict[str, Any]:
-    """Colour, dash and mark of a level: in order of lightness for numbers, told apart by any eye
-    for names.
-    """
+    """Colour, dash and mark of a level: ordered by lightness for numbers, distinct for names."""
     if axis.numeric:
         return {
             "color": figures.by_depth(max(len(axis.levels), 2))[i],
@@ -94,15 +88,13 @@ def shape(n: int) -> tuple[int, int]:
     return math.ceil(n / columns), columns
 
 
-def room(axis: Axis | None) -> float:
+def legend_height(axis: Axis | None) -> float:
     """Inches below the title that the legend of an axis needs."""
     return 0.14 if axis is None else 0.28 + 0.14 * math.ceil(len(axis.levels) / 6)
 
 
 def named(axis: Axis) -> list[str]:
-    """The levels as a legend names them, all in one form: with their key, where one of them needs
-    it.
-    """
+    """The levels as a legend names them: all with their key where one needs it."""
     names = [axis.name(t) for t in axis.levels]
     key = f"{words.plain(axis.key.rsplit('.', 1)[-1])}="
     if all(name.startswith(key) for name in names) or not any(
@@ -138,9 +130,7 @@ def legend(ax: Any, axis: Axis) -> None:
 
 
 def marginal(table: Table, measure: Measure, a: int, b: int | None) -> Means:
-    """For every two levels of two axes a value per seed: the mean over the other axes of the runs
-    that there are.
-    """
+    """A value per seed for every two levels of two axes: the mean over the other axes."""
     cells: dict[tuple[str | None, str | None], dict[int, list[float]]] = {}
     for group, runs in table.groups.items():
         cell = cells.setdefault((group[a], None if b is None else group[b]), {})
@@ -156,9 +146,8 @@ def marginal(table: Table, measure: Measure, a: int, b: int | None) -> Means:
 def counted(means: Means) -> str:
     """How many seeds the cells have: `n = 9 to 10 seeds`."""
     n = sorted({len(cell) for cell in means.values()}) or [0]
-    return (
-        f"n = {n[0]}" if n[0] == n[-1] else f"n = {n[0]} to {n[-1]}"
-    ) + f" seed{'s' * (n[-1] != 1)}"
+    shown = f"{n[0]}" if n[0] == n[-1] else f"{n[0]} to {n[-1]}"
+    return f"n = {shown} seed{'s' * (n[-1] != 1)}"
 
 
 def over(table: Table, *shown: Axis | None) -> str:

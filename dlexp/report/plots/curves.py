@@ -12,7 +12,7 @@ from dlexp import figures
 from dlexp.report import measure as measures, statistics, words
 from dlexp.report.compare import Comparison
 from dlexp.report.measure import Measure
-from dlexp.report.plots.common import Picture, legend, look, room, seeds, shape
+from dlexp.report.plots.common import Picture, legend, legend_height, look, seeds, shape
 from dlexp.report.statistics import Floats
 from dlexp.report.table import Axis, Table, Tokens
 
@@ -39,17 +39,16 @@ def learning(
     n: str,
     name: str = "curves",
 ) -> Picture | None:
-    """Learning curves, a line per level of `line`, a panel per combination of the others; or all
-    lines in one panel.
+    """Learning curves: a line per level of `line`, a panel per combination of the other axes.
 
     `n` says how many seeds there are.
     """
     panels, epochs = layout(table, line), measures.per_epoch(table)
     whole = measures.grid(table, measure, epochs)
-    found = {
+    measured = {
         g: measures.curves(table, g, measure, epochs, whole) for _, groups in panels for g in groups
     }
-    drawn = {g: (x, y) for g, (x, y) in found.items() if len(x) > 1}
+    drawn = {g: (x, y) for g, (x, y) in measured.items() if len(x) > 1}
     if not drawn:
         return None
     crowd = len(panels) > PANELS
@@ -72,7 +71,7 @@ def learning(
         columns=columns,
         size=size,
         right=0.2,
-        pad=room(named),
+        pad=legend_height(named),
         gaps=(0.32, 0.12),
         sharex=True,
         sharey=True,
@@ -90,17 +89,12 @@ def learning(
         )
         if named is not None:
             legend(axes[0, 0], named)
-    band = (
-        band
-        if crowd
-        else (
-            f"band: its 95 % percentile bootstrap interval ({BAND:,} resamples, each point on its"
-            " own)"
-        )
-    )
+    if not crowd:
+        how = f"({BAND:,} resamples, each point on its own)"
+        band = f"band: its 95 % percentile bootstrap interval {how}"
     caption = (
         f"{measure.metric} while training. Line: interquartile mean over seeds at each point;"
-        f" {band}; {n}. After a run diverged it counts as worst; after it stopped early it keeps"
+        f" {band}; {n}. A diverged run counts as worst from then on; a run that stopped early keeps"
         " its last value. No test and no correction in this figure."
     )
     return Picture(name, path, title, caption)
@@ -185,8 +179,7 @@ def _scale(
     *,
     flat: bool,
 ) -> None:
-    """Common limits; names on the outer axes, where the lowest panel of a column may stand above an
-    empty place.
+    """Common limits, and names on the outer axes, also above an empty panel.
 
     `flat` says that a line lies at 0 from end to end: a logarithmic axis would not show it.
     """

@@ -76,9 +76,7 @@ def dots(c: Comparison, path: Path, title: str = "") -> Picture | None:
 
 
 def _sides(labels: Sequence[str], numbers: Sequence[str]) -> dict[str, Any]:
-    """Margins that hold the texts on both sides, and a size that leaves room between them, in
-    inches.
-    """
+    """Margins for the texts on both sides, and a size with space between them, in inches."""
     left = 0.25 + LETTER * max(map(words.width, labels))
     right = 0.3 + DIGIT * max(map(words.width, numbers))
     return {
@@ -116,9 +114,7 @@ def _row(
 
 
 def _limits(c: Comparison, rows: Sequence[Summary]) -> tuple[Range, bool]:
-    """An axis that shows the seeds that finished; logarithmic for positive values over more than a
-    decade.
-    """
+    """An axis for the seeds that finished; logarithmic for positive values over a decade."""
     finished = [
         v
         for s in rows
@@ -140,7 +136,9 @@ def forest(c: Comparison, path: Path, title: str = "") -> Picture | None:
     title = title or f"Planned comparisons, {c.measure.metric}"
     cut = f"; the first {ROWS} of {len(c.pairs)}" if len(c.pairs) > ROWS else ""
     labels = [words.cut(f"{p.better} over {p.worse}", 46) for p in rows]
-    texts = [f"{words.number(p.gain, c.measure.metric)} {_ends(p, c)}  {said(p)}" for p in rows]
+    texts = [
+        f"{words.number(p.gain, c.measure.metric)} {_ends(p, c)}  {verdict_text(p)}" for p in rows
+    ]
     finite = [x for p in rows for x in (p.gain, *p.gain_range) if math.isfinite(x)] + [0.0]
     margin = 0.06 * (max(finite) - min(finite)) or 0.05
     notes = [
@@ -183,7 +181,7 @@ def forest(c: Comparison, path: Path, title: str = "") -> Picture | None:
     caption = (
         "Planned comparisons, each averaged over the other axes within a seed: the mean over seeds"
         f" of how much better the first is in {c.measure.metric}, with the 95 % interval of the"
-        " shifts that the sign-flip test does not refuse (each interval on its own, the p-values"
+        " shifts that the sign-flip test does not reject (each interval on its own, the p-values"
         f" corrected{cut}). Blue: decided; grey: not. {words.capital(tests(c))}."
     )
     return Picture("comparisons", path, title, caption)
@@ -196,7 +194,7 @@ def _ends(p: Pair, c: Comparison) -> str:
     )
 
 
-def said(p: Pair) -> str:
+def verdict_text(p: Pair) -> str:
     """The verdict of a pair with its p."""
     shown = f"p {words.probability(p.p_holm)}" if p.p_holm is not None else ""
     return f"{shown} {p.verdict}".strip()

@@ -15,13 +15,11 @@ from dlexp.report.measure import Measure
 from dlexp.report.plots.common import Picture, counted, marginal, over, tick
 from dlexp.report.table import Axis
 
-SIDE, LEGIBLE = 40, 10  # cells on a side; columns that have room for numbers
+SIDE, LEGIBLE = 40, 10  # cells on a side; columns with numbers in their cells
 
 
 def heat(c: Comparison, path: Path) -> Picture | None:
-    """A metric over two axes: two numbers if there are two, else the first two axes. Brighter is
-    better.
-    """
+    """A metric over two axes: the numeric ones if there are two, else the first two."""
     axes = [
         i for i, a in enumerate(c.table.axes) if len(a.levels) <= (SEARCH if a.numeric else SIDE)
     ]
@@ -65,13 +63,13 @@ def _cells(ax: Any, measure: Measure, rows: Axis, columns: Axis, grid: Any) -> N
     from matplotlib.colors import LogNorm, Normalize
 
     # one cell of diverged runs would wash out all others
-    told = np.isfinite(grid) & (grid != measure.worst)
-    finite = grid[told]
+    informative = np.isfinite(grid) & (grid != measure.worst)
+    finite = grid[informative]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     wide = low > 0 and high > 10 * low and not measure.metric.endswith("accuracy")
     norm: Any = LogNorm(low, high) if wide else Normalize(low, high if high > low else low + 1)
     colors = colormaps["viridis" if measure.high else "viridis_r"]
-    image = ax.imshow(np.where(told, grid, np.nan), cmap=colors, norm=norm, aspect="auto")
+    image = ax.imshow(np.where(informative, grid, np.nan), cmap=colors, norm=norm, aspect="auto")
     ax.grid(visible=False)
     longest = max(words.width(words.cut(tick(columns, t), 12)) for t in columns.levels)
     every = math.ceil(len(columns.levels) / min(LEGIBLE, 75 // longest))
@@ -88,7 +86,7 @@ def _cells(ax: Any, measure: Measure, rows: Axis, columns: Axis, grid: Any) -> N
     for i, j in np.ndindex(grid.shape):
         x = grid[i, j]
         if not math.isnan(x):
-            red, green, blue, _ = colors(norm(x)) if told[i, j] else (1, 1, 1, 1)
+            red, green, blue, _ = colors(norm(x)) if informative[i, j] else (1, 1, 1, 1)
             bright = 0.299 * red + 0.587 * green + 0.114 * blue > 0.5
             ax.text(
                 j,

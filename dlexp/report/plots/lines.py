@@ -1,6 +1,4 @@
-"""What one axis does, a line for each level of another: sensitivity to a number, interaction of two
-choices.
-"""
+"""The effect of one axis, a line per level of another: sensitivity, interaction."""
 
 from __future__ import annotations
 
@@ -20,11 +18,11 @@ from dlexp.report.plots.common import (
     Picture,
     counted,
     legend,
+    legend_height,
     look,
     marginal,
     over,
     plain,
-    room,
     tick,
 )
 from dlexp.report.table import Axis, Table
@@ -34,9 +32,7 @@ LINES, TICKS = 12, 12  # lines of a panel; levels with a tick each
 
 @dataclass(frozen=True)
 class Plot:
-    """What is drawn: `means` by (level of axis, level of other), `stars` the chosen level of axis
-    for each of other.
-    """
+    """`means` by (level, level of other); `stars`: the chosen level for each level of other."""
 
     axis: Axis
     other: Axis | None
@@ -75,9 +71,7 @@ def sensitivity(
     measure: Measure,
     stars: Mapping[str | None, str | None] | None = None,
 ) -> Picture | None:
-    """A metric against a numeric axis, a line per level of another; `stars` marks a chosen value on
-    each line.
-    """
+    """A metric against a numeric axis, a line per level of another; `stars` marks chosen values."""
     axis, line = c.table.axes[x], lines(c.table, x)
     other = None if line is None else c.table.axes[line]
     plot = Plot(axis, other, marginal(c.table, measure, x, line), measure, stars or {})
@@ -118,7 +112,9 @@ def _drawn(plot: Plot, table: Table, path: Path, name: str, title: str) -> Pictu
         f"mark: interquartile mean; line: 95 % bootstrap interval{cross}; {n}",
         "descriptive: no significance test",
     ]
-    with figures.drawing(path, title, notes, pad=room(plot.other), size=(6.6, 4.2)) as axes:
+    with figures.drawing(
+        path, title, notes, pad=legend_height(plot.other), size=(6.6, 4.2)
+    ) as axes:
         ax = axes[0, 0]
         heights: list[float] = []
         levels = plot.other.levels if plot.other else (None,)
@@ -128,7 +124,7 @@ def _drawn(plot: Plot, table: Table, path: Path, name: str, title: str) -> Pictu
         scale_y(ax, plot.measure, heights)
         if plot.other:
             legend(ax, plot.other)
-    gone = " A cross at the edge where worse lies: the middle runs diverged." if plot.lost else ""
+    gone = " A cross at the edge: the middle runs diverged." if plot.lost else ""
     star = " A star marks the value chosen." if plot.stars else ""
     caption = (
         f"{title}. Mark: interquartile mean; line: 95 % percentile bootstrap interval"
@@ -139,9 +135,7 @@ def _drawn(plot: Plot, table: Table, path: Path, name: str, title: str) -> Pictu
 
 
 def draw_line(ax: Any, plot: Plot, of: str | None, i: int, shift: float) -> list[float]:
-    """One line of marks with their intervals, without those that are as bad as can be; returns
-    their heights.
-    """
+    """Draws marks with intervals, without the worst possible values; returns their heights."""
     how = (
         look(plot.other, i)
         if plot.other
@@ -180,7 +174,7 @@ def draw_line(ax: Any, plot: Plot, of: str | None, i: int, shift: float) -> list
 
 
 def _crosses(ax: Any, x: list[float], color: Any, shift: float, high: bool) -> None:
-    """At the edge where worse lies, beside those of other lines."""
+    """Crosses at the edge for the worst values, beside those of other lines."""
     from matplotlib.transforms import ScaledTranslation
 
     beside = ScaledTranslation(6 * shift / 72, 0, ax.figure.dpi_scale_trans)
@@ -213,9 +207,7 @@ def scale_x(ax: Any, plot: Plot, width: int = 84) -> None:
 
 
 def scale_y(ax: Any, measure: Measure, heights: list[float]) -> None:
-    """The y-axis: an accuracy as far as it is used, a loss logarithmic where it spans more than a
-    decade.
-    """
+    """The y-axis: the used range of an accuracy; a loss is logarithmic over more than a decade."""
     log = False
     # what may be negative has its zero in sight
     if measure.metric.startswith("gap/") or min(heights, default=0) < 0:

@@ -1,8 +1,8 @@
-"""The figures that a study asks for by name, beyond the usual ones of a report.
+"""The figures that a study lists, instead of the default ones of a report.
 
     figures:
       - {kind: gap, part: strength, losses: true}
-      - {kind: panels, part: scales, metric: train/accuracy, lines: normalization, where: {epochs: 20}}
+      - {kind: panels, part: scales, metric: train/accuracy, lines: normalization}
 
 Every kind takes `part` (which runs; not needed where there is one part), `where` (parameters and
 their values, or lists of values: only runs that have them), `title` and `name` (of the file); the
@@ -34,7 +34,7 @@ Test = Callable[[Any], bool]
 
 @dataclass(frozen=True)
 class Undrawn:
-    """A figure that was asked for and cannot be drawn, and why."""
+    """A requested figure that cannot be drawn, and why."""
 
     name: str
     title: str
@@ -107,16 +107,14 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
-def check_figures(asked: Any, parts: Collection[str] = ()) -> None:
-    """Raises `UserError` for what `draw_study` could not make sense of; to be asked before anything
-    is trained.
-    """
-    if not isinstance(asked, (list, tuple)):
-        raise UserError("must be a list, as in [{kind: gap}]", key="study.figures", value=asked)
-    for i, spec in enumerate(asked):
+def check_figures(specs: Any, parts: Collection[str] = ()) -> None:
+    """Checks `study.figures` before anything is trained. Raises `UserError`."""
+    if not isinstance(specs, (list, tuple)):
+        raise UserError("must be a list, as in [{kind: gap}]", key="study.figures", value=specs)
+    for i, spec in enumerate(specs):
         key = f"study.figures[{i}]"
         if not isinstance(spec, Mapping):
-            raise UserError("must say its kind, as in {kind: gap}", key=key, value=spec)
+            raise UserError("needs a kind, as in {kind: gap}", key=key, value=spec)
         kind = str(spec.get("kind"))
         if kind not in KINDS:
             _refuse("there is no such kind of figure", f"{key}.kind", kind, KINDS)
@@ -143,7 +141,11 @@ def check_figures(asked: Any, parts: Collection[str] = ()) -> None:
         if parts and "part" in spec and spec["part"] not in parts:
             _refuse("there is no such part", f"{key}.part", spec["part"], parts)
         if len(parts) > 1 and "part" not in spec:
-            raise UserError("say of which part", key=f"{key}.part", allowed=", ".join(parts))
+            raise UserError(
+                "is missing: the study has several parts",
+                key=f"{key}.part",
+                allowed=", ".join(parts),
+            )
 
 
 def _refuse(
@@ -156,18 +158,17 @@ def _refuse(
 def draw_study(
     sweep: SweepRecord,
     tables: Mapping[str, Table],
-    asked: Sequence[Mapping[str, Any]],
+    specs: Sequence[Mapping[str, Any]],
     folder: Path,
 ) -> list[Picture | Undrawn]:
-    """The figures that are asked for, in that order, drawn into `folder`; for one that cannot be
-    drawn the reason.
+    """The figures of `specs`, in order, drawn into `folder`; or why one cannot be drawn.
 
     `tables` are the parts of the study by name. Raises `UserError` where `check_figures` does.
     """
-    check_figures(asked, tables)
+    check_figures(specs, tables)
     folder.mkdir(parents=True, exist_ok=True)
     made: list[Picture | Undrawn] = []
-    for spec in asked:
+    for spec in specs:
         made.append(_drawn(sweep, tables, spec, folder, {p.name for p in made}))
     return made
 
@@ -188,9 +189,11 @@ def _drawn(
         if where := spec.get("where"):
             kept = tuple(run for _, _, run in table.runs() if _fits(run.params, where))
             if not kept:
-                asked = ", ".join(f"{k}={words.value(words.token(v))}" for k, v in where.items())
+                conditions = ", ".join(
+                    f"{k}={words.value(words.token(v))}" for k, v in where.items()
+                )
                 raise CannotDraw(
-                    f"no run {f'of the part {part} ' if len(tables) > 1 else ''}has {asked}"
+                    f"no run {f'of the part {part} ' if len(tables) > 1 else ''}has {conditions}"
                 )
             table = arrange([replace(sweep, runs=kept)])
         scene = Scene(
@@ -214,9 +217,7 @@ def _name(spec: Mapping[str, Any], part: str, taken: Collection[str]) -> str:
 
 
 def _fits(params: Mapping[str, Any], where: Mapping[str, Any]) -> bool:
-    """Whether a run has these values, or one of each list; a value that is a list itself is written
-    as it is.
-    """
+    """Whether a run has these values, or one of each list; a list may also be the value itself."""
     return all(
         k in params and (params[k] == v or (isinstance(v, (list, tuple)) and params[k] in v))
         for k, v in where.items()

@@ -25,14 +25,12 @@ FIELDS = {
         "gradient_finite",
     ),
 }
-NOTED = 0.005  # shares below are not told
+NOTED = 0.005  # smaller shares are not written
 
 
 @dataclass(frozen=True)
 class _Row:
-    """One setting: the histograms of its first seed, and per layer the facts, averaged over all its
-    seeds.
-    """
+    """One setting: histograms of its first seed; facts per layer, averaged over its seeds."""
 
     label: str
     layers: tuple[str, ...]
@@ -43,12 +41,10 @@ class _Row:
 
 
 def distributions(scene: Scene, *, of: str = "activations", moment: str = "untrained") -> Picture:
-    """Histograms of the hidden layers' activations, or of the gradients with respect to them, a row
-    per setting.
-    """
+    """Histograms of the hidden layers' activations or their gradients, a row per setting."""
     rows, reasons = _read(scene, of, moment)
     if not rows:
-        ask = "a study asks for them by observer: [histograms]"
+        ask = "add observer: [histograms] to the study"
         raise CannotDraw(
             f"no run has the histograms of its {of}: {words.listed(reasons, 3)} ({ask})"
         )
@@ -87,21 +83,19 @@ def distributions(scene: Scene, *, of: str = "activations", moment: str = "untra
         decades = _decades(rows) if of == "gradients" else None
         for ax, row in zip(axes[:, 0], rows, strict=True):
             _draw(ax, row, columns, decades, 0.118 / (each - 0.34))
-    scale = (
-        "Sizes on a logarithmic axis that all panels share; exact zeros are counted, not drawn. "
-        if of == "gradients"
-        else (
+    scale = "Sizes on one logarithmic axis for all panels; exact zeros are counted, not drawn. "
+    if of != "gradients":
+        scale = (
             "Exact zeros of an unbounded activation are counted, not drawn. Across samples: the"
             " standard deviation of a unit over the samples, averaged over the units; near 0 the"
-            " layer says the same whatever the input. Saturated: the slope is below 1 % of its"
-            " largest. "
+            " output of the layer hardly depends on the input. Saturated: the slope is below 1 % of"
+            " its largest. "
         )
-    )
     caption = " ".join(
         [
             (
                 f"{title}. Bars: the values of all samples and units of the first seed, each panel"
-                " up to its own highest bar; std: their standard deviation; every number is the"
+                " scaled to its highest bar; std: their standard deviation; every number is the"
                 f" mean over n = {seeds} seed{plural}. {scale}No test and no correction in this"
                 " figure."
             ),
@@ -112,30 +106,28 @@ def distributions(scene: Scene, *, of: str = "activations", moment: str = "untra
 
 
 def _read(scene: Scene, of: str, moment: str) -> tuple[list[_Row], list[str]]:
-    """The settings that have what is asked for, and why others have not."""
+    """The settings with these histograms, and why others have none."""
     rows, reasons = [], []
     for group, runs in scene.table.groups.items():
-        found, why = [], ""
+        histograms, why = [], ""
         for _, run in sorted(runs.items()):
             arrays = scene.arrays(run, "histograms")
             if isinstance(arrays, str):
                 why = why or arrays
             elif not _whole(arrays, of, moment):
-                why = why or f"its arrays/histograms.npz says nothing of {of}, {moment}"
+                why = why or f"its arrays/histograms.npz has no {of}, {moment}"
             else:
-                found.append(arrays)
+                histograms.append(arrays)
         label = scene.label(group)
-        if found:
-            rows.append(_row(label, found, of, moment))
+        if histograms:
+            rows.append(_row(label, histograms, of, moment))
         else:
             reasons.append(f"{label}: {why}")
     return rows, reasons
 
 
 def _whole(arrays: dict[str, Array], of: str, moment: str) -> bool:
-    """Whether all fields are there, in shapes that fit; another version of the observer may have
-    written others.
-    """
+    """Whether all fields are there with matching shapes; other versions may write others."""
     fields = [arrays.get(f"{moment}_{name}") for name in FIELDS[of]]
     layers = arrays.get("layers")
     if (
@@ -150,10 +142,10 @@ def _whole(arrays: dict[str, Array], of: str, moment: str) -> bool:
     )
 
 
-def _row(label: str, found: Sequence[dict[str, Array]], of: str, moment: str) -> _Row:
+def _row(label: str, histograms: Sequence[dict[str, Array]], of: str, moment: str) -> _Row:
     edges, counts, *names = FIELDS[of]
-    first = found[0]
-    alike = [arrays for arrays in found if len(arrays["layers"]) == len(first["layers"])]
+    first = histograms[0]
+    alike = [arrays for arrays in histograms if len(arrays["layers"]) == len(first["layers"])]
     facts = {
         name.removeprefix("gradient_"): np.mean(
             [arrays[f"{moment}_{name}"] for arrays in alike], axis=0
@@ -212,9 +204,7 @@ def _short(x: float) -> str:
 
 
 def _decades(rows: Sequence[_Row]) -> tuple[int, int]:
-    """Powers of ten between which all but a permille of every panel's gradients lie; of equal ends
-    ten between.
-    """
+    """Powers of ten that hold 99.9 % of every panel's gradients; at least ten decades if equal."""
     low, high = [], []
     for row in rows:
         for counts in row.counts:

@@ -1,4 +1,4 @@
-"""Metrics against an ordered axis: what more parameters do, or more samples."""
+"""Metrics against an ordered axis, such as the number of parameters or samples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from dlexp import figures
 from dlexp.report import statistics, words
 from dlexp.report.compare import SEARCH
-from dlexp.report.plots.common import Picture, counted, legend, marginal, over, room
+from dlexp.report.plots.common import Picture, counted, legend, legend_height, marginal, over
 from dlexp.report.plots.lines import LINES, Plot, draw_line, scale_x, scale_y
 from dlexp.report.plots.study.scene import CannotDraw, Scene
 from dlexp.report.table import Axis
@@ -22,17 +22,14 @@ def dots(
     lines: str | None = None,
     better: str | None = None,
 ) -> Picture:
-    """A panel per metric: interquartile mean and interval at each level of `axis`, a line per level
-    of `lines`.
+    """A panel per metric: IQM and interval at each level of `axis`, a line per level of `lines`.
 
-    `better` says for a metric that is neither accuracy nor loss where a diverged run is drawn.
+    `better` (high, low) places diverged runs of a metric that is neither accuracy nor loss.
     """
     names = [metric] if isinstance(metric, str) else list(metric)
     x, other = scene.axis(axis), scene.axis(lines) if lines else None
     if not x.numeric and len(x.levels) > SEARCH:
-        raise CannotDraw(
-            f"{x.key} has {len(x.levels)} levels, more than the {SEARCH} that have room"
-        )
+        raise CannotDraw(f"{x.key} has {len(x.levels)} levels, more than the {SEARCH} that fit")
     if other is x:
         raise CannotDraw(f"{axis} and {lines} vary together")
     if other and len(other.levels) > LINES:
@@ -59,7 +56,7 @@ def dots(
         rows=rows,
         columns=columns,
         size=size,
-        pad=room(other),
+        pad=legend_height(other),
         gaps=(0.35, 0.28),
     ) as axes:
         for ax, plot in zip(axes.flat, plots, strict=False):
@@ -68,7 +65,7 @@ def dots(
             ax.remove()
         if other:
             legend(axes[0, 0], other)
-    gone = " A cross at the edge where worse lies: the middle runs diverged." if cross else ""
+    gone = " A cross at the edge: the middle runs diverged." if cross else ""
     caption = (
         f"{title}. Mark: interquartile mean; line: 95 % percentile bootstrap interval"
         f" ({statistics.RESAMPLES:,} resamples); {n}.{gone} No test and no correction in this"

@@ -19,7 +19,7 @@ SHOWN = ((0.15, 0.7), (0.32, 0.22), (0.6, 0.85), (0.86, 0.34), (0.42, 0.62))
 
 
 def gradient_field(scene: Scene) -> Picture:
-    """The negative gradients, and at a few points the angle between one and the way to the minimum."""
+    """Negative gradients, and at a few points their angle to the direction of the minimum."""
     _, terrain = read_walks(scene)
     window = terrain.window
     size, aspect = _single(window)
@@ -37,7 +37,7 @@ def gradient_field(scene: Scene) -> Picture:
         " points of the grid"
     )
     notes = [
-        "arrows: −∇f; blue: −∇f at a few points; dashed: the way to the minimum",
+        "arrows: −∇f; blue: −∇f at a few points; dashed: the direction of the minimum",
         f"angle between the two: {facts}",
     ]
     with figures.drawing(scene.path, title, notes, size=size, right=0.95, pad=0.14) as axes:
@@ -53,17 +53,15 @@ def gradient_field(scene: Scene) -> Picture:
         ax.set(xlabel="x", ylabel="y")
     caption = (
         f"{title}. Grey: −∇f on a grid, longer where it is larger, levelling off; blue: its"
-        " direction at a few points; dashed: the way from there to the minimum (star). Angle"
+        " direction at a few points; dashed: the direction from there to the minimum (star). Angle"
         f" between the two: {facts}; 0° would point at it. Bands: equal heights f(x, y). No test:"
-        " nothing here is a matter of chance."
+        " nothing here is random."
     )
     return Picture(scene.name, scene.path, title, caption)
 
 
 def _single(window: Array) -> tuple[tuple[float, float], str]:
-    """Size of a figure of one panel in inches; and equal units on both axes, as angles ask for, if
-    that can be.
-    """
+    """Size of a one-panel figure in inches, with equal units on both axes if possible."""
     wide, high = np.ptp(window, axis=1)
     if not equal(window):
         return (6.6, 4.6), "auto"
@@ -72,9 +70,7 @@ def _single(window: Array) -> tuple[tuple[float, float], str]:
 
 
 def _angles(terrain: Terrain, x: Array, y: Array, u: Array, v: Array) -> Array:
-    """Degrees between −(u, v) and the way from (x, y) to the minimum; nan where there is no
-    direction.
-    """
+    """Degrees between −(u, v) and the direction from (x, y) to the minimum; nan where undefined."""
     to_x, to_y = terrain.minimum[0] - x, terrain.minimum[1] - y
     size = np.hypot(u, v) * np.hypot(to_x, to_y)
     cosine = -(u * to_x + v * to_y) / np.where(size > 0, size, np.nan)
@@ -82,9 +78,7 @@ def _angles(terrain: Terrain, x: Array, y: Array, u: Array, v: Array) -> Array:
 
 
 def _angle(ax: Any, terrain: Terrain, place: tuple[float, float]) -> None:
-    """The direction of −∇f at a point of the window, the way from there to the minimum, and the
-    angle between.
-    """
+    """Draws −∇f at a point, the direction to the minimum, and the angle between them."""
     x, y, u, v = terrain.nearest(place)
     wide = float(np.ptp(terrain.window[0]))
     with np.errstate(all="ignore"):

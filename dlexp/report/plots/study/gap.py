@@ -26,8 +26,7 @@ END = figures.RED
 
 
 def gap(scene: Scene, *, losses: bool = False) -> Picture:
-    """A panel per group: accuracy on training (solid) and validation samples (dashed), the final
-    test value beside it.
+    """A panel per group: training (solid) and validation (dashed) accuracy, and the final test.
 
     `losses` adds the same of the loss below each panel, on an axis of its own.
     """
@@ -78,10 +77,10 @@ def gap(scene: Scene, *, losses: bool = False) -> Picture:
     caption = (
         f"{title}. Solid: training; dashed: validation; interquartile mean over seeds, band: its 95"
         f" % percentile bootstrap interval ({BAND:,} resamples, each point on its own); diamond:"
-        f" test, at the end, and its interval; {n}. Gap: final training value less test value (of"
-        " the loss: test less training), interquartile mean and interval over seeds. Look at the"
-        " training curve beside it: a gap also shrinks when a network learns less. After a run"
-        " diverged it counts as worst. No test and no correction in this figure."
+        f" test, at the end, and its interval; {n}. Gap: final training value minus test value (for"
+        " the loss: test minus training), interquartile mean and interval over seeds. Compare the"
+        " training curve: a gap also shrinks when a network learns less. A diverged run counts as"
+        " worst from then on. No test and no correction in this figure."
     )
     return Picture(scene.name, scene.path, title, caption)
 
@@ -137,18 +136,18 @@ def _end(ax: Any, scene: Scene, group: Tokens, row: dict[str, Measure]) -> list[
     what = row["test"].metric.rpartition("/")[2]
     apart = [abs_gap for run in runs.values() if (abs_gap := _gap(run, what)) is not None]
     lost = sum(run.status == Status.DIVERGED for run in runs.values())
-    said = []
+    texts = []
     if apart:
         ends = statistics.iqm_interval(apart)
         like = f"gap/{what}"
-        said.append(
+        texts.append(
             f"gap {words.number(float(statistics.iqm(apart)), like)}"
             + (f" {words.span(ends, like)}" if ends else "")
         )
     if lost:
-        said.append(f"{lost} of {len(runs)} diverged")
+        texts.append(f"{lost} of {len(runs)} diverged")
     ax.annotate(
-        " · ".join(said),
+        " · ".join(texts),
         (0, 1),
         (0, 4),
         xycoords="axes fraction",

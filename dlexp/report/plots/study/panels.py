@@ -1,4 +1,4 @@
-"""Learning curves of one metric, with lines and panels as they were asked for."""
+"""Learning curves of one metric, with chosen lines and panels."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from dlexp.report.plots.study.scene import CannotDraw, Scene
 def panels(
     scene: Scene, *, metric: str, lines: str, panels: str | None = None, better: str | None = None
 ) -> Picture:
-    """A line per level of `lines`, a panel per level of `panels` (of all that varies besides, where
-    none is named).
-    """
+    """A line per level of `lines`, a panel per level of `panels` (default: all that varies)."""
     measure, line = scene.measure(metric, better), scene.axis(lines)
     rest = [axis for axis in scene.table.axes if axis is not line]
     if panels is not None and (more := [a.key for a in rest if a is not scene.axis(panels)]):

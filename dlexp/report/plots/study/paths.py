@@ -18,9 +18,9 @@ from dlexp.report.plots.study.terrain import Terrain, arrows, bands, read, scale
 from dlexp.storage.status import Status
 
 PANELS, FRAMES, DOTS = 9, 120, 200  # at most: of a figure, of an animation, of a path
-LENGTH = 12.0  # seconds of an animation at most, where nobody says how long a frame is
+LENGTH = 12.0  # seconds of an animation at most, unless `seconds` is given
 ASIDE, BELOW = 0.3, 0.36  # inches between panels
-NO_TEST = "No test: a path on a surface is no matter of chance."
+NO_TEST = "No test: a path on a surface is not random."
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,15 @@ def paths(scene: Scene) -> Picture:
         for ax, walk in zip(axes.flat, walks, strict=False):
             _path(ax, walk.at)
             ax.set_title(_name(walk, walks), loc="left", size=figures.SMALL, pad=3)
-            said = (
+            length = (
                 "" if len({len(w.at) for w in walks}) == 1 else words.many(len(walk.at) - 1, "step")
             )
-            _corner(ax, ", ".join(filter(None, [said, walk.ended])))
+            _corner(ax, ", ".join(filter(None, [length, walk.ended])))
     return Picture(scene.name, scene.path, title, f"{title}. {_caption(terrain)}")
 
 
 def paths_animation(scene: Scene, *, seconds: float | None = None, hold: float = 3.0) -> Picture:
-    """The same as a GIF, a frame per step (of long paths for some steps) of `seconds`, the end held
-    for `hold`.
-    """
+    """The same as a GIF: `seconds` per frame, the last frame held for `hold` seconds."""
     walks, terrain = _few(scene)
     title = scene.title or f"Paths on {scene.surface}"
     window = terrain.around([walk.at for walk in walks])
@@ -68,15 +66,15 @@ def paths_animation(scene: Scene, *, seconds: float | None = None, hold: float =
 
         def frames() -> Iterator[int]:
             for step in steps:
-                for walk, (line, end, _), said in moving:
+                for walk, (line, end, _), corner in moving:
                     so_far = walk.at[: step + 1]
                     line.set_data(*so_far.T)
                     end.set_data(*so_far[-1:].T)
                     over = f"  {walk.ended}" if walk.ended and step >= len(walk.at) else ""
-                    said.set_text(f"step {min(step, len(walk.at) - 1)}{over}")
+                    corner.set_text(f"step {min(step, len(walk.at) - 1)}{over}")
                 yield step
 
-        artists = [artist for _, lines, said in moving for artist in (*lines, said)]
+        artists = [artist for _, lines, corner in moving for artist in (*lines, corner)]
         figures.animate(
             axes[0, 0].figure,
             scene.path,
@@ -98,7 +96,7 @@ def _few(scene: Scene) -> tuple[list[Walk], Terrain]:
 
 def read_walks(scene: Scene) -> tuple[list[Walk], Terrain]:
     """The path of each group's first seed that has one, and the surface. Raises `CannotDraw`."""
-    walks, found, why = [], None, []
+    walks, terrain, why = [], None, []
     for group, runs in scene.table.groups.items():
         for _, run in sorted(runs.items()):
             if run.observed and {"path/x", "path/y"} <= set(run.curves):
@@ -108,18 +106,17 @@ def read_walks(scene: Scene) -> tuple[list[Walk], Terrain]:
                     Walk(scene.label(group, "optimizer.lr"), np.stack([x, y], axis=1), ended)
                 )
                 surface = read(scene.arrays(run, "surface"))
-                found = found or (surface if isinstance(surface, Terrain) else None)
+                terrain = terrain or (surface if isinstance(surface, Terrain) else None)
                 why += [surface] if isinstance(surface, str) else []
                 break
         else:
             why.append("it has no path/x and path/y, as runs on a surface have")
-    if not walks or found is None:
+    if not walks or terrain is None:
         reason = words.listed(list(dict.fromkeys(why)), 3) if why else "there are no runs"
         raise CannotDraw(
-            f"no run has a path and its surface: {reason} (a study asks for them by observer:"
-            " [path])"
+            f"no run has a path and its surface: {reason} (add observer: [path] to the study)"
         )
-    return walks, found
+    return walks, terrain
 
 
 def _page(window: Array, n: int) -> dict[str, Any]:
@@ -155,7 +152,7 @@ def in_window(ax: Any, window: Array, aspect: str) -> None:
 
 
 def _panels(axes: Any, walks: Sequence[Walk], terrain: Terrain, window: Array) -> None:
-    """What stands still: the surface in every panel, its scale beside them, the legend above them."""
+    """The static parts: the surface in every panel, its scale beside them, the legend above."""
     levels = None
     columns = axes.shape[1]
     for i, ax in enumerate(axes.flat):
@@ -192,9 +189,7 @@ def mark(ax: Any, at: Array, name: str) -> Any:
 
 
 def _path(ax: Any, at: Array) -> tuple[Any, Any, Any]:
-    """The line with a dot at each step, if they are not too many, and the marks of its end and its
-    start.
-    """
+    """The line, with a dot at each step if there are few, and the marks of its end and start."""
     dots = {"marker": "o", "markersize": 2.5} if len(at) <= DOTS else {}
     (line,) = ax.plot(*at.T, "-", color=figures.RED, linewidth=1.2, zorder=3, **dots)
     seen = at[np.isfinite(at).all(axis=1)]
@@ -243,9 +238,8 @@ def _notes(walks: Sequence[Walk]) -> list[str]:
     steps = f"{counts[0]}" if counts[0] == counts[-1] else f"{counts[0]} to {counts[-1]}"
     x, y = (f"{c:g}".replace("-", "−") for c in walks[0].at[0])
     dot = ", a dot each" if counts[-1] < DOTS else ""
-    return [
-        f"{steps} steps from ({x}, {y}){dot}; arrows: −∇f; one seed of each; descriptive: no significance test"
-    ]
+    start = f"{steps} steps from ({x}, {y}){dot}"
+    return [f"{start}; arrows: −∇f; one seed of each; descriptive: no significance test"]
 
 
 def _caption(terrain: Terrain) -> str:

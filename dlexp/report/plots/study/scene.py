@@ -1,4 +1,4 @@
-"""What a figure of a study is drawn from."""
+"""The data that a figure of a study is drawn from."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ from dlexp.storage.status import Status
 
 
 class CannotDraw(Exception):  # no error, but an answer
-    """A figure that has nothing to show; the words say why."""
+    """A figure has nothing to show; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A sweep's folder, the runs that are shown, and the file to draw; `title` is empty where a
-    kind has its own.
-    """
+    """A sweep's folder, the runs to show, the file to draw; `title` may be empty."""
 
     folder: Path
     table: Table
@@ -32,7 +30,7 @@ class Scene:
     title: str
 
     def arrays(self, run: RunRecord, name: str) -> dict[str, Array] | str:
-        """What an observer left in the run's folder; or why there is nothing."""
+        """The arrays that an observer wrote into the run's folder; or why there are none."""
         if not run.observed:
             return f"the run is {run.status}"
         try:
@@ -44,7 +42,7 @@ class Scene:
 
     @property
     def surface(self) -> str:
-        """What the runs go down."""
+        """The names of the surfaces of the runs."""
         names = sorted(
             {str(run.params.get("objective", "")) for _, _, run in self.table.runs()} - {""}
         )
@@ -58,16 +56,14 @@ class Scene:
         keys = [axis.key for axis in self.table.axes]
         near = nearest(key, keys)
         raise CannotDraw(
-            f"{key} does not vary between these runs; what varies is"
-            f" {words.listed(keys) if keys else 'nothing'}"
-            + (f"; did you mean {near}?" if near else "")
+            f"{key} does not vary between these runs; varying keys:"
+            f" {words.listed(keys)}" + (f"; did you mean {near}?" if near else "")
         )
 
     def measure(self, metric: str, better: str | None = None) -> Measure:
         """A metric that some run measured, and which way it is better. Raises `CannotDraw`.
 
-        Where nobody says, it is drawn all the same if every run has its value: only one that
-        diverged needs a worst.
+        An unknown direction is an error only if a run diverged, which needs a worst value.
         """
         runs = [run for _, _, run in self.table.runs()]
         known = sorted({name for run in runs for name in (*run.final, *run.curves)})
@@ -80,11 +76,8 @@ class Scene:
             high = measures.direction(metric, better, runs)
         except UserError:
             if any(run.status == Status.DIVERGED for run in runs):
-                wrong = (
-                    f"a run diverged, and it is not declared whether more of {metric} is better, or"
-                    " less: "
-                )
-                raise CannotDraw(f"{wrong}add better: high, or better: low") from None
+                wrong = f"a run diverged, and the direction of {metric} is unknown"
+                raise CannotDraw(f"{wrong}: add better: high or better: low") from None
             high = False
         return measures.capped(self.table, metric, high)
 
@@ -107,6 +100,5 @@ class Scene:
                 for runs in self.table.groups.values()
             }
         )
-        return (
-            f"n = {n[0]}" if n[0] == n[-1] else f"n = {n[0]} to {n[-1]}"
-        ) + f" seed{'s' * (n[-1] != 1)} per group"
+        shown = f"{n[0]}" if n[0] == n[-1] else f"{n[0]} to {n[-1]}"
+        return f"n = {shown} seed{'s' * (n[-1] != 1)} per group"

@@ -26,9 +26,7 @@ SHAPES = {
 
 @dataclass(frozen=True)
 class Terrain:
-    """`window` ((x₀, x₁), (y₀, y₁)), `minimum` (x, y, f), heights f (len(y), len(x)); gradients
-    likewise.
-    """
+    """`window` ((x₀, x₁), (y₀, y₁)), `minimum` (x, y, f), f (len(y), len(x)); gradients alike."""
 
     window: Array
     minimum: Array
@@ -63,9 +61,7 @@ class Terrain:
         return *np.meshgrid(x[columns], y[rows]), u, v
 
     def nearest(self, place: tuple[float, float]) -> tuple[float, float, float, float]:
-        """The point of the gradient's grid nearest to a place, in shares of the window's sides: x,
-        y, u, v.
-        """
+        """The gradient grid's point nearest to a place in shares of the window: x, y, u, v."""
         at = [
             low + share * (high - low)
             for share, (low, high) in zip(place, self.window, strict=True)
@@ -86,20 +82,22 @@ def read(arrays: dict[str, Array] | str) -> Terrain | str:
         array = arrays.get(name)
         if array is None or array.dtype.kind != "f" or array.ndim != len(shape):
             return f"its arrays/surface.npz has no {name} of {len(shape)} dimensions"
-    found = Terrain(**{name: arrays[name] for name in SHAPES})
+    terrain = Terrain(**{name: arrays[name] for name in SHAPES})
     finely, coarsely = (
-        (len(found.y), len(found.x)),
-        (2, len(found.gradient_y), len(found.gradient_x)),
+        (len(terrain.y), len(terrain.x)),
+        (2, len(terrain.gradient_y), len(terrain.gradient_x)),
     )
-    if found.f.shape != finely or found.gradient.shape != coarsely or min(*finely, *coarsely) < 2:
+    if (
+        terrain.f.shape != finely
+        or terrain.gradient.shape != coarsely
+        or min(*finely, *coarsely) < 2
+    ):
         return "its arrays/surface.npz has arrays that do not fit each other"
-    return found
+    return terrain
 
 
 def bands(ax: Any, terrain: Terrain, window: Array) -> Any:
-    """Bands of equal height; returns what their scale is made of, and the heights, or None where f
-    is flat.
-    """
+    """Draws bands of equal height; returns the contour set and levels, None where f is flat."""
     inside = [
         slice(max(int(np.searchsorted(c, low)) - 1, 0), int(np.searchsorted(c, high)) + 1)
         for c, (low, high) in zip((terrain.x, terrain.y), window, strict=True)
@@ -115,9 +113,7 @@ def bands(ax: Any, terrain: Terrain, window: Array) -> Any:
 def scale(
     ax: Any, terrain: Terrain, drawn: tuple[Any, Sequence[float]], rows: int = 1, between: float = 0
 ) -> None:
-    """What height each band has, beside a panel, or beside a column of panels that are so many
-    inches apart.
-    """
+    """The colour bar of the bands, beside a panel or a column of panels `between` inches apart."""
     shown, levels = drawn
     place = ax.get_position()
     wide, high = (
