@@ -40,11 +40,11 @@ def check_store(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
                 for path in () if dry else left:
                     path.unlink()
             if left:
-                yield "mended", "a store that was never finished stands beside it: removed"
+                yield "repaired", "an incomplete store beside it: removed"
         except Timeout:
             return  # it is being made now
         except OSError as e:
-            yield "to do", f"cannot be mended: {describe_error(e)}"
+            yield "to do", f"cannot be repaired: {describe_error(e)}"
     if not file.exists():
         return
     yield from _moved(file, dry=dry)
@@ -54,7 +54,7 @@ def check_store(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
         except sqlite3.OperationalError as e:
             if "readonly" not in str(e):
                 raise
-            yield "mended", "a write to it was cut short: taken back"
+            yield "repaired", "an interrupted write to it: undone"
             wrong = "ok" if dry else _quick_check(file, "rw")
         if wrong == "ok":
             return
@@ -94,11 +94,14 @@ def _moved(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
         return  # a run is being begun in it, which sets it right
     except (OSError, sqlite3.DatabaseError) as e:
         if found:
-            yield "to do", f"it was in {found[0].before}, and cannot be mended: {describe_error(e)}"
+            yield (
+                "to do",
+                f"it was in {found[0].before}, and cannot be repaired: {describe_error(e)}",
+            )
         return  # or the next look says what is wrong with it
     for moved in found:
         n = moved.places
         yield (
-            "mended",
+            "repaired",
             f"it was in {moved.before}: {n} place{'s' * (n != 1)} of artifacts named that folder",
         )

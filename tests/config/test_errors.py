@@ -100,8 +100,8 @@ TABLE = [
     ("++optimizer.foo=1", "optimizer.foo=1 (command line): adam has no field foo", ""),
     ("+new.key=1", "new.key=1 (command line): there is no such key", ""),
     ("+optimizer.lr=1", "optimizer.lr=1 (command line)", "leave the + out"),
-    ("~optimizer", "optimizer (command line): ~ takes a part away", ""),
-    ("~seed", "seed (command line): ~ takes a part away", ""),
+    ("~optimizer", "optimizer (command line): ~ removes a part", ""),
+    ("~seed", "seed (command line): ~ removes a part", ""),
     ("optimizer=null", "optimizer=null (command line)", ""),
     ("regularizer=null", "regularizer=null (command line)", "regularizer=none"),
     ("optimizer=", "optimizer= (command line)", ""),
@@ -123,7 +123,7 @@ TABLE = [
         "hydra.run.dir=/tmp/x (command line): this key of Hydra's is not open",
         "",
     ),
-    ("+hydra.callbacks.x._target_=webbrowser.open", "hydra.callbacks.x._target_", "not open"),
+    ("+hydra.callbacks.x._target_=webbrowser.open", "hydra.callbacks.x._target_", "cannot be set"),
     (
         "optimizer._target_=os.system",
         "optimizer._target_=os.system (command line): adam has no field _target_",
@@ -179,7 +179,7 @@ TABLE = [
     ),
     (
         "regularizer=[dropout,none]",
-        "regularizer=[dropout,none] (command line): each name once, and none alone",
+        "regularizer=[dropout,none] (command line): each name may occur once, and `none` only alone",
         "",
     ),
     ("regularizer=[l1,l1]", "regularizer=[l1,l1] (command line): each name once", ""),

@@ -121,7 +121,7 @@ def test_a_run_of_old_that_has_a_secret_is_still_read(in_tmp, capsys):
     train it again.
     """
     assert main([*FAST, f"data.path={SHAPES['s3']}", "data=csv"]) == 2
-    assert "which every run would write down" in capsys.readouterr().err
+    assert "which every run would record" in capsys.readouterr().err
     text = (
         compose_run(*FAST)
         .yaml.replace("name: digits", f"name: csv\n  path: {SHAPES['s3']}")

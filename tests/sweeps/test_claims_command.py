@@ -197,7 +197,7 @@ BAR = " 30%|███       | 3/10 [00:01<00:03,  2.0run/s, 2 running, 0 failed,
             "failed seed=3: boom (runs/x)",
         ),
         (f"Traceback (most recent call last):\nKeyError: 'x'\n{BAR}\n", "", "KeyError: 'x'"),
-        (f"{BAR}\n", "", "it said nothing"),
+        (f"{BAR}\n", "", "it printed nothing"),
     ],
     ids=["error", "run", "defect", "bar"],
 )

@@ -105,11 +105,11 @@ def test_listed_numbers_are_in_their_order_and_words_are_not():
 
 
 EMPTY = [
-    ("tag(log,interval(0,1))", "a logarithmic interval begins above 0"),
-    ("tag(lin,interval(0,1))", "the one tag of an interval is log"),
-    ("interval(1,0.1)", "an interval goes from a number to a larger one"),
-    ("interval(0.1,inf)", "an interval goes from a number to a larger one"),
-    ("interval(0.2,0.8)", "there is no whole number in it"),
+    ("tag(log,interval(0,1))", "a logarithmic interval must start above 0"),
+    ("tag(lin,interval(0,1))", "the only tag of an interval is log"),
+    ("interval(1,0.1)", "the end of an interval must be larger than its start"),
+    ("interval(0.1,inf)", "the end of an interval must be larger than its start"),
+    ("interval(0.2,0.8)", "contains no whole number"),
 ]
 
 

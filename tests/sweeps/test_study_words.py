@@ -89,12 +89,12 @@ WRONG = {
     ),
     "language": (
         replaced("zh: 一项研究", "de: Studie"),
-        "study.title.de (small): there is no such word; choose from",
+        "study.title.de (small): there is no such key; choose from",
     ),
     "cost": (replaced("cost: 2", "cost: much"), "study.cost=much (small): must be a number > 0"),
     "word": (
         replaced("  cost: 2", "  costs: 2"),
-        "study.costs (small): there is no such word; choose from title",
+        "study.costs (small): there is no such key; choose from title",
     ),
     "part-word": (
         replaced("metric: test/acc", "metrik: test/acc"),
@@ -133,7 +133,7 @@ WRONG = {
         replaced("range(11)", "range(10)"),
         (
             "study.claims[0].tuned=faster (small): needs 5 seeds to choose with "
-            "and 6 others to judge; there are 10"
+            "and 6 others to judge them; there are 10"
         ),
     ),
     "tuned-key": (
@@ -264,7 +264,7 @@ def test_a_study_is_not_trained_as_one_run(study, in_tmp, capsys, text, how):
     assert (
         err
         == "dlexp: error: experiment=small: is a study, and this would train one run of it and drop"
-        " its claims: its file lacks mode: MULTIRUN under hydra; or say -m\n"
+        " its claims: its file lacks mode: MULTIRUN under hydra; or add -m\n"
     )
     assert not (in_tmp / "outputs").exists()
 

@@ -159,10 +159,10 @@ def test_the_doctor_names_and_sets_right_what_a_moved_store_says_of_its_former_p
     monkeypatch.chdir(there)
     before = tree(there)
     assert main(["doctor", "--dry-run"]) == 1
-    assert f"to mend   outputs/mlflow.db: it was in {here}/outputs: " in capsys.readouterr().out
+    assert f"to repair outputs/mlflow.db: it was in {here}/outputs: " in capsys.readouterr().out
     assert tree(there) == before, "a dry run writes nothing"
     main(["doctor"])
-    assert f"mended    outputs/mlflow.db: it was in {here}/outputs: " in capsys.readouterr().out
+    assert f"repaired  outputs/mlflow.db: it was in {here}/outputs: " in capsys.readouterr().out
     run_id = state.load(there / "outputs" / "runs" / "x").run_id
     store = tracking.store_uri(there / "outputs")
     with tempfile.TemporaryDirectory() as spare:
@@ -199,7 +199,7 @@ def test_artifacts_that_were_deleted_are_noticed_by_the_doctor_and_sent_again(pr
     shutil.rmtree(outputs / "mlartifacts")
     assert main(["doctor", "--dry-run"]) == 1
     out = capsys.readouterr().out
-    assert "outputs/runs/x: 6 of its artifacts are not there any more" in out
+    assert "outputs/runs/x: 6 of its artifacts were missing in MLflow" in out
     assert "outputs/sweeps/s: " in out
     assert main(["sync"]) == 0
     names = {p.relative_to(outputs) for p in tree(outputs / "mlartifacts") if p.is_file()}
@@ -210,7 +210,7 @@ def test_artifacts_that_were_deleted_are_noticed_by_the_doctor_and_sent_again(pr
     ).unlink()
     main(["doctor"])
     assert (
-        "outputs/runs/x: 1 of its artifacts is not there any more: sent" in capsys.readouterr().out
+        "outputs/runs/x: 1 of its artifacts was missing in MLflow: sent" in capsys.readouterr().out
     )
     assert lost(outputs) == []
 

@@ -192,7 +192,7 @@ def test_a_command_sends_its_sweep_and_no_worker_imports_mlflow(in_tmp, outputs,
     assert "MLflow    the sweep's run " in said[0]
     assert "and its 4 runs" in said[0]
     assert "look      python -m dlexp ui --uri sqlite:" in said[0]
-    assert "0 trained now" in said[1]
+    assert "0 newly trained" in said[1]
     assert "and its 6 runs" in said[2]
     told = found(outputs, folder)
     assert (told["status"], len(told["runs"])) == ("FINISHED", 6)
