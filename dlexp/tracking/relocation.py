@@ -1,4 +1,4 @@
-"""What `python -m dlexp doctor` finds and mends in MLflow's SQLite store."""
+"""Checks and repairs MLflow's SQLite store for `python -m dlexp doctor`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ from dlexp.tracking import artifacts
 BUSY = 5.0  # seconds to wait for a store
 
 
-def _unheld(store: Path, *, dry: bool) -> AbstractContextManager[Any]:
-    """A store that nobody makes or changes meanwhile; for a dry run, that nobody does now. Raises
-    `Timeout`.
-    """
+def _locked(store: Path, *, dry: bool) -> AbstractContextManager[Any]:
+    """A lock on a store; a dry run only requires that nobody has it. Raises `Timeout`."""
     name = store.with_name(f"{store.name}.lock")
     if dry and is_held(name):
         raise Timeout(str(name))
@@ -29,13 +27,11 @@ def _unheld(store: Path, *, dry: bool) -> AbstractContextManager[Any]:
 
 
 def check_store(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
-    """Ask SQLite whether the store is whole; its own rollback ends a write that was cut short.
-    Kinds and findings.
-    """
+    """Check a store with SQLite, whose own rollback undoes interrupted writes; kinds and findings."""
     new = file.with_name(f"{file.name}.new")
     if new.exists():
         try:
-            with _unheld(file, dry=dry):
+            with _locked(file, dry=dry):
                 left = [f for f in (new, *file.parent.glob(f"{new.name}-*")) if f.exists()]
                 for path in () if dry else left:
                     path.unlink()
@@ -59,7 +55,7 @@ def check_store(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
         if wrong == "ok":
             return
     except sqlite3.OperationalError as e:
-        yield "to do", f"cannot be looked at: {e}"
+        yield "to do", f"cannot be examined: {e}"
         return
     except sqlite3.DatabaseError as e:
         wrong = str(e)
@@ -68,14 +64,14 @@ def check_store(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
     yield (
         "to do",
         (
-            f"is damaged or no store: {wrong}; copy it and try `{tried}`, or move it away and fill"
+            f"is damaged or not a store: {wrong}; copy it and try `{tried}`, or move it away and fill"
             f" a new one: `{away}`"
         ),
     )
 
 
 def _quick_check(file: Path, mode: str) -> str:
-    """`ok`, or the first thing that is wrong."""
+    """`ok`, or the first defect."""
     with closing(
         sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY)
     ) as store:
@@ -83,23 +79,23 @@ def _quick_check(file: Path, mode: str) -> str:
 
 
 def _moved(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
-    """Places of artifacts that name the folder a store was in before it was moved or copied."""
-    found: list[artifacts.Moved] = []
+    """Correct places of artifacts that name a former folder of the store."""
+    moves: list[artifacts.Moved] = []
     try:
-        found = artifacts.settle(file, dry=True)
-        if found and not dry:
+        moves = artifacts.settle(file, dry=True)
+        if moves and not dry:
             with lock(file.with_name(f"{file.name}.lock"), timeout=BUSY):
                 artifacts.settle(file)
     except Timeout:
-        return  # a run is being begun in it, which sets it right
+        return  # a run is being begun in it, which corrects the store
     except (OSError, sqlite3.DatabaseError) as e:
-        if found:
+        if moves:
             yield (
                 "to do",
-                f"it was in {found[0].before}, and cannot be repaired: {describe_error(e)}",
+                f"it was in {moves[0].before}, and cannot be repaired: {describe_error(e)}",
             )
-        return  # or the next look says what is wrong with it
-    for moved in found:
+        return  # or the next check reports what is wrong with it
+    for moved in moves:
         n = moved.places
         yield (
             "repaired",

@@ -293,7 +293,7 @@ def test_a_damaged_ledger_loses_no_other_line_and_its_sweep_can_be_used(home, ca
     (sweep / "ledger.jsonl").write_bytes(copy)
     said = seen(capsys)
     assert "line 2 is damaged, kept in ledger-damaged.txt" in said[0]
-    assert "its last line is incomplete: 10 bytes removed" in said[1]
+    assert "its last line is half written: 10 bytes cut off" in said[1]
     assert (sweep / "ledger.jsonl").read_bytes() == b"".join(whole)
     assert (sweep / "ledger-damaged.txt").read_bytes() == b'{]\xff\n{"key": "x\n'
     well(capsys)
@@ -324,8 +324,8 @@ def test_a_run_that_cannot_be_sent_is_left_to_do(home, capsys):
     (home / "mlflow.db").write_text("dear diary")
     run_folder(home / "runs" / "a", tracking.store_uri(home), records(3), net=False)
     said = seen(capsys, status=1)
-    assert "outputs/mlflow.db: is damaged or no store: file is not a database" in said[0]
-    assert "is no SQLite database" in said[1]
+    assert "outputs/mlflow.db: is damaged or not a store: file is not a database" in said[0]
+    assert "is not an SQLite database" in said[1]
     assert said[-1] == "2 to do (1 run)"
 
 
@@ -335,7 +335,7 @@ def test_a_damaged_store_is_named_and_not_written(home, capsys):
     (home / "mlflow.db").write_bytes(whole[: len(whole) // 2])
     before = files(home)
     assert (
-        "outputs/mlflow.db: is damaged or no store: database disk image is malformed"
+        "outputs/mlflow.db: is damaged or not a store: database disk image is malformed"
         in " ".join(seen(capsys, status=1))
     )
     assert files(home) == before

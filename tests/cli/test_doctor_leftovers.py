@@ -84,7 +84,7 @@ def test_a_dead_probe_is_ended_and_its_command_named(home, capsys):
         said[0] == "repaired  outputs/runs/a/probes/p: killed; again: python -m dlexp probe a"
         " observer=curves"
     )
-    assert "x.999999999.part: left half written" in said[1]
+    assert "x.999999999.part: incomplete file" in said[1]
     well(capsys)
 
 

@@ -113,7 +113,7 @@ TYPED = [  # what is typed, its key and place, what is said
     ("-m seed=choice()", "seed=choice() (command line)", "cannot be read"),
     ("-m seed=range(0)", "seed=range(0", "is an empty range"),
     ("-m seed=range(1e9)", "max_jobs", "1,000,000,000 values"),
-    ("-m seed=1", "-m asks for a sweep", "no key has several values"),
+    ("-m seed=1", "conflicts with -m", "no key has several values"),
     # Hydra's own
     ("hydra/launcher=basic", "hydra/launcher=basic (command line)", "choose from local"),
     ("hydra/sweeper=basic", "hydra/sweeper=basic (command line)", "choose from grid, random, tpe"),
@@ -140,7 +140,7 @@ TYPED = [  # what is typed, its key and place, what is said
     ("hydra/job_logging=default", "hydra/job_logging=default (command line)", "cannot be set"),
     ("hydra.mode=X", "hydra.mode=X (command line)", "must be RUN or MULTIRUN"),
     ("hydra.mode=1.5", "hydra.mode=1.5 (command line)", "must be RUN or MULTIRUN"),
-    ("-m seed=0,1 hydra.mode=RUN", "hydra.mode=RUN (command line)", "-m asks for a sweep"),
+    ("-m seed=0,1 hydra.mode=RUN", "hydra.mode=RUN (command line)", "conflicts with -m"),
     *(
         (
             f"hydra.verbose={value}",
@@ -261,8 +261,8 @@ FILES = [  # what an experiment file holds, its place, what is said
     (GLOBAL + "epochs: 1\nquick: On\n", "(experiment/x.yaml, line 3)", "On means true to YAML"),
     (GLOBAL + "study: {title: {no: x}}\n", "(experiment/x.yaml, line 2)", "no means false to YAML"),
     (GLOBAL + "seed: 010\n", "(experiment/x.yaml, line 2)", "010 is read as an octal number"),
-    (GLOBAL + "seed: 0x10\n", "(experiment/x.yaml, line 2)", "0x10 is no decimal number"),
-    (GLOBAL + "seed: 0b11\n", "(experiment/x.yaml, line 2)", "0b11 is no decimal number"),
+    (GLOBAL + "seed: 0x10\n", "(experiment/x.yaml, line 2)", "0x10 is not a decimal number"),
+    (GLOBAL + "seed: 0b11\n", "(experiment/x.yaml, line 2)", "0b11 is not a decimal number"),
     (GLOBAL + "seed: 1:30\n", "(experiment/x.yaml, line 2)", "1:30 is read in base 60"),
     (GLOBAL + "seed: 2026-01-01\n", "seed (experiment/x.yaml)", "must be a whole number"),
     (GLOBAL + "epochs: 1e3\n", "epochs (experiment/x.yaml)", "must be a whole number"),
@@ -275,7 +275,7 @@ FILES = [  # what an experiment file holds, its place, what is said
     (
         GLOBAL + "seed: ${nope}\n",
         "seed (experiment/x.yaml)",
-        "refers to nope, and there is no such key",
+        "refers to nope, which does not exist",
     ),
     (GLOBAL + "a: &a [*a]\n", "(experiment/x.yaml, line 2)", "*a refers to itself"),
     (GLOBAL + "a: *b\n", "(experiment/x.yaml, line 2)", "is not valid YAML"),

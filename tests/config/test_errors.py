@@ -42,7 +42,7 @@ TABLE = [
     (
         "regularizer.dropout.ratio=0.3",
         "regularizer.dropout.ratio=0.3 (command line)",
-        "not selected: say regularizer=dropout",
+        "not selected: use regularizer=dropout",
     ),
     ("early_stopping.foo=1", "early_stopping.foo=1", "patience, metric"),
     (
@@ -120,7 +120,7 @@ TABLE = [
     ("seed=range(3)", "seed=range(3) (command line): several values make a sweep", ""),
     (
         "hydra.run.dir=/tmp/x",
-        "hydra.run.dir=/tmp/x (command line): this key of Hydra's is not open",
+        "hydra.run.dir=/tmp/x (command line): this key of Hydra cannot be set",
         "",
     ),
     ("+hydra.callbacks.x._target_=webbrowser.open", "hydra.callbacks.x._target_", "cannot be set"),
@@ -132,7 +132,7 @@ TABLE = [
     (
         "optimizer.lr=${nope}",
         "optimizer.lr=${nope} (command line)",
-        "refers to nope, and there is no such key",
+        "refers to nope, which does not exist",
     ),
     ("optimizer.lr=0.1(", "optimizer.lr=0.1( (command line): cannot be read", ""),
     # a surface has no network
@@ -182,7 +182,7 @@ TABLE = [
         "regularizer=[dropout,none] (command line): each name may occur once, and `none` only alone",
         "",
     ),
-    ("regularizer=[l1,l1]", "regularizer=[l1,l1] (command line): each name once", ""),
+    ("regularizer=[l1,l1]", "regularizer=[l1,l1] (command line): each name may occur once", ""),
     ("model.hidden={a:1}", "model.hidden={a:1} (command line): must be a list", ""),
     (
         "tracking.uri=nonsense://x",

@@ -231,8 +231,8 @@ def test_a_study_composes_to_the_jobs_of_its_smaller_budget_too(in_tmp):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["-m", "seed=0,1"], "the words ask for a sweep: say python -m dlexp -m seed=0,1"),
-        (["experiment=dropout"], "the words ask for a sweep: say python -m dlexp exper"),
+        (["-m", "seed=0,1"], "the words ask for a sweep: use python -m dlexp -m seed=0,1"),
+        (["experiment=dropout"], "the words ask for a sweep: use python -m dlexp exper"),
         (["seed=0,1"], "several values make a sweep: use python -m dlexp -m seed=0,1"),
         (["--dry-run"], "--dry-run (command line): can be set only on the command line"),
         (["--cfg", "job"], "--cfg (command line): can be set only on the command line"),

@@ -63,7 +63,7 @@ def trained(folder, done):
     assert (run / "network.npz").exists()
     assert done.stdout.startswith("finished  test/accuracy 0.")
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("MLflow ")]
-    assert "the run is not all there yet" in line
+    assert "the run is not complete yet" in line
     assert "python -m dlexp sync" in line
     return run, line
 

@@ -114,7 +114,7 @@ def test_a_second_sender_does_not_wait_for_ever_nor_for_what_is_sent(tmp_path, c
     with run_follower.FileLock(folder / "mlflow.lock"), monkeypatch.context() as patched:
         patched.setattr(run_follower, "OTHERS", 0.05)
         assert send(folder) == 1
-    assert "another sender is at work" in capsys.readouterr().out
+    assert "another sender is working" in capsys.readouterr().out
     assert send(folder) == 0
     with run_follower.FileLock(folder / "mlflow.lock"):
         assert send(folder) == 0

@@ -423,7 +423,7 @@ def test_a_dead_server_is_tried_a_few_times_and_the_sweep_waits(outputs, make, m
         port = probe.getsockname()[1]
     folder = fill(make(uri=f"http://127.0.0.1:{port}"))
     assert send(folder) == 1
-    assert "the sweep is not all there yet: cannot reach MLflow" in str(tracking.outcome([folder]))
+    assert "the sweep is not complete yet: cannot reach MLflow" in str(tracking.outcome([folder]))
     say(folder, tracking={"uri": tracking.store_uri(outputs), "experiment": "dlexp"})
     assert send(folder) == 0  # nothing was lost
     assert len(found(outputs, folder)["runs"]) == 4
