@@ -84,7 +84,7 @@ def advised(text, before):
 def test_several_values_without_m_are_answered_with_the_whole_command(in_tmp, capsys, swept):
     name = "it's a 模型 of $HOME"
     assert main([swept, *FAST[:-1], f"tracking.experiment={name}"]) == 2
-    words = advised(capsys.readouterr().err, "say ")
+    words = advised(capsys.readouterr().err, "use ")
     assert words[:-1] == ["-m", swept, *FAST[:-1]]
     assert compose_run(*FAST[:-1], words[-1]).tracking.experiment == name
     assert main([*words, "--dry-run"]) == 0
