@@ -246,7 +246,7 @@ def test_a_budget_far_above_what_is_counted_is_out_of_date(monkeypatch, tmp_path
     for now, status, said in (
         (1000, 0, ""),
         (920, 0, ""),
-        (900, 1, "anew (--write): W1 peak"),
+        (900, 1, "renewed (--write): W1 peak"),
         (1030, 1, "over budget"),
     ):
         monkeypatch.setattr(budget, "peak_bytes", lambda workload, now=now: now)
