@@ -2,10 +2,11 @@
 
     scripts/bench [W1 W2 W3 W4] [--write]
 
-- instructions: counted by valgrind's callgrind over 16 steps, where valgrind is installed; a minute or two for each
-  workload. They depend on the version of NumPy, which `benchmarks/budget.json` names, and repeat almost exactly.
+- instructions: counted by valgrind's callgrind over 16 steps, if valgrind is installed; a minute or
+  two for each workload. They depend on the version of NumPy, which `benchmarks/budget.json` names,
+  and repeat almost exactly.
   Valgrind shows programs a processor without AVX-512.
-- peak_bytes: the most memory that a step's arrays take on top of what is there before, by tracemalloc.
+- peak_bytes: the most memory that a step allocates for its arrays, by tracemalloc.
 
 Exit status 1 if a number is more than 2 % above its budget. `--write` makes today's numbers the
 budget.
@@ -67,7 +68,7 @@ def peak_bytes(workload: Workload) -> int:
 
 
 def instructions(workload: Workload) -> int | None:
-    """Instructions of a step, or None without valgrind; what comes before the steps is not counted."""
+    """Instructions of a step, or None without valgrind; the preparation is not counted."""
     if not (shutil.which("valgrind") and shutil.which("callgrind_control")):
         return None
     with prepared(small(workload)) as folder:

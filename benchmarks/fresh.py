@@ -111,11 +111,12 @@ def report(what: str, results: Measured, wall: Times, columns: Sequence[str]) ->
                 *(str(r.get(c, "")) for r in relative),
             ]
         )
-    return f"{TITLES[what]}:\n\n{table(['', 'CPU, s', 'wall, s', '÷ dlexp, no Hydra', '÷ dlexp'], rows)}"
+    head = ["", "CPU, s", "wall, s", "÷ dlexp, no Hydra", "÷ dlexp"]
+    return f"{TITLES[what]}:\n\n{table(head, rows)}"
 
 
 def kept(what: str, times: Times) -> dict[str, list[float]]:
-    """The goals' values: relative to dlexp without Hydra, as peers compose nothing, and with Hydra."""
+    """The goals' values: relative to dlexp without Hydra, like the peers, and with Hydra."""
     named = "500 steps in a fresh process" if what == "run" else "mixed sweep of 32 runs"
     results = {}
     for base, how in {"dlexp, no Hydra": "no Hydra", "dlexp": "with Hydra"}.items():

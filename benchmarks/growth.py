@@ -36,7 +36,7 @@ MEANT = {
 
 
 def workload(what: str, size: int) -> Workload:
-    """W1's shape with one number changed; `data.n` is chosen so that 70 % of it are for training."""
+    """W1's shape with one number changed; 70 % of `data.n` are training samples."""
     number = {"units": 100, "depth": 5, "batch": 100, "data": 1_400} | {what: size}
     sizes = (64, *[number["units"]] * number["depth"], 10)
     products = sum(a * b for a, b in pairwise(sizes))

@@ -67,7 +67,7 @@ class Measured:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """One thread for all, and bytecode in a cache, which installed peers have and a checkout lacks."""
+    """One thread for all, and cached bytecode: installed peers have it, a checkout lacks it."""
     mine = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**mine, **ONE_THREAD, **more}
 

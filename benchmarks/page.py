@@ -68,6 +68,9 @@ def _commit() -> str:
     return (git("describe", "--always") or "unknown") + ("-dirty" if changed else "")
 
 
+BLAS = ("internal_api", "version", "architecture")
+
+
 def machine() -> str:
     """Processor, caches, system and versions, as a list."""
     import numpy as np
@@ -81,10 +84,7 @@ def machine() -> str:
             f"{platform.system()} {platform.release()}, {platform.machine()}, Python"
             f" {platform.python_version()}"
         ),
-        (
-            "NumPy's BLAS:"
-            f" {' '.join(str(blas.get(k, '?')) for k in ('internal_api', 'version', 'architecture'))}"
-        ),
+        f"NumPy's BLAS: {' '.join(str(blas.get(k, '?')) for k in BLAS)}",
         f"NumPy's SIMD: {simd[-1] if simd else 'baseline'}",
         ", ".join(f"{name} {version_of(name)}" for name in PACKAGES),
     ]

@@ -114,7 +114,7 @@ class Task:
     seed: int = 0
 
     def rows(self, batch: int) -> Iterator[np.ndarray]:
-        """The samples of each batch, shuffled in each epoch; an incomplete last batch is dropped."""
+        """The samples of each batch, shuffled in each epoch; an incomplete batch is dropped."""
         n = len(self.labels)
         while True:
             order = self.order.permutation(n)

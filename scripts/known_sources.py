@@ -1,13 +1,13 @@
 """Write dlexp/core/known_sources.json: which code gave which numbers.
 
-    python scripts/known_sources.py                        what is not in it
+    python scripts/known_sources.py                        lists what is missing
     python scripts/known_sources.py --same optimizer/adam  this file changed, its numbers did not:
                                                            runs of the old code count as its runs
     python scripts/known_sources.py --other optimizer/adam its numbers changed: runs of the old code
                                                            are runs of other code
     python scripts/known_sources.py --history 1 7c54196 1ef35bb
-                                                           these commits are of NUMERICS 1, and their
-                                                           plugins give the numbers of today's
+                                                           these commits have NUMERICS 1, and
+                                                           their plugins give today's numbers
 
 Runs of 7c54196 and 1ef35bb recorded the digests of files and no NUMERICS; `--history` is for them.
 """

@@ -4,9 +4,9 @@
     python scripts/make_first_version.py ../first
 
 The code of that checkout runs the commands below in a new project folder. The folder's path is in
-the files, so choose one that reveals nothing about your machine. The weights are those of one processor:
-tests/runs/test_first_version.py compares bits where the numerics fingerprint is the same, and metrics
-elsewhere.
+the files, so choose one that reveals nothing about your machine. The weights depend on the
+processor: tests/runs/test_first_version.py compares bits if the numerics fingerprint is the same, else
+metrics.
 """
 
 import argparse

@@ -140,7 +140,7 @@ def layers():
 
 
 def one_pass(function, x, biased=1.0):
-    """Output and gradients of one pass; for batch normalization also gradients and running values."""
+    """Output and gradients of one pass; also the running values of batch normalization."""
     x.requires_grad_()
     y = function(x)
     dy = torch.randn_like(y)

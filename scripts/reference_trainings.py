@@ -186,7 +186,7 @@ def scheduler_of(f, optimizer):
 
 
 def clip(net, limit):
-    """As `torch.nn.utils.clip_grad_norm_` without its 1e-6, which dlexp and the paper do not add."""
+    """As `torch.nn.utils.clip_grad_norm_` without its 1e-6, which dlexp and the paper lack."""
     norm = math.sqrt(sum(float(p.grad.square().sum()) for p in net.parameters()))
     for p in net.parameters():
         p.grad.mul_(min(1.0, limit / norm))

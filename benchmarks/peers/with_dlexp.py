@@ -45,7 +45,7 @@ def by_hand(workload: Workload, seed: int) -> Trainer:
     from dlexp import Experiment
 
     def made(kind: str, name: str, **values: Any) -> Any:
-        """A plugin as `from dlexp.plugins.optimizer.adam import Adam` and `Adam(lr=0.001)` give it."""
+        """A plugin, as `from dlexp.plugins.optimizer.adam import Adam` and `Adam(…)` give it."""
         import_module(f"dlexp.plugins.{kind}.{name}")
         return find(kind, name)(**values)
 

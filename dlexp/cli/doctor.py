@@ -120,7 +120,7 @@ class Doctor:
             self.run(file.parent, sweep, probed=folder)
 
     def _leads_out(self, *places: Path) -> bool:
-        """Report links that lead out of the outputs folder; if there are any, nothing is repaired."""
+        """Report links that lead out of the outputs folder; with one, nothing is repaired."""
         links = {path: out for path in places if (out := paths.leads_out(path))}
         for path, out in links.items():
             self.say(
@@ -220,7 +220,8 @@ class Doctor:
             self.unsent[folder] = "MLflow lacked a part of it"
         elif lost:
             self.unsent[folder] = (
-                f"{len(lost)} of its artifacts {'was' if len(lost) == 1 else 'were'} missing in MLflow"
+                f"{len(lost)} of its artifacts"
+                f" {'was' if len(lost) == 1 else 'were'} missing in MLflow"
             )
 
     def _plugins(self) -> None:

@@ -117,7 +117,7 @@ def details(name: str) -> str:
 
 
 def key_pages(name: str) -> list[str]:
-    """The pages of `seed`, `checkpoint` (all its keys), `adam.lr`, `regularizer.dropout.ratio`, …."""
+    """The pages of `seed`, `checkpoint` (all its keys), `adam.lr`, `regularizer.l1.lam`, …."""
     name = name.partition("=")[0]
     pages = [
         _page(key.name, key, key.meaning)

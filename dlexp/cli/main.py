@@ -23,7 +23,7 @@ from dlexp.runs import signals
 
 @signals.heard()
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command line and return its exit status: 2 for a user's mistake, reported in one line."""
+    """Run a command line and return its exit status: 2 for a user's mistake, in one line."""
     words = list(sys.argv[1:] if argv is None else argv)
     console.set_up()
     for stream in (sys.stdout, sys.stderr):

@@ -32,7 +32,7 @@ from dlexp.sweeps.study import NamedStudy
 
 @dataclass(frozen=True)
 class PartJobs:
-    """The jobs of a part, and the overrides that were typed: their keys no longer follow the study."""
+    """The jobs of a part, and the typed overrides: their keys no longer follow the study."""
 
     name: str
     setups: Sequence[Setup]
@@ -166,7 +166,7 @@ def _observers_of(metric: str) -> list[str]:
 
 
 def _measured(part: PartJobs) -> tuple[list[str], list[str], bool]:
-    """What the runs of a part measure, as patterns, and whether some observer declares no metrics."""
+    """What the runs of a part measure, as patterns; whether some observer declares nothing."""
     known: set[str] = set()
     noted: set[str] = set()
     anything = False

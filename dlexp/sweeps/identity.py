@@ -38,7 +38,7 @@ class Ingredients:
         return Ingredients(code, {str(path): _digest_of(path) for path in files})
 
     def check(self) -> None:
-        """Raises `Changed` if this process imported other code, or if the data files have changed."""
+        """Raises `Changed` if this process imported other code, or if data files changed."""
         _check(self.code, source_code.digest, "was changed")
         self.check_data()
 

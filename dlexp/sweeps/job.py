@@ -31,7 +31,7 @@ class PlannedJob(NamedTuple):
 
 @dataclass(frozen=True)
 class Job:
-    """What to train, with its code and data, and the run folder; `tracking` is that of the sweep."""
+    """What to train, with its code and data, and the run folder; `tracking` is the sweep's."""
 
     setup: Setup
     key: str

@@ -48,7 +48,7 @@ class Launcher(Protocol[J_contra, H, R_co]):
         ...
 
     def result(self, handle: H) -> R_co:
-        """The result of an ended job, also of a failed one. Raises `JobLost` if it left no result."""
+        """The result of an ended job, also of a failed one. Raises `JobLost` without one."""
         ...
 
     def cancel(self, handle: H) -> None:

@@ -63,5 +63,6 @@ class ProgressLine:
 
     def _show(self, *, refresh: bool) -> None:
         failed = sum(n for status, n in self._counts.items() if not status.is_result)
-        counts = f"{len(self._running)} running, {failed} failed, {self._counts[Status.DIVERGED]} diverged"
+        diverged = self._counts[Status.DIVERGED]
+        counts = f"{len(self._running)} running, {failed} failed, {diverged} diverged"
         self._bar.set_postfix_str(counts, refresh=refresh)

@@ -18,7 +18,10 @@ __all__ = ["STRATEGIES", "Options", "random", "run", "tpe"]
 
 
 def random(search: Search) -> None:
-    """Draw distinct trials at once (Bergstra & Bengio 2012, jmlr.org/papers/v13/bergstra12a.html)."""
+    """Draw distinct trials at once.
+
+    Source: Bergstra & Bengio (2012), https://jmlr.org/papers/v13/bergstra12a.html
+    """
     search.train(search.space.draws(search.options.n_trials, search.options.seed))
 
 

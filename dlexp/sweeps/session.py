@@ -94,7 +94,7 @@ class Session:
         if self._ledger is not None and description is not None and not failed:
             self._ledger.describe(replace(description, ended_ms=time.time_ns() // 1_000_000))
         sender = self._sender if self._sender is not None and self._sender.is_at_work() else None
-        self._stack.close()  # the lock is released now: the sender sends the end of the sweep and ends
+        self._stack.close()  # releases the lock: the sender sends the end of the sweep and ends
         if self.folder is not None and settings and not failed:
             self.tracked = tracking.finish_sweep(self.folder, sender, settings["wait"])
 
@@ -302,7 +302,7 @@ def _numeric(overrides: Sequence[str]) -> set[str]:
 
 
 def _is_free(folder: Path) -> bool:
-    """Whether no process trains the run. A worker whose command was killed needs a moment to end."""
+    """Whether no process trains the run; a worker of a killed command ends in a moment."""
     until = time.monotonic() + GRACE
     while journal.is_alive(folder):
         if time.monotonic() > until:

@@ -93,7 +93,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Listed:
-    """Alternatives, each a list of overrides; a value is an index. `ordered`: neighbours are alike."""
+    """Alternatives, each a list of overrides; a value is an index, `ordered` or not."""
 
     name: str
     alternatives: tuple[tuple[str, ...], ...]
@@ -150,7 +150,7 @@ class Space:
 
     @staticmethod
     def of(plan: Plan, pairs: Sequence[Sequence[str]], whole: Callable[[str], bool]) -> Space:
-        """Raises `UserError` for what cannot be drawn; `whole`: does a key take only whole numbers?"""
+        """Raises `UserError` for what cannot be drawn; `whole` recognizes integer keys."""
         for key in [k for pair in pairs for k in pair]:
             if key == "seed" or key in plan.intervals:
                 raise UserError(
@@ -224,7 +224,7 @@ class Space:
                     yield rest
 
     def corners(self) -> list[Point]:
-        """Points at the ends of all axes: the product, or every end at least once if that is large."""
+        """Points at the ends of all axes: the product, or each end at least once if it is large."""
         ends = [axis.ends for axis in self.axes]
         if math.prod(map(len, ends)) <= CORNERS:
             return list(itertools.product(*ends))

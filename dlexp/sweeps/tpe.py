@@ -42,7 +42,7 @@ def tpe(search: Search) -> None:
 
 
 class _Sampler:
-    """Optuna's trials, each with its point; a repeated point is drawn again while others are left."""
+    """Optuna's trials with their points; a repeated point is drawn again while others are left."""
 
     def __init__(self, package: Any, space: Space, seed: int) -> None:
         self.study = package.create_study(sampler=package.samplers.TPESampler(seed=seed))

@@ -103,7 +103,7 @@ def start(folders: Sequence[Path]) -> Sender:
 
 
 def start_sweep(folder: Path) -> Sender:
-    """The same for a sweep with a `sweep.json`; at low priority, so as not to slow down training."""
+    """The same for a sweep with a `sweep.json`; at low priority, to keep training fast."""
     return _start(["--sweep", str(Path(folder).absolute())], [folder])
 
 
@@ -174,7 +174,7 @@ def outcome(folders: Sequence[Path], why: str = "") -> Outcome:
 
 
 def _recorded_tracking(folder: Path) -> dict[str, Any]:
-    """What a run or sweep records of its store, with today's address; empty if it cannot be read."""
+    """What a run or sweep records of its store, with its present address; empty if unreadable."""
     try:
         tracking = description_of(folder).tracking or {}
         return {
@@ -211,7 +211,8 @@ def experiment_link(
     shown = (f"&viewStateShareKey={view}" if view else "") + (
         "&compareRunsMode=CHART" if charts else ""
     )
-    return f"{base_url.rstrip('/')}/#/experiments/{experiment_id}/runs?workflowType=machine_learning{shown}"
+    page = f"{base_url.rstrip('/')}/#/experiments/{experiment_id}/runs"
+    return f"{page}?workflowType=machine_learning{shown}"
 
 
 def run_link(base_url: str, experiment_id: str, run_id: str) -> str:
@@ -220,7 +221,8 @@ def run_link(base_url: str, experiment_id: str, run_id: str) -> str:
     >>> run_link("http://127.0.0.1:5000/", "1", "0f3a")
     'http://127.0.0.1:5000/#/experiments/1/runs/0f3a?workflowType=machine_learning'
     """
-    return f"{base_url.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
+    page = f"{base_url.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+    return f"{page}?workflowType=machine_learning"
 
 
 def ui_command(uri: str) -> str:

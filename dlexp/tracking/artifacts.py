@@ -41,7 +41,7 @@ NOTE = "mlflow.note.content"
 
 @dataclass(frozen=True)
 class Moved:
-    """A store's former folder, its present one, and how many places of artifacts name the former."""
+    """A store's former and present folder, and how many places of artifacts name the former."""
 
     before: Path
     now: Path
@@ -67,7 +67,7 @@ def settle(store: Path, *, dry: bool = False) -> list[Moved]:
 
 
 def settle_if_possible(store: Path) -> None:
-    """The same, with the store's lock, for readers that do not depend on it; failures are ignored."""
+    """The same, with the store's lock, for readers that do not depend on it; ignores failures."""
     with suppress(sqlite3.Error, OSError, Timeout):
         if store.is_file() and settle(store, dry=True):
             with atomic.lock(store.with_name(f"{store.name}.lock"), timeout=BUSY):
@@ -84,7 +84,7 @@ def keep_beside(store: Path) -> None:
 
 
 def lost(folder: Path, state: State | None = None) -> list[str]:
-    """The sent files of a run or sweep that are no longer among the artifacts of an SQLite store."""
+    """The sent files of a run or sweep that are no longer artifacts in an SQLite store."""
     state = state or states.load(folder)
     store = store_file(state.uri)
     if store is None or not state.run_id or not store.is_file():

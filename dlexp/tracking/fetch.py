@@ -16,7 +16,7 @@ WANTED = (RUN_FILE, journal.EVENTS, CONFIG_FILE)
 
 
 def run_folder(run_id: str, uri: str | None, into: Path) -> Path:
-    """Fetch what describes a run into a folder. Raises `UserError` if it is missing or incomplete."""
+    """Fetch what describes a run into a folder. Raises `UserError` if it is incomplete."""
     for name, value in {**PATIENCE, **SILENCE, **paths.substitutes()}.items():
         os.environ.setdefault(name, value)
     from mlflow.exceptions import MlflowException

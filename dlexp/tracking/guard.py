@@ -22,7 +22,7 @@ def app() -> App:
 
 
 def guarded(app: App) -> App:
-    """An ASGI application that accepts only requests to this machine's names, from its own pages."""
+    """An ASGI application that accepts only requests to this machine, from its own pages."""
 
     async def guard(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and not is_own(scope["headers"]):

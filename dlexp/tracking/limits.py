@@ -70,7 +70,7 @@ class Deadline:
 
 
 class _Line:
-    """A connection that registers its socket with its thread's deadline, before the TLS handshake."""
+    """A connection that registers its socket with its thread's deadline before TLS starts."""
 
     line: socket.socket | None = None
 

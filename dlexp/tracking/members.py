@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Members:
-    """The runs of one sweep: `key` is the sweep's, `sweep_run` its own run's id, `swept` its axes."""
+    """The runs of one sweep: `key` is the sweep's, `sweep_run` its own run, `swept` its axes."""
 
     def __init__(
         self, folder: Path, store: Store, uri: str, key: str, sweep_run: str, swept: Sequence[str]

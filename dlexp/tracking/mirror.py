@@ -160,7 +160,7 @@ class Mirror:
             )
 
     def _send_model(self, events: Events) -> None:
-        """Log the network with its test scores; an unreadable network is left out with a warning."""
+        """Log the network with its test scores; an unreadable one is left out with a warning."""
         points = list(translate.points(events))
         try:
             model.log_network(
@@ -177,7 +177,7 @@ class Mirror:
 
 
 def find(store: Store, state: State, uri: str, own_id: str) -> Run | None:
-    """Find a run in MLflow by the id in `mlflow.json` or the tag `dlexp.run_id`; None if missing."""
+    """Find a run in MLflow by the id in `mlflow.json` or by its tag; None if it is missing."""
     from mlflow.entities import ViewType
     from mlflow.exceptions import MlflowException
 

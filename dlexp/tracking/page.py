@@ -11,10 +11,11 @@ COLUMNS = [
     for name in ("test/accuracy", "val/accuracy", "train/accuracy", "test/loss", "train/loss")
 ]
 NOTE = """\
-Each row is one training run of dlexp; its name has the choices that matter. `python -m dlexp help` lists them all.
+Each row is one training run of dlexp; its name has the choices that matter. \
+`python -m dlexp help` lists them all.
 
-Charts: `train/`, `val/` and `test/` over epochs. A run's page has the command that repeats it, its pictures under
-*Artifacts*, and the trained network under *Logged models*.
+Charts: `train/`, `val/` and `test/` over epochs. A run's page has the command that repeats it, \
+its pictures under *Artifacts*, and the trained network under *Logged models*.
 """
 
 

@@ -27,7 +27,7 @@ def _locked(store: Path, *, dry: bool) -> AbstractContextManager[Any]:
 
 
 def check_store(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
-    """Check a store with SQLite, whose own rollback undoes interrupted writes; kinds and findings."""
+    """Check a store with SQLite, which rolls back interrupted writes; kinds and findings."""
     new = file.with_name(f"{file.name}.new")
     if new.exists():
         try:
@@ -64,8 +64,8 @@ def check_store(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
     yield (
         "to do",
         (
-            f"is damaged or not a store: {wrong}; copy it and try `{tried}`, or move it away and fill"
-            f" a new one: `{away}`"
+            f"is damaged or not a store: {wrong}; copy it and try `{tried}`,"
+            f" or move it away and fill a new one: `{away}`"
         ),
     )
 

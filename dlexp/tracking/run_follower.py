@@ -1,4 +1,4 @@
-"""Follows a run folder: reads its journal, repeats failed calls to MLflow, and gives up in the end."""
+"""Follows a run folder: reads its journal, sends it to MLflow, and repeats failed calls."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ POLL = 0.1  # seconds between looks at the journals
 
 
 def run(folders: Sequence[Path]) -> int:
-    """Mirror these runs and sweeps until all have ended and are sent, or cannot be; 0 if all were."""
+    """Mirror these runs and sweeps until all are sent, or cannot be; 0 if all were sent."""
     stores = Stores()
     followers = [
         (SweepFollower if is_sweep(folder) else RunFollower)(folder, stores) for folder in folders

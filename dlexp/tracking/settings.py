@@ -136,7 +136,7 @@ def to_json(settings: object, before: object = None) -> dict[str, Any] | None:
 
 
 def _recorded(uri: str) -> str:
-    """An address as `run.json` keeps it: relative, for our own store and for paths in the project."""
+    """An address as `run.json` keeps it; our own store's and a project's are relative."""
     file, outputs = store_file(uri), paths.outputs()
     if file is None or uri.startswith(address.BESIDE):
         return uri

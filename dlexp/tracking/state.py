@@ -132,7 +132,7 @@ def is_complete(folder: Path) -> bool:
 
 
 def mark(sweep: Path) -> str:
-    """A digest of all that is sent of a sweep beside its runs: description, list of runs, report."""
+    """A digest of all that is sent of a sweep beside its runs: description, runs, report."""
     digest = hashlib.sha256()
     try:
         description = read_object(sweep / SWEEP_FILE)

@@ -148,12 +148,11 @@ def _of_another_version(revision: str, uri: str) -> str:
         f"the store was made by a newer MLflow (its revision {revision} is unknown to MLflow"
         f" {VERSION})"
     )
+    wrong += ": only that version can write to it"
     if file is None:
-        return f"{wrong}: only that version can write to it; choose another database with tracking.uri=…"
-    return (
-        f"{wrong}: only that version can write to it; `{shell.join(['mv', str(file), f'{file}.newer'])}"
-        f" && {SYNC}` moves it away and fills a new one"
-    )
+        return f"{wrong}; choose another database with tracking.uri=…"
+    moved = shell.join(["mv", str(file), f"{file}.newer"])
+    return f"{wrong}; `{moved} && {SYNC}` moves it away and fills a new one"
 
 
 def explain(e: BaseException, uri: str) -> tuple[str, bool]:

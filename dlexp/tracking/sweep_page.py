@@ -76,7 +76,7 @@ def tags(sweep: SweepDescription, status: Status) -> dict[str, str]:
 
 
 def status(sweep: SweepDescription, entries: Iterable[LedgerEntry]) -> Status:
-    """The sweep's status: INTERRUPTED without an end, FAILED if a run has no result, else FINISHED."""
+    """The sweep's status: INTERRUPTED without an end, FAILED without a result, else FINISHED."""
     if sweep.ended_ms is None:
         return Status.INTERRUPTED
     return Status.FINISHED if all(e.status.is_result for e in entries) else Status.FAILED
@@ -108,10 +108,8 @@ def note(
         *_result(folder / REPORT / "report.json"),
         "The command was",
         f"    {command}",
-        (
-            "Repeat it to train what is missing; with more values or seeds, it trains only those. The"
-            " same, shorter; and the report, anew:"
-        ),
+        "Repeat it to train what is missing; with more values or seeds, it trains only those.",
+        "The short form, and a new report:",
         f"    {shell.command('resume', called)}\n    {shell.command('report', called)}",
         f"Sweep folder: `{folder}`",
     ]

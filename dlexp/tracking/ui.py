@@ -80,8 +80,8 @@ def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool =
     file = store_file(uri)
     if file is not None and not file.is_file():
         raise UserError(
-            f"there are no runs yet: {file} does not exist; `python -m dlexp optimizer=adam` makes the"
-            " first"
+            f"there are no runs yet: {file} does not exist;"
+            " `python -m dlexp optimizer=adam` makes the first"
         )
     if file is not None:
         artifacts.settle_if_possible(file.absolute())

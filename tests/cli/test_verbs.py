@@ -1,6 +1,4 @@
-"""The verbs: one file each, found by its name, imported when it is used; its help, and its errors in
-one line.
-"""
+"""The verbs: one file each, found by its name, imported when it is used; its help and errors."""
 
 import subprocess
 import sys

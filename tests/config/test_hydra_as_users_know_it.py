@@ -1,4 +1,4 @@
-"""What people who know Hydra expect works: its flags, its groups and its words for several values."""
+"""What Hydra's users expect works: its flags, its groups and its syntax for several values."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""`scripts/structure` measures made-up trees: circles, arrows, lines, files that name an example."""
+"""`scripts/structure` measures made-up trees: circles, imports, lines, files with a name."""
 
 import importlib.util
 from importlib.machinery import SourceFileLoader

@@ -71,7 +71,7 @@ class Command:
 
 
 def kill(command, victim, chance):
-    """Send SIGKILL, in either order where it is to both; whether there was somebody to send it to."""
+    """Send SIGKILL, in either order if to both; return whether there was a process."""
     workers = command.workers() if victim != "command" else []
     if victim != "command" and not workers:
         return False
@@ -140,7 +140,7 @@ def saved(folder):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    """How long the command takes when nothing disturbs it, in seconds, and the weights of its runs."""
+    """The time of the undisturbed command in seconds, and the weights of its runs."""
     folder = tmp_path_factory.mktemp("undisturbed")
     command = Command(folder)
     assert command.end() == 0, (folder / "said").read_text()

@@ -289,9 +289,10 @@ def test_an_address_is_the_same_in_every_locale_and_is_printed_so_that_a_shell_u
         from dlexp.cli import summary
         uri = tracking.store_uri(paths.outputs())
         print(ascii(uri))
-        print(ascii(tracking.store_uri(paths.outputs()) == uri), tracking.store_file(uri).parent.parent.is_dir())
+        same = tracking.store_uri(paths.outputs()) == uri
+        print(ascii(same), tracking.store_file(uri).parent.parent.is_dir())
         print(tracking.ui_command(uri))
-        print(summary._shown(tracking.Outcome(True, uri, "1", "x"))[1].partition("(")[0])
+        print(summary._mlflow_lines(tracking.Outcome(True, uri, "1", "x"))[1].partition("(")[0])
     """
     address, same, command, look = in_plain(code, tmp_path / "fün").splitlines()
     assert address == ascii(store)

@@ -1,4 +1,4 @@
-"""How a sweep is looked at in MLflow: its views, the links to them, and the commands that send it."""
+"""How MLflow shows a sweep: its views, the links to them, and the commands that send it."""
 
 import base64
 import json

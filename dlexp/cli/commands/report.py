@@ -24,7 +24,7 @@ from dlexp.errors import UserError
 )
 @click.option(
     "--metric",
-    help="The metric to compare (default: test/accuracy, or test/loss, or train/loss for a surface).",
+    help="The metric to compare (default: test/accuracy, test/loss, or train/loss for a surface).",
 )
 @click.option(
     "--better",

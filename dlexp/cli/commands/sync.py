@@ -1,7 +1,7 @@
 """Send to MLflow what it does not have yet.
 
-The argument is a run or a sweep: its folder, its name, or last; without one, all runs and sweeps under outputs/ are sent. It
-may be repeated at any time: what MLflow has already is not sent again.
+The argument is a run or a sweep: its folder, its name, or last; without one, all runs and sweeps
+under outputs/ are sent. It may be repeated: what MLflow has already is not sent again.
 """
 
 from __future__ import annotations

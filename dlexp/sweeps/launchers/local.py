@@ -129,7 +129,7 @@ class _Task:
 
 
 def serve(pipe: Connection, work: Callable[[Any], Any]) -> None:
-    """The loop of a process: receives a job, does it and sends the result, until its parent ends."""
+    """The loop of a process: receives jobs and sends their results, until its parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the parent
     try:
         _serve(pipe, work)

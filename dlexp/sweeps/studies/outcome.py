@@ -50,10 +50,11 @@ class StudyOutcome:
 
 
 def _folder(out: str) -> Path | None:
-    """The folder of the sweep, as the command prints it; None where it has made no report of it.
+    """The folder of the sweep, as the command prints it; None without a report.
 
-    >>> _folder("sweep     7 finished\\nfolder    outputs/sweeps/a b-1\\nreport  x"), _folder("report    no run ended")
-    (PosixPath('outputs/sweeps/a b-1'), None)
+    >>> _folder("sweep     7 finished\\nfolder    outputs/sweeps/a b-1\\nreport  x").as_posix()
+    'outputs/sweeps/a b-1'
+    >>> _folder("report    no run ended")
     """
     lines = out.splitlines()
     # a line that says why there is no report; the folder may have an older one
