@@ -8,7 +8,8 @@ start of the first job to the end of the last, start-up aside. CPU time is split
 - training: the workers' time, less dlexp's part in it;
 - Hydra: its composing of every job, in the command's process;
 - dlexp: what else a job costs, in the command (validation, ledger) and in its worker (journal, run
-  folder), where it  is the difference between a run in a folder and the same run without one, measured in pairs;
+  folder), where it is the difference between a run in a folder and the same run without one,
+  measured in pairs;
 - comparison: the report at the end; MLflow: the sender's process; start-up: imports, and Hydra.
 """
 

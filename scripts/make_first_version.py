@@ -5,8 +5,8 @@
 
 The code of that checkout runs the commands below in a new project folder. The folder's path is in
 the files, so choose one that reveals nothing about your machine. The weights depend on the
-processor: tests/runs/test_first_version.py compares bits if the numerics fingerprint is the same, else
-metrics.
+processor: tests/runs/test_first_version.py compares bits if the numerics fingerprint is the same,
+else metrics.
 """
 
 import argparse

@@ -88,7 +88,10 @@ def _check_claim(part: PartJobs, claim: Claim, key: str) -> None:
         _check_key(part, tuned, f"{key}.tuned")
     n = len(sides.seeds())
     if claim.tuned and n < TUNING + FEWEST and not (part.quick or part.changed("seed")):
-        wrong = f"needs {TUNING} seeds to choose settings and {FEWEST} others to judge them; there are {n}"
+        wrong = (
+            f"needs {TUNING} seeds to choose settings and {FEWEST} others to judge them;"
+            f" there are {n}"
+        )
         raise UserError(wrong, key=f"{key}.tuned", value=claim.id)
 
 

@@ -289,7 +289,7 @@ def test_trials_that_fail_or_diverge_are_recorded_count_as_the_worst_and_the_oth
     assert {status for (o, _), status in by.items() if o == "optimizer=raiser"} == {"FAILED"}
     counts = [f"{n} {status.lower()}" for status, n in Counter(by.values()).items()]
     (line,) = re.findall(r"sweep .* newly trained", done.stdout)
-    assert sorted(re.findall(r"\d \w+", line)) == sorted([*counts, f"{len(by)} trained"])
+    assert sorted(re.findall(r"\d \w+", line)) == sorted([*counts, f"{len(by)} newly"])
     assert re.search(
         r"best      val/loss \S+, trial \d+ of 4: optimizer=sgd optimizer.lr=0.001 \(", done.stdout
     )
@@ -327,7 +327,7 @@ def test_an_interval_is_not_for_the_grid(in_tmp, capsys):
     assert main(["-m", "optimizer.lr=interval(0.1,1)", *FAST]) == 2
     said = (
         "optimizer.lr=interval(0.1,1) (command line): a grid needs a list of values, not an interval:"
-        " say hydra/sweeper="
+        " use hydra/sweeper="
     )
     assert said in capsys.readouterr().err
     assert list(in_tmp.iterdir()) == []
@@ -352,7 +352,7 @@ REFUSED = [
     (["batch_size=interval(10,500)"], "at its end 500: there are only 100 training samples"),
     (["optimizer=sgd,adam", "optimizer.beta1=interval(0.1,0.9)"], "sgd has no field beta1"),
     (["optimizer=sgd,adm"], "optimizer=adm (command line): there is no optimizer of that name"),
-    (["dtype=interval(2,1)"], "dtype=interval(2,1) (command line): an interval goes from"),
+    (["dtype=interval(2,1)"], "dtype=interval(2,1) (command line): the end of an interval must be"),
     (["seed=interval(1,9)"], "seed=interval(1,9) (command line): a search does not draw seeds"),
     (["seed=0,1"], "there is nothing to search"),
     ([LR, "seed=0,-1"], "seed=-1 (command line): must be >= 0"),
@@ -360,7 +360,7 @@ REFUSED = [
         [LR, "hydra.sweeper.metric=test/accuracy"],
         (
             "hydra.sweeper.metric=test/accuracy (command line): a search must not use the test data,"
-            " or its result would be no test; choose from val/accuracy, val/loss"
+            " or its result would not be a test; choose from val/accuracy, val/loss"
         ),
     ),
     ([LR, "hydra.sweeper.metric=train/loss"], "choose from val/accuracy, val/loss"),

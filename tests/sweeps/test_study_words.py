@@ -132,7 +132,7 @@ WRONG = {
     "seeds": (
         replaced("range(11)", "range(10)"),
         (
-            "study.claims[0].tuned=faster (small): needs 5 seeds to choose with "
+            "study.claims[0].tuned=faster (small): needs 5 seeds to choose settings "
             "and 6 others to judge them; there are 10"
         ),
     ),
@@ -263,8 +263,8 @@ def test_a_study_is_not_trained_as_one_run(study, in_tmp, capsys, text, how):
     err = capsys.readouterr().err
     assert (
         err
-        == "dlexp: error: experiment=small: is a study, and this would train one run of it and drop"
-        " its claims: its file lacks mode: MULTIRUN under hydra; or add -m\n"
+        == "dlexp: error: experiment=small: is a study, and this command would train one run of it"
+        " and ignore its claims: its file lacks mode: MULTIRUN under hydra; or add -m\n"
     )
     assert not (in_tmp / "outputs").exists()
 
