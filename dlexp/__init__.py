@@ -37,6 +37,7 @@ from dlexp.core.fields import (
     positive,
 )
 from dlexp.core.kinds import (
+    KINDS,
     Activation,
     Data,
     Identity,
@@ -54,9 +55,10 @@ from dlexp.core.layers import Dense
 from dlexp.core.loss import softmax_cross_entropy
 from dlexp.core.network import Network
 from dlexp.core.problem import Problem
+from dlexp.core.records import Record
 from dlexp.core.registry import plugin
 from dlexp.core.surface import Surface
-from dlexp.core.trainer import Diverged, Record
+from dlexp.core.trainer import Diverged
 from dlexp.data.download import fetch, read_idx
 from dlexp.data.file_data import FileData
 from dlexp.data.idx import IdxImages
@@ -159,3 +161,9 @@ __all__ = [
     "stratified",
     "three_way",
 ]
+
+# the class of a kind that is not named above
+for _kind in KINDS.values():
+    if _kind.__name__ not in __all__:
+        globals()[_kind.__name__] = _kind
+        __all__.append(_kind.__name__)

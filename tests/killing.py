@@ -22,6 +22,7 @@ from pathlib import Path
 from dlexp.config import compose
 from dlexp.runs import lifecycle
 from dlexp.storage import journal
+from dlexp.storage.lines import MEASURED
 
 KILLED = -signal.SIGKILL
 
@@ -35,10 +36,8 @@ def left_by(folder):
     ]
     found = {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in kept}
     events, _ = journal.events(folder)
-    found["measured"] = [
-        [e["event"], e["step"], e["metrics"]] for e in events if e["event"] in journal.MEASURED
-    ]
-    found["end"] = [events[-1]["event"], events[-1].get("status"), events[-1].get("weights")]
+    found["measured"] = [[e.kind, e.step, e.metrics] for e in events if e.kind in MEASURED]
+    found["end"] = [events[-1].kind, events[-1].status, events[-1].weights]
     found["leftovers"] = [p.name for p in folder.rglob("*.part")]
     return found
 
@@ -67,7 +66,7 @@ def survive(folder, train, times):
     for seconds in [*times, None]:
         begun = (folder / journal.EVENTS).exists() and (folder / "config.yaml").exists()
         events = journal.events(folder)[0] if begun else []
-        if events and events[-1]["event"] == "finish":
+        if events and events[-1].kind == "finish":
             break
         # killed before it was all written: nothing was measured yet
         if not begun and folder.exists():

@@ -9,7 +9,6 @@ would make two locks of one.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 from collections import Counter
@@ -22,10 +21,11 @@ from dlexp import paths, shell, tracking
 from dlexp.core import kinds
 from dlexp.errors import DataError, UserError, describe_error
 from dlexp.plugins import discovery
-from dlexp.runs import checkpointing, repair
-from dlexp.storage import journal
+from dlexp.runs import checkpointing
+from dlexp.storage import find, journal, ledger, repair
 from dlexp.storage.atomic import STAGED, is_left
 from dlexp.storage.ledger import LEDGER
+from dlexp.storage.records import SWEEP_FILE, SweepDescription, is_sweep
 from dlexp.tracking import artifacts, relocation, state, sync
 from dlexp.tracking.address import ARTIFACTS, STORE
 
@@ -68,13 +68,12 @@ def main(words: Sequence[str]) -> int:
 
 
 def _meant(folder: Path, doctor: Doctor) -> Callable[[], None]:
-    """How to look at a folder."""
+    """How to look at a folder, or at the run or sweep of that name."""
+    folder = folder if folder.exists() else find.find(str(folder)) or folder
     if (folder / journal.EVENTS).is_file():
         sweep = folder.absolute().parents[1]
-        return (
-            (lambda: doctor.sweep(sweep)) if state.is_sweep(sweep) else lambda: doctor.run(folder)
-        )
-    if state.is_sweep(folder) or (folder / LEDGER).is_file():
+        return (lambda: doctor.sweep(sweep)) if is_sweep(sweep) else lambda: doctor.run(folder)
+    if is_sweep(folder) or (folder / LEDGER).is_file():
         return lambda: doctor.sweep(folder)
     if any((folder / name).exists() for name in ("runs", "sweeps", "mlflow.db")):
         return lambda: doctor.outputs(folder)
@@ -208,7 +207,7 @@ class Doctor:
     def sweep(self, folder: Path) -> None:
         """A sweep's folder and its runs; one that a command is at work on is left alone."""
         try:
-            if not (folder / state.SWEEP).exists() and not (folder / LEDGER).exists():
+            if not (folder / SWEEP_FILE).exists() and not (folder / LEDGER).exists():
                 return  # killed at its birth
             if self._leads_out(folder, *repair.links(folder)) or self._is_live(folder, "sweep"):
                 return
@@ -226,16 +225,16 @@ class Doctor:
         self._sweep_told(folder)
 
     def _sweep_told(self, folder: Path) -> None:
-        path = folder / state.SWEEP
+        path = folder / SWEEP_FILE
         try:
-            told = json.loads(path.read_text("utf-8", "surrogateescape"))
-            if told.get("ended_ms", 0) is None:
-                ended = len({e["key"] for e in repair.entries(folder)})
+            description = SweepDescription.read(folder)
+            if description.ended_ms is None:
+                ended = len(ledger.read(folder).latest())
                 way = shell.command("resume", shell.name_of(folder))
                 self.say("open", folder, f"cut short, {ended} of its runs have ended; go on: {way}")
-            if told.get("tracking"):
+            if description.tracking:
                 self._look_for_unsent(folder)
-        except (OSError, ValueError, AttributeError, RecursionError) as e:
+        except (OSError, ValueError) as e:
             self.say(
                 "to do", path, f"cannot be read ({e}): say the sweep's command again, or {BACK}"
             )
@@ -245,7 +244,7 @@ class Doctor:
         were deleted.
         """
         lost = artifacts.lost(folder)
-        for run in folder.glob("runs/*") if state.is_sweep(folder) else ():
+        for run in folder.glob("runs/*") if is_sweep(folder) else ():
             lost += artifacts.lost(run)
         if not state.is_complete(folder):
             self.unsent[folder] = "MLflow did not know all of it"

@@ -17,18 +17,7 @@ from dlexp.plugins import discovery
 from dlexp.sweeps.studies import in_english, words_of
 
 GROUPS = {
-    "optimizer": "how weights move",
-    "initializer": "how weights begin (init= is the same)",
-    "normalization": "what re-scales activations",
-    "regularizer": (
-        "what restrains over-fitting; one or several: regularizer=[dropout,weight_decay]"
-    ),
-    "activation": "what bends",
-    "schedule": "how the learning rate changes during a run",
-    "model": "how the network is laid out",
-    "objective": "what is minimised: a classification task, or a surface f(x, y)",
-    "data": "what is learned from; data.n_train=300 takes fewer samples, in proportion",
-    "observer": "who looks on; one or several",
+    kind.name: kind.summary for kind in sorted(kinds.every(), key=lambda kind: kind.name_rank)
 }
 USAGE = """\
 dlexp: a laboratory for the techniques that make neural networks train

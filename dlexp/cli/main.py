@@ -200,18 +200,19 @@ def resume(words: list[str]) -> int:
     from dlexp import paths
     from dlexp.cli import summary
     from dlexp.runs import lifecycle
+    from dlexp.storage.find import must_find
     from dlexp.storage.ledger import commands_of
+    from dlexp.storage.records import is_sweep
 
-    run, folder = summary.found(names[0], "resume")
-    if run is not None:
+    folder = must_find(names[0], "resume")
+    if not is_sweep(folder):
         if others := [flag for flag in flags if flag != "--anyway"]:
             raise UserError("means nothing to a single run", key=others[0], where="command line")
-        return summary.of_runs([lifecycle.resume(run, anyway=bool(flags))])
-    assert folder is not None
+        return summary.of_runs([lifecycle.resume(folder, anyway=bool(flags))])
     if "--anyway" in flags:
         wrong = "means nothing to a sweep, where what changed is another run"
         raise UserError(wrong, key="--anyway", where="command line")
-    with paths.outputs_at(folder.parent.parent):
+    with paths.outputs_at(folder.resolve().parents[1]):
         return max(train([*command, *flags]) for command in commands_of(folder))
 
 

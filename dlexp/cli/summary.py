@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from dlexp import paths, shell
 from dlexp.core.dataset import messages
-from dlexp.errors import UserError, describe_error, nearest
-from dlexp.runs import lifecycle, provenance, records
-from dlexp.storage import journal
+from dlexp.errors import UserError, describe_error
+from dlexp.runs import lifecycle, provenance
+from dlexp.storage.records import RunDescription
+from dlexp.storage.status import Status
 from dlexp.tracking import Outcome, quoted, ui_command
 from dlexp.tracking.settings import to_json as shown_in, usual_uri
 
@@ -20,54 +21,6 @@ if TYPE_CHECKING:
     from dlexp.sweeps.session import Session
 
 TABLES = 8  # lines that a sweep says of its tables
-
-
-def found(word: str, key: str) -> tuple[Path | None, Path | None]:
-    """The run or the sweep that a word means; `last` is the one that was touched last.
-
-    Raises `UserError` where it means neither.
-    """
-    from dlexp.report import runs
-
-    run = records.find(word, key)
-    try:
-        sweep = runs.find(word, key).resolve()
-    except UserError:
-        if run is None:
-            raise _no_such(word, key) from None
-        return run, None
-    if run is None:
-        return None, sweep
-    if word != "last":
-        return run, None
-    begun = (run / journal.EVENTS).stat().st_mtime
-    of_sweep = run.parent.name == "runs" and run.parents[1].resolve() == sweep
-    return (None, sweep) if of_sweep or (sweep / "lock").stat().st_mtime > begun else (run, None)
-
-
-def _no_such(word: str, key: str) -> UserError:
-    """There is neither a run nor a sweep of that name: those there are."""
-    from dlexp.report import runs
-
-    sweeps = runs.names()
-    alone = [
-        folder.name
-        for folder in records.all_runs()
-        if not (folder.parents[1] / "sweep.json").is_file()
-    ]
-    if not (known := [*sweeps, *alone[::-1]]):
-        return UserError(
-            f"there is nothing in {paths.outputs()}", key=key, value=word, where="command line"
-        )
-    more = f", … ({len(known)} in all)" if len(known) > records.NAMED else ""
-    return UserError(
-        "there is no such run or sweep",
-        key=key,
-        value=word,
-        where="command line",
-        allowed=f"last, {', '.join(known[: records.NAMED])}{more}",
-        hint=nearest(word, [*known, "last"]),
-    )
 
 
 def words(run: Run) -> str:
@@ -84,11 +37,11 @@ def words(run: Run) -> str:
         f"{run.status.lower():9} {result} (step {run.trainer.t})",
         f"folder    {_near(run.folder)}{figures}",
     ]
-    if run.status == "INTERRUPTED" and run.folder:
+    if run.status == Status.INTERRUPTED and run.folder:
         lines[0] = f"{run.status.lower()} at step {run.trainer.t} of {run.trainer.total}"
-    elif run.error is not None and run.status != "FINISHED":
+    elif run.error is not None and run.status != Status.FINISHED:
         lines[0] = f"{run.status.lower():9} {_one_line(describe_error(run.error))}"
-    if run.status in ("INTERRUPTED", "FAILED") and run.folder:
+    if run.status in (Status.INTERRUPTED, Status.FAILED) and run.folder:
         lines.append(f"go on     {shell.command('resume', shell.name_of(run.folder))}")
     lines[1:1] = run.dataset.messages() if run.dataset else []
     lines += [f"mixed     since it was resumed: {change}" for change in run.mixed]
@@ -173,7 +126,7 @@ def of_sweep(session: Session, compared: str) -> int:
     for note in [*_of_tables(session), *anew, *session.notes, compared]:
         if note:
             print(note)
-    failed = [entry for entry in session.entries if entry.status not in ("FINISHED", "DIVERGED")]
+    failed = [entry for entry in session.entries if not entry.status.is_result]
     # whose report lists none of its runs
     claims = session.study is not None and session.study.words is not None
     listed = "\n" in compared and not claims
@@ -192,8 +145,8 @@ def _of_tables(session: Session) -> list[str]:
     found: dict[str, None] = {}
     for entry in session.entries:
         try:
-            told = journal.description((session.folder or paths.outputs()) / entry.folder)
-            found |= dict.fromkeys(messages(told.get("dataset")))
+            run = RunDescription.read((session.folder or paths.outputs()) / entry.folder)
+            found |= dict.fromkeys(messages(run.dataset))
         except (OSError, ValueError, AttributeError):  # it ended before it wrote one
             continue
     return [*found][:TABLES]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -28,8 +28,9 @@ from dlexp.storage.checkpoint import Checkpointing
 from dlexp.tracking.settings import TRACKING, MLflow, NoTracking
 
 if TYPE_CHECKING:
-    from dlexp.runs.run import Run
+    from dlexp.core.observed import ObservedRun
 
+R = TypeVar("R", bound="ObservedRun")
 # of data: written whole, for a run is replayed and resumed from any folder
 PATHS = ("path", "folder")
 
@@ -54,13 +55,13 @@ class Setup:
         """The error with the place its key was set at."""
         return with_location(error, () if self.rebuilt else self.overrides, self.files)
 
-    def checked(self, run: Run) -> Run:
+    def checked(self, run: R) -> R:
         """Its run. Raises `UserError` for an observer that was asked for and cannot look at this
         run.
         """
         asked = not self.rebuilt and asks_for("observer", self.overrides, self.files)
         for observer in run.experiment.observer if asked else ():
-            if lack := run.lacks(observer):
+            if lack := observer.lacks(run):
                 wrong = (
                     f"{observer.name} needs {lack}, and objective={run.experiment.objective.name}"
                     " has none"
@@ -119,16 +120,15 @@ def build(
 
 
 def _check_no_secret(setup: Setup) -> None:
-    for kind, several in setup.experiment.plugins():
+    for _, several in setup.experiment.plugins():
         for p in several:
-            prefix = f"{kind}.{p.name}" if kind in kinds.MANY else kind
             for name, value in _values(p).items():
                 if any(
                     isinstance(text, str) and clean(text) != text
                     for text in [getattr(p, name), *_several(value)]
                 ):
                     raise setup.with_location(
-                        UserError(SECRET, key=f"{prefix}.{name}", value=value)
+                        UserError(SECRET, key=f"{kinds.key_of(p)}.{name}", value=value)
                     )
 
 

@@ -29,20 +29,17 @@ SECRET = (
     " needs it take it from the environment"
 )
 GROUPS = (*kinds.KINDS, "tracking", "experiment")
-# Keys of a sweep: type, default.
-SWEEP = {
-    "sweep": (str | None, None),
-    "max_jobs": (int, 20_000),
-    "zip": (Any, None),
-    "study": (Any, None),
-    "quick": (bool, False),
-}
+# Keys of a sweep, with their types.
+SWEEP = {"sweep": str | None, "max_jobs": int, "zip": Any, "study": Any, "quick": bool}
 ROOT = (
     *GROUPS,
     *(f.name for f in fields(Experiment) if f.name not in kinds.KINDS),
     "checkpoint",
     *SWEEP,
 )
+ALIASES = {kind.alias: kind.name for kind in kinds.every() if kind.alias}
+ALIASED = re.compile(rf"^([~+]*)({'|'.join(ALIASES)})(?=[=.@]|$)")
+MANY_EMPTY = re.compile(rf"^({'|'.join(kinds.MANY)})=\[\s*\]$")
 # Of Hydra's own keys, those that cannot name code to run.
 HYDRA_KEYS = (
     "hydra.mode",
@@ -94,8 +91,12 @@ def normalize(overrides: Iterable[str]) -> list[str]:
     """`init=he` is `initializer=he`, with whatever sigil stands before it; `regularizer=[]` is
     `regularizer=none`.
     """
-    named = (re.sub(r"^([~+]*)init(?=[=.@]|$)", r"\1initializer", o) for o in overrides)
-    return [_readable(re.sub(rf"^({'|'.join(kinds.MANY)})=\[\s*\]$", r"\1=none", o)) for o in named]
+    return [_readable(re.sub(MANY_EMPTY, r"\1=none", _unaliased(o))) for o in overrides]
+
+
+def _unaliased(override: str) -> str:
+    """With the name of its kind for the alias: `init=he` is `initializer=he`."""
+    return re.sub(ALIASED, lambda m: m[1] + ALIASES[m[2]], override)
 
 
 def _readable(text: str) -> str:
@@ -277,7 +278,7 @@ def _values(o: Override) -> list[Any]:
 def _all_keys() -> list[str]:
     """Root keys, and the fields of every plugin: where a mistyped key may have been going."""
     deep = [
-        f"{kind}.{cls.name}.{f.name}" if kind in kinds.MANY else f"{kind}.{f.name}"
+        f"{kinds.key_of(cls)}.{f.name}"
         for kind in kinds.KINDS
         for cls in registry.every(kind)
         for f in fields(cls)  # type: ignore[arg-type]

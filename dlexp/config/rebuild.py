@@ -14,6 +14,7 @@ from dlexp.config import store, yamlfile
 from dlexp.config.build import Setup, build
 from dlexp.config.wording import of_key
 from dlexp.core import kinds, registry
+from dlexp.core.defaults import defaults
 from dlexp.errors import UserError
 from dlexp.plugins import discovery
 from dlexp.tracking.settings import TRACKING
@@ -36,9 +37,9 @@ def rebuild(path: Path, overrides: Sequence[str] = ()) -> Setup:
             OmegaConf.update(
                 cfg, str(key), _node(str(key), value), force_add=True, merge=key in PLAIN_GROUPS
             )
-        for kind in kinds.MANY:
-            if kind not in held:
-                OmegaConf.update(cfg, kind, {})
+        for kind in kinds.every():
+            if kind.name not in held:
+                _leave_out(cfg, kind)
         return replace(
             build(cfg, (), (("", path),), again=True), overrides=tuple(overrides), rebuilt=True
         )
@@ -48,6 +49,16 @@ def rebuild(path: Path, overrides: Sequence[str] = ()) -> Setup:
             raise
         told = of_key(e) if isinstance(e, OmegaConfBaseException) else " ".join(str(e).split())
         raise UserError(f"cannot be read: {told}", key=str(path)) from None
+
+
+def _leave_out(cfg: Any, kind: kinds.Kind) -> None:
+    """Choose nothing of a kind that came after the run, as far as its default does nothing."""
+    if kind.many:
+        OmegaConf.update(cfg, kind.name, {})
+        return
+    for name in defaults().chosen.get(kind.name, ()):
+        if registry.find(kind.name, name).does_nothing:
+            OmegaConf.update(cfg, kind.name, _part(kind.name, name, {}))
 
 
 def _node(key: str, value: Any) -> Any:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from typing import Any
+from typing import Any, get_type_hints
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
@@ -16,6 +16,7 @@ from dlexp import paths
 from dlexp.config.overrides import SWEEP
 from dlexp.config.wording import of_key
 from dlexp.core import kinds
+from dlexp.core.defaults import defaults
 from dlexp.core.experiment import Experiment
 from dlexp.core.registry import every
 from dlexp.plugins import discovery
@@ -30,9 +31,8 @@ def register() -> None:
     discovery.discover()
     for cls in list(every()):
         if cls not in _stored:
-            package = f"{cls.kind}.{cls.name}" if cls.kind in kinds.MANY else cls.kind
             try:
-                _store(cls.kind, cls.name, cls, package)
+                _store(cls.kind, cls.name, cls, kinds.key_of(cls))
             except (OmegaConfBaseException, ValueError, TypeError) as e:
                 discovery.leave_out(cls, f"{_place(cls)}: {cls.__qualname__}: {of_key(e)}")
                 continue
@@ -71,6 +71,7 @@ def schema() -> type:
     """The root of the configuration: an experiment's plain fields with their types, and a place for
     each kind.
     """
+    types, values = get_type_hints(Experiment), defaults().values
     spec: list[Any] = []
     for f in dataclasses.fields(Experiment):
         if f.name in kinds.MANY:
@@ -78,9 +79,7 @@ def schema() -> type:
         elif f.name in kinds.KINDS:
             spec.append((f.name, Any, MISSING))
         else:
-            spec.append((f.name, f.type, f if f.default is dataclasses.MISSING else f.default))
+            spec.append((f.name, types[f.name], values.get(f.name, f)))
     spec += [("checkpoint", Checkpointing, dataclasses.field(default_factory=Checkpointing))]
-    sweep: list[Any] = [(key, wanted, default) for key, (wanted, default) in SWEEP.items()]
-    made = dataclasses.make_dataclass("Schema", [*spec, ("tracking", Any, MISSING), *sweep])
-    made.__module__ = Experiment.__module__  # where the types' names can be found
-    return made
+    spec += [(key, wanted, values.get(key)) for key, wanted in SWEEP.items()]
+    return dataclasses.make_dataclass("Schema", [*spec, ("tracking", Any, MISSING)])

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,6 @@ from typing import TYPE_CHECKING, Any
 from dlexp.conformance import every
 from dlexp.core import kinds, registry
 from dlexp.core.registry import Plugin
-from dlexp.core.surface import Surface
 from dlexp.errors import PluginError, nearest
 from dlexp.plugins.discovery import discover
 
@@ -48,7 +47,7 @@ class Check:
     """
 
     function: Callable[..., None]
-    subject: Callable[[Any], Any]
+    subject: Callable[[Any], Any] = lambda p: p
     references: Path | None = None
 
     @property
@@ -65,34 +64,16 @@ class Check:
         self.function(self.subject(plugin), **wanted)
 
 
-def _of(kind: type, *, but: type | tuple[type, ...] = ()) -> Callable[[Any], Any]:
-    return lambda p: p if isinstance(p, kind) and not isinstance(p, but) else None
-
-
-def _layer(p: Plugin) -> kinds.Layer | None:
-    """The layer a plugin is or brings."""
-    if isinstance(p, kinds.Regularizer):
-        return p.layer()
-    return p if isinstance(p, kinds.Layer) else None
-
-
-# Each file of checks, and what of a plugin it looks at (None: it does not apply). Tests run in this
-# order.
-SUITES: dict[str, Callable[[Any], Any]] = {
-    "every": _of(Plugin),
-    "optimizer": _of(kinds.Optimizer),
-    "layer": _layer,
-    "layer_reference": _of(kinds.Layer, but=kinds.Regularizer),
-    "activation": _of(kinds.Activation),
-    "regularizer": _of(kinds.Regularizer),
-    "initializer": _of(kinds.Initializer),
-    "schedule": _of(kinds.Schedule),
-    "model": _of(kinds.Model),
-    "objective": _of(kinds.Objective, but=Surface),
-    "surface": _of(Surface),
-    "data": _of(kinds.Data),
-    "observer": _of(kinds.Observer),
-}
+def _suites(p: Plugin) -> Iterator[tuple[Any, Callable[[Any], Any]]]:
+    """The modules of checks that a plugin's kind names, and what of the plugin each looks at: what
+    its function `subject` returns, or the plugin.
+    """
+    kind = kinds.find(p.kind)
+    for name in ("every", *(kind.suites if kind else ())):
+        suite = importlib.import_module(f"{__name__}.{name}")
+        subject = getattr(suite, "subject", lambda p: p)
+        if subject(p) is not None:
+            yield suite, subject
 
 
 def checks_for(plugin: Plugin | type[Plugin], references: str | Path | None = None) -> list[Check]:
@@ -103,12 +84,11 @@ def checks_for(plugin: Plugin | type[Plugin], references: str | Path | None = No
     """
     p = _built(plugin)
     if p is None:
-        return [Check(every.check_can_be_built_from_its_defaults, lambda cls: cls)]
+        return [Check(every.check_can_be_built_from_its_defaults)]
     checks = [
         Check(function, subject, Path(references) if references is not None else None)
-        for suite, subject in SUITES.items()
-        if subject(p) is not None
-        for name, function in vars(importlib.import_module(f"{__name__}.{suite}")).items()
+        for suite, subject in _suites(p)
+        for name, function in vars(suite).items()
         if name.startswith(PREFIX)
     ]
     names = [check.name for check in checks]

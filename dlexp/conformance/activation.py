@@ -6,7 +6,7 @@ import numpy as np
 
 from dlexp.conformance.layer import Rig
 from dlexp.core.arrays import Context
-from dlexp.core.kinds import Activation
+from dlexp.core.kinds.activation import Activation
 
 
 def check_is_elementwise(p: Activation) -> None:

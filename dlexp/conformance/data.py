@@ -12,7 +12,7 @@ import numpy as np
 
 from dlexp.conformance import toy
 from dlexp.core.dataset import Split
-from dlexp.core.kinds import Data
+from dlexp.core.kinds.data import Data
 from dlexp.errors import UserError
 
 Splits = tuple[Split, Split, Split]

@@ -15,7 +15,8 @@ import numpy as np
 from dlexp.conformance import toy
 from dlexp.conformance.numerical import trials
 from dlexp.core import registry
-from dlexp.core.kinds import Data, Observer
+from dlexp.core.kinds.data import Data
+from dlexp.core.kinds.observer import Observer
 from dlexp.core.registry import Plugin
 from dlexp.errors import FieldError
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from dlexp.conformance import reference
 from dlexp.core.arrays import Array
-from dlexp.core.kinds import Initializer
+from dlexp.core.kinds.initializer import Initializer
 
 # fan_in, fan_out: from 60,000 to 120,000 numbers each
 SHAPES = ((400, 300), (100, 1000), (1000, 60))

@@ -8,8 +8,17 @@ import numpy as np
 
 from dlexp.conformance.numerical import numerical_gradient
 from dlexp.core.arrays import Array, Backward, Context, Rebound
-from dlexp.core.kinds import Layer
+from dlexp.core.kinds.layer import Layer
+from dlexp.core.kinds.regularizer import Regularizer
 from dlexp.core.params import Parameters
+from dlexp.core.registry import Plugin
+
+
+def subject(p: Plugin) -> Layer | None:
+    """The layer that a plugin is or brings."""
+    if isinstance(p, Regularizer):
+        return p.layer()
+    return p if isinstance(p, Layer) else None
 
 
 class Rig:

@@ -9,7 +9,7 @@ import numpy as np
 
 from dlexp.conformance import reference
 from dlexp.core.arrays import Context
-from dlexp.core.kinds import Layer
+from dlexp.core.kinds.layer import Layer
 from dlexp.core.params import Parameters
 
 

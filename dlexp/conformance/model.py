@@ -9,7 +9,8 @@ import numpy as np
 from dlexp.conformance import toy
 from dlexp.conformance.numerical import slope, variants
 from dlexp.core.arrays import Context
-from dlexp.core.kinds import Layer, Model
+from dlexp.core.kinds.layer import Layer
+from dlexp.core.kinds.model import Model
 from dlexp.core.loss import softmax_cross_entropy
 from dlexp.core.network import Network
 

@@ -12,11 +12,17 @@ from dlexp.conformance import toy
 from dlexp.conformance.numerical import slope
 from dlexp.core.arrays import Context
 from dlexp.core.experiment import streams
-from dlexp.core.kinds import Objective
+from dlexp.core.kinds.objective import Objective
 from dlexp.core.problem import Problem
+from dlexp.core.surface import Surface
 from dlexp.errors import UserError
 
 TRAINING = 60  # samples in the training split of toy.Clouds
+
+
+def subject(p: Objective) -> Objective | None:
+    """The objective, if it is no surface."""
+    return None if isinstance(p, Surface) else p
 
 
 def problem(p: Objective, batch_size: int = 10) -> Problem:
@@ -90,6 +96,14 @@ def check_metrics_have_names_and_plain_values(p: Objective) -> None:
     assert not wrong, f"test() names {wrong}: start with test/"
     for name, value in (evaluated | tested).items():
         assert type(value) is float, f"{name} is a {type(value).__name__}: write `float(…)`"
+
+
+def check_measures_what_it_declares(p: Objective) -> None:
+    if p.measures is None:
+        raise SkipTest("it does not declare what it measures")
+    q = problem(p)
+    differs = sorted({*q.evaluate(), *q.test()} ^ {*p.measures})
+    assert not differs, f"{differs[0]} is either measured or declared in measures, and not both"
 
 
 def check_batches_take_each_sample_at_most_once(p: Objective) -> None:

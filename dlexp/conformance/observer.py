@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from fnmatch import fnmatch
 from itertools import zip_longest
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import SkipTest
 
 from dlexp.conformance import toy
 from dlexp.core.experiment import Experiment
-from dlexp.core.kinds import Observer
-from dlexp.core.trainer import Diverged, Record
+from dlexp.core.kinds.observer import Observer
+from dlexp.core.records import Record
+from dlexp.core.trainer import Diverged
 from dlexp.runs.run import Run
 from dlexp.storage import checkpoint
+from dlexp.storage.status import Status
 
 CUT = 5  # a run is interrupted after this step, within an epoch
 
@@ -38,9 +42,9 @@ def watching(p: Observer | None, run: Run) -> Iterator[None]:
             _tell(p, "record", run, s, record)
             yield
     except Diverged as e:
-        error, run.status = e, "DIVERGED"
+        error, run.status = e, Status.DIVERGED
     else:
-        run.status = "FINISHED"
+        run.status = Status.FINISHED
     _tell(p, "finish", run, s, error)
 
 
@@ -93,7 +97,7 @@ def check_survives_a_diverged_run(p: Observer) -> None:
     wild = toy.part("optimizer", "sgd", lr=1e200)
     with toy.folder() as place:
         run = watched(p, toy.experiment(wild), place)
-    assert run.status == "DIVERGED", "the run should have diverged"
+    assert run.status == Status.DIVERGED, "the run should have diverged"
 
 
 def check_survives_an_untrained_run(p: Observer) -> None:
@@ -115,6 +119,16 @@ def check_watches_two_runs_at_once(p: Observer) -> None:
         pass
     same = [notes for _, notes in alone] == [notes for _, notes in together]
     assert same, "it notes other values when two runs alternate: keep state only in s"
+
+
+def check_notes_what_it_declares(p: Observer) -> None:
+    if p.measures is None:
+        raise SkipTest("it does not declare what it measures")
+    run, notes = _noted(seed=0)
+    list(watching(p, run))
+    noted = {name for note in notes for name in note.metrics}
+    other = [n for n in sorted(noted) if not any(fnmatch(n, like) for like in p.measures)]
+    assert not other, f"it notes {other[0]}, which is not in measures = {p.measures}: declare it"
 
 
 def check_resumes_bit_for_bit(p: Observer) -> None:

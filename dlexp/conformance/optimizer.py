@@ -13,7 +13,7 @@ from dlexp.conformance import reference
 from dlexp.conformance.numerical import Float32Only
 from dlexp.core import params as params_module, registry
 from dlexp.core.arrays import Array, Param, Rebound, Slots
-from dlexp.core.kinds import Optimizer
+from dlexp.core.kinds.optimizer import Optimizer
 from dlexp.core.params import Parameters
 from dlexp.core.pieces import pieces
 

@@ -13,7 +13,8 @@ from dlexp.conformance import reference
 from dlexp.conformance.layer import Rig
 from dlexp.conformance.numerical import Float32Only, numerical_gradient
 from dlexp.core.arrays import Array, Context
-from dlexp.core.kinds import Layer, Regularizer
+from dlexp.core.kinds.layer import Layer
+from dlexp.core.kinds.regularizer import Regularizer
 
 KNOBS = ("strength", "ratio")  # fields for which zero means "off"
 DRAWS = 20_000

@@ -7,7 +7,7 @@ from typing import cast
 
 from dlexp.conformance import reference
 from dlexp.conformance.numerical import variants
-from dlexp.core.kinds import Schedule
+from dlexp.core.kinds.schedule import Schedule
 
 TOTALS = (1, 2, 3, 7, 100)
 

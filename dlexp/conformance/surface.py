@@ -8,7 +8,13 @@ import numpy as np
 
 from dlexp.conformance.numerical import slope
 from dlexp.core.arrays import Array
+from dlexp.core.kinds.objective import Objective
 from dlexp.core.surface import Surface
+
+
+def subject(p: Objective) -> Surface | None:
+    """The objective, if it is a surface."""
+    return p if isinstance(p, Surface) else None
 
 
 def points(p: Surface) -> Array:

@@ -15,8 +15,9 @@ import numpy as np
 
 from dlexp.core.arrays import Array, Rng
 from dlexp.core.dataset import Split, three_way
+from dlexp.core.defaults import defaults
 from dlexp.core.experiment import Experiment
-from dlexp.core.kinds import MANY, Data
+from dlexp.core.kinds import MANY, Data, every
 from dlexp.core.registry import Plugin, from_dict
 from dlexp.core.trainer import Diverged
 from dlexp.plugins.discovery import discover
@@ -35,14 +36,10 @@ class Clouds(Data):
         return three_way(Split(x, labels), validation=15, test=15, rng=rng)
 
 
-DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "objective": {"name": "classification"},
-    "model": {"name": "mlp", "hidden": (8, 8)},
-    "initializer": {"name": "he"},
-    "activation": {"name": "relu"},
-    "normalization": {"name": "none"},
+# of the usual parts, those that are smaller or plainer here
+PARTS: Mapping[str, Mapping[str, Any]] = {
+    "model": {"hidden": (8, 8)},
     "optimizer": {"name": "sgd", "lr": 0.1},
-    "schedule": {"name": "constant"},
 }
 
 
@@ -55,7 +52,12 @@ def part(kind: str, name: str, **fields: Any) -> Any:
 
 def experiment(*plugins: Plugin, **settings: Any) -> Experiment:
     """Two epochs of a small network on three clouds, with these plugins and settings."""
-    parts: dict[str, Any] = {kind: part(kind, **values) for kind, values in DEFAULTS.items()}
+    parts: dict[str, Any] = {
+        kind.name: part(kind.name, **{"name": name, **PARTS.get(kind.name, {})})
+        for kind in every()
+        if not kind.many and kind.cls is not Data
+        for name in defaults().chosen[kind.name]
+    }
     parts["data"] = Clouds()
     for p in plugins:
         parts[p.kind] = (p,) if p.kind in MANY else p

@@ -5,7 +5,7 @@ they are.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,6 @@ from dlexp.core.network import Network
 from dlexp.errors import PluginError, UserError, describe_error, is_of_the_machine
 
 if TYPE_CHECKING:
-    from dlexp.core.experiment import Experiment
     from dlexp.core.registry import Plugin
 
 HOME = "dlexp.plugins."
@@ -26,9 +25,9 @@ SAMPLES = 2  # shown to a network before its first step
 
 
 @contextmanager
-def blamed(experiment: Experiment) -> Iterator[None]:
-    """Inside, an ordinary exception out of a plugin's code becomes a `PluginError` that names the
-    plugin.
+def blamed(plugins: Sequence[Plugin]) -> Iterator[None]:
+    """Inside, an ordinary exception out of the code of one of these plugins becomes a `PluginError`
+    that names it.
 
     Whose code it is, the innermost frame says that is a plugin's or dlexp's: what dlexp itself
     raises keeps its traceback, and so do a lack of memory and what is of the machine.
@@ -39,24 +38,20 @@ def blamed(experiment: Experiment) -> Iterator[None]:
         raise
     except Exception as e:
         at_fault = (
-            None if isinstance(e, MemoryError) or is_of_the_machine(e) else _at_fault(e, experiment)
+            None if isinstance(e, MemoryError) or is_of_the_machine(e) else _at_fault(e, plugins)
         )
         if at_fault is None:
             raise
         kind, name, place = at_fault
-        data = (
-            ""
-            if "data" in experiment.objective.ignores or kind == "data"
-            else f" for data={experiment.data.name}"
-        )
+        data = "".join(f" for data={p.name}" for p in plugins if p.kind == "data" != kind)
         notes = "".join(f": {note}" for note in getattr(e, "__notes__", ()))
         wrong = f"cannot be built{data}{notes}: {type(e).__name__}: {describe_error(e)} ({place})"
         raise PluginError(" ".join(wrong.split()), key=kind, value=name) from e
 
 
-def _at_fault(error: Exception, experiment: Experiment) -> tuple[str, str, str] | None:
+def _at_fault(error: Exception, plugins: Sequence[Plugin]) -> tuple[str, str, str] | None:
     """Kind, name and line of the plugin whose code raised the error; None where it was dlexp's own."""
-    modules = {type(p).__module__: p for _, chosen in experiment.plugins() for p in chosen}
+    modules = {type(p).__module__: p for p in plugins}
     for frame, line in reversed([*traceback.walk_tb(error.__traceback__)]):
         module = str(frame.f_globals.get("__name__"))
         file = frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from dlexp.core.arrays import Array
 from dlexp.errors import DataError, shown
 
 if TYPE_CHECKING:
-    from dlexp.data.tables.preparation import Preparation
+    from zipfile import ZipFile
 
 NAMED = 20  # names in a message
 
@@ -34,6 +34,21 @@ class Split:
         return Split(self.x[indices], self.labels[indices])
 
 
+class TablePreparation(Protocol):
+    """How the columns of a table became features, as a saved network keeps it."""
+
+    @property
+    def features(self) -> Sequence[str]:
+        """The names of the features."""
+
+    @property
+    def classes(self) -> Sequence[str | int]:
+        """The labels in the order of the outputs."""
+
+    def write(self, archive: ZipFile) -> None:
+        """Write it into a network's file."""
+
+
 @dataclass(frozen=True)
 class Dataset:
     """The three splits of a task. Raises `DataError` where a split cannot be trained or tested on.
@@ -47,7 +62,7 @@ class Dataset:
     test: Split
     name: str = "data"
     source: str = ""
-    preparation: Preparation | None = None
+    preparation: TablePreparation | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dlexp.core import directions
 from dlexp.core.arrays import Array
+from dlexp.core.defaults import default
 from dlexp.core.fields import at_least, check_fields
 from dlexp.errors import FieldError, nearest
 
-METRIC = "early_stopping.metric"
+KEY = "early_stopping"
+METRIC = f"{KEY}.metric"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +25,8 @@ class EarlyStopping:
     Source: Goodfellow, Bengio & Courville (2016), algorithm 7.1, https://www.deeplearningbook.org
     """
 
-    patience: int | None = at_least(1, None)
-    metric: str = "val/loss"
+    patience: int | None = at_least(1, default(f"{KEY}.patience"))
+    metric: str = field(default_factory=default(f"{KEY}.metric"))
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -1,4 +1,5 @@
-"""Hyper-parameters carry their range: `lr: float = positive(1e-3)`.
+"""Hyper-parameters carry their range: `lr: float = positive(1e-3)`. A default may be a function that
+returns it.
 
 A range is checked whenever a plugin is built, whether from the command line, a file, a notebook or
 a test.
@@ -16,6 +17,8 @@ from typing import Any
 
 from dlexp.errors import FieldError
 
+Default = float | int | None | Callable[[], Any]
+
 
 @dataclass(frozen=True)
 class Range:
@@ -26,37 +29,40 @@ class Range:
 
 
 def _ranged(default: Any, words: str, holds: Callable[[Any], bool]) -> Any:
-    return dataclasses.field(default=default, metadata={"range": Range(words, holds)})
+    metadata = {"range": Range(words, holds)}
+    if callable(default):
+        return dataclasses.field(default_factory=default, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
 
 
-def positive(default: float | int | None) -> Any:
+def positive(default: Default) -> Any:
     """A number > 0."""
     return _ranged(default, "must be > 0", lambda v: v > 0)
 
 
-def non_negative(default: float | int | None) -> Any:
+def non_negative(default: Default) -> Any:
     """A number ≥ 0."""
     return _ranged(default, "must be >= 0", lambda v: v >= 0)
 
 
-def at_least(low: float, default: float | int | None) -> Any:
+def at_least(low: float, default: Default) -> Any:
     """A number ≥ low."""
     return _ranged(default, f"must be >= {low}", lambda v: v >= low)
 
 
-def between(low: float, high: float, default: float | int | None) -> Any:
+def between(low: float, high: float, default: Default) -> Any:
     """A number from low to high, both included."""
     return _ranged(default, f"must be between {low} and {high}", lambda v: low <= v <= high)
 
 
-def fraction(default: float | None) -> Any:
+def fraction(default: Default) -> Any:
     """A number in [0, 1): the share that is dropped, kept, or carried over."""
     return _ranged(default, "must be >= 0 and < 1", lambda v: 0 <= v < 1)
 
 
-def one_of(default: str, *others: str) -> Any:
+def one_of(default: str | Callable[[], str], *others: str) -> Any:
     """One of these words."""
-    names = (default, *others)
+    names = others if callable(default) else (default, *others)
     return _ranged(default, f"must be one of {', '.join(names)}", lambda v: v in names)
 
 

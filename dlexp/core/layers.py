@@ -9,7 +9,7 @@ import numpy as np
 
 from dlexp.core.arrays import Array, Backward, Context, Param, Views, batch_sum
 from dlexp.core.fields import positive
-from dlexp.core.kinds import Layer
+from dlexp.core.kinds.layer import Layer
 
 
 @dataclass(frozen=True, kw_only=True)

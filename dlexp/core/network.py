@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from dlexp.core.arrays import Array, Backward, Context, Param, Rng
-from dlexp.core.kinds import Identity, Initializer, Layer
+from dlexp.core.kinds.initializer import Initializer
+from dlexp.core.kinds.layer import Identity, Layer
 from dlexp.core.params import Parameters
 from dlexp.errors import PluginError
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from dlexp.core.arrays import Array, Slots, Views
-from dlexp.core.kinds import Optimizer
+from dlexp.core.kinds.optimizer import Optimizer
 from dlexp.core.params import Parameters
 
 Piece = tuple[Array, Array, Views]  # a part of the parameters, its gradient and its slots

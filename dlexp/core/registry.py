@@ -20,12 +20,14 @@ class Plugin(ABC):
 
     `kind` is the folder and the config group, `name` the file and the option. `known_failures`
     names the conformance checks that this plugin is known to fail, each with the reason: they are
-    expected to fail, and it is an error if they pass.
+    expected to fail, and it is an error if they pass. `does_nothing` is the option that stands for
+    the absence of its kind, such as a constant schedule: captions leave it out.
     """
 
     kind: ClassVar[str]
     name: ClassVar[str]
     known_failures: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    does_nothing: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         fields.check_fields(self)
@@ -147,6 +149,11 @@ def every(kind: str | None = None) -> Iterator[type[Plugin]]:
     for k in sorted(_registry) if kind is None else [kind]:
         for _, cls in sorted(_registry.get(k, {}).items()):
             yield cls
+
+
+def every_of(kind: type[P]) -> Iterator[type[P]]:
+    """All registered plugins of a kind, such as `Observer`, in name order."""
+    return (cls for cls in every(kind.kind) if issubclass(cls, kind))
 
 
 def as_dict(p: Plugin) -> dict[str, Any]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-SILENT = ("checkpoint", "hydra", "max_jobs", "observer", "sweep", "tracking", "zip")
+from dlexp.core.kinds.declaration import every
+
+SETTINGS = ("checkpoint", "hydra", "max_jobs", "sweep", "tracking", "zip")
+SILENT = (*SETTINGS, *(kind.name for kind in every() if not kind.identity))
 
 
 def is_silent(override: str) -> bool:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from dlexp.core.arrays import Array, Context, Param, Rng
-from dlexp.core.kinds import Objective
+from dlexp.core.kinds.declaration import every
+from dlexp.core.kinds.objective import Objective
 from dlexp.core.params import Parameters
 from dlexp.core.problem import Problem
 from dlexp.errors import FieldError
 
 if TYPE_CHECKING:
-    from dlexp.core.experiment import Experiment
+    from dlexp.core.parts import Parts
 
 Interval = tuple[float, float]
 FARTHEST = 1e9  # float32 tells neighbouring points there no longer apart
@@ -30,7 +31,7 @@ class Surface(Objective):
     spread all seeds walk the same way.
     """
 
-    ignores = ("data", "model", "initializer", "activation", "normalization", "batch_size")
+    ignores = (*(kind.name for kind in every() if kind.needs_network), "batch_size")
     start: tuple[float, float]
     spread: float = 0.0
     window: ClassVar[tuple[Interval, Interval]]
@@ -44,7 +45,7 @@ class Surface(Objective):
     def gradient(self, x: Any, y: Any) -> tuple[Any, Any]:
         """(∂f/∂x, ∂f/∂y) at (x, y)."""
 
-    def build(self, parts: Experiment, rngs: Mapping[str, Rng]) -> Problem:
+    def build(self, parts: Parts, rngs: Mapping[str, Rng]) -> Problem:
         if max(map(abs, self.start)) + self.spread > FARTHEST:
             raise FieldError(
                 f"must be within ±{FARTHEST:g}", key="objective.start", value=list(self.start)

@@ -15,21 +15,15 @@ import numpy as np
 from dlexp.core import directions
 from dlexp.core.arrays import NEGLIGIBLE, Array, Context, Rng, aligned_zeros
 from dlexp.core.early_stopping import Best, EarlyStopping
-from dlexp.core.kinds import Optimizer, Regularizer, Schedule
+from dlexp.core.kinds.optimizer import Optimizer
+from dlexp.core.kinds.regularizer import Regularizer
+from dlexp.core.kinds.schedule import Schedule
 from dlexp.core.malloc import keep_freed
 from dlexp.core.pieces import clip, pieces
 from dlexp.core.problem import Problem
+from dlexp.core.records import Record
 
 FLUSH_EVERY = 64
-
-
-@dataclass(frozen=True)
-class Record:
-    """What is known at a step; step 0 is the untrained network."""
-
-    epoch: int
-    step: int
-    metrics: dict[str, float]
 
 
 class Diverged(ArithmeticError):

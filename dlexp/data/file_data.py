@@ -15,7 +15,7 @@ from dlexp import paths
 from dlexp.core.arrays import Array, Rng
 from dlexp.core.dataset import Split, standardized, three_way
 from dlexp.core.fields import between
-from dlexp.core.kinds import Data
+from dlexp.core.kinds.data import Data
 from dlexp.errors import DataError, nearest
 
 SHOWN = 20  # names in an error message

@@ -13,7 +13,7 @@ import numpy as np
 from dlexp import paths
 from dlexp.core.arrays import Array, Rng
 from dlexp.core.dataset import Split, three_way
-from dlexp.core.kinds import Data
+from dlexp.core.kinds.data import Data
 from dlexp.data.download import cache_folder, fetch, read_idx, write_idx
 from dlexp.errors import DataError
 

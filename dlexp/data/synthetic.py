@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dlexp.core.arrays import Rng
 from dlexp.core.dataset import Split, three_way
 from dlexp.core.fields import between
-from dlexp.core.kinds import Data
+from dlexp.core.kinds.data import Data
 from dlexp.errors import FieldError
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from dlexp.core.trainer import Diverged
+from dlexp.storage.status import Status
 
 if TYPE_CHECKING:
     from dlexp.core.experiment import Experiment
+    from dlexp.core.observed import ObservedRun
     from dlexp.core.registry import Plugin
-    from dlexp.runs.run import Run
 
 
 def number(value: float) -> str:
@@ -29,29 +29,25 @@ def choices(experiment: Experiment) -> str:
     Plugins that do nothing are left out, and so are fields at their default of plugins that have
     many.
     """
-    spoken = {"initializer": "init ", "schedule": "schedule "}
-    words = {
-        kind: [
-            spoken.get(kind, "") + _described(p)
-            for p in plugins
-            if p.name not in ("none", "constant")
-        ]
-        for kind, plugins in experiment.plugins()
-        if kind not in ("objective", "data", "model", "observer")
-    }
+    words = [
+        f"{kind.label} {_described(p)}".lstrip()
+        for kind, plugins in sorted(experiment.chosen(), key=lambda pair: pair[0].caption_rank)
+        if kind.identity and not kind.task
+        for p in plugins
+        if not p.does_nothing
+    ]
     clip = [] if experiment.clip_norm is None else [f"clip_norm={number(experiment.clip_norm)}"]
-    first = ("optimizer", "schedule")
-    return " · ".join([*chain(*(words.pop(kind) for kind in first), *words.values()), *clip])
+    return " · ".join([*words, *clip])
 
 
-def task(run: Run) -> str:
+def task(run: ObservedRun) -> str:
     """What is learned by what, `digits, mlp hidden=5×100`; or the name of the surface."""
-    plugins = dict(run.experiment.plugins())
-    named = [_described(p) for kind in ("data", "model") for p in plugins.get(kind, ())]
-    return ", ".join(named) or run.experiment.objective.name
+    objective = run.experiment.objective
+    named = [p for kind, plugins in run.experiment.chosen() if kind.task for p in plugins]
+    return ", ".join(_described(p) for p in named if p is not objective) or objective.name
 
 
-def notes(run: Run) -> list[str]:
+def notes(run: ObservedRun) -> list[str]:
     """The small print below a title: choices, number of samples, seed, formula of a surface."""
     experiment = run.experiment
     if run.dataset is None:
@@ -67,13 +63,13 @@ def notes(run: Run) -> list[str]:
     ]
 
 
-def outcome(run: Run, error: BaseException | None) -> str:
+def outcome(run: ObservedRun, error: BaseException | None) -> str:
     """How a run that did not finish ended, in capitals; an empty string for one that did."""
     if error is None:
         return ""
     if isinstance(error, Diverged):
         return f"DIVERGED at step {error.step}: {error.tensor} is not finite"
-    word = "INTERRUPTED" if isinstance(error, KeyboardInterrupt) else "FAILED"
+    word = Status.INTERRUPTED if isinstance(error, KeyboardInterrupt) else Status.FAILED
     return f"{word} after step {run.trainer.t}"
 
 

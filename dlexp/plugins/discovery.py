@@ -81,14 +81,14 @@ def discover() -> None:
             _load_installed(installed.pop(0), quarantine)
     source_code.remember(base.__module__ for cls in every() for base in source_code.lineage(cls))
     for cls in every():
-        if cls.__module__.startswith(f"{HOME}.") and not _is_shipped(cls):
+        if cls.__module__.startswith(f"{HOME}.") and not is_shipped(cls):
             for path in source_code.companions(cls):
-                source_code.digest(path)
+                source_code.source(path)
 
 
-def _is_shipped(cls: type[Plugin]) -> bool:
+def is_shipped(cls: type[Plugin]) -> bool:
+    """Whether a plugin comes with dlexp; those import no modules of the user's."""
     file = source_code.file_of(cls)
-    # those import no modules of the user's
     return file is not None and file.is_relative_to(PLUGINS)
 
 

@@ -1,7 +1,8 @@
-"""The source code that this process runs: the SHA-256 of each file as it was when it was imported.
+"""The source code that this process runs: each file as it was when it was imported.
 
 A file can be edited while its process runs. What is recorded of a run must be the code that trained
-it, so no file is looked at a second time.
+it, so no file is read a second time. A file has two digests: of its bytes, and of its code alone,
+which comments, docstrings and formatting do not change.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import inspect
 import sys
 import sysconfig
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, cached_property
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import cache_from_source, resolve_name
 from pathlib import Path
 from types import CodeType, ModuleType
+
+from dlexp.plugins.code_digest import SHORT, code_digest
 
 CLEARLY = 2_000_000_000  # nanoseconds: Python compares whole seconds
 
@@ -25,19 +28,49 @@ INSTALLED = tuple(
 )
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
-_digests: dict[Path, str] = {}
+
+class Source:
+    """The content of one source file, with its two digests."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the bytes."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @cached_property
+    def code(self) -> str:
+        """Of the code alone, shortened; of the bytes, where they are not Python's source."""
+        try:
+            return code_digest(self.content)
+        except (SyntaxError, ValueError):
+            return self.sha256[:SHORT]
 
 
-def digest(path: Path) -> str:
-    """The SHA-256 of a source file as this process imported it. Raises `OSError` for one that is
-    not there.
+_sources: dict[Path, Source] = {}
+
+
+def source(path: Path) -> Source:
+    """A source file as this process imported it. Raises `OSError` for one that is not there.
 
     A file that was imported without `Finder` is read when it is first asked for: `remember` it in
     time.
     """
-    if path not in _digests:
-        _digests[path] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return _digests[path]
+    if path not in _sources:
+        _sources[path] = Source(path.read_bytes())
+    return _sources[path]
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a source file as this process imported it. Raises `OSError`."""
+    return source(path).sha256
+
+
+def code_of(sha256: str) -> str | None:
+    """The digest of the code of a known file whose bytes have the SHA-256 that begins so."""
+    return next((s.code for s in _sources.values() if s.sha256.startswith(sha256)), None)
 
 
 def remember(names: Iterable[str]) -> None:
@@ -47,7 +80,7 @@ def remember(names: Iterable[str]) -> None:
     for name in dict.fromkeys(names):
         file = getattr(sys.modules.get(name), "__file__", None)
         if file is not None and Path(file).is_file():
-            digest(Path(file))
+            source(Path(file))
 
 
 def lineage(cls: type) -> list[type]:
@@ -123,7 +156,7 @@ class _Loader(SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType | None:
         self._source = super().get_data(self.path)
-        _digests[Path(self.path)] = hashlib.sha256(self._source).hexdigest()
+        _sources[Path(self.path)] = Source(self._source)
         if self._is_cache_current():
             return super().get_code(fullname)
         code: CodeType = self.source_to_code(self._source, self.path)

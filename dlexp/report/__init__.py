@@ -18,7 +18,8 @@ from typing import Any
 
 from dlexp import paths
 from dlexp.errors import UserError
-from dlexp.storage import journal
+from dlexp.storage.atomic import write_atomically
+from dlexp.storage.records import read_object
 
 METRIC = "test/accuracy"
 
@@ -81,7 +82,7 @@ def make(
             stale.unlink(missing_ok=True)
         for name, text in texts.items():
             # no half surrogates
-            journal.write_atomically(folder / name, text.encode("utf-8", "replace").decode())
+            write_atomically(folder / name, text.encode("utf-8", "replace").decode())
     terminal_text = terminal.render(sections.terminal(result, _near(html)))
     markdown_text = markdown.render(sections.terminal(result, None))
     return Report(
@@ -106,10 +107,9 @@ def _of_study(sweep: Any, folder: Path, before: set[Path], repeat: str) -> Repor
         for stale in before - {p.path for p in result.pictures}:
             stale.unlink(missing_ok=True)
         terminal_text, markdown_text = study_page.write(result, folder, str(_near(html)))
-    data = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    return Report(
-        terminal_text, markdown_text, folder, html, tuple(p.path for p in result.pictures), data
-    )
+    data = read_object(folder / "report.json")
+    pictures = tuple(p.path for p in result.pictures)
+    return Report(terminal_text, markdown_text, folder, html, pictures, data)
 
 
 def findings(
@@ -156,7 +156,7 @@ def _writing(folder: Path) -> Iterator[None]:
 def _drawn_before(folder: Path) -> set[Path]:
     """The figures listed in a folder's report.json; other files there are left alone."""
     try:
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+        report = read_object(folder / "report.json")
         files = [Path(figure["file"]) for figure in report["figures"]]
         return {folder / f for f in files if f.parts[0] == "figures" and ".." not in f.parts}
     except (OSError, ValueError, KeyError, TypeError, IndexError):

@@ -9,6 +9,7 @@ from dlexp.report import paired, words
 from dlexp.report.compare import SEARCH, Comparison
 from dlexp.report.runs import RunRecord
 from dlexp.report.table import Table
+from dlexp.storage.status import Status
 
 SAME = {  # tags that should be equal in all runs of a comparison
     "dlexp.version.dlexp": "versions of dlexp",
@@ -79,7 +80,7 @@ def _gaps(c: Comparison) -> Iterator[str]:
         what = words.many(unstarted, "combination")
         yield f"{what} of group and seed not run yet: the groups do not all have the same seeds."
     mute = sum(
-        run.status == "FINISHED" and c.measure.metric not in run.final
+        run.status == Status.FINISHED and c.measure.metric not in run.final
         for _, _, run in c.table.runs()
     )
     if mute:

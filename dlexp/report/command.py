@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from dlexp.errors import UserError
-from dlexp.report import make, runs
+from dlexp.report import make
+from dlexp.storage.find import must_find
 
 
 class _Parser(argparse.ArgumentParser):
@@ -67,7 +68,7 @@ def main(words: list[str]) -> int:
                 value=value,
             )
     report = make(
-        [runs.find(word) for word in options.sweeps],
+        [must_find(word, "report", runs=False) for word in options.sweeps],
         metric=options.metric,
         tuned=options.tuned,
         target=options.target,

@@ -18,6 +18,7 @@ from dlexp.report import measure as measures, paired, statistics
 from dlexp.report.measure import Measure
 from dlexp.report.statistics import Range
 from dlexp.report.table import Table, Tokens
+from dlexp.storage.status import Status
 
 SEARCH = 24  # values of a number beyond which it was searched, not compared
 BETTER, INCONCLUSIVE, EQUIVALENT, NO_VERDICT = "better", "INCONCLUSIVE", "EQUIVALENT", "no verdict"
@@ -159,7 +160,7 @@ def _summary(
     values = measure.values(runs)
     x = list(values.values())
     outcomes = [run for run in runs.values() if run.observed]
-    diverged = sum(run.status == "DIVERGED" for run in outcomes)
+    diverged = sum(run.status == Status.DIVERGED for run in outcomes)
     summary = Summary(
         group,
         table.label(group),

@@ -67,7 +67,13 @@ def everything(f: Findings) -> str:
         "answer": " ".join(f.answer),
         "warnings": f.warnings,
         "sweeps": [
-            {"id": s.id, "name": s.name, "command": s.command, "fixed": s.fixed, "axes": s.axes}
+            {
+                "id": s.id,
+                "name": s.name or "",
+                "command": s.command,
+                "fixed": s.fixed,
+                "axes": s.axes,
+            }
             for s in f.sweeps
         ],
         "axes": [

@@ -15,6 +15,7 @@ from dlexp.report.measured import Curve
 from dlexp.report.runs import RunRecord
 from dlexp.report.statistics import Floats
 from dlexp.report.table import Table, Tokens
+from dlexp.storage.status import Status
 
 USUAL = ("test/accuracy", "test/loss", "train/loss")
 
@@ -66,9 +67,9 @@ class Measure:
 
     def of(self, run: RunRecord) -> float | None:
         """A run's value; None for a run without a result or without this metric."""
-        if run.status == "DIVERGED":
+        if run.status == Status.DIVERGED:
             return self.worst
-        if run.status != "FINISHED" or self.metric not in run.final:
+        if run.status != Status.FINISHED or self.metric not in run.final:
             return None
         value = run.final[self.metric]
         return value if abs(value) <= HUGE else self.worst
@@ -197,10 +198,9 @@ def curves(
             measured.append((run, np.array(places(run, curve, epochs)), y))
     if not measured:
         return np.empty(0), np.empty((0, 0))
-    lost = any(run.status == "DIVERGED" for run, _, _ in measured)
-    x = np.unique(
-        np.concatenate([*([whole] if lost else []), *(places for _, places, _ in measured)])
-    )
+    lost = any(run.status == Status.DIVERGED for run, _, _ in measured)
+    points = [places for _, places, _ in measured]
+    x = np.unique(np.concatenate([*([whole] if lost else []), *points]))
     columns = [_on(x, run, at, y, measure) for run, at, y in measured]
     return x, np.stack(columns, axis=1)
 
@@ -208,7 +208,7 @@ def curves(
 def _on(x: Floats, run: RunRecord, at: Floats, y: Floats, measure: Measure) -> Floats:
     """A curve at the points x: between its own points the value before, as it was known then."""
     values = y[np.maximum(np.searchsorted(at, x + 1e-9) - 1, 0)]
-    if run.status == "DIVERGED":
+    if run.status == Status.DIVERGED:
         values[x > at[-1] + 1e-9] = measure.worst
     return values
 
@@ -219,7 +219,7 @@ def time_to(run: RunRecord, measure: Measure, target: float, epochs: bool) -> fl
     A run that diverged later has missed it.
     """
     curve = run.curves.get(measure.metric)
-    if run.status != "FINISHED" or curve is None:
+    if run.status != Status.FINISHED or curve is None:
         return math.inf
     reached = (
         x
@@ -232,7 +232,8 @@ def time_to(run: RunRecord, measure: Measure, target: float, epochs: bool) -> fl
 def seedless(table: Table) -> bool:
     """Whether the seed changes nothing: all finished runs of each group measured the same."""
     several = [
-        [run for run in runs.values() if run.status == "FINISHED"] for runs in table.groups.values()
+        [run for run in runs.values() if run.status == Status.FINISHED]
+        for runs in table.groups.values()
     ]
     several = [runs for runs in several if len(runs) > 1]
     return bool(several) and all(_same(runs) for runs in several)

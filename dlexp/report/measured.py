@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+from dlexp.storage.lines import JournalEvent
 
 
 @dataclass(frozen=True)
@@ -18,25 +20,23 @@ class Curve:
     values: array[float]
 
 
-def of(events: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def of(events: Iterable[JournalEvent]) -> dict[str, Any]:
     """Curves, latest values, length and error of a journal."""
     points: dict[str, list[tuple[int, float]]] = {}
     ends: list[int] = []
     steps = 0
     error = ""
     for event in events:
-        if event.get("event") == "finish":
-            error = str(event.get("error") or "")
-        if event.get("event") not in ("record", "note"):
+        if event.kind == "finish":
+            error = event.error or ""
+        if not event.is_measurement:
             continue
-        step, epoch = int(event["step"]), int(event["epoch"])
+        step, epoch = event.step, event.epoch
         steps = max(steps, step)
         if epoch and step:
             ends.append(step // epoch)
-        for name, value in event["metrics"].items():
-            points.setdefault(str(name), []).append(
-                (step, math.nan if value is None else float(value))
-            )
+        for name, value in event.metrics.items():
+            points.setdefault(name, []).append((step, math.nan if value is None else float(value)))
     curves = {
         name: Curve(_shared(tuple(s for s, _ in p)), array("d", (y for _, y in p)))
         for name, p in points.items()

@@ -32,7 +32,7 @@ from dlexp.report.claims.messages import ended
 from dlexp.report.method import definitions_of_claims
 from dlexp.report.plots import Picture
 from dlexp.report.study import Part, Study, translated
-from dlexp.storage import journal
+from dlexp.storage.atomic import write_atomically
 
 DECIDED = "the claims were tested, see above"
 LONG = 12  # groups; a page shows a longer table closed
@@ -126,7 +126,7 @@ def _everything(s: Study) -> dict[str, Any]:
 def write(s: Study, folder: Path, near: str) -> tuple[str, str]:
     """Write every file into `folder`; the text for the terminal, and Markdown."""
     for name, text in texts(s).items():
-        journal.write_atomically(folder / name, text.encode("utf-8", "replace").decode())
+        write_atomically(folder / name, text.encode("utf-8", "replace").decode())
     return terminal_text(s, near), markdown.render(short(s))
 
 

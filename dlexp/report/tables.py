@@ -13,6 +13,7 @@ from dlexp.report.runs import RunRecord
 from dlexp.report.statistics import Range
 from dlexp.report.table import Table
 from dlexp.report.tuned import Tuned
+from dlexp.storage.status import Status
 
 MOST = 30  # rows of a table on the terminal
 
@@ -171,7 +172,7 @@ def failures(table: Table, *, most: int, wide: bool) -> Grid | None:
     """The runs that did not finish; runs of a group with the same status share a row."""
     rows: dict[tuple[str, str], list[tuple[int | None, RunRecord]]] = {}
     for group, seed, run in table.runs():
-        if run.status != "FINISHED":
+        if run.status != Status.FINISHED:
             rows.setdefault((table.label(group), run.status), []).append((seed, run))
     for run in table.unplaced:
         rows.setdefault((f"? {' '.join(run.overrides)}", run.status), []).append((run.seed, run))

@@ -17,14 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 from dlexp import paths, tracking
 from dlexp.core.experiment import Experiment
-from dlexp.core.trainer import Diverged, Record
+from dlexp.core.records import Record
+from dlexp.core.trainer import Diverged
 from dlexp.errors import Busy, UserError, describe_error, is_of_the_machine
-from dlexp.runs import provenance, records, signals
+from dlexp.runs import identity, provenance, records, signals
 from dlexp.runs.checkpointing import Checkpointer, CheckpointError
 from dlexp.runs.run import Run
 from dlexp.runs.run_log import in_the_way, logged_to
 from dlexp.runs.signals import Interruption, deferred_signals
 from dlexp.storage import atomic, journal, network_file
+from dlexp.storage.records import CONFIG_FILE, RunDescription
+from dlexp.storage.status import Status
 from dlexp.tracking.settings import MLflow, to_json
 
 if TYPE_CHECKING:
@@ -35,7 +38,7 @@ log = logging.getLogger("dlexp")
 # Hydra and the number of BLAS threads belong to the whole process
 _ONE_AT_A_TIME = threading.RLock()
 
-EXIT = {"FINISHED": 0, "DIVERGED": 1, "FAILED": 1}
+EXIT = {Status.FINISHED: 0, Status.DIVERGED: 1, Status.FAILED: 1}
 
 
 def run_overrides(overrides: tuple[str, ...], *, keep: bool = True) -> Run:
@@ -49,7 +52,7 @@ def run_overrides(overrides: tuple[str, ...], *, keep: bool = True) -> Run:
 
     with _ONE_AT_A_TIME:
         run = perform(compose(*overrides), keep=keep)
-    if run.error is not None and run.status != "DIVERGED":
+    if run.error is not None and run.status != Status.DIVERGED:
         raise run.error
     return run
 
@@ -100,7 +103,7 @@ def perform(
         book = journal.begun(
             run.folder,
             _describe(setup, run, place, name),
-            {"config.yaml": setup.yaml, "run.log": ""},
+            {CONFIG_FILE: setup.yaml, "run.log": ""},
         )
         with logged_to(run.folder / "run.log"):
             log.info("%s: %s", name, run.folder)
@@ -138,6 +141,8 @@ def go_on(folder: Path, *, anyway: bool = False) -> Run:
     past.check_resumable()
     with _at_work() as interruption, logged_to(folder / "run.log"):
         run = assembled(past.setup)
+        if note := past.framework_note(run):
+            log.info(note)
         changes = [change.said for change in past.check_same(run, anyway=anyway)]
         for change in changes:
             log.warning("not as when the run began: %s", change)
@@ -158,7 +163,7 @@ def go_on(folder: Path, *, anyway: bool = False) -> Run:
             run,
             past.setup,
             keeper,
-            standalone="dlexp.sweep" not in past.description.get("tags", {}),
+            standalone=past.description.sweep is None,
         )
     return run
 
@@ -188,18 +193,18 @@ def _train(
     try:
         run.train(after_step)
         ended()
-        run.status = "FINISHED"
+        run.status = Status.FINISHED
     except Diverged as e:
-        run.status, run.error = "DIVERGED", e
+        run.status, run.error = Status.DIVERGED, e
         log.info("%s", e)
     except KeyboardInterrupt as e:
-        run.status, run.error = "INTERRUPTED", e
+        run.status, run.error = Status.INTERRUPTED, e
     except SystemExit as e:
-        run.status, run.error = "FAILED", e
+        run.status, run.error = Status.FAILED, e
         log.error("the run failed at step %d: %s", run.trainer.t, describe_error(e))
         log.info("from here:", exc_info=True)
     except BaseException as e:
-        run.status, run.error = "FAILED", e
+        run.status, run.error = Status.FAILED, e
         if is_of_the_machine(e):
             log.error("the run failed at step %d: %s", run.trainer.t, describe_error(e))
         else:
@@ -243,21 +248,20 @@ def _train_and_keep(run: Run, setup: Setup, keeper: Checkpointer, *, standalone:
             run.error = run.error or e
 
 
-def _describe(setup: Setup, run: Run, place: Place, name: str) -> dict[str, Any]:
-    """What run.json says."""
-    return {
-        "id": place.identity,
-        "name": name,
-        "created_ms": time.time_ns() // 1_000_000,
-        "params": run.experiment.params(),
-        "defaults": run.experiment.defaults(),
-        "tags": provenance.tags(list(setup.overrides)) | dict(place.tags),
-        "better": dict(run.experiment.objective.better),
-        "dataset": run.dataset.describe() if run.dataset else None,
-        "sources": provenance.sources(run.experiment),
-        "tracking": to_json(setup.tracking) if place.standalone else place.tracking,
-        "config_file": "config.yaml",
-    }
+def _describe(setup: Setup, run: Run, place: Place, name: str) -> RunDescription:
+    return RunDescription(
+        id=place.identity,
+        name=name,
+        created_ms=time.time_ns() // 1_000_000,
+        params=run.experiment.params(),
+        defaults=run.experiment.defaults(),
+        tags=provenance.tags(list(setup.overrides)) | dict(place.tags),
+        better=dict(run.experiment.objective.better),
+        dataset=run.dataset.describe() if run.dataset else None,
+        identity=identity.describe(run.experiment),
+        sources=provenance.sources(run.experiment),
+        tracking=to_json(setup.tracking) if place.standalone else place.tracking,
+    )
 
 
 def exit_status(run: Run) -> int:

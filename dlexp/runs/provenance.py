@@ -16,23 +16,30 @@ from typing import Any, cast
 
 import numpy as np
 
+from dlexp import paths
+from dlexp.core.defaults import defaults
 from dlexp.core.experiment import Experiment
+from dlexp.core.fields import defaults_of
+from dlexp.core.kinds.declaration import every
 from dlexp.core.registry import Plugin
 from dlexp.plugins import source_code
+from dlexp.plugins.code_digest import SHORT
 from dlexp.redaction import clean
 from dlexp.runs.run import Run
 
 NUMERIC_MODULES = (
+    *(kind.cls.__module__.removeprefix("dlexp.") for kind in every() if kind.identity),
+    "core.kinds.layer",
     "core.arrays",
     "core.dataset",
     "core.directions",
     "core.early_stopping",
     "core.experiment",
-    "core.kinds",
     "core.layers",
     "core.loss",
     "core.network",
     "core.params",
+    "core.parts",
     "core.pieces",
     "core.problem",
     "core.surface",
@@ -49,6 +56,7 @@ NUMERIC_MODULES = (
 )
 source_code.remember(f"dlexp.{name}" for name in NUMERIC_MODULES)
 PLUGINS = "dlexp.plugins."
+HOME = Path(__file__).parents[1]
 PACKAGES = (
     "dlexp",
     "numpy",
@@ -129,30 +137,49 @@ def _blas() -> dict[str, Any]:
 
 def source_files(e: Experiment) -> dict[str, Path]:
     """The files of the code that decides a run's numbers, by their short names."""
-    home = Path(__file__).parents[1]
-    modules = [name.replace(".", "/") for name in NUMERIC_MODULES]
-    core = {f"dlexp/{name}.py": home / f"{name}.py" for name in modules}
-    chosen = (p for kind, several in e.plugins() if kind != "observer" for p in several)
-    classes = {cls for p in chosen for cls in source_code.lineage(type(p))}
-    files = {path for cls in classes if (path := source_code.file_of(cls))}
+    framework = {HOME / f"{name.replace('.', '/')}.py" for name in NUMERIC_MODULES}
+    framework.update(file for file in _files_of_classes(e) if _is_framework(file))
+    own = {f"dlexp/{file.relative_to(HOME).as_posix()}": file for file in sorted(framework)}
+    return own | plugin_files(e)
+
+
+def plugin_files(e: Experiment) -> dict[str, Path]:
+    """Those of them that are a plugin's, or are imported by one and the user's own."""
+    classes = _classes(e)
+    files = {file for file in _files_of_classes(e) if not _is_framework(file)}
     files = files.union(
         *(source_code.companions(cls) for cls in classes if cls.__module__.startswith(PLUGINS))
     )
-    return core | {
-        f"{path.parent.name}/{path.name}": path
-        for path in sorted(files)
-        if path not in core.values()
-    }
+    named: dict[str, Path] = {}
+    for file in sorted(files):
+        name = "/".join(file.parts[-2:])
+        named[name if name not in named else "/".join(file.parts[-3:])] = file
+    return named
+
+
+def _classes(e: Experiment) -> set[type]:
+    """What the chosen plugins are made of; observers change no number."""
+    chosen = (p for kind, several in e.chosen() if kind.identity for p in several)
+    return {cls for p in chosen for cls in source_code.lineage(type(p))}
+
+
+def _files_of_classes(e: Experiment) -> set[Path]:
+    return {file for cls in _classes(e) if (file := source_code.file_of(cls))}
+
+
+def _is_framework(file: Path) -> bool:
+    """Whether a file is dlexp's own, and no shipped plugin."""
+    return file.is_relative_to(HOME) and not file.is_relative_to(paths.PLUGINS)
 
 
 def sources(e: Experiment) -> dict[str, str]:
     """The code that decides a run's numbers, as it was imported: each file with the beginning of
-    its SHA-256.
+    the SHA-256 of its bytes. For information: `dlexp.runs.identity` says what counts.
     """
     found = {}
     for name, path in source_files(e).items():
         with suppress(OSError):  # it was typed into a notebook's cell
-            found[name] = source_code.digest(path)[:16]
+            found[name] = source_code.digest(path)[:SHORT]
     return found
 
 
@@ -218,34 +245,21 @@ def tags(overrides: list[str]) -> dict[str, str]:
     return found
 
 
-# In a run's name: kinds in the order people say them, and the option that goes without saying.
-USUAL = {
-    "objective": "classification",
-    "optimizer": "",
-    "initializer": "",
-    "normalization": "none",
-    "regularizer": "none",
-    "activation": "relu",
-    "schedule": "constant",
-    "model": "mlp",
-    "data": "digits",
-}
-
-
 def run_name(e: Experiment) -> str:
     """The choices that matter, short enough for a table: `adam lr=0.01 he dropout s3`.
 
     Optimizer and initializer always; what else was chosen; each value that is not its class's
     default; the seed.
     """
-    chosen = dict(e.plugins())
+    usual = defaults().chosen
     words: list[str] = []
-    for kind, usual in USUAL.items():
-        for p in chosen.get(kind, ()):
-            words += [p.name] if p.name != usual else []
+    for kind, plugins in sorted(e.chosen(), key=lambda pair: pair[0].name_rank):
+        for p in plugins if kind.identity else ():
+            if kind.always_named or p.name not in usual.get(kind.name, ()):
+                words.append(p.name)
             words += _changed(p)
-    defaults = {f.name: f.default for f in fields(e)} | {"seed": e.seed}
-    words += [f"{k}={v}" for k, v in e.settings().items() if k in defaults and v != defaults[k]]
+    values = defaults_of(e) | {"seed": e.seed}
+    words += [f"{k}={v}" for k, v in e.settings().items() if k in values and v != values[k]]
     return " ".join([*words, f"s{e.seed}"])
 
 

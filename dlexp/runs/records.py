@@ -5,22 +5,23 @@ it ended.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from dlexp import paths, shell
+from dlexp import shell
 from dlexp.config import Setup, rebuild
-from dlexp.core.trainer import Record
-from dlexp.errors import UserError, nearest
-from dlexp.runs import provenance
+from dlexp.core.experiment import Experiment
+from dlexp.core.records import Record
+from dlexp.errors import UserError
+from dlexp.runs import identity, provenance
+from dlexp.runs.identity import FRAMEWORK
 from dlexp.runs.run import Run
 from dlexp.storage import journal
+from dlexp.storage.records import CONFIG_FILE, RUN_FILE, RunDescription
+from dlexp.storage.status import Status
 from dlexp.tracking.translate import value
 
-CONFIG = "config.yaml"
-NAMED = 8  # runs named in an error message
 WHERE = ("data.path", "data.folder")  # what lies there is compared itself
 
 
@@ -28,7 +29,8 @@ WHERE = ("data.path", "data.folder")  # what lies there is compared itself
 class Change:
     """Something a run's numbers depend on that is not what it was when the run began."""
 
-    # configuration, code, data or arithmetic; or mixture: it was otherwise when the run was resumed
+    # configuration, numerics, code, data or arithmetic; or mixture: it was otherwise when the run
+    # was resumed
     kind: str
     said: str
 
@@ -55,10 +57,10 @@ class Recorded:
     """
 
     folder: Path
-    description: Mapping[str, Any]
+    description: RunDescription
     setup: Setup
     records: list[Record]
-    status: str | None
+    status: Status | None
     weights: str | None
     mixed: list[str]
     last: list[str]
@@ -66,13 +68,13 @@ class Recorded:
     @property
     def name(self) -> str:
         """What people call it."""
-        return str(self.description.get("name") or self.folder.name)
+        return self.description.name or self.folder.name
 
     def check_resumable(self) -> None:
         """Raises `UserError` for a run that has its result."""
-        if self.status in ("FINISHED", "DIVERGED"):
+        if self.status is not None and self.status.is_result:
             way = shell.command("replay", shell.name_of(self.folder))
-            again = f"; to train it again: {way}" if self.status == "FINISHED" else ""
+            again = f"; to train it again: {way}" if self.status == Status.FINISHED else ""
             wrong = f"has ended: {self.status}; there is nothing to resume{again}"
             raise UserError(wrong, key="resume", value=self.folder.name)
 
@@ -90,9 +92,10 @@ class Recorded:
         if any(change.kind in ("configuration", "data") for change in found):
             wrong = f"it would be another run: {said}"
         elif found and not anyway:
+            advice = self._advice() if any(change.kind == "numerics" for change in found) else ""
             wrong = (
-                f"it would not be the same to the bit: {said}; --anyway goes on regardless, and"
-                " records that"
+                f"it would not be the same to the bit: {said}; {advice}--anyway goes on regardless,"
+                " and records that"
             )
         if wrong:
             raise OtherRun(wrong, found, self.folder.name)
@@ -104,22 +107,16 @@ class Recorded:
         A value that only one of them knows came or went with the code. Ask for it inside
         `one_blas_thread`.
         """
-        asked = json.loads(json.dumps(run.experiment.params()))
-        for name, was in (self.description.get("params") or {}).items():
-            if name in asked and asked[name] != was and name not in WHERE:
-                yield Change("configuration", f"{name} was {value(was)}, is {value(asked[name])}")
-        before, now = self.description.get("sources") or {}, provenance.sources(run.experiment)
-        for name in sorted({**before, **now}):
-            if before and before.get(name) != now.get(name):
-                what = (
-                    "is gone"
-                    if name not in now
-                    else "is new"
-                    if name not in before
-                    else "was changed"
-                )
-                yield Change("code", f"{name} {what}")
-        data, found = (self.description.get("dataset") or {}).get("sha256"), run.dataset
+        for said in configuration_changes(self.description, run.experiment):
+            yield Change("configuration", said)
+        if before := identity.of_record(self.description):
+            now = identity.of_experiment(run.experiment)
+            if before.numerics not in (None, now.numerics):
+                said = f"NUMERICS of dlexp was {before.numerics}, is {now.numerics}"
+                yield Change("numerics", said)
+            for said in identity.code_changes(before, now):
+                yield Change("code", said)
+        data, found = (self.description.dataset or {}).get("sha256"), run.dataset
         digest = found.describe()["sha256"] if found else None
         if data != digest:
             said = f"SHA-256 {str(data)[:12]}… when the run began, {str(digest)[:12]}… now"
@@ -129,99 +126,74 @@ class Recorded:
             if told[name] != here[name]:
                 yield Change("arithmetic", f"{name} was {told[name]}, is {here[name]}")
 
+    def _advice(self) -> str:
+        """What to do with a run of another NUMERICS."""
+        tags = self.description.tags
+        commit = str(tags.get("dlexp.git.commit") or "")[:12]
+        version = f"commit {commit}" if commit else f"version {tags.get('dlexp.version.dlexp')}"
+        command = tags.get("dlexp.command") or "python -m dlexp …"
+        return f"to complete it as it began, use dlexp's {version}; to train it anew: {command}; "
+
+    def framework_note(self, run: Run) -> str:
+        """Where dlexp's own code is another, in words. That is information: NUMERICS decides."""
+        before, now = identity.of_record(self.description), identity.of_experiment(run.experiment)
+        if before is None or before.numerics != now.numerics:
+            return ""
+        sources, here = self.description.sources, provenance.sources(run.experiment)
+        names = [n for n in here if n.startswith(FRAMEWORK) and sources.get(n) != here[n]]
+        files = ", ".join(names[:3]) + (f", … ({len(names)} files)" if len(names) > 3 else "")
+        return f"dlexp's own code differs, of the same NUMERICS: {files}" if names else ""
+
     def numerics(self) -> dict[str, str]:
         """The numerics fingerprint the run was begun with."""
         prefix = "dlexp.numerics."
-        told = self.description.get("tags") or {}
         return {
             key.removeprefix(prefix): str(value)
-            for key, value in told.items()
+            for key, value in self.description.tags.items()
             if key.startswith(prefix)
         }
+
+
+def configuration_changes(description: RunDescription, e: Experiment) -> Iterator[str]:
+    """The values that an experiment has and a recorded run had otherwise, in words.
+
+    A setting that only one of them knows came or went with the code: it counts if it was not at
+    its default.
+    """
+    now = json.loads(json.dumps(e.params()))
+    defaults = description.defaults
+    for name, was in description.params.items():
+        if name in WHERE:
+            continue
+        if name in now and now[name] != was:
+            yield f"{name} was {value(was)}, is {value(now[name])}"
+        elif name not in now and was != defaults.get(name, was):
+            yield f"{name} was {value(was)}, and there is no such setting any more"
 
 
 def read(folder: Path) -> Recorded:
     """The run in a folder. Raises `UserError` for one whose description, configuration or journal
     cannot be read.
     """
-    path = folder / journal.DESCRIPTION
+    path = folder / RUN_FILE
     try:
-        description = journal.description(folder)
+        description = RunDescription.read(folder)
         path = folder / journal.EVENTS
         events, _ = journal.events(folder)
-        end = events[-1] if events and events[-1]["event"] == "finish" else {}
-        records = journal.records(folder)
-        tags: Any = description.get("tags") or {}
-        overrides = tuple(str(tags.get("dlexp.overrides") or "").split(" "))
     except UserError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
-        raise UserError(
-            f"cannot be read: {' '.join(str(e).split()) or type(e).__name__}", key=str(path)
-        ) from None
-    setup = rebuild(folder / CONFIG, overrides)
-    resumed = [event for event in events if event["event"] == "resume"]
-    mixed, last = journal.changes(events), journal.changes(resumed[-1:])
+    except (OSError, ValueError) as e:
+        raise UserError(f"cannot be read: {' '.join(str(e).split())}", key=str(path)) from None
+    setup = rebuild(folder / CONFIG_FILE, tuple(description.overrides))
+    resumed = [event for event in events if event.kind == "resume"]
+    end = events[-1] if events else None
     return Recorded(
-        folder, description, setup, records, end.get("status"), end.get("weights"), mixed, last
+        folder,
+        description,
+        setup,
+        journal.records_of(events),
+        end.status if end else None,
+        end.weights if end else None,
+        mixed=journal.changes(events),
+        last=journal.changes(resumed[-1:]),
     )
-
-
-def find(word: str, key: str) -> Path | None:
-    """The folder of a run: a path, a folder's name, an id, MLflow's run id, or `last`; None where
-    there is none.
-    """
-    if (Path(word) / journal.EVENTS).is_file():
-        return Path(word)
-    known = all_runs()
-    if word == "last":
-        return max(
-            known,
-            key=lambda folder: ((folder / journal.EVENTS).stat().st_mtime, folder.name),
-            default=None,
-        )
-    fits = [f for f in known if word in (f.name, *_ids(f))]
-    return fits[-1] if fits else None
-
-
-def all_runs() -> list[Path]:
-    """The folders of all runs under outputs/, those of sweeps too, by name."""
-    home = paths.outputs()
-    found = [
-        *home.glob(f"runs/*/{journal.EVENTS}"),
-        *home.glob(f"sweeps/*/runs/*/{journal.EVENTS}"),
-    ]
-    return sorted((path.parent for path in found), key=lambda folder: folder.name)
-
-
-def must_find(word: str, key: str) -> Path:
-    """The same. Raises `UserError` where there is none."""
-    if (folder := find(word, key)) is not None:
-        return folder
-    names = [folder.name for folder in all_runs()]
-    if not names:
-        raise UserError(
-            f"there is no run in {paths.outputs()}", key=key, value=word, where="command line"
-        )
-    listed = ", ".join(names[-NAMED:]) + (
-        f", … ({len(names)} in all)" if len(names) > NAMED else ""
-    )
-    raise UserError(
-        "there is no such run",
-        key=key,
-        value=word,
-        where="command line",
-        allowed=f"last, {listed}",
-        hint=nearest(word, [*names, "last"]),
-    )
-
-
-def _ids(folder: Path) -> tuple[str, ...]:
-    """What a run is called by itself and by MLflow."""
-    found = []
-    for file, key in ((journal.DESCRIPTION, "id"), ("mlflow.json", "run_id")):
-        try:
-            found.append(str(json.loads((folder / file).read_text(encoding="utf-8"))[key]))
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            continue
-    return tuple(found)

@@ -21,6 +21,7 @@ from dlexp.runs import lifecycle, provenance, records
 from dlexp.runs.records import Change, Recorded
 from dlexp.runs.run import Run
 from dlexp.storage import atomic, journal
+from dlexp.storage.find import find, must_find
 from dlexp.tracking.settings import NoTracking
 
 TOLERANCE = 1e-3
@@ -59,6 +60,7 @@ class Comparison:
     """A run held against its record: what was compared, what differs, what has changed since.
 
     `weights` are None where there was nothing to compare them with, else whether they are the same.
+    `note` says what else is another, and should change no number.
     """
 
     records: int
@@ -68,11 +70,13 @@ class Comparison:
     ending: str
     changes: tuple[Change, ...]
     same_machine: bool
+    note: str = ""
 
     def told(self, tolerance: float) -> tuple[str, int]:
         """What there is to say, and the exit status: 1 where it is not the same run."""
         extent = f"{self.records} records of {self.metrics} metrics"
         changed = [f"changed   {change}" for change in self.changes]
+        changed += [f"note      {self.note}"] if self.note else []
         if not self.differences and not self.ending and self.weights is not False:
             same = f"same      {extent}{' and the weights' if self.weights else ''}, to the bit"
             return "\n".join([same, *changed]), 0
@@ -83,7 +87,11 @@ class Comparison:
         )
         lines = [f"differs   {first}", *changed]
         if self.same_machine:
-            if not self.changes:
+            if not self.changes and self.note:
+                lines.append(
+                    "note      if that code means to compute other numbers, raise NUMERICS"
+                )
+            elif not self.changes:
                 lines.append(
                     "changed   nothing that was recorded: the same code, data and arithmetic should"
                     " repeat it"
@@ -160,7 +168,7 @@ def probe(words: Sequence[str]) -> int:
                 " its numbers"
             )
             raise UserError(wrong, key=override.partition("=")[0], where="command line")
-    folder = records.must_find(asked.run, "probe")
+    folder = must_find(asked.run, "probe", sweeps=False)
     past = _measured(folder, "probe")
     looking = replace(past.setup.experiment, observer=compose(*asked.overrides).experiment.observer)
     setup: Setup = replace(
@@ -192,12 +200,12 @@ def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> Any:
 
 def _folder(word: str, uri: str | None, spare: Path) -> Path:
     """The run's folder; one that is only in MLflow is fetched into `spare`."""
-    found = records.find(word, "replay") if uri is None else None
+    found = find(word, sweeps=False) if uri is None else None
     if found is None and len(word) == MLFLOW_ID and set(word) <= set("0123456789abcdef"):
         from dlexp.tracking import fetch
 
         return fetch.run_folder(word, uri, spare)
-    return found or records.must_find(word, "replay")
+    return found or must_find(word, "replay", sweeps=False)
 
 
 def _tolerance(word: str) -> float:
@@ -229,12 +237,11 @@ def _conclude(past: Recorded, run: Run, tolerance: float) -> int:
 
 def compare(past: Recorded, run: Run) -> Comparison:
     """Hold a run against what was recorded of it; of one that was cut short, against what there is."""
-    now = (
-        run.records if past.status in ("FINISHED", "DIVERGED") else run.records[: len(past.records)]
-    )
+    ended = past.status is not None and past.status.is_result
+    now = run.records if ended else run.records[: len(past.records)]
     differences = tuple(_differences(past, now))
     ending, weights = "", None
-    if past.status in ("FINISHED", "DIVERGED") and run.status != past.status:
+    if ended and run.status != past.status:
         ending = f"it ended {past.status}, and now {run.status}: {run.error}"
     elif past.weights and past.status == run.status:
         weights = provenance.weights(run) == past.weights
@@ -252,12 +259,13 @@ def compare(past: Recorded, run: Run) -> Comparison:
         ending=ending,
         changes=tuple(changes),
         same_machine=past.numerics().get("digest") == here,
+        note=past.framework_note(run),
     )
 
 
 def _progress(past: Recorded) -> Iterator[Any]:
-    """Of the run's own observers, the bar: people wait."""
-    return (p for p in past.setup.experiment.observer if p.name == "progress")
+    """Of the run's own observers, those that show the training to whoever waits."""
+    return (p for p in past.setup.experiment.observer if p.live)
 
 
 def _differences(past: Recorded, now: Sequence[Any]) -> Iterator[Difference]:

@@ -60,6 +60,12 @@ def staged(path: Path, *, sync: bool = False) -> Iterator[BinaryIO]:
             beside.unlink(missing_ok=True)
 
 
+def write_atomically(path: Path, text: str) -> None:
+    """Old or new, never half: written beside its place, then moved there."""
+    with staged(path) as file:
+        file.write(text.encode("utf-8", "surrogateescape"))
+
+
 @contextmanager
 def new_folder(path: Path) -> Iterator[None]:
     """Make a folder that is filled inside; where that raises `OSError`, what was made is removed

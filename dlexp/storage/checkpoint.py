@@ -23,6 +23,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from dlexp.core.arrays import Array
+from dlexp.core.defaults import default
 from dlexp.core.fields import at_least, check_fields, positive
 from dlexp.errors import DataError
 from dlexp.storage.archives import DAMAGE, check_archive, unpacked
@@ -40,8 +41,8 @@ class Checkpointing:
     An interrupted run saves it in any case. A killed run loses the time since, and nothing else.
     """
 
-    epochs: int | None = at_least(1, None)
-    seconds: float | None = positive(10.0)
+    epochs: int | None = at_least(1, default("checkpoint.epochs"))
+    seconds: float | None = positive(default("checkpoint.seconds"))
 
     def __post_init__(self) -> None:
         check_fields(self)

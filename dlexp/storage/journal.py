@@ -1,53 +1,44 @@
-"""The run folder: what was asked, what was measured, how it ended; the truth of a run, of which
-MLflow is a mirror.
+"""The run folder: what was asked, what was measured, how it ended. MLflow holds a copy.
 
-run.json        what was asked, and where it was run (written once, before the first step)
-journal.jsonl   one JSON object a line: start, then record | note …, then finish; if it was taken up
-again, resume … config.yaml     the complete configuration, as composed run.log         what was
-said figures/        pictures arrays/         what observers left for the figures of several runs
-(.npz, without pickle) checkpoints/    where a run that is cut short goes on (last.npz), and its
-network at its best (best.npz) network.npz     the trained network probes/         the run again
-under other observers, each in a run folder of its own lock            held by the process that
-writes, as long as it lives
+    run.json        what was asked, and where it was run (written once, before the first step)
+    journal.jsonl   one JSON object a line: start, then record | note …, then finish; if it was
+                    resumed, resume …
+    config.yaml     the complete configuration, as composed
+    run.log         what was printed
+    figures/        pictures
+    arrays/         what observers left for the figures of several runs (.npz, without pickle)
+    checkpoints/    where an interrupted run goes on (last.npz), its best network (best.npz)
+    network.npz     the trained network
+    probes/         the run again under other observers, each in a run folder of its own
+    lock            held by the process that writes, as long as it lives
 
 A number that is not finite stands in the journal as null: JSON has no word for it.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
 from dlexp import paths
-from dlexp.core.trainer import Record
+from dlexp.core.records import Record
 from dlexp.errors import DataError, not_created
-from dlexp.storage.atomic import is_held, lock, named, new_folder, staged
-from dlexp.storage.lines import LONGEST, MEASURED, TooLong, event_of, line_of
+from dlexp.storage import records as descriptions
+from dlexp.storage.atomic import is_held, lock, named, new_folder, write_atomically
+from dlexp.storage.lines import BadLine, JournalEvent, event_of, line_of
+from dlexp.storage.records import RUN_FILE, RunDescription
+from dlexp.storage.status import Status
 
-DESCRIPTION, EVENTS, LOCK, PROBES = "run.json", "journal.jsonl", "lock", "probes"
+EVENTS, LOCK, PROBES = "journal.jsonl", "lock", "probes"
 # seconds to wait for a lock: a process that asks whether a run is alive holds it for an instant
 PATIENCE = 0.3
-TEXT, MAPPING, MAYBE = (str,), (dict,), (dict, type(None))
-SHAPES = {  # of what run.json says
-    "id": TEXT,
-    "name": TEXT,
-    "params": MAPPING,
-    "defaults": MAPPING,
-    "tags": MAPPING,
-    "sources": MAPPING,
-    "better": MAPPING,
-    "dataset": MAYBE,
-    "tracking": MAYBE,
-}
 
 
 class Differs(ArithmeticError):
@@ -55,7 +46,9 @@ class Differs(ArithmeticError):
     what they were.
     """
 
-    def __init__(self, step: int, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    def __init__(
+        self, step: int, before: Mapping[str, float | None], now: Mapping[str, float | None]
+    ) -> None:
         name = next(
             (n for n in {**before, **now} if before.get(n) != now.get(n)), "the order of events"
         )
@@ -73,12 +66,10 @@ class Journal:
     written.
     """
 
-    def __init__(self, folder: Path, description: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, description: RunDescription) -> None:
         self._open(paths.made(folder), "x")
         try:
-            write_atomically(
-                folder / DESCRIPTION, json.dumps(description, indent=2, ensure_ascii=False) + "\n"
-            )
+            descriptions.write(folder / RUN_FILE, description)
             self._write("start", pid=os.getpid())
         except OSError:
             self.close()
@@ -96,7 +87,7 @@ class Journal:
             mode, encoding="utf-8", errors="surrogateescape", buffering=1
         )
         self._began = time.monotonic()
-        self._ahead: deque[dict[str, Any]] = deque()
+        self._ahead: deque[JournalEvent] = deque()
         self._mixed = False
 
     @classmethod
@@ -109,7 +100,7 @@ class Journal:
         book._open(folder, "a")
         before, end = events(folder)
         os.truncate(folder / EVENTS, end)  # the half of a line that a killed run may leave
-        book._began -= float(before[-1]["elapsed"]) if before else 0.0
+        book._began -= before[-1].elapsed if before else 0.0
         return book
 
     def go_on(self, measured: int, step: int, changes: Sequence[str] = ()) -> list[Record]:
@@ -119,7 +110,7 @@ class Journal:
         What was measured since stays: it is measured again, and must come out the same, unless
         there are `changes`. Raises `DataError` for a journal that has lost measurements.
         """
-        known = [e for e in events(self.folder)[0] if e["event"] in MEASURED]
+        known = [e for e in events(self.folder)[0] if e.is_measurement]
         if len(known) < measured:
             raise DataError(
                 f"has {len(known)} measurements, and the checkpoint counts {measured}",
@@ -129,7 +120,7 @@ class Journal:
         self._ahead.extend(known[measured:])
         self._mixed = bool(changes)
         self._write("resume", pid=os.getpid(), step=step, changes=list(changes))
-        return [_record(e) for e in known[:measured] if e["event"] == "record"]
+        return records_of(known[:measured])
 
     def record(self, record: Record, event: str = "record") -> None:
         """One evaluation (`record`), or an observer's own measurements (`note`).
@@ -143,9 +134,9 @@ class Journal:
         self.measured += 1
         if self._ahead:
             known = self._ahead.popleft()
-            now = known["metrics"] if self._mixed else finite
-            if (known["event"], known["step"], known["metrics"]) != (event, record.step, now):
-                raise Differs(record.step, known["metrics"], finite)
+            now = known.metrics if self._mixed else finite
+            if (known.kind, known.step, known.metrics) != (event, record.step, now):
+                raise Differs(record.step, known.metrics, finite)
         else:
             self._write(event, epoch=record.epoch, step=record.step, metrics=finite)
 
@@ -154,7 +145,7 @@ class Journal:
         with named(self.folder / EVENTS):
             os.fsync(self._file.fileno())
 
-    def finish(self, status: str, error: str | None = None, **more: Any) -> None:
+    def finish(self, status: Status, error: str | None = None, **more: object) -> None:
         """How it ended: the last line. Nothing is written afterwards, and the lock is free,
         whatever is raised.
         """
@@ -170,14 +161,14 @@ class Journal:
             self._file.close()
         self._lock.release()
 
-    def _write(self, event: str, **news: Any) -> None:
+    def _write(self, event: str, **news: object) -> None:
         elapsed = round(time.monotonic() - self._began, 4)
         line = {"event": event, "time_ms": time.time_ns() // 1_000_000, "elapsed": elapsed, **news}
         with named(self.folder / EVENTS):
             self._file.write(line_of(line))
 
 
-def begun(folder: Path, description: Mapping[str, Any], texts: Mapping[str, str]) -> Journal:
+def begun(folder: Path, description: RunDescription, texts: Mapping[str, str]) -> Journal:
     """A new run folder with its journal and these files, or none at all where they cannot be
     written.
 
@@ -197,61 +188,29 @@ def begun(folder: Path, description: Mapping[str, Any], texts: Mapping[str, str]
         raise not_created(e, folder, "run") from None
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Old or new, never half: written beside its place, then moved there."""
-    with staged(path) as file:
-        file.write(text.encode("utf-8", "surrogateescape"))
-
-
-def _record(event: Mapping[str, Any]) -> Record:
-    metrics = {
-        name: math.nan if value is None else value for name, value in event["metrics"].items()
-    }
-    return Record(event["epoch"], event["step"], metrics)
+def _record(event: JournalEvent) -> Record:
+    metrics = {name: math.nan if value is None else value for name, value in event.metrics.items()}
+    return Record(event.epoch, event.step, metrics)
 
 
 def records(folder: Path) -> list[Record]:
     """The evaluations in a journal."""
-    return [_record(event) for event in events(folder)[0] if event["event"] == "record"]
+    return records_of(events(folder)[0])
 
 
-def changes(events: Sequence[Mapping[str, Any]]) -> list[str]:
+def records_of(events: Iterable[JournalEvent]) -> list[Record]:
+    """The evaluations among events."""
+    return [_record(event) for event in events if event.kind == "record"]
+
+
+def changes(events: Sequence[JournalEvent]) -> list[str]:
     """What was not as in the beginning when the run was taken up again: nothing, for a run of one
     piece.
     """
-    return list(
-        dict.fromkeys(
-            str(said) for e in events if e["event"] == "resume" for said in e.get("changes", ())
-        )
-    )
+    return list(dict.fromkeys(change for event in events for change in event.changes))
 
 
-def description(folder: Path) -> dict[str, Any]:
-    """What `run.json` says. Raises `OSError` or `json.JSONDecodeError` where there is no run, or
-    `DataError`.
-
-    That names the first key whose value is of another kind than ever; that one is missing is the
-    reader's business.
-    """
-    try:
-        whole = (folder / DESCRIPTION).stat().st_size <= LONGEST
-        found: Any = whole and json.loads(
-            (folder / DESCRIPTION).read_text("utf-8", "surrogateescape")
-        )
-    except RecursionError:
-        found = None
-    if not isinstance(found, dict):
-        raise DataError("does not describe a run", key=str(folder / DESCRIPTION))
-    for key, shape in SHAPES.items():
-        if key in found and not isinstance(found[key], shape):
-            wanted = "a text" if shape is TEXT else "a mapping"
-            raise DataError(
-                f"{key} must be {wanted}, not {found[key]!r:.60}", key=str(folder / DESCRIPTION)
-            )
-    return found
-
-
-def events(folder: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
+def events(folder: Path, offset: int = 0) -> tuple[list[JournalEvent], int]:
     """The complete lines from a byte offset on, and the offset behind the last of them.
 
     Raises `OSError`, and `DataError` for a line that no run ever wrote, with its number.
@@ -260,21 +219,13 @@ def events(folder: Path, offset: int = 0) -> tuple[list[dict[str, Any]], int]:
         file.seek(offset)
         text = file.read()
     complete = text[: text.rfind(b"\n") + 1]
-    found: list[dict[str, Any]] = []
+    found: list[JournalEvent] = []
     for line in complete.splitlines():
         try:
             found.append(event_of(line))
-        except (
-            ValueError,
-            TypeError,
-            LookupError,
-            AttributeError,
-            ArithmeticError,
-            RecursionError,
-        ) as e:
+        except BadLine as e:
             number = len((folder / EVENTS).read_bytes()[:offset].splitlines()) + len(found) + 1
-            wrong = str(e) if isinstance(e, TooLong) else f"is damaged: {line[:30]!r}"
-            raise DataError(f"line {number} {wrong}", key=str(folder / EVENTS)) from None
+            raise DataError(f"line {number} {e}", key=str(folder / EVENTS)) from None
     return found, offset + len(complete)
 
 

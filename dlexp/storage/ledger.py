@@ -17,31 +17,31 @@ import logging
 import os
 import shlex
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from filelock import Timeout
 
 from dlexp import paths
 from dlexp.errors import UserError, not_created
-from dlexp.storage import atomic, journal
+from dlexp.storage import atomic, journal, records
 from dlexp.storage.lines import LONGEST
+from dlexp.storage.records import SWEEP_FILE, SweepDescription
+from dlexp.storage.status import Status
 
 log = logging.getLogger("dlexp")
 
-LEDGER, DESCRIPTION = "ledger.jsonl", "sweep.json"
-RESULTS = ("FINISHED", "DIVERGED")  # how a run can end that need not be trained again
+LEDGER = "ledger.jsonl"
 
 
 @dataclass(frozen=True)
-class Entry:
+class LedgerEntry:
     """How one run ended; `folder` is relative to the sweep's, the rest is what it took."""
 
     key: str
-    status: str
+    status: Status
     folder: str
     overrides: Sequence[str] = ()
     seconds: float = 0.0
@@ -50,18 +50,86 @@ class Entry:
     error: str | None = None
     time_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
 
+    def line(self) -> str:
+        """The line of the ledger that says so."""
+        text = json.dumps(asdict(self), ensure_ascii=False)
+        # half a character, typed in another encoding
+        if text != text.encode("utf-8", "replace").decode():
+            text = json.dumps(asdict(self))
+        return text + "\n"
+
+
+def entry_of(line: bytes) -> LedgerEntry:
+    """What a line of a ledger says. Raises `ValueError` for what no sweep ever wrote."""
+    try:
+        found = json.loads(line[: LONGEST + 1])
+        texts = key, folder = found["key"], found["folder"]
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError("its key or folder is no text")
+        return LedgerEntry(
+            key,
+            Status(found["status"]),
+            folder,
+            tuple(map(str, found.get("overrides") or ())),
+            seconds=float(found.get("seconds") or 0),
+            cpu_seconds=float(found.get("cpu_seconds") or 0),
+            peak_mb=float(found.get("peak_mb") or 0),
+            error=str(error) if (error := found.get("error")) is not None else None,
+            time_ms=int(found.get("time_ms") or 0),
+        )
+    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as e:
+        raise ValueError(f"is damaged: {e}") from None
+
+
+@dataclass(frozen=True)
+class Entries:
+    """The complete lines of a ledger from a byte offset on: what they say, the numbers of the
+    damaged ones (from 1), and the offset behind the last.
+    """
+
+    entries: list[LedgerEntry]
+    damaged: list[int]
+    end: int
+
+    def latest(self) -> dict[str, LedgerEntry]:
+        """The last entry of each key, which counts."""
+        return {entry.key: entry for entry in self.entries}
+
+
+def read(folder: Path, offset: int = 0) -> Entries:
+    """Read a sweep's ledger; a half-written last line is left out. Raises `OSError`, but not where
+    there is no ledger yet.
+    """
+    try:
+        with (folder / LEDGER).open("rb") as file:
+            file.seek(offset)
+            text = file.read()
+    except FileNotFoundError:
+        text = b""
+    complete = text[: text.rfind(b"\n") + 1]
+    entries: list[LedgerEntry] = []
+    damaged: list[int] = []
+    for number, line in enumerate(complete.splitlines(), start=1):
+        try:
+            if line.strip():
+                entries.append(entry_of(line))
+        except ValueError:
+            damaged.append(number)
+    return Entries(entries, damaged, offset + len(complete))
+
 
 def commands_of(folder: Path) -> list[list[str]]:
     """The words behind `python -m dlexp` that a sweep was asked for with, command by command.
     Raises `UserError`.
     """
     try:
-        told = json.loads((folder / DESCRIPTION).read_text("utf-8"))
-        return [shlex.split(command)[3:] for command in told.get("commands") or [told["command"]]]
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as e:
-        raise UserError(
-            f"cannot be read: {e or type(e).__name__}", key=str(folder / DESCRIPTION)
-        ) from None
+        commands = [shlex.split(command)[3:] for command in SweepDescription.read(folder).commands]
+        if not commands:
+            raise ValueError("it names no command")
+        return commands
+    except (OSError, ValueError) as e:
+        wrong = e.message if isinstance(e, UserError) else str(e)
+        raise UserError(f"cannot be read: {wrong}", key=str(folder / SWEEP_FILE)) from None
 
 
 class Ledger:
@@ -69,7 +137,7 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, LedgerEntry] = {}
 
     @contextmanager
     def held(self) -> Iterator[Ledger]:
@@ -92,23 +160,20 @@ class Ledger:
         finally:
             lock.release()
             if self.folder in fresh and not any(
-                (self.folder / name).exists() for name in (DESCRIPTION, LEDGER, "runs")
+                (self.folder / name).exists() for name in (SWEEP_FILE, LEDGER, "runs")
             ):
                 atomic.take_back(fresh)  # nothing could be written, say, as the disk is full
 
     def read(self) -> None:
         """Read all entries; a half-written last line is left out. Nothing is written."""
-        path = self.folder / LEDGER
-        content = path.read_bytes() if path.exists() else b""
-        complete = content[: content.rfind(b"\n") + 1]
-        for number, line in enumerate(complete.splitlines(), start=1):
-            try:
-                entry = Entry(**json.loads(line[: LONGEST + 1]))
-                self.entries[entry.key] = entry
-            except (ValueError, TypeError, RecursionError):
-                log.warning(
-                    "%s: line %d is damaged and left out: python -m dlexp doctor", path, number
-                )
+        found = read(self.folder)
+        self.entries |= found.latest()
+        for number in found.damaged:
+            log.warning(
+                "%s: line %d is damaged and left out: python -m dlexp doctor",
+                self.folder / LEDGER,
+                number,
+            )
 
     def _cut(self) -> None:
         """Cut a half-written last line off, before the next is written."""
@@ -118,48 +183,30 @@ class Ledger:
         if not content.endswith(b"\n"):
             os.truncate(path, content.rfind(b"\n") + 1)
 
-    def write(self, entry: Entry) -> None:
+    def write(self, entry: LedgerEntry) -> None:
         """Append how a run ended; it is on its way to the disk when this returns."""
-        said = json.dumps(asdict(entry), ensure_ascii=False)
-        # half a character, typed in another encoding
-        if said != said.encode("utf-8", "replace").decode():
-            said = json.dumps(asdict(entry))
         with (self.folder / LEDGER).open("a", encoding="utf-8") as file:
-            file.write(said + "\n")
+            file.write(entry.line())
         self.entries[entry.key] = entry
 
-    def describe(self, description: Mapping[str, Any]) -> None:
+    def describe(self, description: SweepDescription) -> None:
         """Write `sweep.json`; what was asked before (axes, parts, commands) stays and gains what is
         new.
         """
-        path = self.folder / DESCRIPTION
         if before := self.description():
-            axes = before["axes"] | {
-                key: list(dict.fromkeys([*before["axes"].get(key, ()), *values]))
-                for key, values in description["axes"].items()
-            }
-            asked = [*(before.get("commands") or [before["command"]]), *description["commands"]]
-            description = {
-                **description,
-                "axes": axes,
-                "created_ms": before["created_ms"],
-                "commands": list(dict.fromkeys(asked)),
-            }
-            if "parts" in description:
-                known = before.get("parts", {})
-                description["parts"] = {
-                    name: list(dict.fromkeys([*known.get(name, ()), *keys]))
-                    for name, keys in description["parts"].items()
-                }
-        journal.write_atomically(path, json.dumps(description, indent=2, ensure_ascii=False) + "\n")
+            description = description.extending(before)
+        records.write(self.folder / SWEEP_FILE, description)
 
-    def description(self) -> dict[str, Any]:
-        """What `sweep.json` says; nothing before there is one."""
+    def description(self) -> SweepDescription | None:
+        """What `sweep.json` says; None where there is none, or it is damaged."""
         try:
-            found = json.loads((self.folder / DESCRIPTION).read_text("utf-8"))
-        except (OSError, ValueError, RecursionError):
-            return {}
-        return found if isinstance(found, dict) else {}
+            return SweepDescription.read(self.folder)
+        except (OSError, ValueError):
+            return None
+
+    def has_result(self, key: str) -> bool:
+        """Whether a run ended with a result."""
+        return key in self.entries and self.entries[key].status.is_result
 
     def is_done(self, key: str, *, retry_failed: bool) -> bool:
         """Whether a run need not be trained: it has a result, or has failed and is not to be tried
@@ -167,7 +214,7 @@ class Ledger:
         """
         entry = self.entries.get(key)
         return entry is not None and (
-            entry.status in RESULTS or (entry.status == "FAILED" and not retry_failed)
+            entry.status.is_result or (entry.status == Status.FAILED and not retry_failed)
         )
 
     def adopt(self, key: str, name: str, overrides: Sequence[str]) -> None:
@@ -175,7 +222,7 @@ class Ledger:
         is left alone.
         """
         place = self.folder / "runs" / name
-        if key in self.entries and self.entries[key].status in RESULTS:
+        if self.has_result(key):
             return
         paths.check_inside(place)
         if not place.is_dir() or journal.is_alive(place):
@@ -184,15 +231,15 @@ class Ledger:
             events, _ = journal.events(place)
         except (OSError, ValueError):
             return
-        end = events[-1] if events else {}
-        if end.get("event") == "finish" and end["status"] in RESULTS:
+        end = events[-1] if events else None
+        if end is not None and end.status is not None and end.status.is_result:
             self.write(
-                Entry(
+                LedgerEntry(
                     key,
-                    end["status"],
+                    end.status,
                     f"runs/{name}",
                     tuple(overrides),
-                    end["elapsed"],
-                    error=end["error"],
+                    end.elapsed,
+                    error=end.error,
                 )
             )

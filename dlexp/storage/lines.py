@@ -6,15 +6,50 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
+
+from dlexp.storage.status import Status
 
 MEASURED = ("record", "note")
 LONGEST = 2**20  # bytes of a line: some 30,000 numbers with their names
 
 
-class TooLong(ValueError):
+class BadLine(ValueError):
+    """A line that no run ever wrote; the message says why."""
+
+
+class TooLong(BadLine):
     """A line that holds more than any run measures at once."""
+
+
+@dataclass(slots=True)
+class JournalEvent:
+    """What a line of a journal says. `kind` is start, record, note, resume or finish.
+
+    `metrics` are None where a number was not finite; `status`, `error` and `weights` are those of
+    `finish`, `changes` those of `resume`. `recorded` is the line itself, with what this version
+    does not know.
+    """
+
+    kind: str
+    time_ms: int
+    elapsed: float
+    epoch: int = 0
+    step: int = 0
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    status: Status | None = None
+    error: str | None = None
+    weights: str | None = None
+    changes: Sequence[str] = ()
+    recorded: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_measurement(self) -> bool:
+        """Whether it is an evaluation, or an observer's own measurements."""
+        return self.kind in MEASURED
 
 
 def line_of(event: Mapping[str, Any]) -> str:
@@ -29,22 +64,53 @@ def line_of(event: Mapping[str, Any]) -> str:
     return line
 
 
-def event_of(line: bytes) -> dict[str, Any]:
-    """What a line says. Raises `TooLong`, or one of many errors for what no run ever wrote."""
+def event_of(line: bytes) -> JournalEvent:
+    """What a line says. Raises `BadLine` for what no run ever wrote."""
     if len(line) > LONGEST:
         raise TooLong(f"has {len(line):,} bytes, and a run writes at most {LONGEST:,}")
-    told: dict[str, Any] = json.loads(line.decode("utf-8", "surrogateescape"))
-    event, numbers = told["event"], [told["time_ms"], told["elapsed"]]
-    if event in MEASURED:
-        numbers += [
-            told["epoch"],
-            told["step"],
-            *(v for v in told["metrics"].values() if v is not None),
-        ]
-    if event == "finish" and not isinstance(told["status"], str):
-        raise ValueError("it does not say how the run ended")
-    if not isinstance(told.get("changes", []), list):
-        raise ValueError("it does not list what had changed")
+    try:
+        return _event(json.loads(line.decode("utf-8", "surrogateescape")))
+    except BadLine:
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
+        raise BadLine(f"is damaged: {line[:30]!r}") from None
+
+
+def _event(recorded: Mapping[str, Any]) -> JournalEvent:
+    kind, time_ms, elapsed = recorded["event"], recorded["time_ms"], recorded["elapsed"]
+    numbers = [time_ms, elapsed]
+    if kind in MEASURED:
+        epoch, step, metrics = recorded["epoch"], recorded["step"], recorded["metrics"]
+        numbers += [epoch, step, *(v for v in metrics.values() if v is not None)]
+        event = JournalEvent(
+            kind, int(time_ms), elapsed, int(epoch), int(step), metrics, recorded=recorded
+        )
+    else:
+        event = JournalEvent(str(kind), int(time_ms), elapsed, recorded=recorded)
     if not all(map(math.isfinite, numbers)):
-        raise ValueError("a number in it is not finite")
-    return told
+        raise ValueError("a number is not finite")
+    if kind == "resume":
+        event.step = int(recorded.get("step", 0))
+        event.changes = _texts(recorded.get("changes", []))
+    if kind == "finish":
+        event.status = _end(recorded["status"])
+        event.error, event.weights = _text(recorded.get("error")), _text(recorded.get("weights"))
+    return event
+
+
+def _end(text: str) -> Status:
+    """How a run ended."""
+    with suppress(ValueError):
+        if (status := Status(text)).is_end:
+            return status
+    raise BadLine(f"ends the run as {text[:30]!r}, which is no way to end")
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _texts(values: object) -> list[str]:
+    if not isinstance(values, list):
+        raise TypeError("it is no list")
+    return [str(value) for value in values]

@@ -24,7 +24,8 @@ from numpy.lib import format as npy
 from dlexp.core import registry
 from dlexp.core.arrays import Array
 from dlexp.core.dataset import Dataset
-from dlexp.core.kinds import OUTPUTS, Layer
+from dlexp.core.kinds.layer import Layer
+from dlexp.core.kinds.objective import OUTPUTS
 from dlexp.core.layers import Dense
 from dlexp.core.network import Network
 from dlexp.data.tables.preparation import Preparation

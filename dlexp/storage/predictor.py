@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from dlexp.core.arrays import Array, Context
-from dlexp.core.kinds import OUTPUTS
+from dlexp.core.kinds.objective import OUTPUTS
 from dlexp.core.loss import log_softmax
 from dlexp.core.network import Network
 from dlexp.data.tables.preparation import Preparation

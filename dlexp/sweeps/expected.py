@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from dlexp.config import Setup
+from dlexp.core.experiment import Experiment
+from dlexp.core.kinds.observer import Observer
+from dlexp.core.registry import every_of
 from dlexp.errors import UserError, nearest
 from dlexp.report import words
 from dlexp.report.claims.messages import NoVerdict
@@ -23,17 +26,9 @@ from dlexp.report.paired import FEWEST
 from dlexp.report.runs import RunRecord, SweepRecord
 from dlexp.report.tuned import TUNING
 from dlexp.runs.provenance import one_blas_thread
+from dlexp.storage.status import Status
 from dlexp.sweeps.job import unobserved
 from dlexp.sweeps.study import Study
-
-NETWORK = (
-    *(f"{split}/{what}" for split in ("train", "val", "test") for what in ("loss", "accuracy")),
-    "gap/loss",
-    "gap/accuracy",
-    "train/objective",
-)
-# observers that measure nothing of their own
-QUIET = ("curves", "histograms", "none", "path", "progress")
 
 
 @dataclass(frozen=True)
@@ -107,7 +102,7 @@ def _sweep(part: Part) -> SweepRecord:
             "",
             str(i),
             "",
-            "FINISHED",
+            Status.FINISHED,
             setup.experiment.seed,
             setup.experiment.params(),
             better=setup.experiment.objective.better,
@@ -115,7 +110,7 @@ def _sweep(part: Part) -> SweepRecord:
         for i, setup in enumerate(part.setups)
     ]
     keys = {part.name: tuple(run.key for run in made)}
-    return SweepRecord(Path(), "", "", 0, (), {}, "", tuple(made), parts=keys)
+    return SweepRecord(folder=Path(), runs=tuple(made), parts=keys)
 
 
 def _check_key(part: Part, name: str, key: str) -> None:
@@ -145,49 +140,65 @@ def _check_metrics(part: Part, names: Sequence[str | None], key: str) -> None:
     wanted = [name for name in names if name]
     if not wanted:
         return
-    known, observers = _measured(part)
+    known, noted, anything = _measured(part)
     for name in wanted:
-        root = name.partition("/")[0]
-        if name in known or root in observers or fnmatch.filter(known, name):
+        if fnmatch.filter(known, name) or any(fnmatch.fnmatch(name, like) for like in noted):
             continue
-        if observers - {"diagnostics"} and root not in (
-            "train",
-            "val",
-            "test",
-            "gap",
-            "diagnostics",
-        ):
-            continue  # by an observer of the user's, perhaps
-        if root == "diagnostics":
+        by = _observers_of(name)
+        if anything and not by and name.partition("/")[0] not in ("train", "val", "test", "gap"):
+            continue  # by an observer that does not say what it measures, perhaps
+        if by:
             wrong = (
-                "is measured by the observer diagnostics only: say - override /observer:"
-                " [diagnostics] in defaults"
+                f"is measured by the observer {by[0]} only: say - override /observer: [{by[0]}] in"
+                " defaults"
             )
             raise UserError(wrong, key=key, value=name)
-        allowed = ", ".join(known) + ", diagnostics/…" * ("diagnostics" in observers)
+        allowed = ", ".join([*known, *(like.replace("*", "…") for like in noted)])
         raise UserError(
             "will not be measured", key=key, value=name, allowed=allowed, hint=nearest(name, known)
         )
 
 
-def _measured(part: Part) -> tuple[list[str], set[str]]:
-    """What the runs of a part measure, and the observers that measure more, under their own names."""
+def _observers_of(metric: str) -> list[str]:
+    """The observers that declare a metric like this one."""
+    return [
+        observer.name
+        for observer in every_of(Observer)
+        if any(fnmatch.fnmatch(metric, like) for like in observer.measures or ())
+    ]
+
+
+def _measured(part: Part) -> tuple[list[str], list[str], bool]:
+    """What the runs of a part measure, the patterns of what their observers note, and whether one of
+    these does not say what that is.
+    """
     known: set[str] = set()
-    observers: set[str] = set()
+    noted: set[str] = set()
+    anything = False
     seen = set()
     for setup in _different(part.setups):
         e = unobserved(setup).experiment
-        observers |= {observer.name for observer in e.observer} - {*QUIET}
+        noted |= {like for observer in e.observer for like in observer.measures or ()}
+        anything |= any(observer.measures is None for observer in e.observer)
         known |= {"early_stopping/best_step"} if e.early_stopping.patience is not None else set()
         if e.objective not in seen:
             seen.add(e.objective)
-            if e.objective.name == "classification":
-                known |= {*NETWORK}
-            else:  # a surface, or an objective of the user's
-                with one_blas_thread():
-                    problem = e.trainer().problem
-                    known |= {*problem.evaluate(), *problem.test(), "train/objective"}
-    return sorted(known), observers
+            known |= _metrics(e)
+    return sorted(known), sorted(noted), anything
+
+
+def _metrics(e: Experiment) -> set[str]:
+    """The metrics of an objective, those of the trainer, and the gaps that reports add."""
+    measured = e.objective.measures
+    if measured is None:
+        with one_blas_thread():
+            problem = e.trainer().problem
+            measured = [*problem.evaluate(), *problem.test()]
+    splits = {name.partition("/")[::2] for name in measured}
+    gaps = {
+        f"gap/{what}" for split, what in splits if split == "train" and ("test", what) in splits
+    }
+    return {*measured, *gaps, "train/objective"}
 
 
 def _check_figure(part: Part, figure: Mapping[str, Any], key: str) -> None:

@@ -1,8 +1,7 @@
 """What makes two runs the same run, and two commands the same sweep.
 
-A run's key covers all that can change its numbers: its parameters, the source of its plugins and of
-dlexp's numeric rooms, the files its data are read from. Observers, tracking, paths of outputs and
-the number of workers do not count.
+A run's key is its `dlexp.core.identity.Identity` with the files its data are read from. Observers,
+tracking, paths of outputs and the number of workers do not count.
 """
 
 from __future__ import annotations
@@ -17,12 +16,16 @@ from pathlib import Path
 from dlexp.core.experiment import Experiment
 from dlexp.core.silent_keys import is_silent, root
 from dlexp.plugins import source_code
-from dlexp.runs import provenance
+from dlexp.runs import identity, provenance
 
 
 @dataclass(frozen=True)
 class Ingredients:
-    """The code and the data of a run: the SHA-256 of each file, by its path."""
+    """The code and the data of a run: the SHA-256 of each file, by its path.
+
+    All of the code and every byte of it, so that what a worker trains with is what the command
+    imported and recorded.
+    """
 
     code: Mapping[str, str]
     data: Mapping[str, str]
@@ -65,14 +68,12 @@ def _check(planned: Mapping[str, str], digest: Callable[[Path], str], wrong: str
 
 
 def run_key(e: Experiment, held: Ingredients | None = None) -> str:
-    """A run's identity: sixteen hexadecimal digits; `held` are its ingredients, where they are
-    known.
+    """A run's identity in one word, such as 1-0123456789abcdef; `held` are its ingredients, where
+    they are known.
 
     Raises `OSError` where a file cannot be read.
     """
-    held = held or Ingredients.of(e)
-    said = [e.params(), sorted(held.code.values()), [*held.data.values()]]
-    return _digest(json.dumps(said, sort_keys=True, default=str))
+    return identity.of_experiment(e).key((held or Ingredients.of(e)).data.values())
 
 
 def sweep_id(fixed: Iterable[str], swept: Iterable[str], by: str = "grid", study: str = "") -> str:
@@ -84,7 +85,8 @@ def sweep_id(fixed: Iterable[str], swept: Iterable[str], by: str = "grid", study
     """
     fixed = sorted(o for o in fixed if not is_silent(o) or root(o) == "zip")
     rest = [*([by] if by != "grid" else []), *([study] if study else [])]
-    return _digest(json.dumps([fixed, sorted(swept), *rest]))[:12]
+    text = json.dumps([fixed, sorted(swept), *rest])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _digest_of(path: Path) -> str:
@@ -97,7 +99,3 @@ def _digest_of(path: Path) -> str:
 def _content(path: Path, state: tuple[int, ...]) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

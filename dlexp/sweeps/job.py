@@ -14,6 +14,7 @@ from dlexp.config import Setup
 from dlexp.config.where import asks_for
 from dlexp.errors import Busy, describe_error
 from dlexp.runs import lifecycle
+from dlexp.storage.status import Status
 from dlexp.sweeps import member
 from dlexp.sweeps.identity import Changed, Ingredients
 from dlexp.sweeps.workers import Refused
@@ -40,7 +41,7 @@ class Result:
     what there was.
     """
 
-    status: str
+    status: Status
     seconds: float
     cpu_seconds: float
     peak_mb: float
@@ -69,7 +70,12 @@ def do(job: Job) -> Result | Refused | Elsewhere:
         return Elsewhere()
     except Exception as e:
         return Result(
-            "FAILED", time.monotonic() - began, time.process_time() - cpu, _peak_mb(), _line(e), {}
+            Status.FAILED,
+            time.monotonic() - began,
+            time.process_time() - cpu,
+            _peak_mb(),
+            _line(e),
+            {},
         )
     run = trained.run
     finite = {name: value for name, value in run.metrics.items() if math.isfinite(value)}

@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from types import TracebackType
 
-from dlexp.storage.ledger import RESULTS
+from dlexp.storage.status import Status
 
 
 class LiveLine:
@@ -26,7 +26,7 @@ class LiveLine:
             leave=False,
             mininterval=0,
         )
-        self._counts: Counter[str] = Counter()
+        self._counts: Counter[Status] = Counter()
         self._running: set[int] = set()
         self._terminal = sys.stderr.isatty()
 
@@ -43,7 +43,7 @@ class LiveLine:
         self._running.add(number)
         self._say(refresh=self._terminal)
 
-    def ended(self, number: int, status: str) -> None:
+    def ended(self, number: int, status: Status) -> None:
         """A run has ended."""
         self._running.discard(number)
         self._counts[status] += 1
@@ -61,6 +61,7 @@ class LiveLine:
             self._bar.refresh()
 
     def _say(self, *, refresh: bool) -> None:
-        failed = sum(n for status, n in self._counts.items() if status not in RESULTS)
-        said = f"{len(self._running)} running, {failed} failed, {self._counts['DIVERGED']} diverged"
+        failed = sum(n for status, n in self._counts.items() if not status.is_result)
+        diverged = self._counts[Status.DIVERGED]
+        said = f"{len(self._running)} running, {failed} failed, {diverged} diverged"
         self._bar.set_postfix_str(said, refresh=refresh)

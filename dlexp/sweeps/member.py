@@ -20,7 +20,6 @@ from dlexp.runs.records import OtherRun
 from dlexp.runs.run import Run
 from dlexp.storage import atomic, journal
 from dlexp.storage.journal import Differs
-from dlexp.storage.lines import MEASURED
 from dlexp.sweeps.identity import Ingredients
 
 
@@ -67,14 +66,14 @@ def train(setup: Setup, place: Place, held: Ingredients) -> Trained:
 
 def _continued(run: Run, folder: Path) -> Trained:
     events, _ = journal.events(folder)
-    step = next((int(e["step"]) for e in reversed(events) if e["event"] == "resume"), 0)
-    return Trained(run, float(events[-1]["elapsed"]), step)
+    step = next((e.step for e in reversed(events) if e.kind == "resume"), 0)
+    return Trained(run, events[-1].elapsed, step)
 
 
 def _reason(error: UserError, folder: Path) -> str:
     """Why a run cannot go on; an empty string where it was killed before it had measured anything."""
     try:
-        if not any(event["event"] in MEASURED for event in journal.events(folder)[0]):
+        if not any(event.is_measurement for event in journal.events(folder)[0]):
             return ""
     except (OSError, UserError):
         pass

@@ -12,17 +12,16 @@ from dlexp.sweeps.identity import Ingredients, run_key
 
 
 class Planned(NamedTuple):
-    """A validated job, and the code and the data it is to be trained with."""
+    """A validated job, and the code and the data it is to be trained with.
+
+    `folder` is the name of its run folder in the sweep: its key, with words for people.
+    """
 
     key: str
     overrides: Sequence[str]
     setup: Setup
     held: Ingredients
-
-    @property
-    def folder(self) -> str:
-        """The name of its run folder in the sweep: told by its key, with words for people."""
-        return f"{self.key}-{atomic.slug(provenance.run_name(self.setup.experiment))}"
+    folder: str
 
 
 def planned(jobs: Iterable[tuple[Sequence[str], Setup]]) -> list[Planned]:
@@ -30,5 +29,7 @@ def planned(jobs: Iterable[tuple[Sequence[str], Setup]]) -> list[Planned]:
     found = []
     for overrides, setup in jobs:
         held = Ingredients.of(setup.experiment)
-        found.append(Planned(run_key(setup.experiment, held), overrides, setup, held))
+        key = run_key(setup.experiment, held)
+        folder = f"{key}-{atomic.slug(provenance.run_name(setup.experiment))}"
+        found.append(Planned(key, overrides, setup, held, folder))
     return found

@@ -23,7 +23,8 @@ from dlexp.core import directions
 from dlexp.errors import UserError, nearest
 from dlexp.runs.provenance import one_blas_thread
 from dlexp.storage import journal
-from dlexp.storage.ledger import Entry
+from dlexp.storage.ledger import LedgerEntry
+from dlexp.storage.status import Status
 from dlexp.sweeps import validate
 from dlexp.sweeps.identity import run_key
 from dlexp.sweeps.plan import Plan, pairs_of
@@ -70,8 +71,8 @@ class Search:
     space: Space
     metric: str
     sign: int
-    ended: dict[str, Entry] = field(default_factory=dict)
-    trials: list[tuple[Point, float, list[Entry]]] = field(default_factory=list)
+    ended: dict[str, LedgerEntry] = field(default_factory=dict)
+    trials: list[tuple[Point, float, list[LedgerEntry]]] = field(default_factory=list)
 
     @staticmethod
     def of(
@@ -110,7 +111,8 @@ class Search:
         new = {key: job for key, job in zip(keys, made, strict=True) if key not in self.ended}
         if new:
             entries = self.session.conduct(list(new.values()), self.plan, n_jobs=self.n_jobs)
-            self.ended |= {entry.key: entry for entry in entries}
+            # an entry may have the key that an earlier version of dlexp gave to its run
+            self.ended |= zip(new, entries, strict=False)
         if self.session.dry_run:
             return []
         n = self.space.repeats
@@ -119,9 +121,9 @@ class Search:
             self.trials.append((point, sum(self._cost(entry) for entry in mine) / n, mine))
         return [cost for _, cost, _ in self.trials[-len(points) :]]
 
-    def _cost(self, entry: Entry) -> float:
+    def _cost(self, entry: LedgerEntry) -> float:
         assert self.session.folder is not None
-        if entry.status != "FINISHED":
+        if entry.status != Status.FINISHED:
             return WORST
         found = measured(self.session.folder / entry.folder)
         if self.metric not in found:
@@ -191,13 +193,11 @@ def measured(folder: Path) -> dict[str, float]:
         events, _ = journal.events(folder)
     except (OSError, ValueError):
         return {}
-    records = [event for event in events if event["event"] == "record"]
-    latest = {name: value for record in records for name, value in record["metrics"].items()}
+    records = [event for event in events if event.kind == "record"]
+    latest = {name: value for record in records for name, value in record.metrics.items()}
     best = latest.get("early_stopping/best_step")
-    chosen: dict[str, Any] = next(
-        (record["metrics"] for record in records if record["step"] == best), {}
-    )
-    return {name: value for name, value in (latest | chosen).items() if value is not None}
+    chosen = next((record.metrics for record in records if record.step == best), {})
+    return {name: value for name, value in {**latest, **chosen}.items() if value is not None}
 
 
 def _corners(loader: Any, config: DictConfig, plan: Plan, space: Space) -> list[Setup]:

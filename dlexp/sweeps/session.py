@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,10 @@ from dlexp.config import Setup
 from dlexp.core.silent_keys import is_silent
 from dlexp.errors import Stopped, UserError
 from dlexp.storage import journal
-from dlexp.storage.ledger import Entry, Ledger
+from dlexp.storage.ledger import Ledger, LedgerEntry
+from dlexp.storage.records import SweepDescription
+from dlexp.storage.status import Status
+from dlexp.sweeps import earlier
 from dlexp.sweeps.identity import sweep_id
 from dlexp.sweeps.job import Elsewhere, Job, Result, do, unobserved
 from dlexp.sweeps.live import LiveLine
@@ -48,7 +51,7 @@ class Session:
     dry_run: bool = False
     retry_failed: bool = False
     folder: Path | None = None
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[LedgerEntry] = field(default_factory=list)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     trained: int = 0
     continued: int = 0
@@ -59,9 +62,10 @@ class Session:
     study: Study | None = None
     notes: list[str] = field(default_factory=list)
     tracked: tracking.Outcome | None = None
-    _told: dict[str, Any] = field(default_factory=dict)
+    _description: SweepDescription | None = None
     _sender: tracking.Sender | None = None
     _ledger: Ledger | None = None
+    _earlier: earlier.Members | None = None
     _pool: Pool | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
 
@@ -69,15 +73,15 @@ class Session:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        failed, shown = error[0] is not None, self._told.get("tracking")
-        if self._ledger is not None and not failed:
-            self._ledger.describe(self._told | {"ended_ms": time.time_ns() // 1_000_000})
+        failed, described = error[0] is not None, self._description
+        if self._ledger is not None and described is not None and not failed:
+            self._ledger.describe(replace(described, ended_ms=time.time_ns() // 1_000_000))
         sender = self._sender if self._sender is not None and self._sender.is_at_work() else None
         self._stack.close()  # the sweep is at rest: its sender sends the end, and ends
-        if self.folder is not None and shown and not failed:
-            self.tracked = tracking.finish_sweep(self.folder, sender, shown["wait"])
+        if self.folder is not None and self._tracking and not failed:
+            self.tracked = tracking.finish_sweep(self.folder, sender, self._tracking["wait"])
 
-    def conduct(self, jobs: Jobs, plan: Plan, *, n_jobs: int | None) -> list[Entry]:
+    def conduct(self, jobs: Jobs, plan: Plan, *, n_jobs: int | None) -> list[LedgerEntry]:
         """Train what is missing of these validated jobs; the entry of each, in order. May be called
         again with more.
 
@@ -89,21 +93,22 @@ class Session:
                 key="hydra.launcher.n_jobs",
                 value=n_jobs,
             )
-        asked = planned(jobs)
+        first = jobs[0][1]
+        self.searched = plan.by != "grid"
+        self.folder = paths.outputs() / "sweeps" / (first.sweep or self._called(plan))
+        asked = self._with_earlier(planned(jobs))
         members = self._members([job.key for job in asked])
         unique = list({job.key: job for job in reversed(asked)}.values())[
             ::-1
         ]  # of jobs that repeat each other, the first
-        first = jobs[0][1]
-        self.searched = plan.by != "grid"
-        self.folder = paths.outputs() / "sweeps" / (first.sweep or self._called(plan))
-        shown = to_json(first.tracking, Ledger(self.folder).description().get("tracking"))
+        before = Ledger(self.folder).description()
+        shown = to_json(first.tracking, before.tracking if before else None)
         if self.dry_run:
             self._list(unique)
             return []
         ledger = self._hold(plan, first, members, shown)
         missing = self._missing(unique, ledger)
-        if missing and self._sender is None and self._told["tracking"]:
+        if missing and self._sender is None and self._tracking:
             self._sender = tracking.start_sweep(self.folder)
         while missing:
             elsewhere = self._train(
@@ -118,6 +123,13 @@ class Session:
         self.entries += entries
         return entries
 
+    def _with_earlier(self, jobs: list[Planned]) -> list[Planned]:
+        """The jobs, those that an earlier version of dlexp has trained by their keys of then."""
+        assert self.folder is not None
+        if self._earlier is None:
+            self._earlier = earlier.members(self.folder)
+        return list(earlier.recognized(jobs, self._earlier)) if self._earlier else jobs
+
     def _missing(self, jobs: Iterable[Planned], ledger: Ledger) -> list[Job]:
         """The jobs that have no end yet, neither in the ledger nor in their folder."""
         assert self.folder is not None
@@ -126,9 +138,14 @@ class Session:
             ledger.adopt(job.key, job.folder, job.overrides)
             if not ledger.is_done(job.key, retry_failed=self.retry_failed):
                 place = self.folder / "runs" / job.folder
-                setup, shown = unobserved(job.setup), self._told["tracking"]
+                setup, shown = unobserved(job.setup), self._tracking
                 missing.append(Job(setup, job.key, place, self.folder.name, job.held, shown))
         return missing
+
+    @property
+    def _tracking(self) -> Mapping[str, Any] | None:
+        """The store that the sweep is sent to."""
+        return self._description.tracking if self._description else None
 
     def _members(self, keys: Sequence[str]) -> dict[str, list[str]]:
         """The keys of each part. Parts may share runs; a job that repeats another of its own part
@@ -162,28 +179,29 @@ class Session:
         assert self.folder is not None
         if self._ledger is None:
             self._ledger = self._stack.enter_context(Ledger(self.folder).held())
-        self._told = {
-            "id": self.folder.name,
-            "name": first.sweep or (self.study.name if self.study else None),
-            "created_ms": int(Path(self.folder / "lock").stat().st_mtime * 1000),
-            "fixed": list(plan.fixed),
-            "sweeper": plan.by,
-            "axes": {key: list(values) for key, values in plan.swept.items()},
-            "command": self.command,
-            "commands": [self.command.replace(" --retry-failed", "")],
-            "tracking": shown,
-            "ended_ms": None,
-        }
-        before = self._ledger.description().get("fixed")
-        if before is not None and first.sweep and _numeric(before) != _numeric(plan.fixed):
+        study = self.study if self.study is not None and self.study.words is not None else None
+        self._description = SweepDescription(
+            id=self.folder.name,
+            name=first.sweep or (self.study.name if self.study else None),
+            created_ms=int(Path(self.folder / "lock").stat().st_mtime * 1000),
+            fixed=plan.fixed,
+            sweeper=plan.by,
+            axes=plan.swept,
+            command=self.command,
+            commands=[self.command.replace(" --retry-failed", "")],
+            tracking=shown,
+            ended_ms=None,
+            study={"name": study.name, **(study.words or {})} if study else None,
+            parts=members if study else {},
+        )
+        before = self._ledger.description()
+        if before and first.sweep and _numeric(before.fixed) != _numeric(plan.fixed):
             log.warning(
                 "sweep %s was also asked for with %s: its runs are compared with these",
                 first.sweep,
-                " ".join(sorted(_numeric(before))) or "nothing fixed",
+                " ".join(sorted(_numeric(before.fixed))) or "nothing fixed",
             )
-        if self.study is not None and self.study.words is not None:
-            self._told |= {"study": {"name": self.study.name, **self.study.words}, "parts": members}
-        self._ledger.describe(self._told)
+        self._ledger.describe(self._description)
         return self._ledger
 
     def _train(self, jobs: Sequence[Job], ledger: Ledger, *, already: int, n_jobs: int) -> set[str]:
@@ -213,16 +231,16 @@ class Session:
             raise Stopped(f"{stopped}. To train with what is there now: {self.command}")
         return elsewhere
 
-    def _entry(self, job: Job, result: Result | Lost) -> Entry:
+    def _entry(self, job: Job, result: Result | Lost) -> LedgerEntry:
         folder, said = _place(job), tuple(job.setup.overrides)
         if isinstance(result, Lost):
-            return Entry(job.key, "KILLED", folder, said, error=str(result))
+            return LedgerEntry(job.key, Status.KILLED, folder, said, error=str(result))
         self.metrics[job.key] = result.metrics
         self.continued += result.continued > 0
         if result.anew:
             self.anew[result.anew] += 1
         cost = (round(result.seconds, 3), round(result.cpu_seconds, 3), round(result.peak_mb, 1))
-        return Entry(job.key, result.status, folder, said, *cost, error=result.error)
+        return LedgerEntry(job.key, result.status, folder, said, *cost, error=result.error)
 
     def _list(self, jobs: Sequence[Planned]) -> None:
         """Print the jobs, and which of them are done."""

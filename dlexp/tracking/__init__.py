@@ -7,7 +7,6 @@ same code.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from dlexp.errors import describe_error
 from dlexp.paths import native
 from dlexp.redaction import redacted
 from dlexp.shell import quoted
+from dlexp.storage.records import description_of, is_sweep
 from dlexp.tracking import address, state
 from dlexp.tracking.address import store_file, store_uri
 
@@ -164,7 +164,7 @@ def outcome(folders: Sequence[Path], why: str = "") -> Outcome:
     missing = [(f, s) for f, s in zip(folders, states, strict=True) if not state.is_complete(f)]
     shown = next((s for s in states if s.run_id), states[0])
     if not missing:
-        sweep = len(folders) == 1 and state.is_sweep(folders[0])
+        sweep = len(folders) == 1 and is_sweep(folders[0])
         runs = f"{shown.sent} run{'s' * (shown.sent != 1)}"
         said = f"the sweep's run {shown.run_id} and its {runs}" if sweep else ""
         return Outcome(
@@ -178,7 +178,7 @@ def outcome(folders: Sequence[Path], why: str = "") -> Outcome:
             if error
             else f"{folders[0] / LOG} says why; `{SYNC}` sends it"
         )
-    one = "the sweep is" if state.is_sweep(folders[0]) else "the run is"
+    one = "the sweep is" if is_sweep(folders[0]) else "the run is"
     which = f"{len(missing)} of {len(folders)} runs are" if len(folders) > 1 else one
     said = "; ".join(filter(None, [error, why]))
     said = f"{which} not all there yet: {said}"
@@ -190,10 +190,9 @@ def _asked_for(folder: Path) -> dict[str, Any]:
     cannot be read.
     """
     try:
-        file = folder / (state.SWEEP if state.is_sweep(folder) else "run.json")
-        said = json.loads(file.read_text("utf-8", "surrogateescape"))["tracking"]
+        said = description_of(folder).tracking or {}
         return {**said, "uri": redacted(address.asked_for(said, address.outputs_of(folder)))}
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+    except (OSError, ValueError, LookupError):
         return {}
 
 

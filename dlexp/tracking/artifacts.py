@@ -19,12 +19,13 @@ from urllib.parse import unquote_to_bytes
 from filelock import Timeout
 
 from dlexp.storage import atomic, journal
+from dlexp.storage.records import CONFIG_FILE, RUN_FILE, is_sweep
 from dlexp.tracking import page, state as states
 from dlexp.tracking.address import ARTIFACTS, store_file
 from dlexp.tracking.state import State
 
 # enough to train it again: `dlexp replay`
-FILES = ("config.yaml", "run.log", journal.DESCRIPTION, journal.EVENTS)
+FILES = (CONFIG_FILE, "run.log", RUN_FILE, journal.EVENTS)
 FIGURES, NETWORK = "figures", "network.npz"
 BUSY = 5.0  # seconds to wait for a store
 PLACES = {  # the columns of MLflow's tables that hold places of artifacts
@@ -136,7 +137,7 @@ def local(uri: str | None) -> Path | None:
 
 def _sent(folder: Path) -> Iterator[str]:
     """The names under which the files of a run's or sweep's folder are sent."""
-    sweep = states.is_sweep(folder)
+    sweep = is_sweep(folder)
     for name in () if sweep else FILES:
         if (folder / name).is_file():
             yield name

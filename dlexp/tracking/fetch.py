@@ -8,10 +8,11 @@ from pathlib import Path
 from dlexp import paths
 from dlexp.errors import UserError
 from dlexp.storage import journal
+from dlexp.storage.records import CONFIG_FILE, RUN_FILE
 from dlexp.tracking import PATIENCE, SILENCE, artifacts, redacted, store_file, store_uri
 from dlexp.tracking.settings import usual_uri
 
-WANTED = (journal.DESCRIPTION, journal.EVENTS, "config.yaml")
+WANTED = (RUN_FILE, journal.EVENTS, CONFIG_FILE)
 
 
 def run_folder(run_id: str, uri: str | None, into: Path) -> Path:

@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dlexp.storage import journal
-from dlexp.tracking import artifacts, redacted, state as states, translate, view
+from dlexp.storage.ledger import LedgerEntry
+from dlexp.storage.status import Status
+from dlexp.tracking import artifacts, redacted, state as states, view
 from dlexp.tracking.mirror import METRICS, PARAMS, batches, send_files
 from dlexp.tracking.state import State
 from dlexp.tracking.store import Store
-from dlexp.tracking.sweep_folder import Ended, Entry, label, place_of, run_name
+from dlexp.tracking.sweep_folder import Ended, label, place_of, run_name
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -34,7 +36,7 @@ class Members:
         self.key, self.sweep_run, self.swept = key, sweep_run, swept
         self._known: dict[str, list[Run]] | None = None
 
-    def send(self, entry: Entry, *, shown: bool) -> None:
+    def send(self, entry: LedgerEntry, *, shown: bool) -> None:
         """Send a run that has ended as its ledger says; `shown` in the sweep's view. Nothing
         happens if it is there.
 
@@ -47,8 +49,8 @@ class Members:
         grown = known and state.sent != _lines(place)
         if known and not grown and not lost:
             return
-        run = Ended.read(self.folder, entry, own_id := f"{self.key}.{entry['key']}")
-        if run.began is not None and (run.ended > int(entry["time_ms"]) or journal.is_alive(place)):
+        run = Ended.read(self.folder, entry, own_id := f"{self.key}.{entry.key}")
+        if run.began is not None and (run.ended > entry.time_ms or journal.is_alive(place)):
             return  # it has gone on since: the ledger will say how that ended
         found = self._found(own_id, run.began)
         if found is None:
@@ -56,13 +58,13 @@ class Members:
             self._listed().setdefault(own_id, []).append(found)
         run_id = str(found.info.run_id)
         went_on = grown or found.data.tags.get("dlexp.status") != run.status
-        if found.info.lifecycle_stage == "active" and (went_on or found.info.status == "RUNNING"):
+        if found.info.lifecycle_stage == "active" and (
+            went_on or found.info.status == Status.RUNNING
+        ):
             if went_on:
                 self._reopen(run_id, run, found.data.tags)
             self._fill(run_id, run, found.data.params)
-            self.store.client.set_terminated(
-                run_id, translate.ENDED.get(run.status, "FAILED"), run.ended
-            )
+            self.store.client.set_terminated(run_id, run.status.mlflow, run.ended)
         elif lost and found.info.lifecycle_stage == "active":
             send_files(self.store, run_id, run.place, run.description)
         if place.is_dir():
@@ -76,13 +78,13 @@ class Members:
             )
             sent.save(place)
 
-    def hide(self, entries: Sequence[Entry]) -> None:
+    def hide(self, entries: Sequence[LedgerEntry]) -> None:
         """Take runs whose place another has taken out of the sweep's view; they stay in MLflow.
 
         Earlier attempts are among the deleted, of which MLflow lets nobody change a thing, and
         which no view shows.
         """
-        wanted = {f"{self.key}.{entry['key']}" for entry in entries}
+        wanted = {f"{self.key}.{entry.key}" for entry in entries}
         for run in self._search(f"tags.`{view.MEMBER}` = '{self.key}'") if wanted else ():
             if run.data.tags.get("dlexp.run_id") in wanted and run.info.lifecycle_stage == "active":
                 self.store.client.delete_tag(run.info.run_id, view.MEMBER)
@@ -137,7 +139,7 @@ class Members:
         """Take up a run that was sent as cut short, and has gone on since."""
         from mlflow.entities import RunTag
 
-        self.store.client.update_run(run_id, "RUNNING")  # until all of it is there
+        self.store.client.update_run(run_id, Status.RUNNING)  # until all of it is there
         changed = [RunTag(key, value) for key, value in run.tags.items() if tags.get(key) != value]
         self.store.client.log_batch(run_id, tags=changed)
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from dlexp.errors import UserError
-from dlexp.storage import journal
+from dlexp.storage.lines import JournalEvent
+from dlexp.storage.records import RUN_FILE, RunDescription, to_json
+from dlexp.storage.status import Status
 from dlexp.tracking import artifacts, model, redacted, state as states, translate
 from dlexp.tracking.artifacts import FIGURES, FILES, NETWORK
 from dlexp.tracking.state import Refused, State
@@ -31,7 +34,7 @@ LOST = (
 )
 
 T = TypeVar("T")
-Events = Sequence[translate.Event]
+Events = Sequence[JournalEvent]
 
 
 class Mirror:
@@ -42,12 +45,12 @@ class Mirror:
     """
 
     def __init__(
-        self, folder: Path, store: Store, uri: str, description: dict[str, Any], events: Events
+        self, folder: Path, store: Store, uri: str, description: RunDescription, events: Events
     ) -> None:
         self.folder, self.store, self.uri, self.description = folder, store, uri, description
         self.state = states.load(folder)
         self._there: set[tuple[str, int, float]] | None = None  # what MLflow has, once it was asked
-        found = find(store, self.state, uri, str(description["id"]))
+        found = find(store, self.state, uri, description.id)
         if found is None:
             self.state = State(redacted(uri), store.experiment_id, self._begin(events))
         elif found.info.lifecycle_stage != "active":
@@ -75,7 +78,7 @@ class Mirror:
         from mlflow.entities import Metric
 
         if not self.state.fits(events):
-            if not any(event["event"] == "resume" for event in events):
+            if not any(event.kind == "resume" for event in events):
                 raise Refused(LOST)
             self.state.count(events, 0)
             self.state.ask = True
@@ -83,8 +86,8 @@ class Mirror:
             return
         if self.state.done:  # it was resumed after it had ended
             self.state.done = False
-            self.store.client.update_run(self.run_id, "RUNNING")
-            self.store.client.set_tag(self.run_id, "dlexp.status", "RUNNING")
+            self.store.client.update_run(self.run_id, Status.RUNNING)
+            self.store.client.set_tag(self.run_id, "dlexp.status", Status.RUNNING)
         for some in batches(self._new(translate.points(events, after=self.state.sent)), METRICS):
             metrics = [Metric(p.name, p.value, p.time_ms, p.step) for p in some]
             self.store.client.log_batch(self.run_id, metrics=metrics)
@@ -102,18 +105,18 @@ class Mirror:
 
         if self.state.done:
             return
-        last = events[-1] if events else {"time_ms": self.description["created_ms"]}
-        status = str(last.get("status", "KILLED"))
+        last = events[-1] if events else None
+        status, error = (last.status, last.error) if last else (None, None)
+        status = status or Status.KILLED
         send_files(self.store, self.run_id, self.folder, self.description)
-        if self.description["tracking"].get("model") and (self.folder / NETWORK).exists():
+        if (self.description.tracking or {}).get("model") and (self.folder / NETWORK).exists():
             self._send_model(events)
-        note = translate.note(self.description, events, self.folder, status, last.get("error"))
+        note = translate.note(self.description, events, self.folder, status, error)
         tags = [RunTag("dlexp.status", status), RunTag("mlflow.note.content", note)]
         tags += [RunTag(name, text) for name, text in translate.mixture(events).items()]
         self.store.client.log_batch(self.run_id, tags=tags)
-        self.store.client.set_terminated(
-            self.run_id, translate.ENDED.get(status, "FAILED"), last["time_ms"]
-        )
+        ended = last.time_ms if last else self.description.created_ms
+        self.store.client.set_terminated(self.run_id, status.mlflow, ended)
         self.state.done = True
         self.state.save(self.folder)
 
@@ -131,13 +134,11 @@ class Mirror:
         return (p for p in points if (p.name, p.step, p.value) not in there)
 
     def _begin(self, events: Events) -> str:
-        began = next(
-            (e["time_ms"] for e in events if e["event"] == "start"), self.description["created_ms"]
-        )
-        note = translate.note(self.description, events, self.folder, "RUNNING", None)
+        began = next((e.time_ms for e in events if e.kind == "start"), self.description.created_ms)
+        note = translate.note(self.description, events, self.folder, Status.RUNNING, None)
         tags = {
             **translate.tags(self.description),
-            "dlexp.status": "RUNNING",
+            "dlexp.status": Status.RUNNING,
             "mlflow.note.content": note,
         }
         name = translate.run_name(self.description)
@@ -202,15 +203,19 @@ def find(store: Store, state: State, uri: str, own_id: str) -> Run | None:
     )
 
 
-def send_files(store: Store, run_id: str, folder: Path, description: Mapping[str, Any]) -> None:
+def send_files(store: Store, run_id: str, folder: Path, description: RunDescription) -> None:
     """What stands in a run folder, under the same names; what was sent before is overwritten."""
-    shown = description.get("tracking") or {}
+    shown = description.tracking or {}
     uri = str(shown.get("uri", ""))
     if uri != redacted(uri):
-        without = {**description, "tracking": {**shown, "uri": redacted(uri)}}
-        text = json.dumps(without, indent=2, ensure_ascii=False).encode("utf-8", "replace").decode()
-        store.client.log_text(run_id, text, journal.DESCRIPTION)
-    for name in FILES if uri != redacted(uri) else (journal.DESCRIPTION, *FILES):
+        without = replace(description, tracking={**shown, "uri": redacted(uri)})
+        text = (
+            json.dumps(to_json(without), indent=2, ensure_ascii=False)
+            .encode("utf-8", "replace")
+            .decode()
+        )
+        store.client.log_text(run_id, text, RUN_FILE)
+    for name in FILES if uri != redacted(uri) else (RUN_FILE, *FILES):
         if (folder / name).is_file():
             store.client.log_artifact(run_id, str(folder / name))
     if (folder / FIGURES).is_dir():

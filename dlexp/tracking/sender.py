@@ -5,12 +5,11 @@ give up.
 from __future__ import annotations
 
 import gc
-import json
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from filelock import FileLock, Timeout
 
@@ -18,7 +17,9 @@ from dlexp import paths
 from dlexp.errors import is_of_the_machine
 from dlexp.redaction import clean
 from dlexp.storage import journal
-from dlexp.tracking import address, redacted, state as states, translate
+from dlexp.storage.lines import JournalEvent
+from dlexp.storage.records import RUN_FILE, Description, RunDescription, SweepDescription, is_sweep
+from dlexp.tracking import address, redacted, state as states
 from dlexp.tracking.mirror import Mirror
 from dlexp.tracking.state import Refused
 from dlexp.tracking.store import Store, explain, open_store
@@ -30,14 +31,15 @@ WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds after the first, second … 
 OTHERS = 60.0  # seconds to wait for another sender to finish a run that has ended
 
 
+D = TypeVar("D", RunDescription, SweepDescription)
+
+
 def run(folders: Sequence[Path]) -> int:
     """Mirror these runs and sweeps until each has ended and is sent, or cannot be; 0 if all were."""
     from dlexp.tracking import sweeps
 
     stores = Stores()
-    followed = [
-        (sweeps.SweepFollower if states.is_sweep(f) else RunFollower)(f, stores) for f in folders
-    ]
+    followed = [(sweeps.SweepFollower if is_sweep(f) else RunFollower)(f, stores) for f in folders]
     try:
         while waiting := [f for f in followed if not f.over]:
             for follower in waiting:
@@ -82,7 +84,7 @@ class RunFollower:
         self.over = self._ended = False
         self.uri = ""
         self.mirror: Mirror | None = None
-        self.events: list[translate.Event] = []
+        self.events: list[JournalEvent] = []
         self._offset = self._failures = 0
         self._next, self._give_up_waiting = 0.0, time.monotonic() + OTHERS
         self._lock = FileLock(folder / "mlflow.lock")
@@ -141,8 +143,8 @@ class RunFollower:
             alive = journal.is_alive(self.folder)
             news, self._offset = journal.events(self.folder, self._offset)
             self.events += news
-            return not alive or (bool(self.events) and self.events[-1]["event"] == "finish")
-        except (OSError, ValueError, KeyError, TypeError) as e:
+            return not alive or (bool(self.events) and self.events[-1].kind == "finish")
+        except (OSError, ValueError) as e:
             raise Refused(f"the journal cannot be read: {states.reason(e)}") from None
 
     def _send(self, ended: bool) -> None:
@@ -153,30 +155,26 @@ class RunFollower:
             self.mirror.finish(self.events)
 
     def _open(self) -> Mirror:
-        description = self._described(journal.DESCRIPTION)
+        description = self._described(RunDescription.read, RUN_FILE)
         return Mirror(self.folder, self._store(description), self.uri, description, self.events)
 
-    def _described(self, file: str) -> dict[str, Any]:
+    def _described(self, read: Callable[[Path], D], file: str) -> D:
         """The folder's description. Raises `Refused` for one that cannot be read, or is not for
         MLflow.
         """
         try:
-            description: dict[str, Any] = json.loads(
-                (self.folder / file).read_text("utf-8", "surrogateescape")
-            )
-            shown: dict[str, Any] = description["tracking"] or {}
+            description = read(self.folder)
+            shown = description.tracking or {}
             self.uri = address.asked_for(shown, address.outputs_of(self.folder)) if shown else ""
-        except (OSError, ValueError, KeyError, TypeError) as e:
-            raise Refused(f"{file} cannot be read: {type(e).__name__}: {e}") from None
+        except (OSError, ValueError, KeyError) as e:
+            raise Refused(f"{file} cannot be read: {states.reason(e)}") from None
         if not shown:
-            raise Refused(
-                f"the {'run' if file == journal.DESCRIPTION else 'sweep'} was made with"
-                " tracking=none"
-            )
+            what = "run" if file == RUN_FILE else "sweep"
+            raise Refused(f"the {what} was made with tracking=none")
         return description
 
-    def _store(self, description: dict[str, Any]) -> Store:
-        shown = description["tracking"]
+    def _store(self, description: Description) -> Store:
+        shown = description.tracking or {}
         return self.stores.get(self.uri, str(shown.get("experiment", "dlexp")))
 
     def _failed(self, e: Exception, ended: bool) -> None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from dlexp.errors import UserError
 from dlexp.redaction import redacted
 from dlexp.storage import journal
+from dlexp.storage.atomic import write_atomically
+from dlexp.storage.find import MIRROR_FILE
+from dlexp.storage.ledger import LEDGER
+from dlexp.storage.lines import JournalEvent
+from dlexp.storage.records import SWEEP_FILE, description_of, is_sweep, read_object
 from dlexp.tracking import address
 
-STATE = "mlflow.json"
-SWEEP, LEDGER, REPORT = "sweep.json", "ledger.jsonl", "report"  # of a sweep's folder
+REPORT = "report"  # in a sweep's folder
 
 
 def reason(e: BaseException) -> str:
@@ -56,11 +59,11 @@ class State:
     last: str | None = None
     ask: bool = False
 
-    def count(self, events: Sequence[Mapping[str, Any]], sent: int) -> None:
+    def count(self, events: Sequence[JournalEvent], sent: int) -> None:
         """So many lines of the journal are there."""
         self.sent, self.last = sent, _digest(events[sent - 1]) if sent else None
 
-    def fits(self, events: Sequence[Mapping[str, Any]]) -> bool:
+    def fits(self, events: Sequence[JournalEvent]) -> bool:
         """Whether the journal begins with the lines that were sent."""
         if not 0 < self.sent <= len(events):
             return self.sent == 0
@@ -69,13 +72,13 @@ class State:
     def save(self, folder: Path) -> None:
         """Write it, old or new, never half."""
         uri = address.to_record(self.uri, address.outputs_of(folder))
-        journal.write_atomically(
-            folder / STATE, json.dumps(asdict(self) | {"uri": uri}, indent=2) + "\n"
+        write_atomically(
+            folder / MIRROR_FILE, json.dumps(asdict(self) | {"uri": uri}, indent=2) + "\n"
         )
 
 
-def _digest(event: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(event).encode()).hexdigest()[:16]
+def _digest(event: JournalEvent) -> str:
+    return hashlib.sha256(json.dumps(event.recorded).encode()).hexdigest()[:16]
 
 
 def load(folder: Path) -> State:
@@ -83,7 +86,7 @@ def load(folder: Path) -> State:
     again does no harm.
     """
     try:
-        found = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        found = read_object(folder / MIRROR_FILE)
         later = ("mark", "last", "ask")  # than the first of these files
         state = State(
             **{
@@ -95,7 +98,7 @@ def load(folder: Path) -> State:
         if isinstance(state.sent, int) and isinstance(state.uri, str):
             state.uri = _here(state.uri, folder)
             return state
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         pass
     return State()
 
@@ -112,9 +115,8 @@ def _here(uri: str, folder: Path) -> str:
         and not uri.startswith(address.BESIDE)
         and uri != address.store_uri(home)
     ):
-        file = folder / (SWEEP if is_sweep(folder) else journal.DESCRIPTION)
-        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            shown = json.loads(file.read_text("utf-8", "surrogateescape"))["tracking"]
+        with suppress(OSError, ValueError, KeyError):
+            shown = description_of(folder).tracking or {}
             if redacted(str(shown["uri"])) == uri:
                 return redacted(address.asked_for(shown, home))
     return address.recorded(uri, home)
@@ -128,13 +130,8 @@ def is_complete(folder: Path) -> bool:
     try:
         events, _ = journal.events(folder)
         return state.done and state.sent == len(events) and state.fits(events)
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):
         return state.done
-
-
-def is_sweep(folder: Path) -> bool:
-    """Whether a folder is a sweep's."""
-    return (folder / SWEEP).is_file()
 
 
 def mark(sweep: Path) -> str:
@@ -143,10 +140,10 @@ def mark(sweep: Path) -> str:
     """
     digest = hashlib.sha256()
     try:
-        told = json.loads((sweep / SWEEP).read_text(encoding="utf-8"))
+        told = read_object(sweep / SWEEP_FILE)
         told["ended_ms"] = told.get("ended_ms") is not None  # asked again, it ends at another time
         digest.update(json.dumps(told, sort_keys=True).encode())
-    except (OSError, ValueError, TypeError, RecursionError):
+    except (OSError, ValueError):
         digest.update(b"damaged")
     for file in [sweep / LEDGER, *sorted((sweep / REPORT).rglob("*"))]:
         if file.is_file():

@@ -4,17 +4,17 @@ MLflow.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from dlexp.core.silent_keys import is_silent
-from dlexp.storage import journal
-from dlexp.storage.lines import LONGEST
+from dlexp.storage import journal, ledger
+from dlexp.storage.ledger import LedgerEntry
+from dlexp.storage.records import RunDescription
+from dlexp.storage.status import Status
 from dlexp.tracking import state as states, translate
 from dlexp.tracking.state import Refused
 
@@ -29,64 +29,46 @@ MEASURED = (
     "train/loss",
 )
 
-Entry = Mapping[str, Any]
 
-
-class Ledger:
+class LedgerFollower:
     """What a sweep's ledger says so far; `pending` are the entries not sent yet, by key."""
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / states.LEDGER
-        self.entries: dict[str, Entry] = {}
-        self.pending: dict[str, Entry] = {}
+        self.folder = folder
+        self.entries: dict[str, LedgerEntry] = {}
+        self.pending: dict[str, LedgerEntry] = {}
         self._latest: dict[tuple[str, ...], str] = {}
         self._offset = 0
 
     def read(self) -> None:
         """Read what is new. A damaged line is left out: its run is trained again."""
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self._offset)
-                text = file.read()
-        except FileNotFoundError:
-            return
-        complete = text[: text.rfind(b"\n") + 1]
-        self._offset += len(complete)
-        for line in complete.splitlines():
-            try:
-                entry = json.loads(line[: LONGEST + 1])
-                key, _, _ = (
-                    str(entry["key"]),
-                    int(entry["time_ms"]),
-                    (entry["folder"], entry["status"]),
-                )
-            except (ValueError, KeyError, TypeError):
-                continue
-            self.pending.pop(key, None)
-            self.entries[key] = self.pending[key] = entry
-            self._latest[_combination(entry)] = key
+        new = ledger.read(self.folder, self._offset)
+        self._offset = new.end
+        for entry in new.entries:
+            self.pending.pop(entry.key, None)
+            self.entries[entry.key] = self.pending[entry.key] = entry
+            self._latest[_combination(entry)] = entry.key
 
-    def is_current(self, entry: Entry) -> bool:
+    def is_current(self, entry: LedgerEntry) -> bool:
         """Whether no later run has the same overrides: with a plugin or the data changed, a run is
         trained anew.
         """
-        return self._latest[_combination(entry)] == str(entry["key"])
+        return self._latest[_combination(entry)] == entry.key
 
-    def current(self) -> list[Entry]:
+    def current(self) -> list[LedgerEntry]:
         """The entries that no other has taken the place of."""
         return [e for e in self.entries.values() if self.is_current(e)]
 
 
-def _combination(entry: Entry) -> tuple[str, ...]:
-    words = sorted(str(o) for o in entry.get("overrides") or () if not is_silent(str(o)))
-    return tuple(words) or (str(entry["key"]),)
+def _combination(entry: LedgerEntry) -> tuple[str, ...]:
+    return tuple(sorted(o for o in entry.overrides if not is_silent(o))) or (entry.key,)
 
 
-def place_of(folder: Path, entry: Entry) -> Path:
+def place_of(folder: Path, entry: LedgerEntry) -> Path:
     """A run's folder. Raises `Refused` for one outside the sweep's."""
-    place = folder / str(entry["folder"])
+    place = folder / entry.folder
     if (folder / "runs").resolve() not in place.resolve().parents:
-        raise Refused(f"the ledger is damaged: it names the folder {str(entry['folder'])[:80]!r}")
+        raise Refused(f"the ledger is damaged: it names the folder {entry.folder[:80]!r}")
     return place
 
 
@@ -95,7 +77,7 @@ class Ended:
     """A run that has ended, in MLflow's words. `began` is None if it died before it had a journal."""
 
     place: Path
-    description: Mapping[str, Any]
+    description: RunDescription
     name: str
     tags: Mapping[str, str]
     params: Mapping[str, str]
@@ -103,23 +85,22 @@ class Ended:
     data: Mapping[str, str] | None
     began: int | None
     ended: int
-    status: str
+    status: Status
     lines: int
 
     @staticmethod
-    def read(folder: Path, entry: Entry, own_id: str) -> Ended:
+    def read(folder: Path, entry: LedgerEntry, own_id: str) -> Ended:
         """A run by its entry in the ledger and its folder; `own_id` is its name in MLflow. Raises
         `Refused`.
         """
         place = place_of(folder, entry)
         try:
             try:
-                told, events = journal.description(place), journal.events(place)[0]
+                told, events = RunDescription.read(place), journal.events(place)[0]
             except FileNotFoundError:
                 told, events = _borrowed(folder, entry), []
-            told = {**told, "id": own_id}
-            status = str(entry["status"])
-            error = entry.get("error") or (events[-1].get("error") if events else None)
+            told, status = replace(told, id=own_id), entry.status
+            error = entry.error or (events[-1].error if events else None)
             note = translate.note(told, events, place, status, error)
             tags = translate.tags(told) | translate.mixture(events)
             return Ended(
@@ -130,24 +111,24 @@ class Ended:
                 translate.params(told),
                 list(translate.points(events)),
                 translate.dataset(told),
-                next((int(e["time_ms"]) for e in events if e["event"] == "start"), None),
-                int((events[-1] if events else entry)["time_ms"]),
+                next((e.time_ms for e in events if e.kind == "start"), None),
+                (events[-1] if events else entry).time_ms,
                 status,
                 len(events),
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
+        except (OSError, ValueError, TypeError, AttributeError) as e:
             raise Refused(f"{place.name} cannot be read: {states.reason(e)}") from None
 
 
-def _borrowed(folder: Path, entry: Entry) -> dict[str, Any]:
+def _borrowed(folder: Path, entry: LedgerEntry) -> RunDescription:
     """What the ledger knows of a run that died before it could say anything."""
-    words = [str(o) for o in entry.get("overrides") or ()]
-    return {
-        "name": " ".join(words) or str(entry["key"]),
-        "created_ms": int(entry["time_ms"]),
-        "params": dict(re.sub(r"^[+~]+", "", o).partition("=")[::2] for o in words),
-        "tags": {"dlexp.overrides": " ".join(words), "dlexp.sweep": folder.name},
-    }
+    words = entry.overrides
+    return RunDescription(
+        name=" ".join(words) or entry.key,
+        created_ms=entry.time_ms,
+        params=dict(re.sub(r"^[+~]+", "", o).partition("=")[::2] for o in words),
+        tags={"dlexp.overrides": " ".join(words), "dlexp.sweep": folder.name},
+    )
 
 
 @dataclass(frozen=True)
@@ -169,7 +150,9 @@ class Survey:
     better: Mapping[str, str] = field(default_factory=dict)
 
 
-def survey(folder: Path, swept: Mapping[str, Sequence[str]], entries: Sequence[Entry]) -> Survey:
+def survey(
+    folder: Path, swept: Mapping[str, Sequence[str]], entries: Sequence[LedgerEntry]
+) -> Survey:
     """Look at a sample of the runs, or before there are any, at what is swept."""
     seen: list[dict[str, str]] = []
     metrics: dict[str, None] = {}
@@ -180,7 +163,7 @@ def survey(folder: Path, swept: Mapping[str, Sequence[str]], entries: Sequence[E
         except Refused:
             continue
         seen.append(dict(run.params))
-        better |= run.description.get("better") or {}
+        better |= run.description.better
         metrics |= {point.name: None for point in run.points}
     known = sorted({name for params in seen for name in params})
     several = [k for k in known if len({params.get(k) for params in seen}) > 1 and k != "seed"]

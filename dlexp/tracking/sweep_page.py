@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections import Counter
@@ -12,10 +11,10 @@ from typing import Any
 
 from dlexp import shell
 from dlexp.core.silent_keys import is_silent
+from dlexp.storage.ledger import LedgerEntry
+from dlexp.storage.records import RunDescription, SweepDescription, read_object
+from dlexp.storage.status import Status
 from dlexp.tracking import translate
-from dlexp.tracking.sweep_folder import Entry
-
-Told = Mapping[str, Any]
 
 REPORT = "report"
 EACH = "-runs"  # behind the key: the view of the runs one by one
@@ -24,36 +23,26 @@ ROWS = 40  # of the summary table
 GAP = "\u00a0" * 3  # other spaces have no width at the end of a cell
 
 
-def key(told: Told) -> str:
+def key(sweep: SweepDescription) -> str:
     """The sweep's name among all that were ever sent to a store: its id may be used again, also by
     other people.
 
-    >>> key({"id": "optimizers", "created_ms": 1700000000000})
+    >>> key(SweepDescription(id="optimizers", created_ms=1700000000000))
     'optimizers-18bcfe56800'
     """
-    return f"{re.sub(r'[^A-Za-z0-9_.-]', '-', str(told['id']))[:100]}-{int(told['created_ms']):x}"
+    return f"{re.sub(r'[^A-Za-z0-9_.-]', '-', sweep.id)[:100]}-{sweep.created_ms:x}"
 
 
-def axes(told: Told) -> dict[str, list[str]]:
-    """What is swept: each key with its values, as they are typed."""
-    return {str(k): [str(v) for v in values] for k, values in (told.get("axes") or {}).items()}
-
-
-def searched(told: Told) -> bool:
-    """Whether values were searched, and not all combinations trained."""
-    return str(told.get("sweeper") or "grid") != "grid"
-
-
-def name(told: Told, runs: int | None = None) -> str:
+def name(sweep: SweepDescription, runs: int | None = None) -> str:
     """The run's name in tables.
 
-    >>> name({"axes": {"optimizer": ["sgd", "adam"], "optimizer.lr": ["1", "2"], "seed": ["0", "1"]}}, 8)
+    >>> name(SweepDescription(axes={"optimizer": ["a"], "optimizer.lr": ["1"], "seed": ["0"]}), 8)
     'sweep optimizer × lr (8 runs)'
     """
-    keys = [k for k in axes(told) if k != "seed"] or list(axes(told))
+    keys = [k for k in sweep.axes if k != "seed"] or list(sweep.axes)
     varied = " × ".join(k.rpartition(".")[2] for k in keys)
-    kind = "study" if told.get("study") else "sweep"
-    called = f"{kind} {told['name']}: {varied}" if told.get("name") else f"{kind} {varied}"
+    kind = "study" if sweep.study else "sweep"
+    called = f"{kind} {sweep.name}: {varied}" if sweep.name else f"{kind} {varied}"
     extent = "" if runs is None else f" ({many(runs, 'run')})"
     return translate.readable(called, translate.NAME - len(extent)) + extent
 
@@ -67,61 +56,57 @@ def many(n: int, what: str) -> str:
     return f"{n:,} {what}{'s' * (n != 1)}"
 
 
-def params(told: Told) -> dict[str, str]:
+def params(sweep: SweepDescription) -> dict[str, str]:
     """What is fixed, and which keys are swept. Their values can grow, so they are tags: no
     parameter may change.
     """
-    said = [str(o).lstrip("+~") for o in told.get("fixed") or ()]
+    said = [o.lstrip("+~") for o in sweep.fixed]
     fixed = dict(o.partition("=")[::2] for o in said if not is_silent(o))
     return {
         translate.key(k): translate.value(v)
-        for k, v in {**fixed, "axes": " × ".join(axes(told))}.items()
+        for k, v in {**fixed, "axes": " × ".join(sweep.axes)}.items()
     }
 
 
-def tags(told: Told, status: str) -> dict[str, str]:
+def tags(sweep: SweepDescription, status: Status) -> dict[str, str]:
     """The tags that stay true, or are set again."""
-    usual = translate.tags(
-        {"id": key(told), "tags": {"dlexp.command": str(told.get("command", ""))}}
-    )
+    usual = translate.tags(RunDescription(id=key(sweep), tags={"dlexp.command": sweep.command}))
     swept = {
-        translate.key(f"dlexp.axis.{k}"): ", ".join(values) for k, values in axes(told).items()
+        translate.key(f"dlexp.axis.{k}"): ", ".join(values) for k, values in sweep.axes.items()
     }
-    own = {"dlexp.kind": "sweep", "dlexp.sweep": str(told["id"]), "dlexp.status": status}
+    own = {"dlexp.kind": "sweep", "dlexp.sweep": sweep.id, "dlexp.status": status}
     return {k: translate.readable(v, translate.TAG) for k, v in {**usual, **swept, **own}.items()}
 
 
-def status(told: Told, entries: Iterable[Entry]) -> str:
+def status(sweep: SweepDescription, entries: Iterable[LedgerEntry]) -> Status:
     """How the sweep stands: INTERRUPTED if its command did not end, FAILED if a run has no result,
     else FINISHED.
     """
-    if "ended_ms" in told and told["ended_ms"] is None:
-        return "INTERRUPTED"
-    return (
-        "FAILED"
-        if any(e.get("status") not in ("FINISHED", "DIVERGED") for e in entries)
-        else "FINISHED"
-    )
+    if sweep.ended_ms is None:
+        return Status.INTERRUPTED
+    return Status.FINISHED if all(e.status.is_result for e in entries) else Status.FAILED
 
 
-def note(told: Told, entries: Sequence[Entry], folder: Path, status: str, link: str) -> str:
+def note(
+    sweep: SweepDescription, entries: Sequence[LedgerEntry], folder: Path, status: Status, link: str
+) -> str:
     """The run's page in Markdown: what was compared, the result, the command, how to go on; `link`
     opens the view.
     """
-    counts = Counter(str(e.get("status", "?")).lower() for e in entries)
+    counts = Counter(e.status.lower() for e in entries)
     ends = ", ".join(f"{n} {ended}" for ended, n in counts.most_common())
-    compared = " × ".join(f"`{k}` {_listed(values)}" for k, values in axes(told).items())
-    sweep = str(told.get("name") or told["id"])
+    compared = " × ".join(f"`{k}` {_listed(values)}" for k, values in sweep.axes.items())
+    called = sweep.name or sweep.id
     said = {
-        "RUNNING": f"under way: {ends or 'no run has ended yet'}",
-        "INTERRUPTED": f"**interrupted**: {ends or 'no run has ended'}",
+        Status.RUNNING: f"under way: {ends or 'no run has ended yet'}",
+        Status.INTERRUPTED: f"**interrupted**: {ends or 'no run has ended'}",
     }.get(status, ends)
     command, each = (
-        shell.one_line(str(told.get("command", ""))),
-        link.replace(key(told), key(told) + EACH),
+        shell.one_line(sweep.command),
+        link.replace(key(sweep), key(sweep) + EACH),
     )
     parts = [
-        *_study(told, folder / REPORT / "report.json"),
+        *_study(sweep, folder / REPORT / "report.json"),
         (
             f"**{many(len(entries), 'run')}**, {said}. [Charts of the groups]({link}), [of each"
             f" run]({each})"
@@ -134,7 +119,7 @@ def note(told: Told, entries: Sequence[Entry], folder: Path, status: str, link: 
             "which, said again, trains what is missing; with more values or seeds, only those. The"
             " same, shorter; and the report, anew:"
         ),
-        f"    {shell.command('resume', sweep)}\n    {shell.command('report', sweep)}",
+        f"    {shell.command('resume', called)}\n    {shell.command('report', called)}",
         f"Sweep folder: `{folder}`",
     ]
     return translate.readable("\n\n".join(parts), translate.TAG)
@@ -146,17 +131,17 @@ def _listed(values: Sequence[str], most: int = 12) -> str:
     return f"{', '.join(values[:3])} … {values[-1]} ({len(values)} values)"
 
 
-def _study(told: Told, path: Path) -> list[str]:
+def _study(sweep: SweepDescription, path: Path) -> list[str]:
     """What a named study shows, and the verdicts on its claims; nothing of any other sweep."""
-    study = told.get("study")
-    if not isinstance(study, Mapping):
+    study = sweep.study
+    if study is None:
         return []
     heads = [
         f"### {title}" if (title := _in_english(study.get("title"))) else "",
         _in_english(study.get("shows")),
     ]
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = read_object(path)
         rows = [
             [
                 c["says"]["en"],
@@ -195,9 +180,9 @@ def _effect(claim: Mapping[str, Any]) -> str:
 def _result(path: Path) -> list[str]:
     """The report's answer and its summary table; nothing where there is no report."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        metric, groups = str(told["metric"]), list(told["groups"])
-        sign = -1 if told["more_is_better"] else 1
+        report = read_object(path)
+        metric, groups = str(report["metric"]), list(report["groups"])
+        sign = -1 if report["more_is_better"] else 1
         best = sorted(
             groups, key=lambda g: math.inf if g["iqm"] is None else sign * float(g["iqm"])
         )
@@ -216,8 +201,8 @@ def _result(path: Path) -> list[str]:
         more = (
             [f"… {len(groups) - ROWS} more in `report/summary.csv`"] if len(groups) > ROWS else []
         )
-        warnings = [f"> {' '.join(str(w).split())}" for w in told.get("warnings") or ()]
-        answer = " ".join(str(told.get("answer") or "").split())
+        warnings = [f"> {' '.join(str(w).split())}" for w in report.get("warnings") or ()]
+        answer = " ".join(str(report.get("answer") or "").split())
         where = "Figures, tests and definitions: `report/report.html` under *Artifacts*."
         return [*filter(None, [answer]), *warnings, table, *more, where]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

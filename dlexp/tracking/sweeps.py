@@ -9,9 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from dlexp.storage import journal
+from dlexp.storage.ledger import LedgerEntry
+from dlexp.storage.records import SWEEP_FILE, SweepDescription
+from dlexp.storage.status import Status
 from dlexp.tracking import (
     artifacts,
     experiment_link,
@@ -25,7 +27,7 @@ from dlexp.tracking.members import Members
 from dlexp.tracking.mirror import PARAMS, find
 from dlexp.tracking.state import Refused, State
 from dlexp.tracking.store import Store, explain
-from dlexp.tracking.sweep_folder import Entry, Ledger, survey
+from dlexp.tracking.sweep_folder import LedgerFollower, survey
 
 
 class SweepFollower(sender.RunFollower):
@@ -34,7 +36,7 @@ class SweepFollower(sender.RunFollower):
     def __init__(self, folder: Path, stores: sender.Stores) -> None:
         super().__init__(folder, stores)
         self.sweep: SweepState | None = None
-        self.ledger = Ledger(folder)
+        self.ledger = LedgerFollower(folder)
         self.refused: dict[str, str] = {}
 
     def _read(self) -> bool:
@@ -45,10 +47,10 @@ class SweepFollower(sender.RunFollower):
 
     def _send(self, ended: bool) -> None:
         if self.sweep is None:
-            told = self._told()
-            self.sweep = SweepState(self.folder, self._store(told), self.uri, told)
+            description = self._described_sweep()
+            self.sweep = SweepState(self.folder, self._store(description), self.uri, description)
             if not ended:
-                self.sweep.stir(told, self.ledger)
+                self.sweep.stir(description, self.ledger)
         pending = self.ledger.pending
         while pending:
             key = next(iter(pending))
@@ -58,19 +60,16 @@ class SweepFollower(sender.RunFollower):
         if ended:
             # before it is read: what is written meanwhile is sent another time
             mark = states.mark(self.folder)
-            self.sweep.finish(self._told(), self.ledger, mark, list(self.refused.values()))
+            self.sweep.finish(
+                self._described_sweep(), self.ledger, mark, list(self.refused.values())
+            )
 
-    def _told(self) -> dict[str, Any]:
-        told = self._described(states.SWEEP)
-        try:
-            page.key(told)
-            return told
-        except (KeyError, TypeError, ValueError) as e:
-            raise Refused(f"{states.SWEEP} cannot be read: {type(e).__name__}: {e}") from None
+    def _described_sweep(self) -> SweepDescription:
+        return self._described(SweepDescription.read, SWEEP_FILE)
 
-    def _send_one(self, sweep: SweepState, entry: Entry) -> None:
+    def _send_one(self, sweep: SweepState, entry: LedgerEntry) -> None:
         """Send a run; one that can never be sent stops no other."""
-        self.refused.pop(entry["key"], None)
+        self.refused.pop(entry.key, None)
         try:
             sweep.members.send(entry, shown=self.ledger.is_current(entry))
         except Exception as e:
@@ -81,8 +80,8 @@ class SweepFollower(sender.RunFollower):
                 or (final and getattr(e, "error_code", "") == "INVALID_PARAMETER_VALUE")
             ):
                 raise
-            print(f"{self.folder / str(entry['folder'])}: {said}", flush=True)
-            self.refused[entry["key"]] = said
+            print(f"{self.folder / entry.folder}: {said}", flush=True)
+            self.refused[entry.key] = said
 
 
 class SweepState:
@@ -92,32 +91,36 @@ class SweepState:
     that.
     """
 
-    def __init__(self, folder: Path, store: Store, uri: str, told: dict[str, Any]) -> None:
-        self.folder, self.store, self.uri, self.key = folder, store, uri, page.key(told)
+    def __init__(self, folder: Path, store: Store, uri: str, description: SweepDescription) -> None:
+        self.folder, self.store, self.uri, self.key = folder, store, uri, page.key(description)
         state = states.load(folder)
         found = find(store, state, uri, self.key)
         if found is not None and found.info.lifecycle_stage != "active":
             raise Refused(
                 "the sweep's own run was deleted in MLflow; restore it there to have the sweep sent"
             )
-        run_id = str(found.info.run_id) if found else self._begin(told)
+        run_id = str(found.info.run_id) if found else self._begin(description)
         if (state.uri, state.run_id) != (redacted(uri), run_id):
             state = State(redacted(uri), store.experiment_id, run_id)
         state.error = None
         state.save(folder)
         self.state, self.run_id = state, run_id
-        self.members = Members(folder, store, uri, self.key, run_id, list(page.axes(told)))
+        self.members = Members(folder, store, uri, self.key, run_id, list(description.axes))
 
-    def stir(self, told: dict[str, Any], ledger: Ledger) -> None:
+    def stir(self, description: SweepDescription, ledger: LedgerFollower) -> None:
         """Say that the sweep is at work, and show what there is of it so far."""
         self.state.done = False
         self.state.save(self.folder)
-        self.store.client.update_run(self.run_id, "RUNNING")
-        self.store.client.set_tag(self.run_id, "dlexp.status", "RUNNING")
-        self._show(told, ledger.current())
+        self.store.client.update_run(self.run_id, Status.RUNNING)
+        self.store.client.set_tag(self.run_id, "dlexp.status", Status.RUNNING)
+        self._show(description, ledger.current())
 
     def finish(
-        self, told: dict[str, Any], ledger: Ledger, mark: str, refused: Sequence[str]
+        self,
+        description: SweepDescription,
+        ledger: LedgerFollower,
+        mark: str,
+        refused: Sequence[str],
     ) -> None:
         """Send what the sweep says of itself, and end its run. Of runs that were `refused`, say how
         many and why.
@@ -134,23 +137,22 @@ class SweepState:
             self.state.save(self.folder)
             return
         self.members.hide([e for e in ledger.entries.values() if not ledger.is_current(e)])
-        self._show(told, current)
+        self._show(description, current)
         if (self.folder / states.REPORT).is_dir():
             client.log_artifacts(self.run_id, str(self.folder / states.REPORT), states.REPORT)
-        status = page.status(told, current)
-        note = page.note(told, current, self.folder, status, self._link())
-        tags = page.tags(told, status) | {"mlflow.note.content": note}
+        status = page.status(description, current)
+        note = page.note(description, current, self.folder, status, self._link())
+        tags = page.tags(description, status) | {"mlflow.note.content": note}
         logged = client.get_run(self.run_id).data.params
-        params = [Param(k, v) for k, v in page.params(told).items() if k not in logged]
+        params = [Param(k, v) for k, v in page.params(description).items() if k not in logged]
         client.log_batch(
             self.run_id,
             params=params[:PARAMS],
             tags=[RunTag(k, v) for k, v in tags.items()][:PARAMS],
         )
-        client.update_run(self.run_id, name=page.name(told, len(current)))
-        ended = max([int(e["time_ms"]) for e in current], default=int(told["created_ms"]))
-        ended = max(ended, int(told.get("ended_ms") or 0))
-        client.set_terminated(self.run_id, {"INTERRUPTED": "KILLED"}.get(status, status), ended)
+        client.update_run(self.run_id, name=page.name(description, len(current)))
+        ended = max([e.time_ms for e in current], default=description.created_ms)
+        client.set_terminated(self.run_id, status.mlflow, max(ended, description.ended_ms or 0))
         self.state.sent, self.state.done, self.state.mark = (
             len(ledger.entries) - len(refused),
             not refused,
@@ -161,27 +163,28 @@ class SweepState:
         )
         self.state.save(self.folder)
 
-    def _begin(self, told: dict[str, Any]) -> str:
-        note = page.note(told, [], self.folder, "RUNNING", self._link())
-        tags = page.tags(told, "RUNNING") | {"mlflow.note.content": note}
-        began = int(told["created_ms"])
-        run = self.store.client.create_run(self.store.experiment_id, began, tags, page.name(told))
+    def _begin(self, description: SweepDescription) -> str:
+        note = page.note(description, [], self.folder, Status.RUNNING, self._link())
+        tags = page.tags(description, Status.RUNNING) | {"mlflow.note.content": note}
+        run = self.store.client.create_run(
+            self.store.experiment_id, description.created_ms, tags, page.name(description)
+        )
         return str(run.info.run_id)
 
     def _link(self) -> str:
         return experiment_link("", self.store.experiment_id, self.key, charts=True).lstrip("/")
 
-    def _show(self, told: dict[str, Any], entries: Sequence[Entry]) -> None:
+    def _show(self, description: SweepDescription, entries: Sequence[LedgerEntry]) -> None:
         """Make the view of the sweep's runs, or renew it. A store that has no room for it does
         without.
         """
         from mlflow.exceptions import MlflowException
 
-        found = survey(self.folder, page.axes(told), entries)
+        found = survey(self.folder, description.axes, entries)
         views = {self.key: found.seeds, self.key + page.EACH: False}
         for key, grouped in views.items():
-            state = view.sweep(self.key, found, grouped=grouped, searched=page.searched(told))
-            name = str(told["id"]) + ("" if key == self.key else ", each run")
+            state = view.sweep(self.key, found, grouped=grouped, searched=description.searched)
+            name = description.id + ("" if key == self.key else ", each run")
             value = view.tag_value(name, state, time.time_ns() // 1_000_000)
             try:
                 self.store.client.set_experiment_tag(

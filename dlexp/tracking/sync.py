@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import NoReturn
 
 from dlexp import paths
 from dlexp.errors import UserError
-from dlexp.storage import journal
+from dlexp.storage import find, journal
+from dlexp.storage.records import RUN_FILE, SWEEP_FILE, description_of, is_sweep
 from dlexp.tracking import start
-from dlexp.tracking.state import SWEEP, is_sweep
 
 
 class _Parser(argparse.ArgumentParser):
@@ -34,11 +33,12 @@ def main(words: Sequence[str]) -> int:
             " outputs/."
         ),
     )
-    parser.add_argument("folder", nargs="*", type=Path, help="a run's or a sweep's folder")
-    asked: list[Path] = parser.parse_args(list(words)).folder
-    for folder in asked:
-        if not ((folder / journal.EVENTS).is_file() or is_sweep(folder)):
-            raise UserError(f"there is no run in {folder}", key="sync", where="command line")
+    parser.add_argument("folder", nargs="*", help="a run or a sweep: its folder, its name, or last")
+    asked: list[Path] = []
+    for word in parser.parse_args(list(words)).folder:
+        if (folder := find.find(word)) is None:
+            raise UserError(f"there is no run in {word}", key="sync", where="command line")
+        asked.append(folder)
     named = dict.fromkeys(f.parents[1] if _in_sweep(f) else f for f in asked)
     tracked = [
         f for f in named or [*runs(paths.outputs()), *sweeps(paths.outputs())] if is_tracked(f)
@@ -71,14 +71,14 @@ def runs(outputs: Path) -> list[Path]:
     found = (
         f.parent
         for f in outputs.glob(f"runs/*/{journal.EVENTS}")
-        if (f.parent / journal.DESCRIPTION).is_file()
+        if (f.parent / RUN_FILE).is_file()
     )
     return sorted(found, key=lambda folder: folder.name)
 
 
 def sweeps(outputs: Path) -> list[Path]:
     """The folders of all sweeps under an outputs folder."""
-    return sorted(f.parent for f in (outputs / "sweeps").glob(f"*/{SWEEP}"))
+    return sorted(f.parent for f in (outputs / "sweeps").glob(f"*/{SWEEP_FILE}"))
 
 
 def is_tracked(folder: Path) -> bool:
@@ -86,11 +86,8 @@ def is_tracked(folder: Path) -> bool:
     with it.
     """
     try:
-        text = (folder / (SWEEP if is_sweep(folder) else journal.DESCRIPTION)).read_text(
-            encoding="utf-8"
-        )
-        return bool(json.loads(text).get("tracking"))
-    except (OSError, ValueError, AttributeError, RecursionError):
+        return bool(description_of(folder).tracking)
+    except (OSError, ValueError):
         return True
 
 

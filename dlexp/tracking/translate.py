@@ -6,27 +6,20 @@ from __future__ import annotations
 
 import getpass
 import json
-import math
 import posixpath
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dlexp import redaction, shell
 from dlexp.storage import journal
+from dlexp.storage.lines import JournalEvent
+from dlexp.storage.records import RunDescription
+from dlexp.storage.status import Status
 
 KEY, PARAM, TAG, NAME = 250, 6000, 8000, 250  # MLflow's limits, in characters
-ENDED = {
-    "FINISHED": "FINISHED",
-    "DIVERGED": "FAILED",
-    "FAILED": "FAILED",
-    "INTERRUPTED": "KILLED",
-    "KILLED": "KILLED",
-}
-
-Event = dict[str, Any]
 
 
 def readable(text: object, limit: int) -> str:
@@ -63,21 +56,19 @@ def value(plain: Any) -> str:
     )
 
 
-def params(description: Mapping[str, Any]) -> dict[str, str]:
+def params(description: RunDescription) -> dict[str, str]:
     """Flat parameters by name."""
-    return {key(name): value(plain) for name, plain in (description.get("params") or {}).items()}
+    return {key(name): value(plain) for name, plain in description.params.items()}
 
 
-def run_name(description: Mapping[str, Any]) -> str:
+def run_name(description: RunDescription) -> str:
     """One line, fit for a table."""
-    return " ".join(readable(description.get("name") or description["id"], NAME).split()) or str(
-        description["id"]
-    )
+    return " ".join(readable(description.name or description.id, NAME).split()) or description.id
 
 
-def tags(description: Mapping[str, Any]) -> dict[str, str]:
+def tags(description: RunDescription) -> dict[str, str]:
     """The run's own tags, and those that MLflow's pages look for."""
-    given = description.get("tags") or {}
+    given = description.tags
     try:
         user = getpass.getuser()
     except (OSError, KeyError, ImportError):
@@ -87,20 +78,20 @@ def tags(description: Mapping[str, Any]) -> dict[str, str]:
         "mlflow.source.name": given.get("dlexp.command", "python -m dlexp"),
         "mlflow.source.type": "LOCAL",
         "dlexp.kind": "run",
-        "dlexp.run_id": description["id"],
+        "dlexp.run_id": description.id,
     }
     return {key(name): readable(text, TAG) for name, text in {**usual, **given}.items()}
 
 
-def mixture(events: Sequence[Event]) -> dict[str, str]:
+def mixture(events: Sequence[JournalEvent]) -> dict[str, str]:
     """The tag of a run that was resumed although something had changed."""
     mixed = journal.changes(events)
     return {"dlexp.resumed_with": readable("; ".join(mixed), TAG)} if mixed else {}
 
 
-def dataset(description: Mapping[str, Any]) -> dict[str, str] | None:
+def dataset(description: RunDescription) -> dict[str, str] | None:
     """The fields of MLflow's Dataset, or None for a run without data."""
-    data = description.get("dataset")
+    data = description.dataset
     if not data:
         return None
     source = str(data.get("source", ""))
@@ -161,33 +152,33 @@ class Point:
     line: int
 
 
-def points(events: Sequence[Event], after: int = 0) -> Iterator[Point]:
+def points(events: Sequence[JournalEvent], after: int = 0) -> Iterator[Point]:
     """The measurements in the journal's lines behind the first `after` ones; what is not finite is
     left out.
     """
     axis = Axis()
     for line, event in enumerate(events, start=1):
-        if event.get("event") not in ("record", "note"):
+        if not event.is_measurement:
             continue
-        step = axis.place(int(event["epoch"]), int(event["step"]))
+        step = axis.place(event.epoch, event.step)
         if line > after:
-            for name, number in event["metrics"].items():
-                if number is not None and math.isfinite(number):
-                    yield Point(key(name), float(number), int(event["time_ms"]), step, line)
+            for name, number in event.metrics.items():
+                if number is not None:
+                    yield Point(key(name), float(number), event.time_ms, step, line)
 
 
 def note(
-    description: Mapping[str, Any],
-    events: Sequence[Event],
+    description: RunDescription,
+    events: Sequence[JournalEvent],
     folder: Path,
-    status: str,
+    status: Status,
     error: str | None,
 ) -> str:
     """The run's page in Markdown: the result, the command, and how to have it again."""
-    told = description.get("tags") or {}
-    records = [e for e in events if e.get("event") == "record"]
+    told = description.tags
+    records = [e for e in events if e.kind == "record"]
     latest = {
-        name: number for e in records for name, number in e["metrics"].items() if number is not None
+        name: number for e in records for name, number in e.metrics.items() if number is not None
     }
     tested = {name: number for name, number in latest.items() if name.startswith("test/")} or {
         name: number for name, number in latest.items() if name.endswith(("/loss", "/accuracy"))
@@ -212,14 +203,14 @@ def note(
     return readable("\n".join(lines), TAG)
 
 
-def _extent(records: Sequence[Event], events: Sequence[Event]) -> str:
+def _extent(records: Sequence[JournalEvent], events: Sequence[JournalEvent]) -> str:
     """`after 50 epochs (600 steps) in 0.9 s`; of a run that did not finish, where it was measured
     last.
     """
     if not records:
         return ""
-    epoch, step, seconds = records[-1]["epoch"], records[-1]["step"], events[-1].get("elapsed")
+    epoch, step, seconds = records[-1].epoch, records[-1].step, events[-1].elapsed
     extent = f"{step} steps" if epoch == step else f"{epoch} epochs ({step} steps)"
-    if events[-1].get("status") != "FINISHED":
+    if events[-1].status != Status.FINISHED:
         return f"(last measured after {extent})"
-    return f"after {extent}" + (f" in {seconds:.3g} s" if isinstance(seconds, (int, float)) else "")
+    return f"after {extent} in {seconds:.3g} s"

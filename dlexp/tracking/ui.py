@@ -19,6 +19,7 @@ from typing import NoReturn
 
 from dlexp import paths, tracking
 from dlexp.errors import UserError
+from dlexp.storage.records import SWEEP_FILE, SweepDescription
 from dlexp.tracking import (
     artifacts,
     environment,
@@ -31,7 +32,7 @@ from dlexp.tracking import (
     ui_command,
 )
 from dlexp.tracking.settings import VARIABLES, check_uri, of_environment
-from dlexp.tracking.state import SWEEP, load
+from dlexp.tracking.state import load
 from dlexp.tracking.sweep_page import key
 from dlexp.tracking.view import PREFIX
 
@@ -262,13 +263,13 @@ def _last_sweep(outputs: Path, uri: str, base: str, *, ask: bool) -> list[tuple[
     `ask` the server at `base` which it has.
     """
     began = []
-    for file in outputs.glob(f"sweeps/*/{SWEEP}"):
+    for file in outputs.glob(f"sweeps/*/{SWEEP_FILE}"):
         sent = load(file.parent)
         try:
-            told = json.loads(file.read_text(encoding="utf-8"))
+            sweep = SweepDescription.read(file.parent)
             if sent.experiment_id and sent.run_id and sent.uri == redacted(uri):
-                began.append((int(told["created_ms"]), sent.experiment_id, key(told), sent.run_id))
-        except (OSError, ValueError, KeyError, TypeError):
+                began.append((sweep.created_ms, sent.experiment_id, key(sweep), sent.run_id))
+        except (OSError, ValueError):
             continue
     for _, experiment_id, view, run_id in sorted(began, reverse=True):
         found = (

@@ -4,6 +4,7 @@ import numpy as np
 
 from dlexp import Context, FieldError, Network, Objective, Problem, plugin, softmax_cross_entropy
 
+SPLITS = ("train", "val", "test")
 CHUNK = 1000  # samples evaluated at a time: their activations stay in cache
 
 
@@ -14,6 +15,8 @@ class Classification(Objective):
     Source: Goodfellow, Bengio & Courville (2016), section 6.2.2,
     https://www.deeplearningbook.org/contents/mlp.html
     """
+
+    measures = tuple(f"{split}/{what}" for split in SPLITS for what in ("loss", "accuracy"))
 
     def build(self, parts, rngs):
         dataset = parts.data.dataset(rngs["split"])

@@ -17,6 +17,8 @@ class Curves(Observer):
     far as it came.
     """
 
+    measures = ()
+
     def finish(self, run, s, error):
         path = run.figure_path("curves")
         panels = _panels(run)

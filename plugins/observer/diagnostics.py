@@ -48,6 +48,7 @@ class Diagnostics(Observer):
 
     figure: bool = True
     needs = ("network", "dataset", "softmax")
+    measures = ("diagnostics/*",)
 
     def start(self, run, s):
         s.history = {}

@@ -34,6 +34,7 @@ class Histograms(Observer):
     """
 
     figure: bool = True
+    measures = ()
 
     def start(self, run, s):
         s.before = _look(run) if run.folder is not None else None

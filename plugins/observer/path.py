@@ -24,6 +24,7 @@ class Path(Observer):
     """
 
     figure: bool = True
+    measures = ()
 
     def finish(self, run, s, error):
         surface = run.experiment.objective

@@ -17,6 +17,9 @@ class Progress(Observer):
     the run.
     """
 
+    live = True
+    measures = ()
+
     def start(self, run, s):
         s.show, s.news = None, {}
         try:

@@ -82,8 +82,8 @@ def test_a_dead_run_is_ended_as_killed_when_it_was_last_seen(home, capsys):
     assert said[0] == "mended    outputs/runs/a: killed; go on: python -m dlexp resume a"
     assert said[1:] == ["1 mended, all is well (1 run)"]
     last = journal.events(folder)[0][-1]
-    assert (last["event"], last["status"], last["time_ms"]) == ("finish", "KILLED", BEGAN + 240)
-    assert last["elapsed"] == 0.5
+    assert (last.kind, last.status, last.time_ms) == ("finish", "KILLED", BEGAN + 240)
+    assert last.elapsed == 0.5
     well(capsys)
 
 
@@ -92,7 +92,7 @@ def test_a_run_resumed_and_killed_again_is_ended_again(home, capsys):
     with (folder / "journal.jsonl").open("a") as book:
         book.write(json.dumps(event("resume", pid=1, step=3)) + "\n")
     assert "killed" in seen(capsys)[0]
-    assert [e["event"] for e in journal.events(folder)[0]][-3:] == ["finish", "resume", "finish"]
+    assert [e.kind for e in journal.events(folder)[0]][-3:] == ["finish", "resume", "finish"]
 
 
 def test_the_half_of_a_last_line_is_cut_and_named(home, capsys):
@@ -202,7 +202,7 @@ def test_damage_is_named_and_nothing_is_deleted(home, capsys, file, text, said):
         assert said in line
         assert lines[-1] == f"{'1 mended, ' if mended else ''}1 to do (2 runs)"
     assert files(folder) == before
-    assert journal.events(other)[0][-1]["status"] == "KILLED"
+    assert journal.events(other)[0][-1].status == "KILLED"
 
 
 def test_a_whole_checkpoint_is_no_finding(home, capsys):
@@ -244,7 +244,7 @@ def test_the_doctors_words_are_understood_and_a_killed_run_goes_on(in_tmp, capsy
     name = line.rpartition(" ")[2]
     assert main(["resume", name]) == 0
     folder = in_tmp / "outputs" / "runs" / name
-    assert [e["metrics"] for e in journal.events(folder)[0] if e["event"] == "record"] == [
+    assert [e.metrics for e in journal.events(folder)[0] if e.kind == "record"] == [
         r.metrics for r in whole.records
     ]
     capsys.readouterr()

@@ -205,7 +205,7 @@ TYPED = [  # what is typed, its key and place, what is said
         "regularizer=[{dropout:1}] (command line)",
         "an option of regularizer is a name",
     ),
-    ("help *", "", "there is no group, option or study called *; choose from optimizer"),
+    ("help *", "", "there is no group, option or study called *; choose from objective"),
     ("help ad?m", "", "did you mean 'adam'?"),
     *(
         (words + "x" * 300, key, "the name is too long: a part of a path may have 255 bytes")

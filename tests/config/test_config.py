@@ -3,7 +3,6 @@
 import shlex
 import subprocess
 import sys
-from dataclasses import fields
 
 import pytest
 import yaml
@@ -11,8 +10,6 @@ import yaml
 from dlexp.cli.help import GROUPS, details, overview
 from dlexp.config import compose
 from dlexp.core import kinds, registry
-from dlexp.core.early_stopping import EarlyStopping
-from dlexp.core.experiment import Experiment
 from dlexp.paths import CONF
 
 
@@ -37,14 +34,6 @@ def test_the_default_run_is_the_one_the_readme_describes():
     }
     assert e.model.hidden == (100,) * 5
     assert (e.epochs, e.batch_size, e.seed, e.dtype) == (50, 100, 0, "float32")
-
-
-def test_the_menu_repeats_the_defaults_of_the_experiment_and_its_early_stopping():
-    menu = yaml.safe_load((CONF / "config.yaml").read_text("utf-8"))
-    for f in fields(Experiment):
-        if f.name not in kinds.KINDS and f.name != "early_stopping":
-            assert menu[f.name] == f.default, f.name
-    assert EarlyStopping(**menu["early_stopping"]) == EarlyStopping()
 
 
 @pytest.mark.parametrize("cls", list(registry.every()), ids=lambda c: f"{c.kind}/{c.name}")

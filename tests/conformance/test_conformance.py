@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from dlexp import plugin
-from dlexp.conformance import SUITES, checks_for
-from dlexp.core import registry
+from dlexp.conformance import checks_for
+from dlexp.core import kinds, registry
 from dlexp.core.kinds import KINDS
 
 REFERENCES = Path(__file__).parents[1] / "references"
@@ -79,7 +79,7 @@ def test_a_deliberate_fault_is_found_by_the_check_that_is_meant_to_find_it(fault
 
 def test_every_check_has_a_fault_that_it_finds():
     meant = {(check.function.__module__, check.name) for f in faults.FAULTS for check in finding(f)}
-    for suite in SUITES:
+    for suite in {"every", *(suite for kind in kinds.every() for suite in kind.suites)}:
         module = importlib.import_module(f"dlexp.conformance.{suite}")
         for name in (n.removeprefix("check_") for n in vars(module) if n.startswith("check_")):
             # What compares with references has tests below.

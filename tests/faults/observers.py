@@ -76,6 +76,14 @@ class Mixing(Observer):
         run.note({"sum": MEMORY["loss"]})
 
 
+@wrong("notes_what_it_declares")
+class Talkative(Observer):
+    measures = ("talk/*",)
+
+    def record(self, run, s, record):
+        run.note({"talk/loss": run.metrics["train/loss"], "more": 1.0})
+
+
 @wrong("resumes_bit_for_bit")
 class Tallying(Observer):
     def start(self, run, s):

@@ -147,11 +147,16 @@ class Peeking(Task):
             return super().test()
 
 
-@wrong("metrics_have_names_and_plain_values")
+@wrong("metrics_have_names_and_plain_values", also="measures_what_it_declares")
 class Nameless(Task):
     class problem(Supervised):  # noqa: N801
         def evaluate(self):
             return {**super().evaluate(), "score": 1.0}
+
+
+@wrong("measures_what_it_declares")
+class Boastful(Task):
+    measures = (*Classification.measures, "test/f1")
 
 
 @wrong("batches_take_each_sample_at_most_once")

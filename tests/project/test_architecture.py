@@ -122,8 +122,7 @@ def knows_how_runs_are_made(path, text):
         "paths",
         "report",
         "shell",
-        "storage.archives",
-        "storage.journal",
+        "storage",
     }
     names = {
         name.removeprefix("dlexp.")
@@ -164,6 +163,44 @@ def imports_a_plugin(path, text):
 
 def test_the_framework_imports_no_plugin():
     holds(imports_a_plugin, FRAMEWORK)
+
+
+# Names of shipped options that are words of the framework, too.
+WORDS = {
+    "none": "the absence of something",
+    "constant": "dlexp.constant, an array of one value",
+    "curves": "a figure of a report, and a section of MLflow's page",
+    "histograms": "the arrays of that name in a run folder, from which a study draws",
+    "normal": "a weight of a font",
+    "path": "where a file is",
+    "sigmoid": "an output that an objective declares",
+    "step": "of training; a key of records",
+    "table": "how a data set was prepared; a key of a saved network",
+}
+
+
+def names_an_option(path, text):
+    presets = [p for p in (ROOT / "conf").glob("*/*.yaml") if p.parent.name != "experiment"]
+    options = {p.stem for p in [*PLUGINS, *presets]} - {*WORDS}
+    docstrings = {id(n.value) for n in nodes_of(text) if isinstance(n, ast.Expr)}
+    for node in nodes_of(text):
+        if isinstance(node, ast.Constant) and node.value in options and id(node) not in docstrings:
+            yield f"line {node.lineno} names {node.value!r}: a kind declares what is needed"
+
+
+def test_the_framework_names_no_plugin():
+    # the kit tries plugins together with others of the catalogue
+    holds(names_an_option, [p for p in FRAMEWORK if package_of(p) != "conformance"])
+
+
+def test_every_word_that_is_a_plugins_name_too_is_used_as_another():
+    used = {
+        n.value
+        for path in FRAMEWORK
+        for n in nodes_of(text_of(path))
+        if isinstance(n, ast.Constant) and isinstance(n.value, str)
+    }
+    assert {*WORDS} <= used & {p.stem for p in PLUGINS}
 
 
 def imports_what_no_plugin_may(path, text):
@@ -254,7 +291,53 @@ def test_nothing_unsafe_stands_in_the_code():
     holds(unsafe, [*FRAMEWORK, *PLUGINS])
 
 
+STATUS = "dlexp/storage/status.py"
+NO_RECORDS = {  # files that may read JSON outside storage/: what they read is no record of ours
+    "dlexp/core/identity.py": "the shipped table of known sources",
+    "dlexp/conformance/every.py": "whether a plugin's fields survive JSON",
+    "dlexp/conformance/reference.py": "what a file of references says of itself",
+    "dlexp/data/tables/preparation.py": "a part of a network's file",
+    "dlexp/report/__init__.py": "the text that it has just made",
+    "dlexp/report/claims/tuning.py": "a level of an axis, which is a value as JSON says it",
+    "dlexp/report/study_page.py": "the texts that it has just made",
+    "dlexp/report/table.py": "levels of axes",
+    "dlexp/report/words.py": "levels of axes",
+    "dlexp/runs/records.py": "parameters, to have them as they are recorded",
+    "dlexp/tracking/ui.py": "the answer of MLflow's server",
+}
+
+
+def spells_out_a_status(path, text):
+    from dlexp.storage.status import Status
+
+    if relative(path) == STATUS:
+        return
+    for node in nodes_of(text):
+        if isinstance(node, ast.Constant) and node.value in {*Status}:
+            yield f"line {node.lineno} says {node.value!r}: say Status.{node.value}"
+
+
+def test_only_one_file_spells_out_how_a_run_can_stand():
+    holds(spells_out_a_status, FRAMEWORK)
+
+
+def reads_json_itself(path, text):
+    if package_of(path) == "storage" or relative(path) in NO_RECORDS:
+        return
+    for node in nodes_of(text):
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in ("json.loads", "json.load"):
+            yield f"line {node.lineno} reads JSON: records of ours are read in storage/"
+
+
+def test_records_on_the_disk_are_read_in_storage_only():
+    holds(reads_json_itself, FRAMEWORK)
+    unused = [name for name in NO_RECORDS if "json.loads" not in text_of(ROOT / name)]
+    assert unused == [], "strike these from NO_RECORDS"
+
+
 PLANTED = [
+    (spells_out_a_status, "dlexp/runs/run.py", 'status = "FINISHED"'),
+    (reads_json_itself, "dlexp/report/runs.py", "json.loads(path.read_text())"),
     (imports_upwards, "dlexp/errors.py", "from dlexp import cli"),
     (imports_upwards, "dlexp/config/build.py", "from dlexp.sweeps.plan import Plan"),
     (imports_upwards, "dlexp/new_package/new.py", ""),
@@ -270,6 +353,8 @@ PLANTED = [
     (imports_what_no_plugin_may, "plugins/optimizer/adam.py", "from omegaconf import OmegaConf"),
     (imports_what_no_plugin_may, "plugins/optimizer/adam.py", "import scipy.linalg"),
     (imports_what_no_plugin_may, "plugins/optimizer/adam.py", "from scipy import linalg"),
+    (names_an_option, "dlexp/runs/replay.py", "shown = [o for o in all if o.name == 'progress']"),
+    (names_an_option, "dlexp/runs/replay.py", "optimizer = {'heavy_momentum': 1}"),
     (unsafe, "dlexp/core/trainer.py", "eval('1')"),
     (unsafe, "dlexp/core/trainer.py", "np.random.seed(1)"),
     (unsafe, "dlexp/core/trainer.py", "np.load(f, allow_pickle=True)"),

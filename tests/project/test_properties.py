@@ -29,6 +29,7 @@ from dlexp.core.trainer import Record
 from dlexp.data import download
 from dlexp.errors import UserError
 from dlexp.storage import archives, checkpoint, journal, network_file
+from dlexp.storage.records import RunDescription
 
 HEALTH = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
 FAST = settings(derandomize=True, deadline=None, database=None, suppress_health_check=HEALTH)
@@ -455,7 +456,7 @@ def test_no_journal_makes_a_traceback_and_its_complete_lines_are_read(lines, cut
         found = only_a_user_error(journal.events, Path(folder))
         records = only_a_user_error(journal.records, Path(folder))
     assert (found is None) == (records is None)
-    assert found is None or all(isinstance(event, dict) and "event" in event for event in found[0])
+    assert found is None or all(isinstance(event.kind, str) for event in found[0])
 
 
 @drawn(
@@ -466,7 +467,7 @@ def test_no_journal_makes_a_traceback_and_its_complete_lines_are_read(lines, cut
 def test_what_a_journal_was_told_it_tells_again_up_to_where_it_was_cut(metrics, cut):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        book = journal.Journal(folder, {"id": "x"})
+        book = journal.Journal(folder, RunDescription(id="x"))
         for i, m in enumerate(metrics):
             book.record(Record(i, 10 * i, m))
         book.finish("FINISHED")

@@ -10,6 +10,7 @@ from claim_folders import claim
 from dlexp.report.claims import decide
 from dlexp.report.measured import Curve
 from dlexp.report.runs import RunRecord, SweepRecord
+from dlexp.storage.status import Status
 
 
 def simulated(rng, shifts, direction, margin, n=10):
@@ -28,7 +29,7 @@ def simulated(rng, shifts, direction, margin, n=10):
                     "s",
                     f"{side}{seed}",
                     "",
-                    "FINISHED",
+                    Status.FINISHED,
                     seed,
                     {"which": side, "seed": seed},
                     curves=curves,
@@ -39,7 +40,7 @@ def simulated(rng, shifts, direction, margin, n=10):
     better = {"better": "high"} if direction == "as_good" else {}
     claims = [told | better | {"id": f"c{i}", "metric": f"m{i}"} for i in range(len(shifts))]
     return SweepRecord(
-        Path(), "s", "", 0, (), {}, "", tuple(found), study={"name": "s", "claims": claims}
+        id="s", folder=Path(), runs=tuple(found), study={"name": "s", "claims": claims}
     )
 
 

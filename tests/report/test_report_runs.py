@@ -10,6 +10,7 @@ from report_folders import arranged, compared, journal, skill, small, sweep
 
 from dlexp import UserError, report
 from dlexp.report import plots, runs
+from dlexp.storage.find import must_find
 
 OPTIMIZERS = ["sgd", "momentum", "adam"]
 
@@ -92,22 +93,26 @@ def test_a_sweep_that_cannot_be_read_is_refused_with_its_path(tmp_path, content)
         runs.read(tmp_path)
 
 
+def find_sweep(word):
+    return must_find(word, "report", runs=False)
+
+
 def test_a_sweep_is_found_by_path_id_name_and_as_the_last(tmp_path, monkeypatch):
     monkeypatch.setenv("DLEXP_OUTPUTS", str(tmp_path))
     old, new = (
         small(tmp_path / "sweeps", "abc", name="first"),
         small(tmp_path / "sweeps", "def", seeds=2, created_ms=1),
     )
-    assert runs.find("abc") == runs.find("first") == runs.find(str(old)) == old
-    assert runs.find("def") == new
-    assert runs.find("last") == old  # its last run ended later
+    assert find_sweep("abc") == find_sweep("first") == find_sweep(str(old)) == old
+    assert find_sweep("def") == new
+    assert find_sweep("last") == old  # its last run ended later
     with pytest.raises(
         UserError, match=r"report=frist.*choose from last, def, first; did you mean 'first'"
     ):
-        runs.find("frist")
+        find_sweep("frist")
     monkeypatch.setenv("DLEXP_OUTPUTS", str(tmp_path / "nothing"))
     with pytest.raises(UserError, match="there is no sweep in"):
-        runs.find("last")
+        find_sweep("last")
 
 
 def test_with_early_stopping_the_value_is_of_the_weights_that_were_kept(tmp_path):

@@ -11,7 +11,8 @@ from dlexp import UserError, report
 from dlexp.cli import summary
 from dlexp.cli.main import main
 from dlexp.report import blocks, plots, terminal, words
-from dlexp.storage.ledger import Entry
+from dlexp.storage.ledger import LedgerEntry
+from dlexp.storage.status import Status
 from dlexp.sweeps.session import Session
 from dlexp.sweeps.study import Study
 
@@ -120,7 +121,7 @@ def test_a_row_that_does_not_fit_goes_on_in_the_next_line_and_no_number_is_cut()
 
 
 def ended(folder, error, *, study=None):
-    entry = Entry("k", "FAILED", "runs/k-x", ("optimizer=sgd", "seed=1"), error=error)
+    entry = LedgerEntry("k", Status.FAILED, "runs/k-x", ("optimizer=sgd", "seed=1"), error=error)
     return Session(folder=folder, entries=[entry], study=study)
 
 

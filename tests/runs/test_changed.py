@@ -49,6 +49,13 @@ def on_an_abacus(folder):
     )
 
 
+def other_code(folder, *files):
+    """As if these files of plugins had been others when the run was trained."""
+    identity = json.loads((folder / "run.json").read_text())["identity"]
+    code = identity["code"] | dict.fromkeys(files, "0" * 16)
+    describe(folder, identity=identity | {"code": code})
+
+
 def refused(capsys, *words):
     with mischief(-1, lambda: None):
         assert main(list(words)) == 2
@@ -114,8 +121,8 @@ def test_a_mixture_goes_back_to_what_it_was_at_first_only_if_that_is_asked_for_a
     )
     with mischief(-1, lambda: None):
         assert main(["resume", run.name, "--anyway"]) == 0
-    resumed = [e for e in journal.events(run)[0] if e["event"] == "resume"]
-    assert "as in the beginning again" in resumed[-1]["changes"][0]
+    resumed = [e for e in journal.events(run)[0] if e.kind == "resume"]
+    assert "as in the beginning again" in resumed[-1].changes[0]
 
 
 def provenance_of_this_process():
@@ -136,8 +143,7 @@ def test_replay_names_the_configuration_that_was_edited(in_tmp, capsys):
 
 
 def test_other_code_or_arithmetic_is_refused_and_nothing_is_written(run, capsys):
-    sources = json.loads((run / "run.json").read_text())["sources"]
-    describe(run, sources=sources | {"optimizer/adam.py": "0" * 16})
+    other_code(run, "optimizer/adam.py")
     on_an_abacus(run)
     before = (run / "journal.jsonl").read_bytes()
     said = refused(capsys, "resume", run.name)
@@ -166,13 +172,13 @@ def test_a_run_that_goes_on_anyway_is_marked_as_a_mixture_wherever_it_is_shown(
             "what it measures again may be other numbers"
         )
         assert "\nmixed     since it was resumed: core was Abacus, is " in capsys.readouterr().out
-        (resumed,) = [e for e in journal.events(run)[0] if e["event"] == "resume"]
-        assert [change.partition(",")[0] for change in resumed["changes"]] == ["core was Abacus"]
+        (resumed,) = [e for e in journal.events(run)[0] if e.kind == "resume"]
+        assert [change.partition(",")[0] for change in resumed.changes] == ["core was Abacus"]
         assert send(run) == 0
         from mlflow import MlflowClient
 
         (shown,) = MlflowClient(uri).search_runs(["1"])
-        assert shown.data.tags["dlexp.resumed_with"] == resumed["changes"][0]
+        assert shown.data.tags["dlexp.resumed_with"] == resumed.changes[0]
         assert "> since it was resumed: core was Abacus" in shown.data.tags["mlflow.note.content"]
         main(["replay", run.name])
     assert "changed   since it was resumed: core was Abacus" in capsys.readouterr().out
@@ -189,8 +195,7 @@ def test_anyway_means_nothing_to_a_sweep(in_tmp, capsys):
 
 def test_a_run_that_replays_to_the_same_bits_names_what_changed_all_the_same(in_tmp, capsys):
     run = dlexp.run(*UNTRACKED).folder
-    sources = json.loads((run / "run.json").read_text())["sources"]
-    describe(run, sources=sources | {"optimizer/adam.py": "0" * 16})
+    other_code(run, "optimizer/adam.py")
     assert main(["replay", "last"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("same ")
@@ -305,7 +310,7 @@ def test_a_diverged_run_has_failed_in_mlflow_and_exits_1(in_tmp, monkeypatch):
     uri = with_store(in_tmp / "outputs")
     assert main([*SMALL, "optimizer=sgd", "optimizer.lr=1e30"]) == 1
     (run,) = (in_tmp / "outputs" / "runs").iterdir()
-    assert journal.events(run)[0][-1]["status"] == "DIVERGED"
+    assert journal.events(run)[0][-1].status == "DIVERGED"
     assert send(run) == 0
     from mlflow import MlflowClient
 

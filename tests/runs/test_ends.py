@@ -56,8 +56,8 @@ def the_run(folder):
 
 def ending(folder):
     events, _ = journal.events(folder)
-    assert events[-1]["event"] == "finish"
-    return events[-1]["status"]
+    assert events[-1].kind == "finish"
+    return events[-1].status
 
 
 def is_whole(folder, whole):
@@ -65,7 +65,7 @@ def is_whole(folder, whole):
     happened to.
     """
     events, _ = journal.events(folder)
-    measured = [e["step"] for e in events if e["event"] == "record"]
+    measured = [e.step for e in events if e.kind == "record"]
     network = network_file.load_network(folder / "network.npz")
     assert (network.params.storage == whole).all()
     assert measured == [*range(0, 41, 4), 40]
@@ -89,7 +89,7 @@ def test_an_interruption_waits_for_the_step_saves_and_says_how_to_go_on(
         assert main(["resume", folder.name]) == 0
     assert is_whole(folder, whole)
     assert [
-        e["event"] for e in journal.events(folder)[0] if e["event"] in ("start", "finish", "resume")
+        e.kind for e in journal.events(folder)[0] if e.kind in ("start", "finish", "resume")
     ] == ["start", "finish", "resume", "finish"]
 
 
@@ -123,7 +123,7 @@ def test_a_plugin_that_calls_exit_fails_the_run_and_never_finishes_it(in_tmp, ca
     assert "the run failed at step 18: something in it called sys.exit(0): " in err
     assert with_its_place.search(err)
     assert with_its_place.search(out.splitlines()[0])
-    assert with_its_place.search(journal.events(folder)[0][-1]["error"])
+    assert with_its_place.search(journal.events(folder)[0][-1].error)
     assert f"go on     python -m dlexp resume {folder.name}\n" in out
     assert "mischief.py" in (folder / "run.log").read_text(), "the log says where"
     with mischief(-1, lambda: None):

@@ -99,10 +99,10 @@ def test_a_clock_that_jumps_changes_neither_numbers_nor_durations(in_tmp, monkey
     monkeypatch.setattr(time, "time_ns", lambda: real() + (day if next(jumps) % 2 else -day))
     run = dlexp.run(*WALK, *QUIET, "steps=50")
     events, _ = journal.events(run.folder)
-    elapsed = [e["elapsed"] for e in events]
+    elapsed = [e.elapsed for e in events]
     assert elapsed == sorted(elapsed)
     assert 0 <= elapsed[-1] < 600
-    assert max(e["time_ms"] for e in events) - min(e["time_ms"] for e in events) > 80_000_000, (
+    assert max(e.time_ms for e in events) - min(e.time_ms for e in events) > 80_000_000, (
         "the clock did not jump"
     )
     assert run.records == usual.records

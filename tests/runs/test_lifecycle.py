@@ -21,6 +21,7 @@ from dlexp.config import compose
 from dlexp.core.kinds import KINDS
 from dlexp.core.registry import unregister
 from dlexp.storage import journal
+from dlexp.storage.records import RunDescription
 
 FAST = ("epochs=2", "model.hidden=[10]", "data.n_train=200")
 ALONE = (*FAST, "tracking=none")
@@ -47,18 +48,18 @@ def test_the_command_leaves_a_folder_with_all_that_the_readme_names(in_tmp, caps
     out = capsys.readouterr().out
     assert out.startswith("finished  test/accuracy 0.")
     assert f"outputs/runs/{folder.name}" in out
-    said = journal.description(folder)
-    assert said["name"] == "adam he dropout hidden=10 n_train=200 epochs=2 s0"
-    assert said["params"]["optimizer"] == "adam"
-    assert said["params"]["optimizer.lr"] == 0.001
-    assert said["params"]["regularizer"] == "dropout"
-    assert said["params"]["regularizer.dropout.ratio"] == 0.2
-    assert said["dataset"]["train"] == 200
-    assert len(said["dataset"]["sha256"]) == 64
-    assert said["tags"]["dlexp.overrides"] == " ".join(
+    said = RunDescription.read(folder)
+    assert said.name == "adam he dropout hidden=10 n_train=200 epochs=2 s0"
+    assert said.params["optimizer"] == "adam"
+    assert said.params["optimizer.lr"] == 0.001
+    assert said.params["regularizer"] == "dropout"
+    assert said.params["regularizer.dropout.ratio"] == 0.2
+    assert said.dataset["train"] == 200
+    assert len(said.dataset["sha256"]) == 64
+    assert said.tags["dlexp.overrides"] == " ".join(
         ["optimizer=adam", "initializer=he", "regularizer=dropout", *ALONE]
     )
-    assert said["tags"]["dlexp.numerics.threads"] == "1"
+    assert said.tags["dlexp.numerics.threads"] == "1"
 
 
 def test_run_json_says_what_everything_would_be_if_nobody_had_chosen(in_tmp):
@@ -72,8 +73,8 @@ def test_run_json_says_what_everything_would_be_if_nobody_had_chosen(in_tmp):
         "early_stopping.patience=9",
         "observer=none",
     )
-    said = journal.description(dlexp.run(*chosen, *ALONE).folder)
-    plain = journal.description(
+    said = RunDescription.read(dlexp.run(*chosen, *ALONE).folder)
+    plain = RunDescription.read(
         dlexp.run(
             "optimizer=momentum",
             "regularizer=[dropout,weight_decay]",
@@ -82,16 +83,14 @@ def test_run_json_says_what_everything_would_be_if_nobody_had_chosen(in_tmp):
             "epochs=0",
             "steps=0",
         ).folder
-    )["params"]
-    assert said["defaults"] == {k: v for k, v in plain.items() if k not in KINDS} | {
+    ).params
+    assert said.defaults == {k: v for k, v in plain.items() if k not in KINDS} | {
         "epochs": 50,
         "steps": None,
     }
-    assert said["defaults"]["optimizer.lr"] == 0.01
+    assert said.defaults["optimizer.lr"] == 0.01
     assert {
-        k
-        for k in said["params"]
-        if k in said["defaults"] and said["params"][k] != said["defaults"][k]
+        k for k in said.params if k in said.defaults and said.params[k] != said.defaults[k]
     } == {
         "optimizer.lr",
         "seed",
@@ -139,7 +138,7 @@ def test_python_does_the_same_and_returns_the_run(in_tmp):
     assert losses[-1] < losses[0]
     assert run.network.params["dense1.W"].shape == (64, 10)
     events, _ = journal.events(run.folder)
-    written = [(e["step"], e["metrics"]) for e in events if e["event"] == "record"]
+    written = [(e.step, e.metrics) for e in events if e.kind == "record"]
     assert written == [(r.step, r.metrics) for r in run.records]
     assert dlexp.run("optimizer=adam", "seed=3", *ALONE).records == run.records
 
@@ -192,8 +191,8 @@ def test_a_diverged_run_is_recorded_as_such_and_exits_1(in_tmp, capsys):
     assert main(["optimizer=sgd", "optimizer.lr=1e30", *ALONE]) == 1
     folder = only_folder(in_tmp / "outputs")
     events, _ = journal.events(folder)
-    assert events[-1]["status"] == "DIVERGED"
-    assert "diverged at step" in events[-1]["error"]
+    assert events[-1].status == "DIVERGED"
+    assert "diverged at step" in events[-1].error
     out, err = capsys.readouterr()
     assert out.startswith("diverged  diverged at step")
     assert "Traceback" not in err
@@ -210,7 +209,7 @@ def test_a_defect_in_a_plugin_is_recorded_as_failed_with_its_traceback(in_tmp, m
     monkeypatch.setattr(find("optimizer", "sgd"), "update", defect)
     assert main(["optimizer=sgd", *ALONE]) == 1
     folder = only_folder(in_tmp / "outputs")
-    assert journal.events(folder)[0][-1]["status"] == "FAILED"
+    assert journal.events(folder)[0][-1].status == "FAILED"
     assert "RuntimeError: a defect" in (folder / "run.log").read_text()
     assert "Traceback" in capsys.readouterr().err
 
@@ -237,7 +236,7 @@ def test_an_interrupted_run_says_so_in_its_journal_and_exit_status(number, statu
     finally:
         child.kill()
     assert child.returncode == status
-    assert journal.events(only_folder(in_tmp / "outputs"))[0][-1]["status"] == "INTERRUPTED"
+    assert journal.events(only_folder(in_tmp / "outputs"))[0][-1].status == "INTERRUPTED"
     assert "Traceback" not in err
     assert out.startswith("interrupted")
 
@@ -260,13 +259,13 @@ def test_a_surface_is_an_ordinary_run_whose_figure_is_the_path(in_tmp, capsys):
     assert main(words) == 0
     folder = only_folder(in_tmp / "outputs")
     assert (folder / "figures" / "path.png").exists()
-    records = [e for e in journal.events(folder)[0] if e["event"] == "record"]
-    assert [r["step"] for r in records[:-1]] == list(range(31))
-    assert records[0]["metrics"]["path/x"] == -7
-    said = journal.description(folder)
-    assert said["params"]["objective"] == "valley"
-    assert not {"data", "model", "initializer"} & set(said["params"])
-    assert said["dataset"] is None
+    records = [e for e in journal.events(folder)[0] if e.kind == "record"]
+    assert [r.step for r in records[:-1]] == list(range(31))
+    assert records[0].metrics["path/x"] == -7
+    said = RunDescription.read(folder)
+    assert said.params["objective"] == "valley"
+    assert not {"data", "model", "initializer"} & set(said.params)
+    assert said.dataset is None
 
 
 def test_an_outputs_folder_that_cannot_be_written_is_told_in_one_line(in_tmp, monkeypatch, capsys):

@@ -63,7 +63,7 @@ def test_a_command_that_is_cut_short_while_it_waits_for_mlflow_has_its_result_an
         " completes it" in out
     )
     assert err == ""
-    assert ending(in_tmp)["status"] == "FINISHED"
+    assert ending(in_tmp).status == "FINISHED"
 
 
 def test_a_run_that_nobody_has_sent_yet_names_its_store(in_tmp, capsys, monkeypatch):
@@ -128,5 +128,5 @@ def test_a_run_whose_terminal_is_closed_is_interrupted_and_can_go_on(in_tmp):
     time.sleep(0.5)
     os.close(terminal)
     assert child.wait() == 129
-    assert ending(in_tmp)["status"] == "INTERRUPTED"
+    assert ending(in_tmp).status == "INTERRUPTED"
     assert main(["resume", "nosuch"]) == 2

@@ -12,26 +12,27 @@ from dlexp.cli.main import main
 from dlexp.core.trainer import Record
 from dlexp.errors import DataError
 from dlexp.storage import atomic, journal
+from dlexp.storage.records import RunDescription
 
 
 def test_a_journal_reads_back_as_it_was_written(tmp_path):
-    book = journal.Journal(tmp_path, {"id": "x", "name": "Ä 中"})
+    book = journal.Journal(tmp_path, RunDescription(id="x", name="Ä 中"))
     book.record(Record(1, 12, {"train/loss": 0.5}))
     book.record(Record(1, 12, {"diagnostics/x": 1.0}), "note")
     book.finish("FINISHED")
     events, end = journal.events(tmp_path)
-    assert [e["event"] for e in events] == ["start", "record", "note", "finish"]
-    assert events[1]["epoch"] == 1
-    assert events[1]["step"] == 12
-    assert events[1]["metrics"] == {"train/loss": 0.5}
-    assert events[3]["status"] == "FINISHED"
-    assert all(b["elapsed"] >= a["elapsed"] for a, b in pairwise(events))
+    assert [e.kind for e in events] == ["start", "record", "note", "finish"]
+    assert events[1].epoch == 1
+    assert events[1].step == 12
+    assert events[1].metrics == {"train/loss": 0.5}
+    assert events[3].status == "FINISHED"
+    assert all(b.elapsed >= a.elapsed for a, b in pairwise(events))
     assert end == (tmp_path / "journal.jsonl").stat().st_size
-    assert journal.description(tmp_path) == {"id": "x", "name": "Ä 中"}
+    assert RunDescription.read(tmp_path) == RunDescription(id="x", name="Ä 中")
 
 
 def test_a_line_that_holds_more_than_a_run_measures_is_refused_unread_and_never_written(tmp_path):
-    book = journal.Journal(tmp_path, {})
+    book = journal.Journal(tmp_path, RunDescription())
     many = {f"some/{i}": 0.5 for i in range(100_000)}
     with pytest.raises(
         ValueError, match=r"100,000 numbers at once, .* a line of it holds at most 1,048,576"
@@ -47,23 +48,23 @@ def test_a_line_that_holds_more_than_a_run_measures_is_refused_unread_and_never_
         journal.events(tmp_path)
     (tmp_path / "run.json").write_text(json.dumps({"params": many}))
     with pytest.raises(DataError, match="does not describe a run"):
-        journal.description(tmp_path)
+        RunDescription.read(tmp_path)
 
 
 def test_a_half_written_line_is_left_for_the_next_reading(tmp_path):
-    book = journal.Journal(tmp_path, {})
+    book = journal.Journal(tmp_path, RunDescription())
     with (tmp_path / "journal.jsonl").open("ab") as file:
         file.write(b'{"event": "rec')
     events, offset = journal.events(tmp_path)
-    assert [e["event"] for e in events] == ["start"]
+    assert [e.kind for e in events] == ["start"]
     with (tmp_path / "journal.jsonl").open("ab") as file:
         file.write(b'ord", "time_ms": 1, "elapsed": 0, "epoch": 0, "step": 0, "metrics": {}}\n')
-    assert [e["event"] for e in journal.events(tmp_path, offset)[0]] == ["record"]
+    assert [e.kind for e in journal.events(tmp_path, offset)[0]] == ["record"]
     book.finish("FINISHED")
 
 
 def test_what_is_not_finite_is_null_in_the_journal(tmp_path):
-    book = journal.Journal(tmp_path, {})
+    book = journal.Journal(tmp_path, RunDescription())
     book.record(Record(0, 0, {"a": math.nan, "b": math.inf, "c": 1.0}))
     book.finish("DIVERGED", "it did")
     line = (tmp_path / "journal.jsonl").read_text().splitlines()[1]
@@ -71,18 +72,20 @@ def test_what_is_not_finite_is_null_in_the_journal(tmp_path):
 
 
 def test_a_folder_has_one_writer_and_one_journal(tmp_path):
-    book = journal.Journal(tmp_path, {})
+    book = journal.Journal(tmp_path, RunDescription())
     with pytest.raises(OSError):  # noqa: PT011
-        journal.Journal(tmp_path, {})
+        journal.Journal(tmp_path, RunDescription())
     book.finish("FINISHED")
     with pytest.raises(FileExistsError):
-        journal.Journal(tmp_path, {})
+        journal.Journal(tmp_path, RunDescription())
 
 
 def test_a_run_is_alive_while_its_writer_is_and_no_longer(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from dlexp.storage import journal\nbook ="
-        " journal.Journal(Path(sys.argv[1]), {}); print('ready', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from dlexp.storage import journal\n"
+        "from dlexp.storage.records import RunDescription\n"
+        "book = journal.Journal(Path(sys.argv[1]), RunDescription())\n"
+        "print('ready', flush=True); sys.stdin.read()"
     )
     writer = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)],

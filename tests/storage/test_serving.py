@@ -15,6 +15,7 @@ import pytest
 from dlexp import Context, DataError, Dense, Network, PluginError, plugin, tracking
 from dlexp.core import registry
 from dlexp.core.kinds import Layer
+from dlexp.plugins import discovery
 from dlexp.runs import lifecycle
 from dlexp.storage import network_file
 from dlexp.tracking import state
@@ -94,7 +95,7 @@ def test_numpy_reads_the_arrays_without_pickle(saved):
 
 def test_every_truncation_is_refused(saved, monkeypatch):
     # they are; asking anew each time is slow
-    monkeypatch.setattr(network_file.plugins, "discover", lambda: None)
+    monkeypatch.setattr(discovery, "discover", lambda: None)
     whole = saved.read_bytes()
     for length in range(0, len(whole) - 1, 17):
         saved.write_bytes(whole[:length])
@@ -102,7 +103,7 @@ def test_every_truncation_is_refused(saved, monkeypatch):
 
 
 def test_a_flipped_bit_is_refused_or_changes_nothing(saved, monkeypatch):
-    monkeypatch.setattr(network_file.plugins, "discover", lambda: None)
+    monkeypatch.setattr(discovery, "discover", lambda: None)
     whole, expected = saved.read_bytes(), network().params.storage
     refusals = 0
     for i in range(0, len(whole), 11):
@@ -285,7 +286,7 @@ def regression(in_tmp, monkeypatch):
     (in_tmp / "own" / "objective").mkdir(parents=True)
     (in_tmp / "own" / "objective" / "regression.py").write_text(REGRESSION)
     monkeypatch.setenv("DLEXP_PLUGINS", str(in_tmp / "own"))
-    network_file.plugins.discover()
+    discovery.discover()
     yield
     registry.unregister(registry.find("objective", "regression"))
     del sys.modules["dlexp.plugins.objective.regression"]

@@ -16,6 +16,7 @@ import pytest
 from dlexp.cli.main import main
 from dlexp.core.trainer import Record
 from dlexp.storage import journal
+from dlexp.storage.records import RunDescription
 from dlexp.sweeps import search as searches
 from dlexp.sweeps.space import Interval, Listed, Space
 
@@ -309,7 +310,7 @@ def test_a_finished_run_whose_journal_is_lost_counts_as_the_worst_with_a_warning
 
 
 def test_a_run_that_stopped_early_is_judged_by_the_weights_it_kept(tmp_path):
-    book = journal.Journal(tmp_path / "a", {})
+    book = journal.Journal(tmp_path / "a", RunDescription())
     for step, loss in ((0, 3.0), (10, 1.0), (20, 2.0)):
         book.record(Record(step // 10, step, {"val/loss": loss}))
     book.record(Record(9, 20, {"noise": 1.0}), "note")

@@ -9,7 +9,7 @@ from dlexp.core import kinds
 from dlexp.core.experiment import Experiment
 from dlexp.core.silent_keys import SILENT, is_silent
 from dlexp.sweeps.identity import sweep_id
-from dlexp.tracking.sweep_folder import Ledger
+from dlexp.tracking.sweep_folder import LedgerFollower
 
 WORDS = {
     "hydra": "hydra.launcher.n_jobs=1",
@@ -37,9 +37,9 @@ def test_a_run_takes_the_place_of_one_that_differs_in_a_silent_key_only(tmp_path
         for e in entries
     ]
     (tmp_path / "ledger.jsonl").write_text("\n".join(lines) + "\n")
-    ledger = Ledger(tmp_path)
+    ledger = LedgerFollower(tmp_path)
     ledger.read()
-    assert [e["key"] for e in ledger.current()] == ["new", "other"]
+    assert [e.key for e in ledger.current()] == ["new", "other"]
 
 
 @pytest.mark.parametrize("key", SILENT)

@@ -15,7 +15,9 @@ import pytest
 from dlexp import config
 from dlexp.cli.main import main
 from dlexp.storage import journal
-from dlexp.storage.ledger import Entry, Ledger
+from dlexp.storage.ledger import Ledger, LedgerEntry
+from dlexp.storage.records import RunDescription
+from dlexp.storage.status import Status
 from dlexp.sweeps.session import Session
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "tracking=none")
@@ -40,8 +42,8 @@ def test_a_sweep_trains_every_combination_and_keeps_each_in_its_folder(in_tmp, c
     assert main(["optimizer=sgd,adam", "seed=0,1", *FAST, "-m"]) == 0
     found = entries(in_tmp)
     assert [e["status"] for e in found] == ["FINISHED"] * 4
-    said = [journal.description(only(in_tmp / "outputs" / "sweeps") / e["folder"]) for e in found]
-    combinations = {(d["params"]["optimizer"], d["params"]["seed"]) for d in said}
+    said = [RunDescription.read(only(in_tmp / "outputs" / "sweeps") / e["folder"]) for e in found]
+    combinations = {(d.params["optimizer"], d.params["seed"]) for d in said}
     assert combinations == {("sgd", 0), ("sgd", 1), ("adam", 0), ("adam", 1)}
     assert {d["id"] for d in said} == {e["key"] for e in found}
     # the sweep's figures stand for them
@@ -107,8 +109,8 @@ def test_a_run_in_a_sweep_is_the_run_alone_to_the_last_bit(in_tmp):
     assert sweep("seed=0,1", "regularizer=dropout") == 0
     alone = dlexp.run("seed=1", "regularizer=dropout", *FAST, keep=False)
     folders = [only(in_tmp / "outputs" / "sweeps") / e["folder"] for e in entries(in_tmp)]
-    (folder,) = [f for f in folders if journal.description(f)["params"]["seed"] == 1]
-    written = [e["metrics"] for e in journal.events(folder)[0] if e["event"] == "record"]
+    (folder,) = [f for f in folders if RunDescription.read(f).params["seed"] == 1]
+    written = [e.metrics for e in journal.events(folder)[0] if e.kind == "record"]
     assert written == [r.metrics for r in alone.records]
 
 
@@ -123,7 +125,7 @@ def test_paired_values_advance_together(in_tmp):
         == 0
     )
     said = [
-        journal.description(only(in_tmp / "outputs" / "sweeps") / e["folder"])["params"]
+        RunDescription.read(only(in_tmp / "outputs" / "sweeps") / e["folder"]).params
         for e in entries(in_tmp)
     ]
     assert {(p["optimizer"], p["optimizer.lr"]) for p in said} == {("sgd", 0.1), ("adam", 0.001)}
@@ -302,7 +304,7 @@ def test_a_killed_command_takes_its_workers_along_and_repeated_completes_the_swe
     assert found[: len(kept)] == kept
     folders = list(in_tmp.glob("outputs/sweeps/*/runs/*"))
     assert len(folders) == 6
-    assert all(journal.events(f)[0][-1]["status"] == "FINISHED" for f in folders)
+    assert all(journal.events(f)[0][-1].status == "FINISHED" for f in folders)
 
 
 def test_ctrl_c_stops_a_sweep_and_the_same_command_goes_on(in_tmp, start, until):
@@ -328,12 +330,12 @@ def test_a_second_command_on_a_living_sweep_is_refused(in_tmp, capsys):
 def test_a_half_written_line_of_the_ledger_is_cut_off(tmp_path):
     ledger = Ledger(tmp_path)
     with ledger.held():
-        ledger.write(Entry("a", "FINISHED", "runs/a"))
+        ledger.write(LedgerEntry("a", Status.FINISHED, "runs/a"))
         with (tmp_path / "ledger.jsonl").open("a") as file:
             file.write('{"key": "b", "sta')
     again = Ledger(tmp_path)
     with again.held():
-        again.write(Entry("c", "DIVERGED", "runs/c"))
+        again.write(LedgerEntry("c", Status.DIVERGED, "runs/c"))
     third = Ledger(tmp_path)
     third.read()
     assert list(third.entries) == ["a", "c"]

@@ -8,7 +8,8 @@ import multiprocessing
 import pytest
 
 from dlexp.cli.main import main
-from dlexp.storage.ledger import Entry, Ledger
+from dlexp.storage.ledger import Ledger, LedgerEntry
+from dlexp.storage.status import Status
 from dlexp.sweeps import live, workers
 from dlexp.sweeps.plan import Plan, length
 
@@ -172,8 +173,8 @@ def test_the_live_line_counts_what_runs_and_everything_that_has_no_result(monkey
 
 def test_an_override_in_no_encoding_is_written_down_and_read_again(tmp_path):
     with Ledger(tmp_path / "s").held() as ledger:
-        ledger.write(Entry("k1", "FINISHED", "runs/a", ("data.label=\udcfc",)))
-        ledger.write(Entry("k2", "FINISHED", "runs/b", ("data.label=学",)))
+        ledger.write(LedgerEntry("k1", Status.FINISHED, "runs/a", ("data.label=\udcfc",)))
+        ledger.write(LedgerEntry("k2", Status.FINISHED, "runs/b", ("data.label=学",)))
     with Ledger(tmp_path / "s").held() as again:
         assert [again.entries[k].overrides for k in ("k1", "k2")] == [
             ["data.label=\udcfc"],

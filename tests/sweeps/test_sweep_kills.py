@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from dlexp.storage import checkpoint, journal
-from dlexp.storage.ledger import RESULTS
+from dlexp.storage.status import Status
 from dlexp.tracking import LOG
 from dlexp.tracking.state import STATE
 
@@ -97,7 +97,9 @@ def written(folder, entries):
     two may change.
     """
     runs = [
-        folder / "outputs/sweeps/killed" / e["folder"] for e in entries if e["status"] in RESULTS
+        folder / "outputs/sweeps/killed" / e["folder"]
+        for e in entries
+        if Status(e["status"]).is_result
     ]
     files = [
         p for run in runs for p in run.rglob("*") if p.is_file() and p.name not in (LOG, STATE)
@@ -120,7 +122,7 @@ def in_mlflow(folder):
 def weights(folder):
     """The digest of each run's numbers at its end, by the run's name."""
     runs = sorted((folder / "outputs/sweeps/killed/runs").iterdir())
-    return {run.name: journal.events(run)[0][-1]["weights"] for run in runs}
+    return {run.name: journal.events(run)[0][-1].weights for run in runs}
 
 
 def saved(folder):
@@ -131,7 +133,7 @@ def saved(folder):
             time.sleep(0.05)
     for last in (folder / "outputs/sweeps/killed/runs").glob("*/checkpoints/last.npz"):
         run = last.parents[1]
-        if journal.events(run)[0][-1]["event"] != "finish":
+        if journal.events(run)[0][-1].kind != "finish":
             found[run] = checkpoint.load(last)["trainer"]["t"]
     return found
 
@@ -159,7 +161,7 @@ def test_a_sweep_that_was_killed_is_completed_with_each_run_once(repetition, in_
             break
         time.sleep(0.01)
     command.end()
-    finished = [e for e in ledger(in_tmp) if e["status"] in RESULTS]
+    finished = [e for e in ledger(in_tmp) if Status(e["status"]).is_result]
     before, left = written(in_tmp, finished), saved(in_tmp)
 
     again = Command(in_tmp)
@@ -173,7 +175,7 @@ def test_a_sweep_that_was_killed_is_completed_with_each_run_once(repetition, in_
     assert before.items() <= written(in_tmp, entries).items()
     assert weights(in_tmp) == wanted
     for run, step in left.items():
-        assert step in [e["step"] for e in journal.events(run)[0] if e["event"] == "resume"], (
+        assert step in [e.step for e in journal.events(run)[0] if e.kind == "resume"], (
             f"{run.name} began anew"
         )
     assert sorted(Path(in_tmp / "outputs/sweeps/killed/runs").iterdir()) == sorted(

@@ -68,11 +68,11 @@ def ledger(folder):
 
 
 def weights(place):
-    return journal.events(place)[0][-1]["weights"]
+    return journal.events(place)[0][-1].weights
 
 
 def resumed(place):
-    return [event["step"] for event in journal.events(place)[0] if event["event"] == "resume"]
+    return [event.step for event in journal.events(place)[0] if event.kind == "resume"]
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_a_run_that_was_cut_short_goes_on_from_its_checkpoint_to_the_bits_of_an_
     assert resumed(place_of(killed, 0)) == [8]
     assert {seed: weights(place_of(killed, seed)) for seed in (0, 1)} == whole
     events, _ = journal.events(place_of(killed, 0))
-    assert ledger(killed)[-1]["seconds"] == pytest.approx(events[-1]["elapsed"], abs=0.001), (
+    assert ledger(killed)[-1]["seconds"] == pytest.approx(events[-1].elapsed, abs=0.001), (
         "all its parts together"
     )
 
@@ -201,7 +201,7 @@ def test_a_run_that_another_process_trains_is_left_alone_and_the_command_to_repe
 
 
 CHANGE = {
-    "edit": "path = Path(__file__); path.write_text(path.read_text() + '# edited')",
+    "edit": "path = Path(__file__); path.write_text(path.read_text() + 'EDITED = 1')",
     "delete": "Path(__file__).unlink()",
     "data": (
         "import numpy as np; np.savez('a.npz', x=np.ones((200, 3)) * [[1, 2, 3]], y=np.arange(200)"

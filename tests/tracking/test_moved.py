@@ -16,6 +16,7 @@ from sweep_folders import fill, sweep_folder
 
 from dlexp import tracking
 from dlexp.cli.main import main
+from dlexp.storage.find import MIRROR_FILE
 from dlexp.tracking import address, artifacts, fetch, sender, settings, state
 
 SHOWN = {"experiment": "dlexp", "model": True, "wait": 60}
@@ -32,8 +33,8 @@ def as_recorded(form, outputs):
 
 def make_old(folder, outputs):
     """mlflow.json as earlier versions wrote it."""
-    told = json.loads((folder / state.STATE).read_text())
-    (folder / state.STATE).write_text(json.dumps(told | {"uri": tracking.store_uri(outputs)}))
+    told = json.loads((folder / MIRROR_FILE).read_text())
+    (folder / MIRROR_FILE).write_text(json.dumps(told | {"uri": tracking.store_uri(outputs)}))
 
 
 @pytest.fixture
@@ -141,7 +142,7 @@ def test_a_project_that_was_moved_or_copied_writes_into_its_new_place_only(
     assert all(str(here) + "/" not in place for place in places(there))
     assert any(place.startswith((outputs / "mlartifacts").as_uri()) for place in places(there))
     assert lost(outputs) == []
-    assert json.loads((new / state.STATE).read_text())["uri"] == address.OWN
+    assert json.loads((new / MIRROR_FILE).read_text())["uri"] == address.OWN
     capsys.readouterr()
     main(["doctor"])
     assert "mlflow.db" not in capsys.readouterr().out

@@ -15,6 +15,7 @@ from run_folders import with_store
 
 from dlexp import tracking
 from dlexp.storage import journal
+from dlexp.storage.lines import MEASURED
 from dlexp.tracking import state
 
 RUN = ("epochs=3", "model.hidden=[10]", "data.n_train=200", "observer=none")
@@ -57,8 +58,8 @@ def trained(folder, done):
     assert "Traceback" not in done.stdout + done.stderr
     run = only_run(folder)
     events, _ = journal.events(run)
-    assert events[-1]["status"] == "FINISHED"
-    assert [e["epoch"] for e in events if e["event"] == "record"] == [0, 1, 2, 3, 3]
+    assert events[-1].status == "FINISHED"
+    assert [e.epoch for e in events if e.kind == "record"] == [0, 1, 2, 3, 3]
     assert (run / "network.npz").exists()
     assert done.stdout.startswith("finished  test/accuracy 0.")
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("MLflow ")]
@@ -70,10 +71,8 @@ def trained(folder, done):
 def measured(run):
     """Every finite measurement of a journal: name, value, time."""
     events, _ = journal.events(run)
-    found = [e for e in events if e["event"] in journal.MEASURED]
-    return sorted(
-        (k, v, e["time_ms"]) for e in found for k, v in e["metrics"].items() if v is not None
-    )
+    found = [e for e in events if e.kind in MEASURED]
+    return sorted((k, v, e.time_ms) for e in found for k, v in e.metrics.items() if v is not None)
 
 
 def mirrored(store, run):
@@ -225,7 +224,7 @@ def test_a_killed_run_is_killed_in_mlflow_and_finished_when_it_is_resumed_each_m
         until(lambda: any(home.glob("*/checkpoints/last.npz")))
         process.send_signal(signal.SIGKILL)
     run = only_run(tmp_path)
-    assert journal.events(run)[0][-1]["event"] != "finish"
+    assert journal.events(run)[0][-1].kind != "finish"
     if patience != "none":
         until(lambda: state.load(run).done)
         assert mirrored(store, run)[0] == [("KILLED",)]
@@ -233,7 +232,7 @@ def test_a_killed_run_is_killed_in_mlflow_and_finished_when_it_is_resumed_each_m
     done = dlexp(tmp_path, "resume", run.name)
     assert done.returncode == 0, done.stderr
     assert "MLflow    run " in done.stdout, (run / tracking.LOG).read_text()
-    events = [e["event"] for e in journal.events(run)[0]]
+    events = [e.kind for e in journal.events(run)[0]]
     assert events.count("resume") == 1
     assert events.count("record") == 302
     synced(tmp_path, store, run)

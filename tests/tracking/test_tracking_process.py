@@ -3,7 +3,6 @@ server.
 """
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -19,6 +18,7 @@ from run_folders import BEGAN, records, run_folder, send, with_store
 from dlexp import Record, tracking
 from dlexp.errors import UserError
 from dlexp.storage import journal
+from dlexp.storage.records import RunDescription
 from dlexp.tracking import sender, state, sync, ui
 
 SQL = "select m.step, m.value from metrics m where m.key = 'train/loss' order by m.step"
@@ -52,8 +52,7 @@ def test_the_parents_side_never_imports_mlflow():
 def test_a_live_run_is_followed_a_killed_sender_replaced_and_a_killed_writer_noticed(tmp_path):
     uri = with_store(tmp_path)
     template = run_folder(tmp_path / "template", uri, [], net=False)
-    told = json.loads((template / "run.json").read_text())
-    book = journal.Journal(tmp_path / "run", told)
+    book = journal.Journal(tmp_path / "run", RunDescription.read(template))
     for i in range(3):
         book.record(Record(i, 12 * i, {"train/loss": float(i), "train/grad": float("inf")}))
     first = tracking.start([tmp_path / "run"])

@@ -10,6 +10,8 @@ from run_folders import send, with_store
 from sweep_folders import found, say
 
 from dlexp import report, tracking
+from dlexp.storage.records import SweepDescription
+from dlexp.storage.status import Status
 from dlexp.tracking import sweep_page
 
 SAID = {
@@ -43,8 +45,8 @@ def make(tmp_path):
 
 
 def noted(folder):
-    told = json.loads((folder / "sweep.json").read_text("utf-8"))
-    return sweep_page.note(told, [], folder, "FINISHED", "http://x"), told
+    told = SweepDescription.read(folder)
+    return sweep_page.note(told, [], folder, Status.FINISHED, "http://x"), told
 
 
 def test_the_page_begins_with_the_title_what_it_shows_and_the_verdicts(make):

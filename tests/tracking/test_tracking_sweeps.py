@@ -12,6 +12,7 @@ from run_folders import BEGAN, event, records, send, with_store
 from sweep_folders import ENDED, add, client, fill, found, report, say, sweep_folder, write
 
 from dlexp import tracking
+from dlexp.storage.records import SweepDescription
 from dlexp.tracking import sender, state, sweep_page
 
 
@@ -299,7 +300,7 @@ def test_a_run_with_a_changed_plugin_takes_the_place_of_the_old_one_in_the_view(
     send(folder)
     add(folder, "new", ["optimizer=sgd", "seed=0"], began=BEGAN + 60_000, edited="yes")
     assert send(folder) == 0
-    mlflow, key = client(outputs), sweep_page.key(json.loads((folder / "sweep.json").read_text()))
+    mlflow, key = client(outputs), sweep_page.key(SweepDescription.read(folder))
     shown = mlflow.search_runs(["1"], f"tags.`dlexp.view` = '{key}'")
     assert sorted((r.data.params["seed"], r.data.params.get("edited")) for r in shown) == [
         ("0", "yes"),
@@ -339,7 +340,7 @@ def test_a_plugin_that_failed_twice_and_was_then_mended_leaves_a_sweep_that_is_a
         assert send(folder) == 0
     add(folder, "mended", ["optimizer=adam", "seed=0"], began=BEGAN + 180_000, edited="yes")
     assert send(folder) == 0, str(tracking.outcome([folder]))
-    mlflow, key = client(outputs), sweep_page.key(json.loads((folder / "sweep.json").read_text()))
+    mlflow, key = client(outputs), sweep_page.key(SweepDescription.read(folder))
     assert mlflow.get_run(state.load(folder).run_id).info.status == "FINISHED"
     shown = mlflow.search_runs(["1"], f"tags.`dlexp.view` = '{key}'")
     assert sorted((r.data.params["optimizer"], r.data.params.get("edited")) for r in shown) == [

@@ -12,6 +12,7 @@ from run_folders import BEGAN, records, send, with_store
 from sweep_folders import add, client, fill, found, sweep_folder
 
 from dlexp import tracking
+from dlexp.storage.records import SweepDescription
 from dlexp.tracking import sender, state, sweep_page, sync, ui, view
 from dlexp.tracking.sweep_folder import Survey
 
@@ -69,7 +70,7 @@ def test_the_views_show_groups_and_runs(outputs, make):
     folder = fill(make())
     send(folder)
     tags = client(outputs).get_experiment("1").tags
-    key = sweep_page.key(json.loads((folder / "sweep.json").read_text()))
+    key = sweep_page.key(SweepDescription.read(folder))
     groups, each = (unpacked(tags[view.PREFIX + name]) for name in (key, f"{key}-runs"))
     assert groups["searchFilter"] == each["searchFilter"] == f"tags.`dlexp.view` = '{key}'"
     assert groups["groupBy"]["groupByKeys"] == [{"mode": "tag", "groupByData": "dlexp.group"}]
@@ -101,7 +102,7 @@ def test_a_search_is_looked_at_without_its_test_metrics(outputs, make):
                 **{"optimizer.lr": i / 10},
             )
         send(folder)
-        key = sweep_page.key(json.loads((folder / "sweep.json").read_text()))
+        key = sweep_page.key(SweepDescription.read(folder))
         shown[sweeper] = unpacked(client(outputs).get_experiment("1").tags[view.PREFIX + key])
     assert shown["grid"]["orderByKey"] == "metrics.`test/accuracy`"
     assert shown["random"]["orderByKey"] == "metrics.`val/accuracy`"

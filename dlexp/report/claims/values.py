@@ -16,6 +16,7 @@ from dlexp.report.claims.spec import Claim
 from dlexp.report.runs import RunRecord
 from dlexp.report.statistics import Floats
 from dlexp.report.table import Tokens
+from dlexp.storage.status import Status
 
 REDUCE: dict[str, Callable[[Floats], Floats]] = {  # (levels, seeds) → (seeds,)
     "mean": lambda x: x.mean(axis=0),
@@ -49,13 +50,13 @@ def value(run: RunRecord | None, metric: Expression) -> float | None:
     """A run's value: None without a result, nan where it diverged or is not finite."""
     if run is None or not run.observed:
         return None
-    return math.nan if run.status == "DIVERGED" else metric.of(run)
+    return math.nan if run.status == Status.DIVERGED else metric.of(run)
 
 
 def beyond(runs: Iterable[RunRecord], metric: Expression, conditions: Mapping[str, Any]) -> None:
     """Raises `NoVerdict` where the moment of a metric comes after the end of a run."""
     for run in runs:
-        if run.status == "FINISHED" and (name := metric.beyond(run)):
+        if run.status == Status.FINISHED and (name := metric.beyond(run)):
             epoch = f" (epoch {run.steps / run.epoch_steps:g})" if run.epoch_steps else ""
             raise NoVerdict(
                 "beyond",

@@ -27,6 +27,7 @@ from dlexp.report.measure import seedless
 from dlexp.report.runs import RunRecord, SweepRecord
 from dlexp.report.statistics import Range
 from dlexp.report.table import Table, Tokens
+from dlexp.storage.status import Status
 
 SUPPORTED, NOT_SUPPORTED, INCONCLUSIVE = "SUPPORTED", "NOT SUPPORTED", "INCONCLUSIVE"
 
@@ -142,11 +143,14 @@ def _known(sweep: SweepRecord, sides: Sides, claim: Claim) -> None:
     for name in claim.metric.names:
         if name not in known and not fnmatch.filter(known, name):
             raise NoVerdict("unmeasured", name=name, hint=hint(nearest(name, sorted(known))))
-    if runs and all(run.status == "DIVERGED" for run in runs):
+    if runs and all(run.status == Status.DIVERGED for run in runs):
         raise NoVerdict("all_diverged")
     for side, conditions in zip(sides.both, (claim.of, claim.against), strict=True):
         ended = [
-            run for there in side.values() for run in there.values() if run.status == "FINISHED"
+            run
+            for there in side.values()
+            for run in there.values()
+            if run.status == Status.FINISHED
         ]
         if ended and all(claim.metric.of(run) is None for run in ended):
             beyond(ended, claim.metric, conditions)

@@ -14,6 +14,7 @@ from dlexp.report import statistics, words
 from dlexp.report.compare import BETTER, EQUIVALENT, Comparison, Pair, Summary
 from dlexp.report.plots.common import LETTER, Picture, plain, seeds, tests
 from dlexp.report.statistics import Range
+from dlexp.storage.status import Status
 
 ROWS = 40
 DIGIT = 0.056  # inches, of the small print, on average in a number
@@ -118,7 +119,7 @@ def _limits(c: Comparison, rows: Sequence[Summary]) -> tuple[Range, bool]:
         v
         for s in rows
         for seed, v in s.values.items()
-        if math.isfinite(v) and c.table.groups[s.group][seed].status == "FINISHED"
+        if math.isfinite(v) and c.table.groups[s.group][seed].status == Status.FINISHED
     ]
     low, high = min(finished, default=0.0), max(finished, default=1.0)
     if low > 0 and high > 10 * low and not c.measure.metric.endswith("accuracy"):

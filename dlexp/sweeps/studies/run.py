@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dlexp.runs.signals import Terminated, number_of
+from dlexp.storage.records import read_object
 from dlexp.sweeps.studies.catalogue import Named
 from dlexp.sweeps.workers import cores
 
@@ -193,7 +193,7 @@ def _folder(out: str) -> Path | None:
 
 def _verdicts(path: Path) -> list[dict[str, Any]] | None:
     try:
-        found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["claims"]
+        found: list[dict[str, Any]] = read_object(path)["claims"]
     except (OSError, ValueError, KeyError):
         return None
     return found

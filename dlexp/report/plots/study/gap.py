@@ -14,6 +14,7 @@ from dlexp.report.plots.common import Picture
 from dlexp.report.plots.curves import BAND, curve
 from dlexp.report.plots.study.scene import CannotDraw, Scene
 from dlexp.report.table import Tokens
+from dlexp.storage.status import Status
 
 PANELS = 12
 BETWEEN = 0.42  # inches between the rows of panels
@@ -134,7 +135,7 @@ def _end(ax: Any, scene: Scene, group: Tokens, row: dict[str, Measure]) -> list[
     test = list(row["test"].values(runs).values())
     what = row["test"].metric.rpartition("/")[2]
     apart = [abs_gap for run in runs.values() if (abs_gap := _gap(run, what)) is not None]
-    lost = sum(run.status == "DIVERGED" for run in runs.values())
+    lost = sum(run.status == Status.DIVERGED for run in runs.values())
     texts = []
     if apart:
         ends = statistics.iqm_interval(apart)
@@ -171,7 +172,7 @@ def _gap(run: Any, what: str) -> float | None:
     """By how much a finished run is better on what it was trained on."""
     train, test = run.final.get(f"train/{what}"), run.final.get(f"test/{what}")
     if (
-        run.status != "FINISHED"
+        run.status != Status.FINISHED
         or train is None
         or test is None
         or not np.isfinite([train, test]).all()

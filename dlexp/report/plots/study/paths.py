@@ -15,6 +15,7 @@ from dlexp.report import words
 from dlexp.report.plots.common import Picture, shape
 from dlexp.report.plots.study.scene import CannotDraw, Scene
 from dlexp.report.plots.study.terrain import Terrain, arrows, bands, read, scale
+from dlexp.storage.status import Status
 
 PANELS, FRAMES, DOTS = 9, 120, 200  # at most: of a figure, of an animation, of a path
 LENGTH = 12.0  # seconds of an animation at most, unless `seconds` is given
@@ -100,7 +101,7 @@ def read_walks(scene: Scene) -> tuple[list[Walk], Terrain]:
         for _, run in sorted(runs.items()):
             if run.observed and {"path/x", "path/y"} <= set(run.curves):
                 x, y = (np.array(run.curves[f"path/{c}"].values) for c in "xy")
-                ended = "diverged" * (run.status == "DIVERGED")
+                ended = "diverged" * (run.status == Status.DIVERGED)
                 walks.append(
                     Walk(scene.label(group, "optimizer.lr"), np.stack([x, y], axis=1), ended)
                 )

@@ -12,6 +12,7 @@ from dlexp.report.measure import Measure
 from dlexp.report.runs import RunRecord
 from dlexp.report.table import Axis, Table, Tokens
 from dlexp.storage.archives import read_arrays
+from dlexp.storage.status import Status
 
 
 class CannotDraw(Exception):  # no error, but an answer
@@ -74,7 +75,7 @@ class Scene:
         try:
             high = measures.direction(metric, better, runs)
         except UserError:
-            if any(run.status == "DIVERGED" for run in runs):
+            if any(run.status == Status.DIVERGED for run in runs):
                 wrong = f"a run diverged, and the direction of {metric} is unknown"
                 raise CannotDraw(f"{wrong}: add better: high or better: low") from None
             high = False

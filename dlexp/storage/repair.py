@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 from filelock import Timeout
 
 from dlexp import paths, shell
+from dlexp.core.kinds.observer import Observer
+from dlexp.core.registry import every_of
 from dlexp.errors import DataError, PluginError, UserError
-from dlexp.runs.records import CONFIG
+from dlexp.plugins import discovery
 from dlexp.storage import checkpoint, journal, network_file
 from dlexp.storage.atomic import lock, staged
-from dlexp.storage.ledger import LEDGER
-from dlexp.storage.lines import LONGEST, MEASURED
+from dlexp.storage.ledger import LEDGER, entry_of
+from dlexp.storage.records import CONFIG_FILE, RUN_FILE, RunDescription
+from dlexp.storage.status import Status
 
 MISSING = "is missing"
 DAMAGED = "ledger-damaged.txt"  # what was taken out of a ledger
-STATUSES = ("FINISHED", "DIVERGED", "FAILED", "INTERRUPTED", "KILLED")
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,14 @@ def check_journal(folder: Path) -> None:
     ended, step = False, 0
     for number, event in enumerate(journal.events(folder)[0], 1):
         wrong = ""
-        if ended and event["event"] != "resume":
+        if ended and event.kind != "resume":
             wrong = "stands behind the end of the run"
-        elif event["event"] == "finish" and event["status"] not in STATUSES:
-            wrong = f"ends the run as {event['status'][:30]!r}, which is no way to end"
-        elif event["event"] == "record" and event["step"] < step:
-            wrong = f"goes back from step {step} to step {event['step']}"
+        elif event.kind == "record" and event.step < step:
+            wrong = f"goes back from step {step} to step {event.step}"
         if wrong:
             raise DataError(f"line {number} {wrong}", key=str(folder / journal.EVENTS))
-        ended = event["event"] == "finish"
-        step = event["step"] if event["event"] == "record" else step
+        ended = event.kind == "finish"
+        step = event.step if event.kind == "record" else step
 
 
 def close_dead_run(folder: Path, *, dry: bool) -> JournalState:
@@ -63,8 +61,8 @@ def close_dead_run(folder: Path, *, dry: bool) -> JournalState:
     """
     events, end = journal.events(folder)
     half = (folder / journal.EVENTS).stat().st_size - end
-    dead = not events or events[-1]["event"] != "finish"
-    measured = sum(e["event"] in MEASURED for e in events)
+    dead = not events or events[-1].kind != "finish"
+    measured = sum(e.is_measurement for e in events)
     if dead and (wrong := _lost(folder, measured)):
         raise DataError(wrong, key=str(folder / journal.EVENTS))
     if (half or dead) and not dry:
@@ -72,9 +70,10 @@ def close_dead_run(folder: Path, *, dry: bool) -> JournalState:
         try:
             now = journal.events(folder)[0]
             if not now:
-                book.finish("KILLED")
-            elif now[-1]["event"] != "finish":
-                book.finish("KILLED", time_ms=now[-1]["time_ms"], elapsed=now[-1]["elapsed"])
+                book.finish(Status.KILLED)
+            elif now[-1].kind != "finish":
+                last = now[-1]
+                book.finish(Status.KILLED, time_ms=last.time_ms, elapsed=last.elapsed)
         finally:
             book.close()
     return JournalState(half, dead, measured > 0)
@@ -126,18 +125,19 @@ def damaged_checkpoints(folder: Path) -> Iterator[tuple[Path, str]]:
 
 def undescribed(folder: Path) -> Iterator[tuple[str, str]]:
     """The files that do not say what a run is, each with what is wrong with it."""
-    for name, read in ((journal.DESCRIPTION, journal.description), (CONFIG, _configuration)):
+    for name, read in ((RUN_FILE, RunDescription.read), (CONFIG_FILE, _check_configuration)):
         try:
-            if not isinstance(read(folder), dict):
-                raise ValueError("it says something else")
+            read(folder)
         except FileNotFoundError:
             yield name, MISSING
         except (ValueError, yaml.YAMLError, RecursionError) as e:
             yield name, f"is damaged ({e.message if isinstance(e, UserError) else e})"
 
 
-def _configuration(folder: Path) -> Any:
-    return yaml.safe_load((folder / CONFIG).read_text("utf-8", "surrogateescape"))
+def _check_configuration(folder: Path) -> None:
+    text = (folder / CONFIG_FILE).read_text("utf-8", "surrogateescape")
+    if not isinstance(yaml.safe_load(text), dict):
+        raise ValueError("it says something else")
 
 
 def mend_ledger(sweep: Path, *, dry: bool) -> Iterator[str]:
@@ -152,7 +152,7 @@ def mend_ledger(sweep: Path, *, dry: bool) -> Iterator[str]:
     with nullcontext() if dry else _held(sweep):
         paths.check_inside(path)
         lines = path.read_bytes().splitlines(keepends=True)
-        bad = [i for i, line in enumerate(lines) if _entry(line) is None]
+        bad = [i for i, line in enumerate(lines) if not _is_entry(line)]
         if bad and not dry:
             paths.check_inside(sweep / DAMAGED)
             with (sweep / DAMAGED).open("ab") as file:
@@ -169,29 +169,11 @@ def mend_ledger(sweep: Path, *, dry: bool) -> Iterator[str]:
         yield f"{what}, kept in {DAMAGED}; its run is taken up again by resume"
 
 
-def entries(sweep: Path) -> list[dict[str, Any]]:
-    """The lines of a ledger that can be read."""
-    try:
-        lines = (sweep / LEDGER).read_bytes().splitlines(keepends=True)
-    except FileNotFoundError:
-        return []
-    return [entry for line in lines if (entry := _entry(line)) is not None]
-
-
-def _entry(line: bytes) -> dict[str, Any] | None:
-    """A line of a ledger; None for one that is half or damaged."""
-    if len(line) > LONGEST:
-        return None
-    try:
-        told: dict[str, Any] = json.loads(line)
-        sound = (
-            isinstance(told["key"], str)
-            and isinstance(told["status"], str)
-            and isinstance(told["folder"], str)
-        )
-        return told if sound and line.endswith(b"\n") else None
-    except (ValueError, TypeError, LookupError, RecursionError):
-        return None
+def _is_entry(line: bytes) -> bool:
+    """Whether a line of a ledger is whole and can be read."""
+    with suppress(ValueError):
+        return bool(entry_of(line)) and line.endswith(b"\n")
+    return False
 
 
 @contextmanager
@@ -215,9 +197,10 @@ def _asked(probe: Path) -> list[str]:
     """The observers that a probe was asked for with; where it does not say, one that every run may
     have.
     """
-    try:
-        return str(
-            json.loads((probe / journal.DESCRIPTION).read_text("utf-8"))["tags"]["dlexp.overrides"]
-        ).split(" ")
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return ["observer=curves"]
+    with suppress(OSError, ValueError):
+        if any(asked := RunDescription.read(probe).overrides):
+            return asked
+    discovery.discover()
+    observers = every_of(Observer)
+    fit = (o.name for o in observers if not (o.needs or o.live or o.does_nothing))
+    return [f"observer={name}" for name in fit][:1]

@@ -1,0 +1,97 @@
+"""What makes two runs the same run: `NUMERICS`, the code of their plugins, their choices, their data.
+
+dlexp's own code is not part of it: moving it, or adding a comment to it, changes no run. Instead
+one number stands for all that it computes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from dlexp.core.experiment import Experiment
+
+# Raise it whenever dlexp's own code (not a plugin) gives some run other bits, or when the default
+# of one of its own fields changes. tests/core/test_golden_weights.py notices both.
+NUMERICS = 1
+
+
+@dataclass(frozen=True)
+class Identity:
+    """All that decides a run's numbers, but its data and the machine.
+
+    `numerics` is None where dlexp's code was one that no version had. `code` is the digest of each
+    plugin's file, `choices` are `choices_of` the experiment.
+    """
+
+    numerics: int | None
+    code: Mapping[str, str]
+    choices: Mapping[str, Any]
+
+    def key(self, data: Iterable[str] = ()) -> str:
+        """A short name for all of it, with the digests of the data's files.
+
+        Names and folders of the files do not count.
+        """
+        whole = [self.choices, sorted(self.code.values()), [*data]]
+        text = json.dumps(whole, sort_keys=True, default=str)
+        return f"{self.numerics}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def choices_of(e: Experiment) -> dict[str, Any]:
+    """The names of the plugins, and the fields that are not at their class's default.
+
+    So a field that is added later, with a default, leaves older runs what they are.
+    """
+    return not_at_default(e.params(), e.defaults())
+
+
+def not_at_default(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the parameters that have no default or another value."""
+    return {k: v for k, v in params.items() if k not in defaults or defaults[k] != v}
+
+
+@cache
+def _known() -> dict[str, Any]:
+    """`known_sources.json`: digests of released code. scripts/known_sources writes it.
+
+    `framework`: for each value of NUMERICS, dlexp's own files, each with the digests of its bytes.
+    `plugins`: each shipped plugin's file with the digests, of its code or its bytes, that stand for
+    the same numbers.
+    """
+    known: dict[str, Any] = json.loads(
+        files("dlexp.core").joinpath("known_sources.json").read_text("utf-8")
+    )
+    return known
+
+
+def settled(name: str, digest: str) -> str:
+    """One digest for all versions of a shipped plugin's file that give the same numbers."""
+    equal = _known()["plugins"].get(name, "").split()
+    return str(equal[0]) if digest in equal else digest
+
+
+def is_settled(name: str, digest: str) -> bool:
+    """Whether this is a digest of a shipped plugin's file that is known."""
+    return digest in _known()["plugins"].get(name, "").split()
+
+
+def numerics_of(framework: Mapping[str, str]) -> tuple[int | None, list[str]]:
+    """The NUMERICS of dlexp's own files, by the digests of their bytes, and the files that are
+    unknown.
+
+    For runs that did not record it.
+    """
+    unknown = []
+    for number, known in _known()["framework"].items():
+        unknown = [
+            name for name, digest in framework.items() if digest not in known.get(name, "").split()
+        ]
+        if not unknown:
+            return int(number), []
+    return None, unknown
