@@ -82,7 +82,7 @@ def recognised(
 ) -> Form:
     """The form of a text table; fields that are not None are fixed.
 
-    Raises `DataError`, its key a field's name, for data that are no text, and for a field that must be set.
+    Raises `DataError`, its key a field's name, for data that are no text, or an undecided field.
     """
     with file.open("rb") as stream:
         packed = stream.read(2) == b"\x1f\x8b"
