@@ -91,7 +91,7 @@ def inside(told: str, began: float, words: list[str]) -> int:
 
     clocks, first = Clocks(began), []
     hang(clocks, first)
-    status = main.main(words)
+    status = main(words)
     clocks.switch()
     Path(told).write_text(
         json.dumps({"parts": clocks.spent, "cpu": first[0], "ended": time.time()}), "utf-8"
@@ -101,7 +101,7 @@ def inside(told: str, began: float, words: list[str]) -> int:
 
 def hang(clocks: Clocks, first: list[float]) -> None:
     """Put the clocks where the parts begin and end; note the CPU time at the first step."""
-    from dlexp.cli import main, summary
+    from dlexp.cli import summary, train
     from dlexp.core.trainer import Trainer
     from dlexp.runs import lifecycle
     from dlexp.runs.checkpointing import Checkpointer
@@ -118,7 +118,7 @@ def hang(clocks: Clocks, first: list[float]) -> None:
         return step(trainer, batch)
 
     Trainer.step = noted  # type: ignore[method-assign]
-    clocks.clock(main, "train", CONFIGURATION)
+    clocks.clock(train, "main", CONFIGURATION)
     clocks.clock(lifecycle, "perform", FOLDER)
     clocks.clock(lifecycle, "assembled", DATA)
     clocks.clock(lifecycle.Run, "train", STEPS)

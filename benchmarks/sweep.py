@@ -32,9 +32,8 @@ COLUMNS = {"1 worker": (1, "none"), "2 workers": (2, "none"), "2 workers, MLflow
 
 def inside(told: str, words: list[str]) -> int:
     """The command itself, with clocks at its parts; they go to the file `told`."""
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
-
     from dlexp.cli import main, summary
+    from dlexp.config.loader import Loader
     from dlexp.sweeps import validate
     from dlexp.sweeps.session import Session
 
@@ -52,11 +51,11 @@ def inside(told: str, words: list[str]) -> int:
 
         setattr(owner, name, timed)
 
-    clock(ConfigLoaderImpl, "load_sweep_config", "hydra")
+    clock(Loader, "load_job", "hydra")
     clock(validate, "jobs", "validation and hydra")
-    clock(Session, "conduct", "conduct")
+    clock(Session, "run", "run")
     clock(summary, "comparison", "comparison")
-    status = main.main(words)
+    status = main(words)
     # the sender: workers are not this process's own children
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent["mlflow"] = children.ru_utime + children.ru_stime
@@ -72,12 +71,14 @@ def overhead() -> float:
     from dlexp import config
     from dlexp.runs import lifecycle, provenance
     from dlexp.runs.run import Run
-    from dlexp.sweeps.job import unobserved
+    from dlexp.sweeps.job import without_default_observers
 
     found = []
     with provenance.one_blas_thread(), TemporaryDirectory(prefix="dlexp-bench-") as name:
         for seed in range(32):
-            setup = unobserved(config.compose("epochs=5", f"seed={seed}", "tracking=none"))
+            setup = without_default_observers(
+                config.compose_run("epochs=5", f"seed={seed}", "tracking=none")
+            )
             clocks = [time.process_time()]
             run = Run(setup.experiment, setup.experiment.trainer())
             run.train()
@@ -127,18 +128,15 @@ def sweep(workers: int, tracking: str, per_job: float) -> dict[str, float]:
         "runs per minute of work": 60 * n / work,
         "CPU training, s": in_workers - ours,
         "CPU Hydra, s": spent["hydra"],
-        "CPU dlexp in the command, s": ours_before + spent["conduct"],
+        "CPU dlexp in the command, s": ours_before + spent["run"],
         "CPU dlexp in the workers, s": ours,
         "CPU comparison, s": spent["comparison"],
         "CPU MLflow, s": spent["mlflow"],
         "CPU start-up, s": (
-            spent["command"]
-            - spent["validation and hydra"]
-            - spent["conduct"]
-            - spent["comparison"]
+            spent["command"] - spent["validation and hydra"] - spent["run"] - spent["comparison"]
         ),
         "Hydra per job, ms": 1000 * spent["hydra"] / n,
-        "dlexp per job, ms": 1000 * (ours_before + spent["conduct"] + ours) / n,
+        "dlexp per job, ms": 1000 * (ours_before + spent["run"] + ours) / n,
         "peak memory of a worker, MB": max(e["peak_mb"] for e in entries),
         "… in its first ten jobs, MB": max(e["peak_mb"] for e in entries[:10]),
     }

@@ -19,8 +19,7 @@ from tutorial_pages import HOME, PAGES, Verdicts, render
 
 from dlexp.core.silent_keys import is_silent
 from dlexp.errors import UserError
-from dlexp.paths import CONF
-from dlexp.sweeps.study import Study
+from dlexp.sweeps.study import NamedStudy
 
 IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)]+)\)")
 CLAIMED = (
@@ -38,27 +37,22 @@ CLAIMED = (
 
 
 @cache
-def study_now(name: str) -> tuple[Study, dict[str, list[str]]]:
+def study_now(name: str) -> tuple[NamedStudy, dict[str, list[str]]]:
     """A study as its file is now, and the values that it sweeps."""
-    from hydra import compose, initialize_config_dir
+    from dlexp.config import Composition, grid, parse
 
-    from dlexp.config import register
-    from dlexp.sweeps.validate import plan_of
-
-    register()
-    with initialize_config_dir(str(CONF), version_base="1.3", job_name="dlexp"):
-        config = compose("config", [f"experiment={name}"], return_hydra_config=True)
-    study = Study.of(config)
+    config = Composition.of(parse([f"experiment={name}"])).config
+    study = NamedStudy.of(config)
     assert study is not None
     return study, {
-        key: [str(value) for value in values] for key, values in plan_of(config).swept.items()
+        key: [str(value) for value in values] for key, values in grid.plan_of(config).swept.items()
     }
 
 
-def differences(study: Study, verdicts: Verdicts) -> list[str]:
+def differences(study: NamedStudy, verdicts: Verdicts) -> list[str]:
     """What the file of a study claims, and its verdicts do not answer; empty where all is well."""
-    assert study.words is not None
-    said = {claim["id"]: claim for claim in study.words["claims"]}
+    assert study.description is not None
+    said = {claim["id"]: claim for claim in study.description["claims"]}
     found = {claim["id"]: claim for claim in verdicts["claims"]}
     wrong = [f"{name} has no verdict" for name in said if name not in found]
     wrong += [f"{name} is claimed no more" for name in found if name not in said]
@@ -112,7 +106,7 @@ def _changed(place: Path) -> str:
     """What the overrides of a run of each part mean now, where they meant something else when it
     was trained.
     """
-    from dlexp.config import compose
+    from dlexp.config import compose_run
 
     parts = json.loads((place / "sweep.json").read_text(encoding="utf-8"))["parts"].values()
     entries = {
@@ -124,7 +118,7 @@ def _changed(place: Path) -> str:
         then = json.loads((place / entry["folder"] / "run.json").read_text(encoding="utf-8"))[
             "params"
         ]
-        now = json.loads(json.dumps(compose(*entry["overrides"]).experiment.params()))
+        now = json.loads(json.dumps(compose_run(*entry["overrides"]).experiment.params()))
         keys = sorted(key for key in then.keys() | now.keys() if then.get(key) != now.get(key))
         if keys:
             return ", ".join(f"{key} {then.get(key)}, now {now.get(key)}" for key in keys)

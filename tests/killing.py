@@ -19,7 +19,7 @@ import sys
 import time
 from pathlib import Path
 
-from dlexp.config import compose
+from dlexp.config import compose_run
 from dlexp.runs import lifecycle
 from dlexp.storage import journal
 from dlexp.storage.lines import MEASURED
@@ -81,7 +81,7 @@ def survive(folder, train, times):
 
 def main(seed, kills, *overrides):
     rng = random.Random(int(seed))
-    setup = compose(*overrides, "tracking=none", "checkpoint.epochs=1")
+    setup = compose_run(*overrides, "tracking=none", "checkpoint.epochs=1")
 
     def folder(name):
         return Path("outputs/runs").absolute() / name

@@ -29,9 +29,9 @@ ENDLESS = "steps=1000000000"
 @cache
 def setup(overrides: tuple[str, ...]) -> Setup:
     """Composed once for all seeds, as a sweep does."""
-    from dlexp.config import compose
+    from dlexp.config import compose_run
 
-    return compose(*overrides, ENDLESS)
+    return compose_run(*overrides, ENDLESS)
 
 
 def trainer(workload: Workload, seed: int) -> Trainer:

@@ -8,14 +8,12 @@ would make two locks of one.
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
 
 from dlexp import paths, shell, tracking
 from dlexp.core import kinds
@@ -33,33 +31,14 @@ LOW = 1 << 30  # bytes free on the disk: less is said
 BACK = "take back a copy, or move the folder away"
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(message, key="doctor", where="command line")
-
-
-def main(words: Sequence[str]) -> int:
-    """Look through the folders named, or outputs/, and mend; 0 if all is well then, 1 if something
-    is left to do.
+def examine(folders: Sequence[Path] = (), *, dry: bool = False) -> int:
+    """Look through these folders, or outputs/, and repair; 0 if all is well then, 1 if something is
+    left to do.
 
     Raises `UserError` for a folder that holds no run, no sweep and no outputs.
     """
-    parser = _Parser(
-        prog="python -m dlexp doctor",
-        description="End what was left half done, name what is damaged.",
-    )
-    parser.add_argument(
-        "folder",
-        nargs="*",
-        type=Path,
-        help="outputs, a run's or a sweep's folder (default: outputs/)",
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="say what would be mended, and change nothing"
-    )
-    asked = parser.parse_args(list(words))
-    doctor = Doctor(dry=asked.dry_run)
-    for look in [_meant(folder, doctor) for folder in asked.folder] or [
+    doctor = Doctor(dry=dry)
+    for look in [_meant(folder, doctor) for folder in folders] or [
         lambda: doctor.outputs(paths.outputs())
     ]:
         look()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
+import re
 import shutil
 import textwrap
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
 
+from dlexp.cli import verbs, vocabulary
 from dlexp.core import kinds, registry
-from dlexp.core.registry import Plugin
 from dlexp.errors import UserError, nearest
 from dlexp.paths import CONF
 from dlexp.plugins import discovery
@@ -19,41 +19,35 @@ from dlexp.sweeps.studies import in_english, words_of
 GROUPS = {
     kind.name: kind.summary for kind in sorted(kinds.every(), key=lambda kind: kind.name_rank)
 }
-USAGE = """\
-dlexp: a laboratory for the techniques that make neural networks train
-
-  python -m dlexp                                                   the default run: MLP, digits, He, Adam
-  python -m dlexp optimizer=adam init=he regularizer=dropout        choose an option of a group
-  python -m dlexp optimizer=momentum optimizer.lr=0.1 epochs=20     and set its values
-  python -m dlexp objective=valley optimizer=sgd optimizer.lr=0.95  watch an optimizer on a surface
-  python -m dlexp -m optimizer=sgd,adam seed=0,1,2                  every combination
-  python -m dlexp help adam                                         all of one option: equation, values, source
-  python -m dlexp ui                                                look at the runs in MLflow
-  python -m dlexp sync                                              send MLflow what it has not got yet
-  python -m dlexp experiment=weight_decay                           a named study: its runs, its figures, its verdicts
-  python -m dlexp claims                                            all named studies, and one table of their verdicts
-  python -m dlexp resume <run or sweep>                             go on with a run; train what a sweep still misses
-  python -m dlexp resume <run> --anyway                             under other code or arithmetic too; it is marked
-  python -m dlexp replay <run>                                      train it again: the same numbers, to the bit?
-  python -m dlexp probe <run> observer=[diagnostics]                and with instruments added afterwards
-  python -m dlexp doctor                                            find what died or was damaged, and mend it
-  python -m dlexp --cfg job                                         show the configuration, train nothing
-  --config-dir <folder>                                             options and studies of your own, of `claims` too:
-                                                                    <folder>/<group>/<name>.yaml
-  --dry-run, --retry-failed                                         of a sweep: list its jobs; try the failed ones again
-"""
+EXAMPLES = {
+    "": "the default run: MLP, digits, He, Adam",
+    "optimizer=adam init=he regularizer=dropout": "choose an option of a group",
+    "optimizer=momentum optimizer.lr=0.1 epochs=20": "and set its values",
+    "objective=valley optimizer=sgd optimizer.lr=0.95": "show the path of an optimizer on a surface",
+    "-m optimizer=sgd,adam seed=0,1,2": "train every combination",
+    "experiment=weight_decay": "a named study: its runs, its figures, its verdicts",
+}
 
 
 def overview() -> str:
-    """Every group and its options, each with the first line of its documentation; `*` marks the
-    default.
-    """
+    """Every group and its options, each with its summary; `*` marks the default."""
     discovery.discover()
-    usual = _defaults(CONF / "config.yaml")
-    lines = [USAGE]
+    usual = vocabulary.default_options()
+    lines = [
+        "dlexp: a laboratory for the techniques that make neural networks train",
+        "",
+        *(f"  python -m dlexp {words:48}  {text}" for words, text in EXAMPLES.items()),
+        "",
+        "commands: `python -m dlexp <command> --help` explains one",
+        *_listed({name: verbs.summary(name) for name in verbs.names()}),
+        "",
+        "flags",
+        *_listed(vocabulary.FLAGS),
+        "",
+    ]
     for group, what in GROUPS.items():
         lines.append(f"{group}: {what}")
-        named = {cls.name: _first_line(cls) for cls in registry.every(group)}
+        named = {cls.name: _summary(cls) for cls in registry.every(group)}
         named |= {p.stem: _comment(p) for p in sorted((CONF / group).glob("*.yaml"))}
         width = max(map(len, named))
         for name, text in named.items():
@@ -65,9 +59,15 @@ def overview() -> str:
         "tracking: where runs are shown: mlflow (a server: tracking.uri=…, or MLFLOW_TRACKING_URI),"
         " or none\n"
     )
-    lines.append(_hanging("values: ", ", ".join(usual["values"])))
-    lines.append("`python -m dlexp help seed` says what one of them is.")
+    keys = vocabulary.plain_keys().values()
+    lines.append(_hanging("values: ", ", ".join(f"{key.name}={key.default}" for key in keys)))
+    lines.append("`python -m dlexp help seed` explains one of them.")
     return "\n".join(lines)
+
+
+def _listed(rows: Mapping[str, str]) -> list[str]:
+    width = max(map(len, rows))
+    return [_hanging(f"  {name:{width}}  ", text) for name, text in rows.items()]
 
 
 def _hanging(head: str, text: str) -> str:
@@ -77,38 +77,83 @@ def _hanging(head: str, text: str) -> str:
 
 
 def details(name: str) -> str:
-    """All of one option, of every option of a group, or of a study. Raises `UserError` for a name
-    nobody has.
+    """All of one command, option or key, of every option of a group, or of a study. Raises
+    `UserError` for a name that nothing has.
 
     A technique and the study of it may have the same name: both are shown.
     """
     discovery.discover()
-    found = [
-        _details(cls)
-        for cls in registry.every()
-        if name in (cls.name, cls.kind, f"{cls.kind}={cls.name}")
+    name = re.sub(r"^init(?=$|[.=])", "initializer", name)
+    found = [verbs.help_page(name)] if name in verbs.names() else []
+    found += [
+        _details(group, option, cls)
+        for group, option, cls in vocabulary.classes()
+        if name in (option, group, f"{group}={option}")
     ]
     found += [_study(path) for path in _files() if name in (path.stem, f"experiment={path.stem}")]
-    presets = [
-        p for p in sorted(CONF.glob("*/*.yaml")) if p.stem == name and p.parent.name != "experiment"
+    found += [
+        f"{group}={path.stem}\n\n{path.read_text('utf-8')}"
+        for group in kinds.KINDS
+        for path in vocabulary.files(group)
+        if name in (path.stem, f"{group}={path.stem}")
     ]
-    if presets:
-        return f"{presets[0].parent.name}={name}\n\n{presets[0].read_text('utf-8')}"
     if name == "experiment":
-        return "\n".join(_studies())
-    if lines := _menu(name):
-        return lines
+        found.append("\n".join(_studies()))
+    found += key_pages(name) if not found else []
     if not found:
         known = [
+            *verbs.names(),
             *GROUPS,
+            "experiment",
+            "tracking",
             *(cls.name for cls in registry.every()),
             *(path.stem for path in _files()),
+            *vocabulary.plain_keys(),
+            *(key.name for _, _, key in vocabulary.option_keys()),
         ]
-        wrong = f"there is no group, option or study called {name}"
-        raise UserError(
-            wrong, hint=nearest(name, known), allowed=", ".join([*GROUPS, "experiment"])
-        )
+        wrong = f"there is no command, group, option, study or key called {name}"
+        allowed = ", ".join([*verbs.names(), *GROUPS, "experiment"])
+        raise UserError(wrong, hint=nearest(name, known), allowed=allowed)
     return "\n\n".join(found)
+
+
+def key_pages(name: str) -> list[str]:
+    """Meaning, type, range and default of a key: `seed`, `checkpoint.seconds` and all of
+    `checkpoint`, `optimizer.lr`, `adam.lr`, `regularizer.dropout.ratio`.
+    """
+    name = name.partition("=")[0]
+    pages = [
+        _page(key.name, key, key.meaning)
+        for key in vocabulary.plain_keys().values()
+        if name in (key.name, key.name.partition(".")[0])
+    ]
+    last = name.rpartition(".")[2]
+    options: dict[str, list[tuple[str, vocabulary.Key]]] = {}
+    for group, option, key in vocabulary.option_keys():
+        if key.name.endswith(f".{last}") and name in (key.name, f"{option}.{last}"):
+            options.setdefault(key.name, []).append((f"{group}={option}", key))
+    return pages + [_page_of_options(title, owners) for title, owners in options.items()]
+
+
+def _page_of_options(title: str, owners: Sequence[tuple[str, vocabulary.Key]]) -> str:
+    """A page on a key that one or several options have. The role of a hyper-parameter stands in the
+    option's formula.
+    """
+    if len(owners) > 1:
+        rows = {
+            option: ", ".join(filter(None, (f"default {key.default}", key.type, key.range)))
+            for option, key in owners
+        }
+        last = f"`python -m dlexp help {owners[0][0]}` explains one of them."
+        return "\n".join([title, "", *_listed(rows), "", last])
+    ((option, key),) = owners
+    group, _, name = option.partition("=")
+    return _page(title, key, key.meaning or f"{option}: {_summary(vocabulary.owners(group)[name])}")
+
+
+def _page(title: str, key: vocabulary.Key, meaning: str) -> str:
+    rows = {"meaning": meaning, "type": key.type, "range": key.range, "default": key.default}
+    return "\n".join([title, "", *_listed({what: text for what, text in rows.items() if text})])
 
 
 def _files() -> list[Path]:
@@ -145,70 +190,22 @@ def _study(path: Path) -> str:
     return "\n".join([*lines, f"  {path}"])
 
 
-def _menu(name: str) -> str:
-    """The lines of the menu that set a plain value, or a group that has no plugins: they say what
-    it is.
-    """
-    lines = (CONF / "config.yaml").read_text("utf-8").splitlines()
-    keys = (
-        (f"{name}:", f"  {name.partition('.')[2]}:", f"  - {name}:")
-        if name not in kinds.KINDS
-        else ()
-    )
-    return "\n".join(
-        line.strip("- ")
-        for line in lines
-        if line.startswith(tuple(k for k in keys if k.strip(" -:")))
-    )
-
-
-def _details(cls: type[Plugin]) -> str:
-    key = f"{cls.kind}.{cls.name}" if cls.kind in kinds.MANY else cls.kind
-    lines = [f"{cls.kind}={cls.name}", "", inspect.getdoc(cls) or ""]
-    values = [
-        (f"  {key}.{f.name}={_typed(f.default)}", _range(f)) for f in fields(cast("Any", cls))
-    ]
-    width = max((len(text) for text, _ in values), default=0)
-    lines += (
-        ["", *(f"{text:{width}}  {allowed}".rstrip() for text, allowed in values)] if values else []
-    )
+def _details(group: str, option: str, cls: type) -> str:
+    lines = [f"{group}={option}", "", inspect.getdoc(cls) or ""]
+    keys = vocabulary.keys_of(cls, vocabulary.prefix_of(group, option))
+    rows = {
+        f"{key.name}={key.default}": "; ".join(filter(None, (key.range, key.meaning)))
+        for key in keys
+    }
+    lines += ["", *(line.rstrip() for line in _listed(rows))] if rows else []
     return "\n".join([*lines, "", f"  {inspect.getsourcefile(cls)}"])
 
 
-def _range(f: Any) -> str:
-    return f.metadata["range"].words if "range" in f.metadata else ""
-
-
-def _typed(value: Any) -> str:
-    """A value as it is written on the command line."""
-    if isinstance(value, tuple):
-        return f"[{','.join(map(_typed, value))}]"
-    return (
-        "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    )
-
-
-def _first_line(cls: type[Plugin]) -> str:
-    return (inspect.getdoc(cls) or "").partition("\n")[0]
+def _summary(cls: type) -> str:
+    """The first paragraph of its docstring."""
+    return " ".join((inspect.getdoc(cls) or "").partition("\n\n")[0].split())
 
 
 def _comment(path: Path) -> str:
     first = path.read_text(encoding="utf-8").partition("\n")[0]
     return first.removeprefix("#").strip()
-
-
-def _defaults(path: Path) -> dict[str, list[str]]:
-    """The default options by group, and the plain values under `values`."""
-    import yaml
-
-    menu = yaml.safe_load(path.read_text(encoding="utf-8"))
-    pairs = [
-        pair for item in menu.pop("defaults") if isinstance(item, dict) for pair in item.items()
-    ]
-    chosen = {group: v if isinstance(v, list) else [v] for group, v in pairs}
-    del menu["hydra"]
-    values = []
-    for key, value in menu.items():
-        inner = value.items() if isinstance(value, dict) else [("", value)]
-        values += [f"{key}.{k}={_typed(v)}" if k else f"{key}={_typed(v)}" for k, v in inner]
-    return chosen | {"values": values}

@@ -112,23 +112,21 @@ def of_sweep(session: Session, compared: str) -> int:
         return 0
     counts = Counter(entry.status.lower() for entry in session.entries)
     said = ", ".join(f"{n} {status}" for status, n in counts.most_common())
-    continued = (
-        f", {session.continued} of them resumed from a checkpoint" if session.continued else ""
-    )
+    resumed = f", {session.resumed} of them resumed from a checkpoint" if session.resumed else ""
     print(
-        f"sweep     {said}; {session.trained} trained now{continued}\nfolder   "
+        f"sweep     {said}; {session.trained} trained now{resumed}\nfolder   "
         f" {_near(session.folder)}"
     )
     anew = [
         f"anew      {n} unfinished run{'s' * (n != 1)} trained from the start: {_one_line(reason)}"
-        for reason, n in session.anew.most_common()
+        for reason, n in session.restarted.most_common()
     ]
     for note in [*_of_tables(session), *anew, *session.notes, compared]:
         if note:
             print(note)
     failed = [entry for entry in session.entries if not entry.status.is_result]
     # whose report lists none of its runs
-    claims = session.study is not None and session.study.words is not None
+    claims = session.study is not None and session.study.description is not None
     listed = "\n" in compared and not claims
     for entry in failed if not listed else ():
         print(

@@ -115,7 +115,7 @@ def build(
         return setup
     except OmegaConfBaseException as e:
         # of a plain value: what a part holds is read, and refused, part by part
-        said = explain(e, list(overrides)) or UserError(plain(e))
+        said = explain(e, overrides, files) or UserError(plain(e))
         raise with_location(said, overrides, files) from None
 
 
@@ -248,7 +248,7 @@ class Reader:
         except UserError as e:
             self.refuse(e, key)
         except OmegaConfBaseException as e:
-            self.refuse(explain(e, self.overrides) or UserError(plain(e), key=key))
+            self.refuse(explain(e, self.overrides, self.files) or UserError(plain(e), key=key))
 
     def several(self, kind: str) -> tuple[Any, ...]:
         """The plugins of a kind of which several may be chosen."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from hydra.errors import ConfigCompositionException, HydraException, MissingConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from dlexp import shell
 from dlexp.config.overrides import GROUPS, ROOT, options
 from dlexp.config.where import chosen_in, said, where
 from dlexp.config.wording import known_words, plain
@@ -21,38 +21,53 @@ from dlexp.errors import UserError, nearest
 from dlexp.plugins import discovery
 from dlexp.tracking.settings import TRACKING
 
+Files = Sequence[tuple[str, Path]]  # strongest first, each with the package of its keys
 
-def explain(error: Exception, overrides: list[str]) -> UserError | None:
+
+@contextmanager
+def explained(overrides: Sequence[str], files: Files = ()) -> Iterator[None]:
+    """Inside, what Hydra and OmegaConf raise for a user's mistake becomes a `UserError`.
+
+    `files` are those read so far.
+    """
+    try:
+        yield
+    except Exception as e:
+        if error := explain(e, overrides, files):
+            raise error from None
+        raise
+
+
+def explain(error: Exception, overrides: Sequence[str], files: Files = ()) -> UserError | None:
     """What the user did wrong, or None if it was not the user."""
     cause = error.__cause__ or error.__context__
     if isinstance(error, UserError):
         return error
     if isinstance(error, MissingConfigException):
-        return _missing(error, overrides)
+        return _missing(error, overrides, files)
     for e in (error, cause):
         if isinstance(e, YAMLError):
             return _yaml(e)
         if isinstance(e, OmegaConfBaseException) and e.full_key:
-            return _value(e, overrides)
+            return _value(e, overrides, files)
     if isinstance(error, (ConfigCompositionException, HydraException, OmegaConfBaseException)):
-        return _composition(error, overrides)
+        return _composition(error)
     return None
 
 
-def _missing(e: MissingConfigException, overrides: list[str]) -> UserError:
+def _missing(e: MissingConfigException, overrides: Sequence[str], files: Files) -> UserError:
     group, _, name = str(e.missing_cfg_file or "").strip("/").rpartition("/")
     if not group:
         return UserError(f"there is no configuration file {name}")
+    place = where(group, overrides, files) or chosen_in(group, files)
     if broken := discovery.broken(group, name):
-        return UserError(
-            broken.message, key=group, value=name, where=where(group, overrides) or chosen_in(group)
-        )
+        return UserError(broken.message, key=group, value=name, where=place)
     known = sorted(e.options or options(group))
     return UserError(
         f"there is no {group} of that name",
         key=group,
         value=name,
-        where=where(group, overrides) or chosen_in(group),
+        where=place,
         allowed=", ".join(known),
         hint=nearest(name, known),
     )
@@ -64,10 +79,10 @@ def _yaml(e: YAMLError) -> UserError:
     return UserError(f"is not valid YAML: {getattr(e, 'problem', None) or e}", where=place)
 
 
-def _value(e: OmegaConfBaseException, overrides: list[str]) -> UserError:
+def _value(e: OmegaConfBaseException, overrides: Sequence[str], files: Files) -> UserError:
     """A key that does not exist, or a value of the wrong type."""
     key = re.sub(r"\[\d+\]$", "", str(e.full_key))  # an element of a list is told of as the list
-    place = where(key, overrides)
+    place = where(key, overrides, files)
     value = said(key, overrides)
     message = str(e).splitlines()[0]
     if words := known_words(message):
@@ -152,20 +167,8 @@ def _option(key: str, owner: Any, overrides: Sequence[str]) -> str:
     return chosen or named.get(owner) or str(getattr(owner, "name", owner.__name__))
 
 
-def _composition(e: Exception, overrides: list[str]) -> UserError:
+def _composition(e: Exception) -> UserError:
     lines = [line for line in str(e).strip().splitlines() if line.strip()]
-    ambiguous = re.match(r"Ambiguous value for argument '(.*)'", lines[0]) if lines else None
-    sweep = re.match(r"Sweep parameters '(.*)' requires --multirun", lines[0]) if lines else None
-    if found := ambiguous or sweep:
-        key, _, value = found[1].partition("=")
-        one_list = f" (or [{value}] for one list)" if key in (*kinds.MANY, "model.hidden") else ""
-        return UserError(
-            "several values make a sweep: say"
-            f" {shell.command('-m', *(overrides or [found[1]]))}{one_list}",
-            key=key,
-            value=value,
-            where=where(key, overrides),
-        )
     place = re.match(r"In '(.*)': ", lines[0]) if len(lines) > 1 else None
     if place:  # and only then what is wrong
         return UserError(lines[1].strip(), where=f"{place[1]}.yaml")

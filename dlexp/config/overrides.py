@@ -14,6 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Glob, Override, OverrideType, RangeSweep
 from hydra.errors import OverrideParseException
 
+from dlexp.config.hydra_groups import LAUNCHERS, SWEEPERS
 from dlexp.config.yamlfile import check_references
 from dlexp.core import kinds, registry
 from dlexp.core.experiment import Experiment
@@ -51,8 +52,6 @@ HYDRA_KEYS = (
     "hydra.sweeper.seed",
     "hydra.sweeper.metric",
 )
-# ours; Hydra's others name code by themselves
-LAUNCHERS, SWEEPERS = ("local",), ("grid", "random", "tpe")
 LONGEST = 100_000  # characters of an override
 # any characters
 TEXTS = ("data.path", "data.folder", "data.label", "tracking.uri", "tracking.experiment")
@@ -194,7 +193,7 @@ def _check_hydras(o: Override, key: str, wrong: Any) -> None:
     """Of Hydra's keys that are open, what they may be."""
     value = o.value()
     if "/" in key:
-        known = {"hydra/launcher": LAUNCHERS, "hydra/sweeper": SWEEPERS}[key]
+        known = [*LAUNCHERS] if key == "hydra/launcher" else [*SWEEPERS]
         if not isinstance(value, str) or not re.fullmatch(r"\w+", value):
             raise wrong("an option is a name", allowed=", ".join(known))
         if value not in known:

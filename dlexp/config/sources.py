@@ -1,4 +1,4 @@
-"""The YAML files that Hydra reads, looked through before it does: what they are, and what they may
+"""The YAML files that Hydra reads, checked before it reads them: what they are, and what they may
 set.
 
 A study or a variant of the user's may set what the command line may, and of Hydra's own keys those
@@ -14,28 +14,25 @@ import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.file_config_source import FileConfigSource as HydrasFiles
-from hydra._internal.sources_registry import SourcesRegistry
-from hydra.plugins.config_source import ConfigResult
+from hydra.core.object_type import ObjectType
+from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from dlexp.config.hydra_groups import LAUNCHERS, SWEEPERS
 from dlexp.config.overrides import (
     GROUPS,
     HYDRA_KEYS,
-    LAUNCHERS,
     ROOT,
-    SWEEPERS,
     check,
     misfit,
     normalize,
 )
-from dlexp.config.where import seen
 from dlexp.config.wording import of_key
 from dlexp.config.yamlfile import construct, read
 from dlexp.core import kinds, registry
@@ -49,93 +46,103 @@ IN_FILES = (
 )
 PACKAGES = (None, "_global_", "_group_")
 HEAD = 512  # characters in which Hydra looks for a package
-_parsed: dict[tuple[Path, int, int], ConfigResult] = {}
-# keys of the root that are not asked for; those that were there
-_left_out: list[tuple[Collection[str], set[str]]] = []
 
 
-class FileConfigSource(HydrasFiles):
-    """Hydra's, which takes any file; the name is one that its registry knows."""
+@dataclass
+class Reading:
+    """What one loader reads: the files so far, the latest first, each with the package of its keys.
 
-    def is_config(self, config_path: str) -> bool:
-        """A folder of the user's holds groups; what lies beside them is not for us."""
-        return (self._is_ours() or "/" in config_path.strip("/")) and super().is_config(config_path)
+    While a base is composed, no file sets the keys of the root that are in `without`.
+    """
+
+    files: list[tuple[str, Path]] = field(default_factory=list)
+    without: Collection[str] = ()
+
+    @contextmanager
+    def apart_from(self, keys: Collection[str]) -> Iterator[None]:
+        """Inside is one composition, for which no file sets these keys of the root."""
+        self.files.clear()
+        self.without = keys
+        try:
+            yield
+        finally:
+            self.without = ()
+
+    def __deepcopy__(self, memo: object) -> Reading:
+        """Hydra copies its sources for each composition; all copies report to one place."""
+        return self
+
+
+class CheckedFiles(ConfigSource):
+    """The files of a folder, under an address scheme of dlexp's own: Hydra's `file://` stays as it
+    is for other programs in this process.
+    """
+
+    def __init__(self, provider: str, path: str) -> None:
+        super().__init__(provider, path)
+        self.reading = Reading()
+
+    @staticmethod
+    def scheme() -> str:
+        return "dlexp"
 
     def load_config(self, config_path: str) -> ConfigResult:
         """Raises `UserError` for a file that may not say what it says."""
-        name = self._normalize_file_name(config_path)
-        path = (Path(self.path) / name).resolve()
-        if "/" not in name.strip("/") and self._is_ours():
-            return _without(self._shipped(config_path, path))  # config.yaml and hydra_defaults.yaml
-        shown = name.strip("/")
+        shown = self._normalize_file_name(config_path).strip("/")
+        path = (Path(self.path) / shown).resolve()
         try:
             status = path.stat()
         except OSError as e:
+            if not self.is_config(config_path):
+                raise ConfigLoadError(f"there is no file {path}") from None
             raise UserError(f"cannot be read: {e.strerror or e}", where=shown) from None
-        text, package = _checked(path, shown, status.st_size, status.st_mtime_ns)
-        _check_circle(Path(self.path), shown, (), set())
-        try:
-            config = OmegaConf.load(io.StringIO(text))
-        except Exception as e:
-            told = of_key(e) if isinstance(e, OmegaConfBaseException) else " ".join(str(e).split())
-            raise UserError(f"cannot be read: {told}", where=shown) from None
-        seen.insert(0, ("" if package == "_global_" else shown.rpartition("/")[0], path))
-        result = ConfigResult(
-            config=config,
-            path=f"file://{self.path}",
-            provider=self.provider,
-            header={"package": package},
-        )
-        return _without(result) if package == "_global_" else result
+        version = (status.st_size, status.st_mtime_ns)
+        if "/" not in shown:  # config.yaml and hydra_defaults.yaml, which are dlexp's
+            config, package = deepcopy(_shipped(path, *version))
+        else:
+            text, package = _checked(path, shown, *version)
+            _check_circle(Path(self.path), shown, (), set())
+            config = _parsed(text, shown)
+            folder = "" if package == "_global_" else shown.rpartition("/")[0]
+            self.reading.files.insert(0, (folder, path))
+        if "/" not in shown or package == "_global_":
+            for key in [key for key in config if key in self.reading.without]:
+                del config[key]
+        return ConfigResult(self.provider, self.full_path(), config, {"package": package})
 
-    def _shipped(self, config_path: str, path: Path) -> ConfigResult:
-        """A file that Hydra reads twice for each job: parsed once, as long as the file's size and
-        time stay.
-        """
-        try:
-            status = path.stat()
-        except OSError:
-            return super().load_config(config_path)
-        key = (path, status.st_size, status.st_mtime_ns)
-        if key not in _parsed:
-            _parsed[key] = super().load_config(config_path)
-        return replace(_parsed[key], config=deepcopy(_parsed[key].config))
+    def available(self) -> bool:
+        return self.is_group("")
 
-    def _is_ours(self) -> bool:
-        return os.path.realpath(self.path) == os.path.realpath(CONF)
+    def is_group(self, config_path: str) -> bool:
+        return Path(self.path, config_path).is_dir()
+
+    def is_config(self, config_path: str) -> bool:
+        """A folder of the user's holds groups; what lies beside them is not for us."""
+        ours = os.path.realpath(self.path) == os.path.realpath(CONF)
+        is_one = ours or "/" in config_path.strip("/")
+        return is_one and Path(self.path, self._normalize_file_name(config_path)).is_file()
+
+    def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
+        names: list[str] = []
+        for path in Path(self.path, config_path).iterdir():
+            inner = f"{config_path}/{path.name}"
+            self._list_add_result(names, inner, path.name, results_filter)
+        return sorted(set(names))
 
 
-@contextmanager
-def checked_sources() -> Iterator[None]:
-    """Inside, Hydra reads no file that has not been looked through."""
-    types = SourcesRegistry.instance().types
-    before = types.get("file", HydrasFiles)
-    types["file"] = FileConfigSource
-    seen.clear()
+@lru_cache(maxsize=16)
+def _shipped(path: Path, size: int, time_ns: int) -> tuple[Any, str | None]:
+    """A file that Hydra reads twice for each job, parsed once: its content and its package."""
+    text = path.read_text("utf-8")
+    return OmegaConf.load(io.StringIO(text)), _package(text, path.name)
+
+
+def _parsed(text: str, shown: str) -> Any:
     try:
-        yield
-    finally:
-        types["file"] = before
-
-
-@contextmanager
-def leaving_out(keys: Collection[str]) -> Iterator[set[str]]:
-    """Inside, no file sets these keys of the root; which of them a file would have set is noted."""
-    found: set[str] = set()
-    _left_out.append((keys, found))
-    try:
-        yield found
-    finally:
-        _left_out.pop()
-
-
-def _without(result: ConfigResult) -> ConfigResult:
-    """A file's content without the keys that are to be left out."""
-    keys, found = _left_out[-1] if _left_out else ((), set())
-    for key in [key for key in result.config if key in keys]:
-        found.add(key)
-        del result.config[key]
-    return result
+        return OmegaConf.load(io.StringIO(text))
+    except Exception as e:
+        reason = of_key(e) if isinstance(e, OmegaConfBaseException) else " ".join(str(e).split())
+        raise UserError(f"cannot be read: {reason}", where=shown) from None
 
 
 @lru_cache(maxsize=256)
@@ -172,7 +179,7 @@ def _checked(path: Path, shown: str, size: int, time_ns: int) -> tuple[str, str 
 def _package(text: str, shown: str) -> str | None:
     """What a line `# @package …` at the head of the file says."""
     try:
-        found: str | None = FileConfigSource._get_header_dict(text[:HEAD])["package"]
+        found: str | None = ConfigSource._get_header_dict(text[:HEAD])["package"]
     except ValueError as e:
         raise UserError(f"its first lines cannot be read: {e}", where=shown) from None
     return found
@@ -252,7 +259,7 @@ def _check_defaults(held: Any, shown: str) -> None:
                     where=shown,
                     allowed=", ".join(known),
                 )
-            ours = {"hydra/launcher": LAUNCHERS, "hydra/sweeper": SWEEPERS}.get(group)
+            ours = {"hydra/launcher": [*LAUNCHERS], "hydra/sweeper": [*SWEEPERS]}.get(group)
             if ours and value not in ours:
                 raise UserError(
                     "is none of dlexp's",
@@ -283,6 +290,3 @@ def _check_circle(root: Path, shown: str, above: tuple[str, ...], done: set[str]
                 _check_circle(
                     root, f"{str(group).removeprefix('/')}/{name}.yaml", (*above, shown), done
                 )
-
-
-__all__ = ["FileConfigSource", "checked_sources", "leaving_out"]

@@ -13,6 +13,7 @@ from omegaconf import MISSING, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dlexp import paths
+from dlexp.config import hydra_groups
 from dlexp.config.overrides import SWEEP
 from dlexp.config.wording import of_key
 from dlexp.core import kinds
@@ -39,6 +40,7 @@ def register() -> None:
             _stored.add(cls)
     for name, settings in TRACKING.items():
         _store("tracking", name, settings, "tracking")
+    hydra_groups.register()
     ConfigStore.instance().store(name="schema", node=opened(schema()), provider="dlexp")
     OmegaConf.register_new_resolver("dlexp.outputs", lambda: str(paths.outputs()), replace=True)
 

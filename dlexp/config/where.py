@@ -11,8 +11,6 @@ from omegaconf import OmegaConf
 from yaml import YAMLError
 
 COMMAND_LINE = "command line"
-# the files that Hydra has read for what it composes, the latest first
-seen: list[tuple[str, Path]] = []
 
 
 def said(key: str, overrides: Sequence[str]) -> str | None:
@@ -25,13 +23,13 @@ def where(key: str, overrides: Sequence[str], files: Sequence[tuple[str, Path]] 
     """The place that set `key`; an empty string if nothing but the default did.
 
     `files` are the configuration files in use, strongest first, each with the package its keys
-    stand in; where composing them failed, those read so far.
+    stand in.
     """
     for override in overrides:
         said = override.partition("=")[0].lstrip("+~")
         if said == key or key.startswith(f"{said}.") or said.startswith(f"{key}."):
             return COMMAND_LINE
-    for package, path in files or seen:
+    for package, path in files:
         inside = key.removeprefix(f"{package}.") if package else key
         if package and inside == key:
             continue
@@ -61,12 +59,12 @@ def _loaded(path: Path, size: int, time_ns: int) -> Any:
     return OmegaConf.to_container(OmegaConf.load(path), resolve=False)
 
 
-def chosen_in(group: str) -> str:
-    """The file read last that chooses an option of a group; an empty string where none does."""
+def chosen_in(group: str, files: Sequence[tuple[str, Path]]) -> str:
+    """The first of the files that chooses an option of a group; an empty string where none does."""
     return next(
         (
             f"{path.parent.name}/{path.name}"
-            for package, path in seen
+            for package, path in files
             if group in _speaks_of(package, path)
         ),
         "",

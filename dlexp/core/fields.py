@@ -22,14 +22,17 @@ Default = float | int | None | Callable[[], Any]
 
 @dataclass(frozen=True)
 class Range:
-    """Which values a field takes, in words and as a test."""
+    """Which values a field takes, in words and as a test; `choices` are all of them, if few."""
 
     words: str
     holds: Callable[[Any], bool]
+    choices: tuple[str, ...] = ()
 
 
-def _ranged(default: Any, words: str, holds: Callable[[Any], bool]) -> Any:
-    metadata = {"range": Range(words, holds)}
+def _ranged(
+    default: Any, words: str, holds: Callable[[Any], bool], choices: tuple[str, ...] = ()
+) -> Any:
+    metadata = {"range": Range(words, holds, choices)}
     if callable(default):
         return dataclasses.field(default_factory=default, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -63,12 +66,20 @@ def fraction(default: Default) -> Any:
 def one_of(default: str | Callable[[], str], *others: str) -> Any:
     """One of these words."""
     names = others if callable(default) else (default, *others)
-    return _ranged(default, f"must be one of {', '.join(names)}", lambda v: v in names)
+    return _ranged(default, f"must be one of {', '.join(names)}", lambda v: v in names, names)
 
 
 def each_positive(*default: int) -> Any:
     """A list of numbers, every one > 0."""
     return _ranged(default, "must be numbers > 0", lambda v: all(n > 0 for n in v))
+
+
+def described(default: Any, doc: str) -> Any:
+    """A field, or a default, with its meaning for `python -m dlexp help`."""
+    if not isinstance(default, dataclasses.Field):
+        default = dataclasses.field(default=default)
+    default.metadata = types.MappingProxyType({**default.metadata, "doc": doc})
+    return default
 
 
 _known_hints: dict[type, dict[str, Any]] = {}

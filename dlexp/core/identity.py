@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from dlexp.core.experiment import Experiment
@@ -64,9 +64,8 @@ def _known() -> dict[str, Any]:
     `plugins`: each shipped plugin's file with the digests, of its code or its bytes, that stand for
     the same numbers.
     """
-    known: dict[str, Any] = json.loads(
-        files("dlexp.core").joinpath("known_sources.json").read_text("utf-8")
-    )
+    file = Path(__file__).with_name("known_sources.json")
+    known: dict[str, Any] = json.loads(file.read_text("utf-8"))
     return known
 
 

@@ -191,11 +191,4 @@ def _near(path: Path) -> Path:
         return path
 
 
-def main(words: list[str]) -> int:
-    """`python -m dlexp report …`."""
-    from dlexp.report import command
-
-    return command.main(words)
-
-
-__all__ = ["METRIC", "Report", "main", "make"]
+__all__ = ["METRIC", "Report", "make"]

@@ -12,10 +12,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dlexp.core.seeds import (
+    ALPHA as ALPHA,
+    FEWEST as FEWEST,
+    seeds_needed as seeds_needed,
+    smallest_p as smallest_p,
+)
 from dlexp.report.statistics import LEVEL, SEED, Floats, Range
 
-ALPHA = 0.05
-FEWEST = 6  # pairs below which there is no verdict: with 5 the smallest two-sided p is 2/2⁵ = .0625
 EXACT = 20  # pairs up to which all 2ⁿ sign patterns are looked at
 FLIPS = 99_999  # random sign patterns above that
 ROUNDING = 1e-12  # sums that differ by less, relative to Σ|d|, are equal
@@ -118,24 +122,6 @@ def holm(p: Sequence[float]) -> list[float]:
     corrected = np.empty(len(p))
     corrected[order] = np.maximum.accumulate(steps)
     return [float(value) for value in corrected]
-
-
-def smallest_p(n: int) -> float:
-    """The smallest two-sided p that n pairs can give: 2/2ⁿ.
-
-    >>> smallest_p(5), smallest_p(10)
-    (0.0625, 0.001953125)
-    """
-    return float(min(1.0, 2.0 ** (1 - n)))
-
-
-def seeds_needed(pairs: int) -> int:
-    """The fewest seeds with which Holm over `pairs` can be significant: 2/2ⁿ · pairs ≤ .05.
-
-    >>> seeds_needed(1), seeds_needed(6), seeds_needed(28)
-    (6, 8, 11)
-    """
-    return next(n for n in range(FEWEST, 10_000) if smallest_p(n) * pairs <= ALPHA)
 
 
 def _finite(d: ArrayLike) -> Floats:

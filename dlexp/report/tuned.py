@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dlexp import shell
+from dlexp.core.seeds import REPORTING, TUNING
 from dlexp.errors import UserError
 from dlexp.report import measure as measures, statistics, words
 from dlexp.report.compare import Comparison, compare
@@ -22,7 +23,6 @@ from dlexp.report.runs import RunRecord, SweepRecord
 from dlexp.report.table import Axis, Table, Tokens, token
 
 LOSS = "val/loss"  # decides between equals
-TUNING, REPORTING = 5, 10  # seeds to choose with, and other seeds to report
 
 
 @dataclass(frozen=True)

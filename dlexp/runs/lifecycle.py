@@ -48,10 +48,10 @@ def run_overrides(overrides: tuple[str, ...], *, keep: bool = True) -> Run:
     A diverged run is returned, with that status. `keep=False` writes nothing: no folder, no
     figures, no MLflow.
     """
-    from dlexp.config import compose
+    from dlexp.config import compose_run
 
     with _ONE_AT_A_TIME:
-        run = perform(compose(*overrides), keep=keep)
+        run = perform(compose_run(*overrides), keep=keep)
     if run.error is not None and run.status != Status.DIVERGED:
         raise run.error
     return run

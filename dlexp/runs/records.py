@@ -104,18 +104,17 @@ class Recorded:
     def changes(self, run: Run) -> Iterator[Change]:
         """What is not as it was when the run began, of all that can change its numbers.
 
-        A value that only one of them knows came or went with the code. Ask for it inside
-        `one_blas_thread`.
+        Ask for it inside `one_blas_thread`.
         """
-        for said in configuration_changes(self.description, run.experiment):
-            yield Change("configuration", said)
+        for text in configuration_changes(self.description, run.experiment):
+            yield Change("configuration", text)
         if before := identity.of_record(self.description):
             now = identity.of_experiment(run.experiment)
             if before.numerics not in (None, now.numerics):
-                said = f"NUMERICS of dlexp was {before.numerics}, is {now.numerics}"
-                yield Change("numerics", said)
-            for said in identity.code_changes(before, now):
-                yield Change("code", said)
+                text = f"NUMERICS of dlexp was {before.numerics}, is {now.numerics}"
+                yield Change("numerics", text)
+            for text in identity.code_changes(before, now):
+                yield Change("code", text)
         data, found = (self.description.dataset or {}).get("sha256"), run.dataset
         digest = found.describe()["sha256"] if found else None
         if data != digest:

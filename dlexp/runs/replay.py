@@ -6,16 +6,14 @@ observer=[diagnostics]` for the same numbers under more eyes.
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NoReturn
+from typing import Any
 
-from dlexp.config import Setup, compose
+from dlexp.config import Setup, compose_run
 from dlexp.errors import UserError
 from dlexp.runs import lifecycle, provenance, records
 from dlexp.runs.records import Change, Recorded
@@ -26,11 +24,6 @@ from dlexp.tracking.settings import NoTracking
 
 TOLERANCE = 1e-3
 MLFLOW_ID = 32  # hexadecimal digits
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(message, key=(self.prog or "").split()[-1], where="command line")
 
 
 @dataclass(frozen=True)
@@ -117,65 +110,40 @@ class Comparison:
         return "\n".join(lines), 0 if within and excused else 1
 
 
-def replay(words: Sequence[str]) -> int:
-    """`replay <run>`: train it again from what it recorded, and compare."""
-    parser = _Parser(
-        prog="python -m dlexp replay",
-        description="Train a recorded run again and compare its numbers.",
-    )
-    parser.add_argument("run", help="its folder, its name, its id, MLflow's run id, or last")
-    parser.add_argument(
-        "--tolerance",
-        type=_tolerance,
-        default=TOLERANCE,
-        metavar="r",
-        help="relative difference allowed on another machine (default 0.001)",
-    )
-    parser.add_argument(
-        "--uri", help="the MLflow store that has the run, if it is not the one under outputs/"
-    )
-    asked = _parsed(parser, words)
-    if asked is None:
-        return 0
+def replay(word: str, *, tolerance: float | None = None, uri: str | None = None) -> int:
+    """Train the run that a word names again from what it recorded, and compare; 1 if it differs.
+
+    `uri` is the MLflow store that has it. Raises `UserError` where there is no such run.
+    """
     with TemporaryDirectory(prefix="dlexp-replay-") as spare:
-        past = _measured(_folder(asked.run, asked.uri, Path(spare)), "replay")
+        past = _measured(_folder(word, uri, Path(spare)), "replay")
         silent = replace(past.setup.experiment, observer=tuple(_progress(past)))
         run = lifecycle.perform(
             replace(past.setup, experiment=silent, tracking=NoTracking()), keep=False
         )
-    return _conclude(past, run, asked.tolerance)
+    return _conclude(past, run, TOLERANCE if tolerance is None else tolerance)
 
 
-def probe(words: Sequence[str]) -> int:
-    """`probe <run> observer=[diagnostics]`: replay it under other observers, and prove that nothing
-    changed.
+def probe(word: str, overrides: Sequence[str]) -> int:
+    """Train the run that a word names again with other observers, and prove that nothing changed.
+
+    Raises `UserError` for an override of anything but an observer.
     """
-    parser = _Parser(
-        prog="python -m dlexp probe",
-        description="Train a recorded run again under other observers.",
-    )
-    parser.add_argument("run", help="its folder, its name, its id, MLflow's run id, or last")
-    parser.add_argument(
-        "overrides", nargs="+", help="observer=[diagnostics,histograms], observer.….…=…"
-    )
-    asked = _parsed(parser, words)
-    if asked is None:
-        return 0
-    for override in asked.overrides:
+    for override in overrides:
         if not override.lstrip("+").startswith(("observer=", "observer.")):
             wrong = (
                 "only observers can be added to a run that was trained: what else changes, changes"
                 " its numbers"
             )
             raise UserError(wrong, key=override.partition("=")[0], where="command line")
-    folder = must_find(asked.run, "probe", sweeps=False)
+    folder = must_find(word, "probe", sweeps=False)
     past = _measured(folder, "probe")
-    looking = replace(past.setup.experiment, observer=compose(*asked.overrides).experiment.observer)
+    looking = replace(past.setup.experiment, observer=compose_run(*overrides).experiment.observer)
     setup: Setup = replace(
         past.setup,
         experiment=looking,
         tracking=NoTracking(),
-        overrides=tuple(asked.overrides),
+        overrides=tuple(overrides),
         rebuilt=False,
     )
     identity = atomic.new_id()
@@ -190,14 +158,6 @@ def probe(words: Sequence[str]) -> int:
     return _conclude(past, run, TOLERANCE)
 
 
-def _parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> Any:
-    """What the words ask for; None where that was help, which has been given."""
-    try:
-        return parser.parse_intermixed_args(list(words))
-    except SystemExit:
-        return None
-
-
 def _folder(word: str, uri: str | None, spare: Path) -> Path:
     """The run's folder; one that is only in MLflow is fetched into `spare`."""
     found = find(word, sweeps=False) if uri is None else None
@@ -206,13 +166,6 @@ def _folder(word: str, uri: str | None, spare: Path) -> Path:
 
         return fetch.run_folder(word, uri, spare)
     return found or must_find(word, "replay", sweeps=False)
-
-
-def _tolerance(word: str) -> float:
-    with suppress(ValueError):
-        if 0 <= (found := float(word)) < math.inf:
-            return found
-    raise argparse.ArgumentTypeError(f"{word} is no finite number ≥ 0")
 
 
 def _measured(folder: Path, key: str) -> Recorded:

@@ -82,7 +82,7 @@ def _run(word: str) -> Path | None:
     known = all_runs()
     if word == "last":
         return max(known, key=lambda f: (_changed(f / EVENTS), f.name), default=None)
-    fits = [f for f in known if word == f.name] or [f for f in known if word in _ids(f)]
+    fits = [f for f in known if word == f.name] or [f for f in known if word and word in _ids(f)]
     return fits[-1] if fits else None
 
 
@@ -91,7 +91,7 @@ def _ids(folder: Path) -> Iterator[str]:
     with suppress(OSError, ValueError):
         yield RunDescription.read(folder).id
     with suppress(OSError, ValueError):
-        yield str(read_object(folder / MIRROR_FILE).get("run_id"))
+        yield str(read_object(folder / MIRROR_FILE).get("run_id") or "")
 
 
 def _sweep(word: str) -> Path | None:

@@ -105,19 +105,22 @@ class SweepDescription:
         no JSON or, as `DataError`, no description of a sweep.
         """
         path = folder / SWEEP_FILE
-        found = cls(**_values(cls, read_object(path), path))
-        for name, lists in (("axes", found.axes), ("parts", found.parts)):
-            for key, values in lists.items():
-                if not isinstance(values, list):
-                    wrong = f"{name}.{key} must be a list, not {values!r:.60}"
-                    raise DataError(wrong, key=str(path))
+        recorded = read_object(path)
+        for name in ("study", "parts"):  # damaged, they are none: the runs can be compared
+            if not isinstance(recorded.get(name, {}), dict):
+                del recorded[name]
+        found = cls(**_values(cls, recorded, path))
+        for key, values in found.axes.items():
+            if not isinstance(values, list):
+                wrong = f"axes.{key} must be a list, not {values!r:.60}"
+                raise DataError(wrong, key=str(path))
         return replace(
             found,
             id=found.id or folder.name,
             fixed=_texts(found.fixed),
             axes={key: _texts(values) for key, values in found.axes.items()},
             commands=_texts(found.commands) or ((found.command,) if found.command else ()),
-            parts={key: _texts(values) for key, values in found.parts.items()},
+            parts={k: _texts(v) for k, v in found.parts.items() if isinstance(v, list)},
         )
 
     @property

@@ -18,7 +18,7 @@ from dlexp.runs import identity
 from dlexp.runs.records import configuration_changes
 from dlexp.storage.ledger import Ledger
 from dlexp.storage.records import RunDescription
-from dlexp.sweeps.planned import Planned
+from dlexp.sweeps.job import PlannedJob
 
 OLD_FOLDER = re.compile(r"([0-9a-f]{16})-")  # today a key begins with NUMERICS and a hyphen
 
@@ -59,7 +59,7 @@ def _read(runs: Path) -> Iterator[Member]:
                 continue  # it was killed before it was written
 
 
-def recognized(jobs: Iterable[Planned], members: Members) -> Iterator[Planned]:
+def recognized(jobs: Iterable[PlannedJob], members: Members) -> Iterator[PlannedJob]:
     """The jobs; one that is an earlier run has its key and folder."""
     for job in jobs:
         member = members.get(identity.of_experiment(job.setup.experiment).key())
@@ -68,13 +68,15 @@ def recognized(jobs: Iterable[Planned], members: Members) -> Iterator[Planned]:
         yield job
 
 
-def _is_same(description: RunDescription, job: Planned) -> bool:
+def _is_same(description: RunDescription, job: PlannedJob) -> bool:
     """Whether an earlier run had the very settings and data of a job, where its identity is equal."""
     e = job.setup.experiment
     if any(configuration_changes(description, e)):
         return False
     digest = (description.dataset or {}).get("sha256")
-    return digest is None or digest == _digest_of_data(e.data, e.seed, *job.held.data.values())
+    return digest is None or digest == _digest_of_data(
+        e.data, e.seed, *job.ingredients.data.values()
+    )
 
 
 @cache

@@ -1,44 +1,53 @@
-"""One job of a sweep, as a worker does it. What this file imports is what every worker has ready."""
+"""A job of a sweep and its result, as values: what a launcher is given, and what it gives back."""
 
 from __future__ import annotations
 
-import math
-import sys
-import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dlexp.config import Setup
 from dlexp.config.where import asks_for
-from dlexp.errors import Busy, describe_error
-from dlexp.runs import lifecycle
+from dlexp.runs import provenance
+from dlexp.storage import atomic
 from dlexp.storage.status import Status
-from dlexp.sweeps import member
-from dlexp.sweeps.identity import Changed, Ingredients
-from dlexp.sweeps.workers import Refused
+from dlexp.sweeps.identity import Ingredients, run_key
+from dlexp.sweeps.launcher import JobLost, JobRefused
+
+
+class PlannedJob(NamedTuple):
+    """A validated job, with the code and the data it is to be trained with.
+
+    `folder` is the name of its run folder in the sweep: its key, and words for people.
+    """
+
+    key: str
+    overrides: Sequence[str]
+    setup: Setup
+    ingredients: Ingredients
+    folder: str
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to train, of which code and data, and where its folder is to be."""
+    """What to train, with which code and data, and the run folder; `tracking` is the sweep's."""
 
     setup: Setup
     key: str
     folder: Path
     sweep: str
-    held: Ingredients
+    ingredients: Ingredients
     tracking: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
-class Result:
-    """How a job ended, what it cost (the run's seconds; this worker's CPU seconds, its peak memory
-    in MB), its metrics.
+class JobResult:
+    """How a job ended, what it cost (the run's seconds; its worker's CPU seconds and peak memory in
+    MB), and its metrics.
 
-    `continued` is the step of the checkpoint it went on from, `anew` says why it did not go on from
-    what there was.
+    `resumed_at` is the step of the checkpoint that it went on from, 0 for none; `restarted` is the
+    reason why an unfinished run was trained from the start.
     """
 
     status: Status
@@ -47,65 +56,30 @@ class Result:
     peak_mb: float
     error: str | None
     metrics: dict[str, float]
-    continued: int = 0
-    anew: str = ""
+    resumed_at: int = 0
+    restarted: str = ""
 
 
 @dataclass(frozen=True)
-class Elsewhere:
-    """The job's run is being trained by another process, `python -m dlexp resume` for one."""
+class JobElsewhere:
+    """The job's run is being trained by another process, as by `python -m dlexp resume`."""
 
 
-def do(job: Job) -> Result | Refused | Elsewhere:
-    """Train it. Whatever goes wrong is in the result."""
-    began, cpu = time.monotonic(), time.process_time()
-    try:
-        place = lifecycle.Place(
-            job.folder, job.key, {"dlexp.sweep": job.sweep}, standalone=False, tracking=job.tracking
-        )
-        trained = member.train(job.setup, place, job.held)
-    except Changed as e:
-        return Refused(str(e))
-    except Busy:
-        return Elsewhere()
-    except Exception as e:
-        return Result(
-            Status.FAILED,
-            time.monotonic() - began,
-            time.process_time() - cpu,
-            _peak_mb(),
-            _line(e),
-            {},
-        )
-    run = trained.run
-    finite = {name: value for name, value in run.metrics.items() if math.isfinite(value)}
-    return Result(
-        run.status,
-        trained.seconds,
-        time.process_time() - cpu,
-        _peak_mb(),
-        _line(run.error),
-        finite,
-        trained.step,
-        trained.anew,
-    )
+JobOutcome = JobResult | JobRefused | JobElsewhere | JobLost
 
 
-def _line(error: BaseException | None) -> str | None:
-    return f"{type(error).__name__}: {describe_error(error)}" if error else None
+def plan_jobs(jobs: Iterable[tuple[Sequence[str], Setup]]) -> list[PlannedJob]:
+    """The jobs with their keys. Raises `OSError` where a data file cannot be read."""
+    planned = []
+    for overrides, setup in jobs:
+        ingredients = Ingredients.of(setup.experiment)
+        key = run_key(setup.experiment, ingredients)
+        folder = f"{key}-{atomic.slug(provenance.run_name(setup.experiment))}"
+        planned.append(PlannedJob(key, overrides, setup, ingredients, folder))
+    return planned
 
 
-def _peak_mb() -> float:
-    """The most memory this process ever had; 0 where the system does not tell."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0.0
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
-
-
-def unobserved(setup: Setup) -> Setup:
-    """The setup as a sweep trains it: without a run's own figures, unless observers were asked for."""
-    asked = asks_for("observer", setup.overrides, setup.files)
-    return setup if asked else replace(setup, experiment=replace(setup.experiment, observer=()))
+def without_default_observers(setup: Setup) -> Setup:
+    """The setup as a sweep trains it: a run draws figures only if observers were chosen."""
+    chosen = asks_for("observer", setup.overrides, setup.files)
+    return setup if chosen else replace(setup, experiment=replace(setup.experiment, observer=()))

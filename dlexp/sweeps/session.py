@@ -1,18 +1,19 @@
-"""A sweep at work: the jobs that are missing are trained in parallel, and each end is written down."""
+"""A sweep at work: the jobs that are missing are trained, and the end of each is written down."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from dlexp import paths, tracking
 from dlexp.config import Setup
+from dlexp.config.plan import Plan
 from dlexp.core.silent_keys import is_silent
 from dlexp.errors import Stopped, UserError
 from dlexp.storage import journal
@@ -21,12 +22,20 @@ from dlexp.storage.records import SweepDescription
 from dlexp.storage.status import Status
 from dlexp.sweeps import earlier
 from dlexp.sweeps.identity import sweep_id
-from dlexp.sweeps.job import Elsewhere, Job, Result, do, unobserved
-from dlexp.sweeps.live import LiveLine
-from dlexp.sweeps.plan import Plan
-from dlexp.sweeps.planned import Planned, planned
-from dlexp.sweeps.study import Study
-from dlexp.sweeps.workers import Lost, Pool, Refused, cores
+from dlexp.sweeps.job import (
+    Job,
+    JobElsewhere,
+    JobOutcome,
+    JobResult,
+    PlannedJob,
+    plan_jobs,
+    without_default_observers,
+)
+from dlexp.sweeps.launcher import JobLost, JobRefused, Launcher, n_cores, run_jobs
+from dlexp.sweeps.launchers.local import LocalProcesses
+from dlexp.sweeps.progress import ProgressLine
+from dlexp.sweeps.study import NamedStudy
+from dlexp.sweeps.worker import train_job
 from dlexp.tracking.settings import to_json
 
 log = logging.getLogger("dlexp")
@@ -34,58 +43,68 @@ log = logging.getLogger("dlexp")
 GRACE = 5.0  # seconds to wait for a run that another process holds
 
 Jobs = Sequence[tuple[Sequence[str], Setup]]
+JobLauncher = Launcher[Job, Any, JobOutcome]
+
+
+def local_processes() -> AbstractContextManager[JobLauncher]:
+    """The launcher of processes of this machine, which train jobs."""
+    return LocalProcesses(train_job)
 
 
 @dataclass
 class Session:
-    """What a command asks of its sweep, and what has become of it. Use it in a `with` block.
+    """What a command asks of its sweep, and how the jobs ended. Use it in a `with` block.
 
-    `entries` are the ends of the jobs asked for, in their order; `folder` is the sweep's, None
-    before there is one; `expected` is how many jobs there will be, where they come in batches;
-    `parts` says of which parts the jobs are, in their order, and how many of each; `study` is the
-    named study they belong to; `notes` are printed at the end; `tracked` is what MLflow has of the
-    sweep, known when the `with` block has ended.
+    `launcher` makes what runs the jobs; `entries` are the ledger's of the jobs asked for, in their
+    order; `folder` is the sweep's, None before there is one; `trained` counts the jobs that this
+    command trained, `resumed` those of them that went on from a checkpoint, and `restarted` those
+    that could not, by the reason; `total` is how many jobs there will be, where they come in
+    batches; `parts` says which parts the jobs belong to, in their order, and how many to each;
+    `study` is the named study they belong to; `notes` are printed at the end; `tracked` is what
+    MLflow has of the sweep, known when the `with` block has ended.
     """
 
     command: str = "python -m dlexp -m"
     dry_run: bool = False
     retry_failed: bool = False
+    launcher: Callable[[], AbstractContextManager[JobLauncher]] = local_processes
     folder: Path | None = None
     entries: list[LedgerEntry] = field(default_factory=list)
     metrics: dict[str, dict[str, float]] = field(default_factory=dict)
     trained: int = 0
-    continued: int = 0
-    anew: Counter[str] = field(default_factory=Counter)
-    expected: int = 0
+    resumed: int = 0
+    restarted: Counter[str] = field(default_factory=Counter)
+    total: int = 0
     searched: bool = False
     parts: Mapping[str, int] = field(default_factory=dict)
-    study: Study | None = None
+    study: NamedStudy | None = None
     notes: list[str] = field(default_factory=list)
     tracked: tracking.Outcome | None = None
     _description: SweepDescription | None = None
     _sender: tracking.Sender | None = None
     _ledger: Ledger | None = None
     _earlier: earlier.Members | None = None
-    _pool: Pool | None = None
+    _launcher: JobLauncher | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Session:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        failed, described = error[0] is not None, self._description
-        if self._ledger is not None and described is not None and not failed:
-            self._ledger.describe(replace(described, ended_ms=time.time_ns() // 1_000_000))
+        failed, description, settings = error[0] is not None, self._description, self._tracking
+        if self._ledger is not None and description is not None and not failed:
+            self._ledger.describe(replace(description, ended_ms=time.time_ns() // 1_000_000))
         sender = self._sender if self._sender is not None and self._sender.is_at_work() else None
-        self._stack.close()  # the sweep is at rest: its sender sends the end, and ends
-        if self.folder is not None and self._tracking and not failed:
-            self.tracked = tracking.finish_sweep(self.folder, sender, self._tracking["wait"])
+        self._stack.close()  # no command holds the sweep now: its sender sends the end, and ends
+        if self.folder is not None and settings and not failed:
+            self.tracked = tracking.finish_sweep(self.folder, sender, settings["wait"])
 
-    def conduct(self, jobs: Jobs, plan: Plan, *, n_jobs: int | None) -> list[LedgerEntry]:
+    def run(self, jobs: Jobs, plan: Plan, *, n_jobs: int | None) -> list[LedgerEntry]:
         """Train what is missing of these validated jobs; the entry of each, in order. May be called
         again with more.
 
-        Raises `UserError` where another command is at work on the same sweep.
+        Raises `UserError` where another command is at work on the same sweep, and `Stopped` where
+        jobs cannot be trained as they were planned.
         """
         if n_jobs is not None and n_jobs < 1:
             raise UserError(
@@ -95,27 +114,26 @@ class Session:
             )
         first = jobs[0][1]
         self.searched = plan.by != "grid"
-        self.folder = paths.outputs() / "sweeps" / (first.sweep or self._called(plan))
-        asked = self._with_earlier(planned(jobs))
-        members = self._members([job.key for job in asked])
-        unique = list({job.key: job for job in reversed(asked)}.values())[
-            ::-1
-        ]  # of jobs that repeat each other, the first
+        self.folder = paths.outputs() / "sweeps" / (first.sweep or self._default_name(plan))
+        planned = self._with_earlier_keys(plan_jobs(jobs))
+        members = self._members([job.key for job in planned])
+        # of jobs that repeat each other, the first
+        unique = list({job.key: job for job in reversed(planned)}.values())[::-1]
         before = Ledger(self.folder).description()
-        shown = to_json(first.tracking, before.tracking if before else None)
+        settings = to_json(first.tracking, before.tracking if before else None)
         if self.dry_run:
             self._list(unique)
             return []
-        ledger = self._hold(plan, first, members, shown)
+        ledger = self._hold(plan, first, members, settings)
         missing = self._missing(unique, ledger)
-        if missing and self._sender is None and self._tracking:
+        if missing and self._sender is None and settings:
             self._sender = tracking.start_sweep(self.folder)
         while missing:
             elsewhere = self._train(
-                missing, ledger, already=len(unique) - len(missing), n_jobs=n_jobs or cores()
+                missing, ledger, done=len(unique) - len(missing), n_jobs=n_jobs or n_cores()
             )
             missing = self._missing([job for job in unique if job.key in elsewhere], ledger)
-            if held := next((_place(job) for job in missing if not _is_free(job.folder)), ""):
+            if held := next((_path(job) for job in missing if not _is_free(job.folder)), ""):
                 raise Stopped(
                     f"{held} is being trained by another process. When it has ended: {self.command}"
                 )
@@ -123,29 +141,33 @@ class Session:
         self.entries += entries
         return entries
 
-    def _with_earlier(self, jobs: list[Planned]) -> list[Planned]:
-        """The jobs, those that an earlier version of dlexp has trained by their keys of then."""
+    def _with_earlier_keys(self, jobs: list[PlannedJob]) -> list[PlannedJob]:
+        """The jobs; those that an earlier version of dlexp has trained have the keys it gave them."""
         assert self.folder is not None
         if self._earlier is None:
             self._earlier = earlier.members(self.folder)
         return list(earlier.recognized(jobs, self._earlier)) if self._earlier else jobs
 
-    def _missing(self, jobs: Iterable[Planned], ledger: Ledger) -> list[Job]:
+    @property
+    def _tracking(self) -> Mapping[str, Any] | None:
+        """The store that the sweep is sent to."""
+        return self._description.tracking if self._description else None
+
+    def _missing(self, jobs: Iterable[PlannedJob], ledger: Ledger) -> list[Job]:
         """The jobs that have no end yet, neither in the ledger nor in their folder."""
         assert self.folder is not None
         missing = []
         for job in jobs:
             ledger.adopt(job.key, job.folder, job.overrides)
             if not ledger.is_done(job.key, retry_failed=self.retry_failed):
-                place = self.folder / "runs" / job.folder
-                setup, shown = unobserved(job.setup), self._tracking
-                missing.append(Job(setup, job.key, place, self.folder.name, job.held, shown))
+                folder = self.folder / "runs" / job.folder
+                setup, settings = (
+                    without_default_observers(job.setup),
+                    self._tracking,
+                )
+                name = self.folder.name
+                missing.append(Job(setup, job.key, folder, name, job.ingredients, settings))
         return missing
-
-    @property
-    def _tracking(self) -> Mapping[str, Any] | None:
-        """The store that the sweep is sent to."""
-        return self._description.tracking if self._description else None
 
     def _members(self, keys: Sequence[str]) -> dict[str, list[str]]:
         """The keys of each part. Parts may share runs; a job that repeats another of its own part
@@ -161,25 +183,27 @@ class Session:
             log.warning("%d of %d jobs repeat another one and are left out", repeated, len(keys))
         return members
 
-    def _called(self, plan: Plan) -> str:
+    def _default_name(self, plan: Plan) -> str:
         """The name of the folder of a sweep that was given none."""
         if self.study is None:
             return sweep_id(plan.fixed, plan.swept, plan.by)
-        return (
-            f"{self.study.name}-{sweep_id(plan.fixed, plan.swept, plan.by, self.study.digest)[:8]}"
-        )
+        study, digest = self.study.name, self.study.digest
+        return f"{study}-{sweep_id(plan.fixed, plan.swept, plan.by, digest)[:8]}"
 
     def _hold(
         self,
         plan: Plan,
         first: Setup,
         members: Mapping[str, list[str]],
-        shown: Mapping[str, Any] | None,
+        settings: Mapping[str, Any] | None,
     ) -> Ledger:
+        """Lock the sweep, and write what it is asked for into its description."""
         assert self.folder is not None
         if self._ledger is None:
             self._ledger = self._stack.enter_context(Ledger(self.folder).held())
-        study = self.study if self.study is not None and self.study.words is not None else None
+        study = None
+        if self.study is not None and self.study.description is not None:
+            study = {"name": self.study.name, **self.study.description}
         self._description = SweepDescription(
             id=self.folder.name,
             name=first.sweep or (self.study.name if self.study else None),
@@ -189,9 +213,9 @@ class Session:
             axes=plan.swept,
             command=self.command,
             commands=[self.command.replace(" --retry-failed", "")],
-            tracking=shown,
+            tracking=settings,
             ended_ms=None,
-            study={"name": study.name, **(study.words or {})} if study else None,
+            study=study,
             parts=members if study else {},
         )
         before = self._ledger.description()
@@ -204,45 +228,67 @@ class Session:
         self._ledger.describe(self._description)
         return self._ledger
 
-    def _train(self, jobs: Sequence[Job], ledger: Ledger, *, already: int, n_jobs: int) -> set[str]:
-        """Train the jobs; returns the keys of those that another process is training."""
-        if self._pool is None:
-            self._pool = self._stack.enter_context(Pool(n_jobs, do))
-        already += len(self.entries)
-        reason, left, elsewhere = "", len(jobs), set[str]()
-        with LiveLine(max(self.expected, len(jobs) + already), already) as line:
-            for number, result in self._pool.do(jobs, line.started, line.tick):
-                if isinstance(result, Refused):
-                    reason = reason or result.reason
-                    self._pool.stop()
-                    line.left_out(number)
-                elif isinstance(result, Elsewhere):
-                    elsewhere.add(jobs[number].key)
-                    line.left_out(number)
-                else:
-                    entry = self._entry(jobs[number], result)
-                    ledger.write(entry)
-                    self.trained, left = self.trained + 1, left - 1
-                    line.ended(number, entry.status)
-        if reason:
-            stopped = (
-                f"the sweep was stopped: {reason}; {left} of {len(jobs)} runs were not trained"
+    def _train(self, jobs: Sequence[Job], ledger: Ledger, *, done: int, n_jobs: int) -> set[str]:
+        """Train the jobs, `done` others being done; the keys of those that another process trains."""
+        if self._launcher is None:
+            self._launcher = self._stack.enter_context(self.launcher())
+        done += len(self.entries)
+        reasons: list[str] = []
+        elsewhere: set[str] = set()
+        trained = 0
+
+        def end(number: int, outcome: JobOutcome) -> None:
+            nonlocal trained
+            if isinstance(outcome, JobRefused):
+                reasons.append(outcome.reason)
+                line.left_out(number)
+            elif isinstance(outcome, JobElsewhere):
+                elsewhere.add(jobs[number].key)
+                line.left_out(number)
+            else:
+                entry = self._entry(jobs[number], outcome)
+                ledger.write(entry)
+                self.trained, trained = self.trained + 1, trained + 1
+                line.ended(number, entry.status)
+
+        with ProgressLine(max(self.total, len(jobs) + done), done) as line:
+            run_jobs(
+                self._launcher,
+                jobs,
+                n_jobs,
+                on_start=line.started,
+                on_end=end,
+                on_wait=line.refresh,
             )
-            raise Stopped(f"{stopped}. To train with what is there now: {self.command}")
+        if reasons:
+            left = len(jobs) - trained
+            raise Stopped(
+                f"the sweep was stopped: {reasons[0]}; {left} of {len(jobs)} runs were not trained."
+                f" To train with what is there now: {self.command}"
+            )
         return elsewhere
 
-    def _entry(self, job: Job, result: Result | Lost) -> LedgerEntry:
-        folder, said = _place(job), tuple(job.setup.overrides)
-        if isinstance(result, Lost):
-            return LedgerEntry(job.key, Status.KILLED, folder, said, error=str(result))
-        self.metrics[job.key] = result.metrics
-        self.continued += result.continued > 0
-        if result.anew:
-            self.anew[result.anew] += 1
-        cost = (round(result.seconds, 3), round(result.cpu_seconds, 3), round(result.peak_mb, 1))
-        return LedgerEntry(job.key, result.status, folder, said, *cost, error=result.error)
+    def _entry(self, job: Job, outcome: JobResult | JobLost) -> LedgerEntry:
+        """The ledger's entry of a job that has ended; the session counts it."""
+        folder, overrides = _path(job), tuple(job.setup.overrides)
+        if isinstance(outcome, JobLost):
+            return LedgerEntry(job.key, Status.KILLED, folder, overrides, error=outcome.reason)
+        self.metrics[job.key] = outcome.metrics
+        self.resumed += outcome.resumed_at > 0
+        if outcome.restarted:
+            self.restarted[outcome.restarted] += 1
+        return LedgerEntry(
+            job.key,
+            outcome.status,
+            folder,
+            overrides,
+            round(outcome.seconds, 3),
+            round(outcome.cpu_seconds, 3),
+            round(outcome.peak_mb, 1),
+            error=outcome.error,
+        )
 
-    def _list(self, jobs: Sequence[Planned]) -> None:
+    def _list(self, jobs: Sequence[PlannedJob]) -> None:
         """Print the jobs, and which of them are done."""
         assert self.folder is not None
         ledger = Ledger(self.folder)
@@ -268,25 +314,6 @@ def _is_free(folder: Path) -> bool:
     return True
 
 
-def _place(job: Job) -> str:
-    """The folder of a job's run, in its sweep."""
+def _path(job: Job) -> str:
+    """The folder of a job's run, relative to its sweep's."""
     return f"runs/{job.folder.name}"
-
-
-_current: list[Session] = []
-
-
-def current() -> Session:
-    """The session under way: Hydra makes its launcher itself, which finds here what the command
-    asked for.
-    """
-    return _current[-1]
-
-
-def enter(session: Session) -> ExitStack:
-    """Make a session the current one, until the stack is closed."""
-    stack = ExitStack()
-    _current.append(session)
-    stack.callback(_current.pop)
-    stack.enter_context(session)
-    return stack

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from hydra.core.override_parser.types import IntervalSweep
 from omegaconf import DictConfig, OmegaConf
 
+from dlexp.config.plan import IntervalSweep, Jobs, Plan
 from dlexp.core import kinds
 from dlexp.core.experiment import Experiment
 from dlexp.core.registry import every
 from dlexp.errors import UserError
-from dlexp.sweeps.plan import Jobs, Plan
 
 CORNERS = 16  # combinations of ends that are tried before a search starts
 REPEATS = 1000  # draws in a row that repeat earlier ones, after which no other is waited for
@@ -86,12 +85,12 @@ class Interval:
 
     def words(self, value: float) -> list[str]:
         """The override that says a value."""
-        said = (
+        number = (
             int(value)
             if self.whole
             else min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
         )
-        return [f"{self.key}={said}"]
+        return [f"{self.key}={number}"]
 
 
 @dataclass(frozen=True)

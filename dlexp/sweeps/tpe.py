@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dlexp.errors import UserError
 from dlexp.sweeps.space import Axis, Interval, Point, Space
-
-if TYPE_CHECKING:
-    from dlexp.sweeps.search import Search
+from dlexp.sweeps.trials import Search
 
 AGAIN = 20  # times that a draw may repeat a trial before another is drawn at random
 
@@ -33,18 +31,18 @@ def tpe(search: Search) -> None:
         )
         return
     package.logging.set_verbosity(package.logging.ERROR)
-    search.session.expected = int(min(n, search.space.size)) * search.space.repeats
-    drawn = _Drawn(package, search.space, search.options.seed)
+    search.session.total = int(min(n, search.space.size)) * search.space.repeats
+    sampler = _Sampler(package, search.space, search.options.seed)
     while len(search.trials) < n:
-        asked = list(itertools.islice(drawn, min(batch, n - len(search.trials))))
-        if not asked:
+        points = list(itertools.islice(sampler, min(batch, n - len(search.trials))))
+        if not points:
             return
-        costs = search.train([point for _, point in asked])
-        for (trial, _), cost in zip(asked, costs, strict=True):
-            drawn.study.tell(trial, cost)
+        costs = search.train([point for _, point in points])
+        for (trial, _), cost in zip(points, costs, strict=True):
+            sampler.study.tell(trial, cost)
 
 
-class _Drawn:
+class _Sampler:
     """Optuna's trials, each with its point. One that repeats another is drawn again, until there
     are no others.
     """

@@ -1,200 +1,32 @@
-"""The sender's patience: when to look at which run, what to do when MLflow is away, and when to
-give up.
-"""
+"""The sender's process: it follows run folders and sweep folders until each is sent."""
 
 from __future__ import annotations
 
-import gc
 import time
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
-from filelock import FileLock, Timeout
-
-from dlexp import paths
-from dlexp.errors import is_of_the_machine
-from dlexp.redaction import clean
-from dlexp.storage import journal
-from dlexp.storage.lines import JournalEvent
-from dlexp.storage.records import RUN_FILE, Description, RunDescription, SweepDescription, is_sweep
-from dlexp.tracking import address, redacted, state as states
-from dlexp.tracking.mirror import Mirror
-from dlexp.tracking.state import Refused
-from dlexp.tracking.store import Store, explain, open_store
+from dlexp.storage.records import is_sweep
+from dlexp.tracking import state as states
+from dlexp.tracking.run_follower import RunFollower, Stores
+from dlexp.tracking.sweep_follower import SweepFollower
 
 POLL = 0.1  # seconds between looks at the journals
-LIVE = 1.0  # seconds between batches of a run under way
-TRIES = 3  # for a run that has ended; one under way is tried as long as it lives
-WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds after the first, second … failure in a row
-OTHERS = 60.0  # seconds to wait for another sender to finish a run that has ended
-
-
-D = TypeVar("D", RunDescription, SweepDescription)
 
 
 def run(folders: Sequence[Path]) -> int:
     """Mirror these runs and sweeps until each has ended and is sent, or cannot be; 0 if all were."""
-    from dlexp.tracking import sweeps
-
     stores = Stores()
-    followed = [(sweeps.SweepFollower if is_sweep(f) else RunFollower)(f, stores) for f in folders]
+    followers = [
+        (SweepFollower if is_sweep(folder) else RunFollower)(folder, stores) for folder in folders
+    ]
     try:
-        while waiting := [f for f in followed if not f.over]:
+        while waiting := [f for f in followers if not f.over]:
             for follower in waiting:
                 follower.look()
             if not all(f.over for f in waiting):
                 time.sleep(POLL)
     finally:
-        for follower in followed:
+        for follower in followers:
             follower.release()
     return 0 if all(states.is_complete(folder) for folder in folders) else 1
-
-
-class Stores:
-    """The stores opened so far."""
-
-    def __init__(self) -> None:
-        self._open: dict[tuple[str, str], Store] = {}
-
-    def get(self, uri: str, experiment: str) -> Store:
-        """The store at `uri`, opened once.
-
-        The garbage collector rests meanwhile, for MLflow imports a fifth faster, and leaves alone
-        what came of it.
-        """
-        if (uri, experiment) not in self._open:
-            gc.disable()
-            try:
-                self._open[uri, experiment] = open_store(uri, experiment)
-            finally:
-                gc.enable()
-                gc.freeze()
-        return self._open[uri, experiment]
-
-
-class RunFollower:
-    """Follows one run folder until its end; `over` says that there is nothing more to do or to hope
-    for.
-    """
-
-    def __init__(self, folder: Path, stores: Stores) -> None:
-        self.folder, self.stores = folder, stores
-        self.over = self._ended = False
-        self.uri = ""
-        self.mirror: Mirror | None = None
-        self.events: list[JournalEvent] = []
-        self._offset = self._failures = 0
-        self._next, self._give_up_waiting = 0.0, time.monotonic() + OTHERS
-        self._lock = FileLock(folder / "mlflow.lock")
-
-    def look(self) -> None:
-        """Send what is new, if it is time; what goes wrong is noted, and tried again as long as
-        there is hope.
-        """
-        ended = True
-        if not self.folder.is_dir():  # it was moved: nothing is written to where it was
-            print(f"{self.folder}: is not there any more", flush=True)
-            self.over = True
-        try:
-            if not self.over and self._alone():
-                ended = self._read()
-                if ended and not self._ended:  # hope anew
-                    self._ended, self._failures, self._next = True, 0, 0.0
-                if time.monotonic() >= self._next:
-                    self._send(ended)
-                    self.over, self._failures = ended, 0
-                    self._next = time.monotonic() + LIVE
-        except Exception as e:
-            self._failed(e, ended)
-        if self.over:
-            self.release()
-
-    def release(self) -> None:
-        """Let other senders at the run."""
-        self._lock.release()
-
-    def _alone(self) -> bool:
-        """Whether no other sender is at this run. Where one is, wait: it may be about to end, and
-        the run resumed.
-        """
-        if self._lock.is_locked:
-            return True
-        paths.check_inside(self.folder / "mlflow.lock")
-        try:
-            self._lock.acquire(timeout=0)
-            return True
-        except Timeout:
-            if journal.is_alive(self.folder):
-                self._give_up_waiting = time.monotonic() + OTHERS
-            else:
-                self.over = (
-                    states.is_complete(self.folder) or time.monotonic() > self._give_up_waiting
-                )
-        if self.over:
-            print(f"{self.folder}: left alone, another sender is at work on it", flush=True)
-        return False
-
-    def _read(self) -> bool:
-        """Read what is new in the journal, and say whether that was the end."""
-        try:
-            # asked first, so that what a dead writer wrote is all there
-            alive = journal.is_alive(self.folder)
-            news, self._offset = journal.events(self.folder, self._offset)
-            self.events += news
-            return not alive or (bool(self.events) and self.events[-1].kind == "finish")
-        except (OSError, ValueError) as e:
-            raise Refused(f"the journal cannot be read: {states.reason(e)}") from None
-
-    def _send(self, ended: bool) -> None:
-        if self.mirror is None:
-            self.mirror = self._open()
-        self.mirror.send(self.events)
-        if ended:
-            self.mirror.finish(self.events)
-
-    def _open(self) -> Mirror:
-        description = self._described(RunDescription.read, RUN_FILE)
-        return Mirror(self.folder, self._store(description), self.uri, description, self.events)
-
-    def _described(self, read: Callable[[Path], D], file: str) -> D:
-        """The folder's description. Raises `Refused` for one that cannot be read, or is not for
-        MLflow.
-        """
-        try:
-            description = read(self.folder)
-            shown = description.tracking or {}
-            self.uri = address.asked_for(shown, address.outputs_of(self.folder)) if shown else ""
-        except (OSError, ValueError, KeyError) as e:
-            raise Refused(f"{file} cannot be read: {states.reason(e)}") from None
-        if not shown:
-            what = "run" if file == RUN_FILE else "sweep"
-            raise Refused(f"the {what} was made with tracking=none")
-        return description
-
-    def _store(self, description: Description) -> Store:
-        shown = description.tracking or {}
-        return self.stores.get(self.uri, str(shown.get("experiment", "dlexp")))
-
-    def _failed(self, e: Exception, ended: bool) -> None:
-        """Note what went wrong; try again later, unless that is of no use."""
-        self._failures += 1
-        self._next = time.monotonic() + WAITS[min(self._failures, len(WAITS)) - 1]
-        theirs = type(e).__module__.startswith(("mlflow", "requests", "sqlalchemy"))
-        if theirs or is_of_the_machine(e) or isinstance(e, (Refused, OSError, ImportError)):
-            said, final = explain(e, self.uri)
-        else:
-            traceback.print_exc()
-            said, final = (
-                f"the sender failed, tracking.log says where: {type(e).__name__}: {clean(str(e))}",
-                True,
-            )
-        self.over = final or (ended and self._failures >= TRIES)
-        print(f"{self.folder}: {said}", flush=True)
-        state = self.mirror.state if self.mirror else states.load(self.folder)
-        state.uri, state.error = state.uri or redacted(self.uri), said
-        try:
-            state.save(self.folder)
-        except OSError as full:
-            print(f"{self.folder}: {full}", flush=True)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dlexp import paths
-from dlexp.core.fields import check_fields, non_negative
+from dlexp.core.fields import check_fields, described, non_negative
 from dlexp.errors import FieldError
 from dlexp.tracking import address, redacted, store_file, store_uri
 
@@ -22,17 +22,23 @@ class MLflow:
     MLFLOW_EXPERIMENT_NAME decide for new runs and sweeps; without them, it is the store under the
     outputs folder, and the experiment `dlexp`.
 
-    No password stands in `uri`, nor what may be one (whoever asks a server, anything behind `?`),
-    since a run writes down what it was asked: MLflow and the databases take it from the
-    environment. `experiment` is MLflow's name for the group of runs, `model` says whether the
-    trained network is logged as a model, `wait` how many seconds the command waits at its end for
-    what is still to be sent.
+    No password stands in `uri`, nor what may be one (a user name, anything behind `?`), since a run
+    writes down its configuration: MLflow and the databases take it from the environment.
     """
 
-    uri: str | None = None
-    experiment: str | None = None
-    model: bool = True
-    wait: float = non_negative(120.0)
+    uri: str | None = described(
+        None,
+        "the MLflow store, a server or a database; null: MLFLOW_TRACKING_URI, or the store under"
+        " the outputs folder",
+    )
+    experiment: str | None = described(
+        None, "MLflow's experiment for the runs; null: MLFLOW_EXPERIMENT_NAME, or dlexp"
+    )
+    model: bool = described(True, "whether the trained network is logged as a model")
+    wait: float = described(
+        non_negative(120.0),
+        "seconds that the command waits at its end for what is not sent yet",
+    )
 
     def __post_init__(self) -> None:
         check_fields(self)

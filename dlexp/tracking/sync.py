@@ -2,43 +2,26 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from dlexp import paths
 from dlexp.errors import UserError
-from dlexp.storage import find, journal
+from dlexp.storage import journal
 from dlexp.storage.records import RUN_FILE, SWEEP_FILE, description_of, is_sweep
 from dlexp.tracking import start
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(message, key="sync", where="command line")
-
-
-def main(words: Sequence[str]) -> int:
-    """Send the runs and sweeps named, or all under outputs/; 0 if MLflow then has all there is, 1
-    if not.
+def send(asked: Sequence[Path] = ()) -> int:
+    """Send the runs and sweeps in these folders, or all under outputs/; 0 if MLflow then has all
+    there is, 1 if not.
 
     Raises `UserError` for a folder that holds no run and no sweep.
     """
-    parser = _Parser(
-        prog="python -m dlexp sync",
-        description=(
-            "Send MLflow what it has not got yet, of the runs and sweeps named or of all under"
-            " outputs/."
-        ),
-    )
-    parser.add_argument("folder", nargs="*", help="a run or a sweep: its folder, its name, or last")
-    asked: list[Path] = []
-    for word in parser.parse_args(list(words)).folder:
-        if (folder := find.find(word)) is None:
-            raise UserError(f"there is no run in {word}", key="sync", where="command line")
-        asked.append(folder)
+    for folder in asked:
+        if not ((folder / journal.EVENTS).is_file() or is_sweep(folder)):
+            raise UserError(f"there is no run in {folder}", key="sync", where="command line")
     named = dict.fromkeys(f.parents[1] if _in_sweep(f) else f for f in asked)
     tracked = [
         f for f in named or [*runs(paths.outputs()), *sweeps(paths.outputs())] if is_tracked(f)

@@ -4,7 +4,6 @@ MLflow; starts it.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import signal
@@ -12,10 +11,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
 
 from dlexp import paths, tracking
 from dlexp.errors import UserError
@@ -44,44 +42,26 @@ NEAR = 20  # ports tried above the one wanted
 FRUGAL = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(message, key="ui", where="command line")
+def open_pages(
+    uri: str | None = None,
+    experiment: str | None = None,
+    *,
+    port: int | None = None,
+    show: bool = False,
+) -> int:
+    """Serve MLflow's pages on a store until Ctrl-C; where none is given, on that of new runs.
 
-
-def main(words: Sequence[str]) -> int:
-    """Serve MLflow's pages until Ctrl-C. Raises `UserError` where there is nothing to show."""
-    parser = _Parser(
-        prog="python -m dlexp ui", description="Open MLflow's pages on the runs under outputs/."
-    )
-    parser.add_argument(
-        "--port",
-        type=int,
-        default=PORT,
-        help="the port wanted; the next free one is taken (%(default)s)",
-    )
-    parser.add_argument(
-        "--uri", help="another store: the tracking.uri of the runs (or else MLFLOW_TRACKING_URI)"
-    )
-    parser.add_argument(
-        "--experiment", help="the experiment to link to (MLFLOW_EXPERIMENT_NAME, or else dlexp)"
-    )
-    parser.add_argument(
-        "--open", action="store_true", help="open the last sweep, or all runs, in the browser"
-    )
-    asked = parser.parse_args(list(words))
-    if not 0 <= asked.port < 65536:
-        raise UserError(
-            "must be a port, 0 to 65535", key="--port", value=asked.port, where="command line"
-        )
-    if asked.uri is not None:
-        check_uri(asked.uri, "--uri")
-    said = of_environment(*(name for name in VARIABLES if getattr(asked, name) is None))
+    Raises `UserError` where there is nothing to show.
+    """
+    if uri is not None:
+        check_uri(uri, "--uri")
+    given = {"uri": uri, "experiment": experiment}
+    said = of_environment(*(name for name in VARIABLES if given[name] is None))
     for name, value in said.items():
         print(f"chosen    by the environment: {VARIABLES[name]}={value}", flush=True)
-    uri = asked.uri or said.get("uri") or store_uri(paths.outputs())
-    experiment = asked.experiment or said.get("experiment") or "dlexp"
-    return serve(uri, port=asked.port, experiment=experiment, show=asked.open)
+    uri = uri or said.get("uri") or store_uri(paths.outputs())
+    experiment = experiment or said.get("experiment") or "dlexp"
+    return serve(uri, port=PORT if port is None else port, experiment=experiment, show=show)
 
 
 def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool = False) -> int:

@@ -13,7 +13,7 @@ from run_folders import event, records, run_folder, send, with_store
 
 from dlexp import shell
 from dlexp.cli.main import main
-from dlexp.config import compose
+from dlexp.config import compose_run
 from dlexp.runs import provenance
 from dlexp.tracking import state, store, ui_command
 
@@ -86,7 +86,7 @@ def test_several_values_without_m_are_answered_with_the_whole_command(in_tmp, ca
     assert main([swept, *FAST[:-1], f"tracking.experiment={name}"]) == 2
     words = advised(capsys.readouterr().err, "say ")
     assert words[:-1] == ["-m", swept, *FAST[:-1]]
-    assert compose(*FAST[:-1], words[-1]).tracking.experiment == name
+    assert compose_run(*FAST[:-1], words[-1]).tracking.experiment == name
     assert main([*words, "--dry-run"]) == 0
 
 

@@ -387,9 +387,9 @@ def test_it_looks_where_it_is_told_and_refuses_what_is_none_of_ours(
     place = add(sweep, "dead", ["optimizer=adam", "seed=7"], status=None, ledger=False)
     assert seen(capsys, str(place))[-1] == "1 mended, all is well (5 runs, 1 sweep)"
     with pytest.raises(UserError, match="holds no run, no sweep and no outputs"):
-        doctor.main([str(in_tmp)])
-    with pytest.raises(UserError, match="--dyr-run"):
-        doctor.main(["--dyr-run"])
+        doctor.examine([in_tmp])
+    assert main(["doctor", "--dyr-run"]) == 2
+    assert "did you mean '--dry-run'?" in capsys.readouterr().err
     monkeypatch.setenv("DLEXP_OUTPUTS", str(in_tmp / "elsewhere"))
     # by name, it would not be found
     assert "python -m dlexp resume outputs/runs/a" in seen(capsys, "outputs")[0]

@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from dlexp.cli.main import main
-from dlexp.config import compose, yamlfile
+from dlexp.config import compose_run, yamlfile
 from dlexp.errors import UserError
 
 CHOSEN = "choose from adagrad"
@@ -205,7 +205,7 @@ TYPED = [  # what is typed, its key and place, what is said
         "regularizer=[{dropout:1}] (command line)",
         "an option of regularizer is a name",
     ),
-    ("help *", "", "there is no group, option or study called *; choose from objective"),
+    ("help *", "", "there is no command, group, option, study or key called *; choose from claims"),
     ("help ad?m", "", "did you mean 'adam'?"),
     *(
         (words + "x" * 300, key, "the name is too long: a part of a path may have 255 bytes")
@@ -220,7 +220,7 @@ TYPED = [  # what is typed, its key and place, what is said
             ("data=mnist data.folder=", "data.folder=xxx"),
         )
     ),
-    ("help " + "x" * 300, "", "there is no group, option or study called xxx"),
+    ("help " + "x" * 300, "", "there is no command, group, option, study or key called xxx"),
     ("sync /dev/null", "sync (command line)", "there is no run in /dev/null"),
 ]
 GLOBAL = "# @package _global_\n"
@@ -439,13 +439,13 @@ def test_a_study_that_may_not_be_read_is_told(in_tmp, capsys):
 def test_python_raises_the_same(in_tmp):
     for words in (["seed=${seed}"], ["seed=???"], ["seed=010"], ["optimizer.lr=" + "[" * 3000]):
         with pytest.raises(UserError):
-            compose(*words)
+            compose_run(*words)
 
 
 def test_hydra_reads_files_of_other_programs_as_ever(in_tmp):
     from hydra._internal.sources_registry import SourcesRegistry
 
-    compose("seed=1")
+    compose_run("seed=1")
     assert SourcesRegistry.instance().types["file"].__module__.startswith("hydra.")
 
 

@@ -8,13 +8,13 @@ import pytest
 import yaml
 
 from dlexp.cli.help import GROUPS, details, overview
-from dlexp.config import compose
+from dlexp.config import compose_run
 from dlexp.core import kinds, registry
 from dlexp.paths import CONF
 
 
 def built(*overrides):
-    return compose(*overrides).experiment
+    return compose_run(*overrides).experiment
 
 
 def test_the_default_run_is_the_one_the_readme_describes():
@@ -38,7 +38,7 @@ def test_the_default_run_is_the_one_the_readme_describes():
 
 @pytest.mark.parametrize("cls", list(registry.every()), ids=lambda c: f"{c.kind}/{c.name}")
 def test_every_plugin_can_be_chosen_and_comes_back_as_itself(cls):
-    e = compose(f"{cls.kind}={cls.name}").experiment
+    e = compose_run(f"{cls.kind}={cls.name}").experiment
     value = getattr(e, cls.kind)
     assert (value[0] if cls.kind in kinds.MANY else value) == cls()
 

@@ -197,7 +197,11 @@ TABLE = [
     ("--foo", "unrecognized arguments: --foo", ""),
     ("--experimental-rerun x.pickle", "--experimental-rerun", ""),
     ("--cfg jib", "invalid choice", ""),
-    ("help adm", "there is no group, option or study called adm", "did you mean 'adam'?"),
+    (
+        "help adm",
+        "there is no command, group, option, study or key called adm",
+        "did you mean 'adam'?",
+    ),
 ]
 
 
@@ -256,12 +260,12 @@ def test_a_broken_plugin_is_told_with_file_and_line_and_the_others_go_on(
 
 
 def test_our_own_mistake_keeps_its_traceback(in_tmp, monkeypatch):
-    from dlexp import config
+    from dlexp.config import Composition
 
     def defect(*args):
         raise KeyError("a defect of ours")
 
-    monkeypatch.setattr(config, "build", defect)
+    monkeypatch.setattr(Composition, "setup", defect)
     with pytest.raises(KeyError, match="a defect of ours"):
         main(["epochs=0"])
 

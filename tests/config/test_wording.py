@@ -5,7 +5,7 @@ import re
 import pytest
 
 from dlexp import Optimizer, UserError, plugin
-from dlexp.config import compose, store
+from dlexp.config import compose_run, store
 from dlexp.core import registry
 from dlexp.plugins import discovery
 from dlexp.runs import lifecycle, records
@@ -40,7 +40,7 @@ TYPED = [
 @pytest.mark.parametrize("words", TYPED)
 def test_what_is_typed_is_refused_in_our_words(words):
     with pytest.raises(UserError) as caught:
-        compose(words)
+        compose_run(words)
     assert not INTERNAL.search(str(caught.value)), caught.value
     assert "\n" not in str(caught.value)
 

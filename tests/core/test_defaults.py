@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from dlexp.config import compose
+from dlexp.config import compose_run
 from dlexp.core import defaults
 from dlexp.core.early_stopping import EarlyStopping
 from dlexp.core.experiment import Experiment
@@ -38,7 +38,7 @@ def with_defaults(e):
 
 
 def test_an_experiment_takes_what_it_is_not_given_from_the_menu(menu):
-    composed = compose().experiment
+    composed = compose_run().experiment
     assert with_defaults(composed) == composed
     menu(epochs="7", dtype="float64", batch_size="10", patience="3", metric="val/accuracy")
     e = with_defaults(composed)
@@ -54,8 +54,8 @@ def test_how_often_a_state_is_saved_stands_in_the_menu(menu):
 
 
 def test_a_runs_name_leaves_out_what_the_menu_chooses(menu):
-    e = compose("activation=tanh", "epochs=7").experiment
+    e = compose_run("activation=tanh", "epochs=7").experiment
     assert provenance.run_name(e) == "adam he tanh epochs=7 s0"
     menu(activation="tanh", epochs="7")
     assert provenance.run_name(e) == "adam he s0"
-    assert provenance.run_name(compose().experiment) == "adam he relu epochs=50 s0"
+    assert provenance.run_name(compose_run().experiment) == "adam he relu epochs=50 s0"

@@ -9,12 +9,12 @@ from report_folders import journal, sweep
 
 from dlexp import PluginError, UserError, plugin, report
 from dlexp.cli.main import main
-from dlexp.config import compose
+from dlexp.config import compose_run
 from dlexp.core import registry
 from dlexp.report import plots, runs
 from dlexp.report.claims import decide
 from dlexp.runs import lifecycle
-from dlexp.sweeps.search import _metric
+from dlexp.sweeps.trials import choose_metric
 from dlexp.tracking import view
 from dlexp.tracking.sweep_folder import Survey
 
@@ -112,11 +112,11 @@ def test_a_metric_that_stops_nothing_may_be_without_a_direction(objectives):
 
 
 def test_a_search_judges_by_what_the_objectives_declare(objectives):
-    setups = {name: compose(*FAST, f"objective={name}") for name in ("declared", "contrary")}
-    assert _metric("val/r2", [setups["declared"]]) == ("val/r2", 1)
-    assert _metric("val/r2", [setups["contrary"]]) == ("val/r2", -1)
+    setups = {name: compose_run(*FAST, f"objective={name}") for name in ("declared", "contrary")}
+    assert choose_metric("val/r2", [setups["declared"]]) == ("val/r2", 1)
+    assert choose_metric("val/r2", [setups["contrary"]]) == ("val/r2", -1)
     with pytest.raises(UserError, match="by one objective, less by another"):
-        _metric("val/r2", [*setups.values()])
+        choose_metric("val/r2", [*setups.values()])
 
 
 def test_a_run_records_what_its_objective_declares(objectives, in_tmp):

@@ -93,14 +93,14 @@ SEEN = """
     import dlexp
     from dlexp import figures
     from dlexp.cli.help import overview
-    from dlexp.config import compose, rebuild
+    from dlexp.config import compose_run, rebuild
     from dlexp.conformance import checks_for
     from dlexp.core.silent_keys import is_silent
     from dlexp.runs import provenance
 
     assert Path(dlexp.__file__).is_relative_to(Path.cwd())
     assert {"Augmentation", "Greeter"} <= {*dlexp.__all__}
-    usual, chosen = compose().experiment, compose("aug=scale", "augmentation.factor=3").experiment
+    usual, chosen = compose_run().experiment, compose_run("aug=scale", "augmentation.factor=3").experiment
     assert (usual.augmentation.name, chosen.augmentation.factor) == ("none", 3.0)
     assert [g.name for g in usual.greeter] == ["hello"]
 
@@ -120,8 +120,8 @@ SEEN = """
     assert is_silent("greeter.hello.loud=true") and not is_silent("aug=scale")
 
     with pytest.raises(dlexp.UserError, match="objective=valley has no augmentation"):
-        compose("objective=valley", "aug=scale")
-    assert "augmentation" not in compose("objective=valley").experiment.params()
+        compose_run("objective=valley", "aug=scale")
+    assert "augmentation" not in compose_run("objective=valley").experiment.params()
 
     checks = checks_for(chosen.augmentation)
     assert "keeps_the_shape" in [check.name for check in checks]

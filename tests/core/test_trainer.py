@@ -317,9 +317,9 @@ def test_denormal_numbers_in_slots_are_flushed_and_others_kept():
 
 
 def test_float32_is_the_default_everywhere_and_float64_on_request():
-    from dlexp.config import compose
+    from dlexp.config import compose_run
 
-    single = compose("epochs=1", "observer=none").experiment.trainer()
+    single = compose_run("epochs=1", "observer=none").experiment.trainer()
     assert {
         a.dtype
         for a in (
@@ -328,7 +328,7 @@ def test_float32_is_the_default_everywhere_and_float64_on_request():
             *single.state.values(),
         )
     } == {np.dtype("float32")}
-    double = compose("epochs=1", "observer=none", "dtype=float64").experiment.trainer()
+    double = compose_run("epochs=1", "observer=none", "dtype=float64").experiment.trainer()
     assert double.problem.params.storage.dtype == np.float64
     assert np.allclose(single.problem.params.storage, double.problem.params.storage, atol=1e-7)
 

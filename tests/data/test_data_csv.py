@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from dlexp import DataError, FieldError, Split, three_way
-from dlexp.config import compose, rebuild
+from dlexp.config import compose_run, rebuild
 from dlexp.core import registry
 from dlexp.core.dataset import standardized
 from dlexp.data.tables import delimited
@@ -242,7 +242,7 @@ def test_the_numbers_are_those_of_the_reader_before_pandas(tmp_path, features, s
 
 
 def test_a_run_that_was_described_before_pandas_is_built_again_as_it_was(tmp_path):
-    described = compose("data=csv", "data.path=/x/t.csv").yaml
+    described = compose_run("data=csv", "data.path=/x/t.csv").yaml
     new = ("drop", "keep", "words", "missing", "header", "decimal", "encoding")
     told = yaml.safe_load(described)
     told["data"] = {k: v for k, v in told["data"].items() if k not in new}

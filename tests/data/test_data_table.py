@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from dlexp import DataError, FieldError
-from dlexp.config import compose
+from dlexp.config import compose_run
 from dlexp.core import registry
 from dlexp.data.tables import delimited, parquet, reading
 from dlexp.data.tables.headers import is_header
@@ -150,7 +150,7 @@ def test_words_say_what_a_shell_would_take(tmp_path, word):
     expected = TABLE(path=placed(tmp_path, rows(), "plain.csv")).dataset(rng()).sha256
     for settings in ({}, {"delimiter": word}, {"decimal": "comma"}):
         assert TABLE(path=placed(tmp_path, text), **settings).dataset(rng()).sha256 == expected
-    built = compose(
+    built = compose_run(
         "data=table", "data.delimiter=semicolon", "data.decimal=comma", "data.drop=[a,'b c']"
     )
     assert built.experiment.data.drop == ("a", "b c")

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from dlexp.config import compose
+from dlexp.config import compose_run
 from dlexp.core import registry
 from dlexp.plugins import discovery, source_code
 from dlexp.runs import provenance
@@ -67,7 +67,7 @@ def test_a_file_that_has_not_changed_for_long_is_read_from_pythons_cache(package
 
 
 def test_all_that_decides_a_runs_numbers_is_known_when_plugins_are_discovered():
-    experiment = compose(
+    experiment = compose_run(
         "data=npz", "data.path=x.npz", "regularizer=[dropout,weight_decay]"
     ).experiment
     files = {path.name: path for path in provenance.source_files(experiment).values()}
@@ -91,7 +91,7 @@ def test_a_module_that_a_plugin_imports_counts_as_its_code(tmp_path, monkeypatch
     discovery.discover()
     try:
         (tmp_path / "steps_of_mine.py").write_text("LONG = 3\n")
-        found = provenance.sources(compose("optimizer=helped").experiment)
+        found = provenance.sources(compose_run("optimizer=helped").experiment)
         own = {name for name in found if name.startswith((tmp_path.name, "optimizer/"))}
         assert own == {f"{tmp_path.name}/{name}_of_mine.py" for name in ("rules", "steps")} | {
             "optimizer/helped.py",

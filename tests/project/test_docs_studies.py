@@ -12,7 +12,7 @@ import pytest
 from dlexp.report.claims import spec
 from dlexp.report.claims.terms import FUNCTIONS, MOMENTS
 from dlexp.report.plots.study import KINDS
-from dlexp.sweeps.study import WORDS
+from dlexp.sweeps.study_file import KEYS
 
 PAGE = Path(__file__).parents[2] / "docs" / "studies.md"
 
@@ -53,7 +53,7 @@ def test_the_example_gives_its_verdicts(text, in_tmp):
 
 def test_every_word_of_a_study_and_every_field_of_a_claim_is_explained(text):
     words = set(re.findall(r"`([a-z_0-9/ @N]+)[`:]", text))
-    known = {*WORDS, *spec.FIELDS, *spec.DIRECTIONS, *spec.REDUCTIONS, *KINDS, *FUNCTIONS}
+    known = {*KEYS, *spec.FIELDS, *spec.DIRECTIONS, *spec.REDUCTIONS, *KINDS, *FUNCTIONS}
     assert known - words == set()
     assert {f"@ {moment}" for moment in MOMENTS} - {
         word.removesuffix(" N") for word in words

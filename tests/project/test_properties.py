@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dlexp import Dense, Network
-from dlexp.config import compose, overrides, yamlfile
+from dlexp.config import compose_run, overrides, yamlfile
 from dlexp.core import kinds, registry
 from dlexp.core.trainer import Record
 from dlexp.data import download
@@ -204,7 +204,7 @@ LIKELY = st.builds(
 
 @drawn(20, words=st.lists(LIKELY, min_size=1, max_size=2))
 def test_no_configuration_makes_a_traceback(words):
-    setup = only_a_user_error(compose, *words)
+    setup = only_a_user_error(compose_run, *words)
     assert setup is None or setup.yaml
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from dlexp import errors
 from dlexp.cli.main import main
-from dlexp.config import compose, rebuild
+from dlexp.config import compose_run, rebuild
 from dlexp.errors import UserError
 from dlexp.redaction import clean
 from dlexp.runs import lifecycle
@@ -123,7 +123,7 @@ def test_a_run_of_old_that_has_a_secret_is_still_read(in_tmp, capsys):
     assert main([*FAST, f"data.path={SHAPES['s3']}", "data=csv"]) == 2
     assert "which every run would write down" in capsys.readouterr().err
     text = (
-        compose(*FAST)
+        compose_run(*FAST)
         .yaml.replace("name: digits", f"name: csv\n  path: {SHAPES['s3']}")
         .replace("n_train: 100", "")
     )

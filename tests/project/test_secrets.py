@@ -6,7 +6,7 @@ import os
 import pytest
 
 from dlexp.cli.main import main
-from dlexp.config import compose
+from dlexp.config import compose_run
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "observer=none", "tracking=none")
 SECRET = "s3cr3t-0f-somebody"
@@ -107,10 +107,10 @@ def test_no_value_asks_the_environment_on_the_command_line_or_in_a_file(
 
 
 def test_a_value_may_still_name_another_key(in_tmp):
-    assert compose("epochs=7", "seed=${epochs}").experiment.seed == 7
+    assert compose_run("epochs=7", "seed=${epochs}").experiment.seed == 7
     assert (
-        compose("model.hidden=[${batch_size},5]").experiment.model.hidden[0]
-        == compose().experiment.batch_size
+        compose_run("model.hidden=[${batch_size},5]").experiment.model.hidden[0]
+        == compose_run().experiment.batch_size
     )
 
 

@@ -16,9 +16,9 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from dlexp.cli.main import main
-from dlexp.config import compose
+from dlexp.config import compose_run
+from dlexp.config.plan import Plan
 from dlexp.paths import CONF
-from dlexp.sweeps.plan import Plan
 from dlexp.sweeps.studies import named
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -199,7 +199,7 @@ def test_a_command_of_the_tutorial_is_accepted(command):
             or not any("," in w for w in words if "[" not in w)
         )
         for job in first_and_last([w for w in words if w != "-m"]):
-            compose(*job).experiment.trainer()
+            compose_run(*job).experiment.trainer()
 
 
 @pytest.mark.slow

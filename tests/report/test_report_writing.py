@@ -14,7 +14,7 @@ from dlexp.report import blocks, plots, terminal, words
 from dlexp.storage.ledger import LedgerEntry
 from dlexp.storage.status import Status
 from dlexp.sweeps.session import Session
-from dlexp.sweeps.study import Study
+from dlexp.sweeps.study import NamedStudy
 
 FAILED = {1: "FAILED"}
 
@@ -137,7 +137,9 @@ def test_failures_are_listed_by_the_report_or_run_by_run_and_never_twice(tmp_pat
         )
     # the report of a study's claims lists no runs
     for claims, listed in (({"claims": []}, True), (None, False)):
-        summary.of_sweep(ended(tmp_path, "ValueError: odd", study=Study("s", "d", claims)), text)
+        summary.of_sweep(
+            ended(tmp_path, "ValueError: odd", study=NamedStudy("s", "d", claims)), text
+        )
         assert ("runs/k-x" in capsys.readouterr().out) is listed
 
 

@@ -19,7 +19,7 @@ import dlexp
 from dlexp.cli.main import main
 from dlexp.core.registry import find
 from dlexp.runs import lifecycle
-from dlexp.storage import checkpoint, journal, network_file
+from dlexp.storage import checkpoint, journal, network_file, records as storage_records
 
 SMALL = (
     "model.hidden=[16]",
@@ -240,7 +240,8 @@ def test_whatever_cannot_be_written_at_first_leaves_no_folder(in_tmp, name, monk
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         write(path, text)
 
-    monkeypatch.setattr(journal, "write_atomically", full)
+    for module in (journal, storage_records):
+        monkeypatch.setattr(module, "write_atomically", full)
     words = ("-m", "seed=0,1", *SMALL) if name == "sweep.json" else SMALL
     assert main(list(words)) == 1
     err = capsys.readouterr().err

@@ -20,13 +20,13 @@ from run_folders import send, with_store
 
 from dlexp import serving, tracking
 from dlexp.cli.main import main
-from dlexp.config import compose
+from dlexp.config import compose_run
 from dlexp.core import registry
 from dlexp.plugins import discovery
 from dlexp.runs import provenance, records
 from dlexp.storage import journal
 from dlexp.sweeps import earlier
-from dlexp.sweeps.planned import planned
+from dlexp.sweeps.job import plan_jobs
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "first_version"
 EXPECTED = json.loads((FIXTURE / "expected.json").read_text(encoding="utf-8"))
@@ -327,7 +327,7 @@ def test_an_old_run_of_other_code_or_data_is_not_taken_for_a_run_of_a_sweep(othe
     described = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
     axes = itertools.product(["sgd", "adam"], [0, 1])
     words = [[*described["fixed"], f"optimizer={name}", f"seed={seed}"] for name, seed in axes]
-    jobs = planned((w, compose(*w)) for w in words)
+    jobs = plan_jobs((w, compose_run(*w)) for w in words)
     recognized = earlier.recognized(jobs, earlier.members(folder))
     kept = {job.folder for job in recognized} & {path.name for path in folder.glob("runs/*")}
     assert run.name not in kept

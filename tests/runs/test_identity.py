@@ -4,13 +4,14 @@ import dataclasses
 import json
 
 import pytest
+from dlexp.config.planned import planned
 from mischief import mischief
 from test_changed import UNTRACKED, cut_short, refused
 from test_replay import describe
 
 import dlexp
 from dlexp.cli.main import main
-from dlexp.config import compose
+from dlexp.config import compose_run
 from dlexp.core import identity as core_identity, layers
 from dlexp.core.experiment import Experiment
 from dlexp.core.identity import NUMERICS
@@ -18,6 +19,8 @@ from dlexp.core.registry import find
 from dlexp.plugins import source_code
 from dlexp.runs import identity
 from dlexp.storage import journal
+from dlexp.storage.records import RunDescription
+from dlexp.sweeps import earlier
 from dlexp.sweeps.identity import run_key
 
 SWEEP = ("-m", "optimizer=sgd,adam", "sweep=s", *UNTRACKED)
@@ -64,8 +67,8 @@ def resumes(folder, *words):
 def test_a_comment_in_dlexps_own_code_keeps_no_run_from_going_on(run, edit):
     edit(file_of_layers(), b"class ", b"# a comment\nclass ")
     assert resumes(run)
-    (resumed,) = [e for e in journal.events(run)[0] if e["event"] == "resume"]
-    assert resumed["changes"] == [], "it is no mixture"
+    (resumed,) = [e for e in journal.events(run)[0] if e.kind == "resume"]
+    assert not resumed.changes, "it is no mixture"
     log = (run / "run.log").read_text()
     assert "dlexp's own code differs, of the same NUMERICS: dlexp/core/layers.py" in log
 
@@ -133,7 +136,7 @@ def test_a_run_of_other_numerics_is_refused_with_what_to_do(run, raised, capsys)
 
 
 def test_other_numerics_are_other_runs_of_a_sweep(raised):
-    assert run_key(compose(*UNTRACKED).experiment).startswith(f"{NUMERICS + 1}-")
+    assert run_key(compose_run(*UNTRACKED).experiment).startswith(f"{NUMERICS + 1}-")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -144,12 +147,12 @@ class Later(Experiment):
 
 
 def later(**changes):
-    e = compose(*UNTRACKED).experiment
+    e = compose_run(*UNTRACKED).experiment
     return Later(**{f.name: getattr(e, f.name) for f in dataclasses.fields(e)}, **changes)
 
 
 def test_a_field_that_is_added_with_a_default_leaves_a_run_what_it_is():
-    e = compose(*UNTRACKED).experiment
+    e = compose_run(*UNTRACKED).experiment
     assert "tilt" in later().params()
     assert run_key(later()) == run_key(e)
     assert run_key(later(tilt=0.5)) != run_key(e)
@@ -196,7 +199,7 @@ def test_a_shipped_plugin_whose_other_code_gives_the_same_numbers_leaves_a_run_w
 
 
 def test_names_of_files_are_no_part_of_a_key():
-    e = compose(*UNTRACKED).experiment
+    e = compose_run(*UNTRACKED).experiment
     before = identity.of_experiment(e)
     moved = dataclasses.replace(before, code={f"x/{k}": v for k, v in before.code.items()})
     assert moved.key(["d"]) == before.key(["d"]) != before.key(["e"])
@@ -209,4 +212,16 @@ def test_what_run_json_says_of_its_identity_is_the_experiments(in_tmp):
     assert set(described["identity"]["code"]) == {
         name for name in described["sources"] if not name.startswith("dlexp/")
     }
-    assert identity.of_record(described) == identity.of_experiment(trained.experiment)
+    assert identity.of_record(RunDescription.read(trained.folder)) == identity.of_experiment(
+        trained.experiment
+    )
+
+
+def test_a_sweep_whose_keys_are_of_todays_form_opens_no_run_json(in_tmp, monkeypatch):
+    runs = in_tmp / "sweep" / "runs"
+    runs.mkdir(parents=True)
+    job = planned([((), compose_run(*UNTRACKED))])[0]
+    (runs / job.folder).mkdir()
+    monkeypatch.setattr(RunDescription, "read", lambda folder: pytest.fail("it was opened"))
+    assert earlier.members(in_tmp / "sweep") == {}
+    assert earlier.OLD_FOLDER.match("dd37cefaa2cd1950-sgd-he-s0")

@@ -17,7 +17,7 @@ from PIL import Image
 import dlexp
 from dlexp import Schedule, plugin
 from dlexp.cli.main import main
-from dlexp.config import compose
+from dlexp.config import compose_run
 from dlexp.core.kinds import KINDS
 from dlexp.core.registry import unregister
 from dlexp.storage import journal
@@ -116,7 +116,7 @@ def test_a_named_variant_and_a_field_that_must_be_chosen_do_not_change_the_defau
             return self.floor
 
     try:
-        experiment = compose("optimizer=heavy_momentum").experiment
+        experiment = compose_run("optimizer=heavy_momentum").experiment
         known = replace(experiment, schedule=Needy(floor=0.5)).defaults()
     finally:
         unregister(Needy)
@@ -182,7 +182,9 @@ def test_the_recorded_configuration_describes_the_same_experiment(in_tmp):
     assert said["early_stopping"] == {"patience": None, "metric": "val/loss"}
     assert said["tracking"] == {"name": "none"}
     assert {"data", "model", "objective", "seed", "epochs", "dtype"} <= set(said)
-    again = compose("optimizer=momentum", "optimizer.lr=0.05", "regularizer=[dropout,l1]", *ALONE)
+    again = compose_run(
+        "optimizer=momentum", "optimizer.lr=0.05", "regularizer=[dropout,l1]", *ALONE
+    )
     assert again.experiment == run.experiment
     assert again.yaml == text
 

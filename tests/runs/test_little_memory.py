@@ -13,12 +13,14 @@ from run_folders import event, run_folder, send, with_store
 
 from dlexp import errors
 from dlexp.cli.main import main
-from dlexp.config import compose
+from dlexp.config import compose_run
 from dlexp.runs import lifecycle
 from dlexp.runs.run import Run
-from dlexp.sweeps import job, workers
 from dlexp.sweeps.identity import Ingredients
-from dlexp.tracking import sender, state
+from dlexp.sweeps.job import Job
+from dlexp.sweeps.launchers import local
+from dlexp.sweeps.worker import train_job
+from dlexp.tracking import run_follower, state
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "observer=none", "tracking=none")
 HUGE = np._core._exceptions._ArrayMemoryError((5000, 5000), np.dtype("float64"))
@@ -96,17 +98,18 @@ def test_in_the_middle_of_a_run_it_fails_and_can_go_on(in_tmp, monkeypatch, caps
 
 def test_a_job_of_a_sweep_says_so_in_its_result(in_tmp, monkeypatch):
     monkeypatch.setattr(lifecycle, "assembled", failing(HUGE))
-    result = job.do(job.Job(compose(*FAST), "key", in_tmp / "run", "sweep", Ingredients({}, {})))
+    job = Job(compose_run(*FAST), "key", in_tmp / "run", "sweep", Ingredients({}, {}))
+    result = train_job(job)
     assert result.status == "FAILED"
     assert SAID in result.error
 
 
 def test_a_worker_that_cannot_begin_says_so_in_one_line_and_ends(monkeypatch, capfd):
-    monkeypatch.setattr(workers.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(local.signal, "signal", lambda *_: None)
     monkeypatch.setattr(threading.Thread, "start", failing(RuntimeError("can't start new thread")))
     monkeypatch.setattr(os, "_exit", lambda status: (_ for _ in ()).throw(SystemExit(status)))
     with pytest.raises(SystemExit, match="1"):
-        workers.serve(None, None)
+        local.serve(None, None)
     assert (
         capfd.readouterr().err
         == "dlexp: error: a worker ends: there is too little memory: can't start new thread\n"
@@ -119,7 +122,7 @@ def test_a_sender_says_so_without_a_traceback_and_sync_sends_it_later(tmp_path, 
         tmp_path / "run", uri, [event("start"), event("finish", status="FINISHED")], net=False
     )
     with monkeypatch.context() as patch:
-        patch.setattr(sender.Stores, "get", failing(MemoryError()))
+        patch.setattr(run_follower.Stores, "get", failing(MemoryError()))
         assert send(run) == 1
     out, err = capfd.readouterr()
     assert "Traceback" not in out + err

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from dlexp.config import compose
+from dlexp.config import compose_run
 from dlexp.runs import provenance
 
 
@@ -107,11 +107,11 @@ def test_the_fingerprint_knows_the_number_of_blas_threads():
     ],
 )
 def test_a_runs_name_says_the_choices_that_matter(overrides, name):
-    assert provenance.run_name(compose(*overrides).experiment) == name
+    assert provenance.run_name(compose_run(*overrides).experiment) == name
 
 
 def test_a_seed_has_its_own_place_in_the_name():
-    e = compose("epochs=3").experiment
+    e = compose_run("epochs=3").experiment
     assert provenance.run_name(replace(e, seed=12)).endswith("epochs=3 s12")
 
 

@@ -8,9 +8,11 @@ import pytest
 
 from dlexp import paths
 from dlexp.cli.main import main
+from dlexp.config import grid
 from dlexp.report.paired import seeds_needed
-from dlexp.sweeps import studies, validate
+from dlexp.sweeps import studies
 from dlexp.sweeps.studies import run
+from dlexp.sweeps.studies.outcome import StudyOutcome
 
 SHIPPED = sorted((paths.CONF / "experiment").glob("*.yaml"))
 STUDY = """\
@@ -60,6 +62,26 @@ def own(in_tmp):
     return str(folder)
 
 
+def launcher_of(end):
+    """A launcher of studies whose commands end at once: `end` is given each command."""
+
+    class Launcher:
+        def __init__(self, folder, overrides, *, quick, workers):
+            self.overrides, self.options = overrides, {"quick": quick, "workers": workers}
+
+        def submit(self, studies):
+            return [(s, tuple(run.command_of(s, self.overrides, **self.options))) for s in studies]
+
+        def ended(self, handles):
+            return handles
+
+        def result(self, handle):
+            study, command = handle
+            return StudyOutcome.of(study, end(command), 0.0)
+
+    return Launcher
+
+
 @pytest.fixture
 def commands(monkeypatch):
     """The commands that would have been run; each ends as `end` says, without verdicts, which is a
@@ -68,11 +90,11 @@ def commands(monkeypatch):
     seen = []
     end = SimpleNamespace(returncode=0, stderr="", stdout="sweep  fine\n")
 
-    def ended(command, name, work):
-        seen.append(command[1:])
+    def ended(command):
+        seen.append([*command[1:]])
         return end
 
-    monkeypatch.setattr(run, "_ended", ended)
+    monkeypatch.setattr(run, "StudyCommands", launcher_of(ended))
     return SimpleNamespace(seen=seen, end=end)
 
 
@@ -233,9 +255,9 @@ def planned(in_tmp, monkeypatch, capsys):
 
     def plans(*words):
         seen = {}
-        plans_of = validate.plans_of
+        plans_of = grid.plans_of
         monkeypatch.setattr(
-            validate, "plans_of", lambda config: seen.setdefault("plans", plans_of(config))
+            grid, "plans_of", lambda config: seen.setdefault("plans", plans_of(config))
         )
         assert main([*words, "--dry-run"]) == 0, capsys.readouterr().err
         assert not (in_tmp / "outputs").exists()

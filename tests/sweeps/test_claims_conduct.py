@@ -10,10 +10,10 @@ import sys
 import time
 
 import pytest
-from test_claims_command import SLOWER, STUDY
+from test_claims_command import SLOWER, STUDY, launcher_of
 
 from dlexp.cli.main import main
-from dlexp.sweeps.studies import catalogue, run
+from dlexp.sweeps.studies import catalogue, outcome, run
 
 
 @pytest.fixture
@@ -30,10 +30,10 @@ def mine(in_tmp):
 def nothing_starts(monkeypatch):
     """A study that is started is a defect."""
 
-    def ended(command, name, work):
-        raise AssertionError(f"{name} was started")
+    def ended(command):
+        raise AssertionError(f"{command} was started")
 
-    monkeypatch.setattr(run, "_ended", ended)
+    monkeypatch.setattr(run, "StudyCommands", launcher_of(ended))
 
 
 def asked(*words):
@@ -68,7 +68,7 @@ def test_a_study_whose_report_failed_is_a_failure_though_an_older_report_lies_th
         " no space\n"
     )
     end = subprocess.CompletedProcess([], 0, said, "")
-    monkeypatch.setattr(run, "_ended", lambda command, name, work: end)
+    monkeypatch.setattr(run, "StudyCommands", launcher_of(lambda command: end))
     assert asked("zz") == 1
     assert (
         "zz: failed: report the report cannot be written there: no space" in capsys.readouterr().out
@@ -79,7 +79,7 @@ def test_a_study_without_verdicts_is_a_failure_though_its_command_is_content(
     mine, monkeypatch, capsys
 ):
     end = subprocess.CompletedProcess([], 0, "folder    nowhere\n", "")
-    monkeypatch.setattr(run, "_ended", lambda command, name, work: end)
+    monkeypatch.setattr(run, "StudyCommands", launcher_of(lambda command: end))
     assert asked("zz") == 1
     assert "zz: failed: it has written no verdicts" in capsys.readouterr().out
 
@@ -123,15 +123,15 @@ def test_an_override_that_means_nothing_to_some_studies_leaves_the_others_their_
     (mine / "aa.yaml").write_text(valley, "utf-8")
     started = []
 
-    def ended(command, name, work):
-        started.append(name)
+    def ended(command):
+        started.append(next(word for word in command if word.startswith("experiment=")))
         return subprocess.CompletedProcess(
             [], 2, "", "dlexp: error: objective=valley has no data\n"
         )
 
-    monkeypatch.setattr(run, "_ended", ended)
+    monkeypatch.setattr(run, "StudyCommands", launcher_of(ended))
     assert asked("aa", "zz", "data.n_train=50") == 1
-    assert sorted(started) == ["aa", "zz"]
+    assert sorted(started) == ["experiment=aa", "experiment=zz"]
 
 
 def test_a_mistake_in_the_words_of_a_study_asked_for_is_told_before_any_starts(
@@ -216,7 +216,7 @@ def test_an_interruption_says_which_studies_are_done_and_how_to_go_on(mine, in_t
 
 
 def test_a_command_that_was_killed_says_so():
-    assert run.what_failed("", "sweep  fine\n", -9) == "it was killed by signal 9"
+    assert outcome.what_failed("", "sweep  fine\n", -9) == "it was killed by signal 9"
 
 
 def test_sigterm_that_only_the_first_process_gets_ends_the_studies_with_the_same_message(

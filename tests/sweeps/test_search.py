@@ -19,6 +19,7 @@ from dlexp.storage import journal
 from dlexp.storage.records import RunDescription
 from dlexp.sweeps import search as searches
 from dlexp.sweeps.space import Interval, Listed, Space
+from dlexp.sweeps.trials import read_metrics
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "tracking=none")
 LR = "optimizer.lr=tag(log,interval(1e-4,1))"
@@ -34,7 +35,7 @@ needs_optuna = pytest.mark.skipif(
 @pytest.fixture(autouse=True)
 def without_comparison(monkeypatch):
     """What a sweep ends in has tests of its own, and takes longer than these runs."""
-    monkeypatch.setattr("dlexp.cli.main.summary.comparison", lambda session: "")
+    monkeypatch.setattr("dlexp.cli.summary.comparison", lambda session: "")
 
 
 def search(sweeper, n_trials, *words):
@@ -113,7 +114,7 @@ def test_the_best_trial_is_told_with_its_metric_and_what_was_drawn(metric, bette
     assert search("random", 3, LR, *asked) == 0
     folder = only(in_tmp / "outputs" / "sweeps")
     name = metric or "val/accuracy"
-    values = {drawn(e)[-1]: searches.measured(folder / e["folder"])[name] for e in ledger(in_tmp)}
+    values = {drawn(e)[-1]: read_metrics(folder / e["folder"])[name] for e in ledger(in_tmp)}
     value = better(values.values())
     said = re.match(
         r"best      (\S+) (\S+), trial \d of 3: (optimizer.lr=\S+) \(runs/",
@@ -129,7 +130,7 @@ def test_every_trial_is_trained_with_each_seed_and_judged_by_the_mean(in_tmp, ca
     values = {}
     for e in ledger(in_tmp):
         values.setdefault(drawn(e)[0], []).append(
-            searches.measured(folder / e["folder"])["val/accuracy"]
+            read_metrics(folder / e["folder"])["val/accuracy"]
         )
     assert [len(v) for v in values.values()] == [2, 2]
     best = max(sum(v) / 2 for v in values.values())
@@ -212,7 +213,7 @@ def ask(cost, *axes, n=40, seed=0, n_jobs=4):
     fake = SimpleNamespace(
         space=Space((), axes, ()), options=searches.Options(n, seed, None), n_jobs=n_jobs, trials=[]
     )
-    fake.session, fake.train = SimpleNamespace(dry_run=False, expected=0), train
+    fake.session, fake.train = SimpleNamespace(dry_run=False, total=0), train
     searches.tpe(fake)
     return fake.trials, batches
 
@@ -316,10 +317,10 @@ def test_a_run_that_stopped_early_is_judged_by_the_weights_it_kept(tmp_path):
     book.record(Record(9, 20, {"noise": 1.0}), "note")
     book.record(Record(2, 20, {"early_stopping/best_step": 10.0, "test/loss": 5.0}))
     book.finish("FINISHED")
-    found = searches.measured(tmp_path / "a")
+    found = read_metrics(tmp_path / "a")
     assert (found["val/loss"], found["test/loss"]) == (1.0, 5.0)
     assert "noise" not in found
-    assert searches.measured(tmp_path / "b") == {}
+    assert read_metrics(tmp_path / "b") == {}
 
 
 def test_an_interval_is_not_for_the_grid(in_tmp, capsys):

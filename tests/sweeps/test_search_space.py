@@ -11,9 +11,9 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
+from dlexp.config.plan import Plan
 from dlexp.core.early_stopping import EarlyStopping
 from dlexp.errors import UserError
-from dlexp.sweeps.plan import Plan
 from dlexp.sweeps.space import Interval, Listed, Space, is_whole
 
 LR = "optimizer.lr=tag(log,interval(1e-4,1))"

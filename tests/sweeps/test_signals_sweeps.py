@@ -49,7 +49,7 @@ def test_sigterm_and_sighup_stop_a_sweep_with_the_message_of_ctrl_c(in_tmp, star
 def test_a_search_a_study_and_a_resumed_sweep_stop_with_the_same_message(
     number, status, in_tmp, capsys, monkeypatch
 ):
-    def interrupted(self, jobs, ledger, *, already, n_jobs):
+    def interrupted(self, jobs, ledger, *, done, n_jobs):
         handlers.append(signal.getsignal(number))
         signal.raise_signal(number)
 
@@ -77,7 +77,7 @@ def test_a_search_a_study_and_a_resumed_sweep_stop_with_the_same_message(
 
 
 def test_a_sweep_goes_on_when_the_end_of_the_terminal_is_ignored(in_tmp, monkeypatch):
-    def hung_up(self, jobs, ledger, *, already, n_jobs):
+    def hung_up(self, jobs, ledger, *, done, n_jobs):
         os.kill(os.getpid(), signal.SIGHUP)
         raise ZeroDivisionError
 

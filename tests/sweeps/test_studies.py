@@ -33,7 +33,7 @@ study:
 def study(in_tmp, monkeypatch):
     """Run a study from a file of one's own; the answer is its exit status."""
     # has tests of its own
-    monkeypatch.setattr("dlexp.cli.main.summary.comparison", lambda session: "")
+    monkeypatch.setattr("dlexp.cli.summary.comparison", lambda session: "")
 
     def run(*words, text=STUDY):
         (in_tmp / "experiment").mkdir(exist_ok=True)

@@ -3,11 +3,13 @@
 import pytest
 from omegaconf import OmegaConf
 
-from dlexp.sweeps import budget
+from dlexp.config import grid
+from dlexp.config.plan import Plan
+from dlexp.sweeps.study_changes import changes
 
 
 def smaller(params, parts=None, **words):
-    return budget.smaller(words, params, parts or {"all": {}})
+    return grid.reduce_budget(words, params, parts or {"all": {}})
 
 
 def seeds(found, part="all"):
@@ -45,8 +47,8 @@ def test_each_part_keeps_to_its_own_seeds():
 
 
 def changed(own, now, typed=(), file=None):
-    plans = [{"all": budget.plan(own, "grid")}, {"all": budget.plan(now, "grid", typed)}]
-    found = budget.changes(*plans, OmegaConf.create(file or {}))
+    plans = [{"all": Plan.of_values(own, "grid")}, {"all": Plan.of_values(now, "grid", typed)}]
+    found = changes(*plans, OmegaConf.create(file or {}))
     return [[one[language] for one in found.get("all", ())] for language in ("en", "zh")]
 
 

@@ -48,11 +48,11 @@ study:
 def study(in_tmp, monkeypatch):
     """Run a study from a file of one's own, which trains nothing; the answer is its exit status."""
 
-    def conduct(session, jobs, plan, *, n_jobs):
+    def run_jobs(session, jobs, plan, *, n_jobs):
         assert session.dry_run, "it was not refused"
         return []
 
-    monkeypatch.setattr("dlexp.sweeps.session.Session.conduct", conduct)
+    monkeypatch.setattr("dlexp.sweeps.session.Session.run", run_jobs)
 
     def run(text=STUDY, *words):
         (in_tmp / "experiment").mkdir(exist_ok=True)

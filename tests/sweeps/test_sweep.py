@@ -14,6 +14,7 @@ import pytest
 
 from dlexp import config
 from dlexp.cli.main import main
+from dlexp.config.loader import Loader
 from dlexp.storage import journal
 from dlexp.storage.ledger import Ledger, LedgerEntry
 from dlexp.storage.records import RunDescription
@@ -359,15 +360,13 @@ def test_a_run_that_ended_unwritten_is_taken_over_and_one_that_did_not_end_is_ke
 @pytest.fixture
 def composed(monkeypatch):
     """The overrides of every job that Hydra composes from here on."""
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
-
-    seen, original = [], ConfigLoaderImpl.load_sweep_config
+    seen, original = [], Loader.load_job
 
     def load(self, config, overrides):
         seen.append(overrides)
         return original(self, config, overrides)
 
-    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", load)
+    monkeypatch.setattr(Loader, "load_job", load)
     return seen
 
 
@@ -378,7 +377,7 @@ def test_jobs_that_differ_in_their_seed_alone_are_composed_once_and_are_what_hyd
     assert len(composed) == 2
     assert len(caught) == 8
     for overrides, setup in caught:
-        alone = config.compose(*overrides)
+        alone = config.compose_run(*overrides)
         assert (setup.experiment, setup.yaml, setup.overrides) == (
             alone.experiment,
             alone.yaml,
@@ -390,13 +389,13 @@ def test_jobs_that_differ_in_their_seed_alone_are_composed_once_and_are_what_hyd
 def caught(monkeypatch):
     """The validated jobs of the sweeps from here on."""
     found = []
-    original = Session.conduct
+    original = Session.run
 
-    def conduct(self, jobs, plan, **how):
+    def run(self, jobs, plan, **how):
         found.extend(jobs)
         return original(self, jobs, plan, **how)
 
-    monkeypatch.setattr(Session, "conduct", conduct)
+    monkeypatch.setattr(Session, "run", run)
     return found
 
 

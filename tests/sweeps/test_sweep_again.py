@@ -8,10 +8,11 @@ import multiprocessing
 import pytest
 
 from dlexp.cli.main import main
+from dlexp.config.plan import Plan, length
 from dlexp.storage.ledger import Ledger, LedgerEntry
 from dlexp.storage.status import Status
-from dlexp.sweeps import live, workers
-from dlexp.sweeps.plan import Plan, length
+from dlexp.sweeps import launcher, progress
+from dlexp.sweeps.launchers import local
 
 FAST = ("epochs=1", "model.hidden=[5]", "data.n_train=100", "tracking=none")
 BOOM = '''
@@ -35,7 +36,7 @@ class Boom(Optimizer):
 @pytest.fixture
 def quiet(monkeypatch):
     # has tests of its own
-    monkeypatch.setattr("dlexp.cli.main.summary.comparison", lambda session: "")
+    monkeypatch.setattr("dlexp.cli.summary.comparison", lambda session: "")
 
 
 def entries(folder):
@@ -160,9 +161,11 @@ def test_a_range_is_counted_as_it_is_written_out():
 
 
 def test_the_live_line_counts_what_runs_and_everything_that_has_no_result(monkeypatch):
-    with live.LiveLine(6, 1) as line:
+    with progress.ProgressLine(6, 1) as line:
         drawn = []
-        monkeypatch.setattr(line._bar, "set_postfix_str", lambda said, refresh: drawn.append(said))
+        monkeypatch.setattr(
+            line._bar, "set_postfix_str", lambda counts, refresh: drawn.append(counts)
+        )
         for number in range(3):
             line.started(number)
         assert drawn[-1] == "3 running, 0 failed, 0 diverged"
@@ -190,23 +193,30 @@ def slow_work(seconds):
     return seconds
 
 
-def test_a_pool_gives_signs_of_life_while_nothing_ends(monkeypatch):
-    monkeypatch.setattr(workers, "TICK", 0.05)
-    ticks = []
-    with workers.Pool(1, slow_work) as pool:
-        done = list(pool.do([0.6], lambda number: None, lambda: ticks.append(1)))
-    assert done == [(0, 0.6)]
-    assert len(ticks) >= 2
+def test_the_loop_gives_signs_of_life_while_nothing_ends(monkeypatch):
+    monkeypatch.setattr(launcher, "WAIT", 0.05)
+    waits, ended = [], []
+    with local.LocalProcesses(slow_work) as processes:
+        launcher.run_jobs(
+            processes,
+            [0.6],
+            1,
+            on_start=lambda number: None,
+            on_end=lambda *result: ended.append(result),
+            on_wait=lambda: waits.append(1),
+        )
+    assert ended == [(0, 0.6)]
+    assert len(waits) >= 2
 
 
 @pytest.mark.parametrize("moment", ["while it waits", "while it works"])
 def test_a_worker_whose_command_is_gone_ends_without_a_word(moment, monkeypatch, capfd):
     ours, theirs = multiprocessing.Pipe()
-    monkeypatch.setattr(workers.threading.Thread, "start", lambda self: None)
-    monkeypatch.setattr(workers.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(local.threading.Thread, "start", lambda self: None)
+    monkeypatch.setattr(local.signal, "signal", lambda *_: None)
     if moment == "while it works":
         ours.send("a job")
     else:
         ours.close()
-    workers.serve(theirs, lambda job: ours.close())
+    local.serve(theirs, lambda job: ours.close())
     assert capfd.readouterr() == ("", "")

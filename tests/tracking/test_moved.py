@@ -17,7 +17,7 @@ from sweep_folders import fill, sweep_folder
 from dlexp import tracking
 from dlexp.cli.main import main
 from dlexp.storage.find import MIRROR_FILE
-from dlexp.tracking import address, artifacts, fetch, sender, settings, state
+from dlexp.tracking import address, artifacts, fetch, run_follower, settings, state
 
 SHOWN = {"experiment": "dlexp", "model": True, "wait": 60}
 
@@ -239,7 +239,7 @@ def test_a_sender_whose_folder_was_moved_away_makes_nothing_of_it_anew(in_tmp):
         finish=None,
         tracking={**SHOWN, "uri": address.OWN},
     )
-    follower = sender.RunFollower(folder, sender.Stores())
+    follower = run_follower.RunFollower(folder, run_follower.Stores())
     (in_tmp / "a").rename(in_tmp / "b")
     follower.look()
     assert follower.over

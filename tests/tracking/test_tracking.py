@@ -15,7 +15,7 @@ from run_folders import BEGAN, event, records, run_folder, send, with_store
 
 from dlexp import tracking
 from dlexp.storage import journal, network_file
-from dlexp.tracking import sender, state, translate
+from dlexp.tracking import run_follower, sender, state, translate
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def outputs(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def brief(monkeypatch):
     """No waiting between tries."""
-    monkeypatch.setattr(sender, "WAITS", (0.0,))
+    monkeypatch.setattr(run_follower, "WAITS", (0.0,))
     monkeypatch.setattr(sender, "POLL", 0.01)
 
 
@@ -242,7 +242,7 @@ def test_a_run_resumed_after_its_end_goes_on_in_the_same_place(outputs, make, en
             book.writelines(json.dumps(line) + "\n" for line in more)
 
     write(event("resume", pid=1, step=12), records(3)[2])
-    follower = sender.RunFollower(folder, sender.Stores())
+    follower = run_follower.RunFollower(folder, run_follower.Stores())
     with journal.FileLock(folder / "lock"):
         follower.look()  # while it is trained
         found = mirrored(outputs, folder)
@@ -398,7 +398,7 @@ def test_a_dead_server_is_tried_a_few_times_and_the_run_waits(outputs, make, mon
     address = f"http://127.0.0.1:{closed_port()}"
     folder = make(uri=address, net=False)
     assert send(folder) == 1
-    assert capsys.readouterr().out.count("cannot reach MLflow") == sender.TRIES
+    assert capsys.readouterr().out.count("cannot reach MLflow") == run_follower.TRIES
     outcome = tracking.outcome([folder])
     assert not outcome.complete
     assert f"cannot reach MLflow at {address}: connection refused" in str(outcome)

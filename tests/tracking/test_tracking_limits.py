@@ -13,7 +13,7 @@ from fake_servers import Gate
 from run_folders import event, records, run_folder, send
 
 from dlexp import DataError, fetch
-from dlexp.tracking import limits, sender, state
+from dlexp.tracking import limits, run_follower, state
 
 SILENT = 0.3  # the patience with a silent server, in seconds
 SAID = r"did not answer within 0\.9 s"
@@ -80,7 +80,7 @@ def test_what_is_sent_itself_may_take_longer():
 def test_the_sender_says_what_the_server_does_and_keeps_the_run_for_sync(
     tmp_path, monkeypatch, what, said
 ):
-    monkeypatch.setattr(sender, "TRIES", 1)
+    monkeypatch.setattr(run_follower, "TRIES", 1)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with Gate(lambda n: what) as gate, limits.limited():

@@ -16,10 +16,11 @@ import pytest
 from run_folders import BEGAN, records, run_folder, send, with_store
 
 from dlexp import Record, tracking
+from dlexp.cli.main import main
 from dlexp.errors import UserError
 from dlexp.storage import journal
 from dlexp.storage.records import RunDescription
-from dlexp.tracking import sender, state, sync, ui
+from dlexp.tracking import run_follower, state, sync, ui
 
 SQL = "select m.step, m.value from metrics m where m.key = 'train/loss' order by m.step"
 
@@ -97,8 +98,8 @@ def test_a_second_sender_waits_and_takes_over_a_run_that_was_resumed_while_the_f
     tmp_path,
 ):
     folder = run_folder(tmp_path / "run", with_store(tmp_path), records(2), finish=None, net=False)
-    second = sender.RunFollower(folder, sender.Stores())
-    with sender.FileLock(folder / "mlflow.lock"):
+    second = run_follower.RunFollower(folder, run_follower.Stores())
+    with run_follower.FileLock(folder / "mlflow.lock"):
         with journal.FileLock(folder / "lock"):
             second.look()
         assert not second.over
@@ -110,12 +111,12 @@ def test_a_second_sender_waits_and_takes_over_a_run_that_was_resumed_while_the_f
 
 def test_a_second_sender_does_not_wait_for_ever_nor_for_what_is_sent(tmp_path, capsys, monkeypatch):
     folder = run_folder(tmp_path / "run", with_store(tmp_path), records(2), net=False)
-    with sender.FileLock(folder / "mlflow.lock"), monkeypatch.context() as patched:
-        patched.setattr(sender, "OTHERS", 0.05)
+    with run_follower.FileLock(folder / "mlflow.lock"), monkeypatch.context() as patched:
+        patched.setattr(run_follower, "OTHERS", 0.05)
         assert send(folder) == 1
     assert "another sender is at work" in capsys.readouterr().out
     assert send(folder) == 0
-    with sender.FileLock(folder / "mlflow.lock"):
+    with run_follower.FileLock(folder / "mlflow.lock"):
         assert send(folder) == 0
 
 
@@ -148,23 +149,23 @@ def test_sync_finds_runs_and_no_copies_of_their_descriptions(in_tmp, capsys, mon
     for name in ("run.json", "journal.jsonl"):
         (copy / name).write_text((runs[0] / name).read_text())
     assert [f.name for f in sync.runs(outputs)] == ["a", "b", "private"]
-    assert sync.main([]) == 0
+    assert sync.send() == 0
     assert "sending 2 runs" in capsys.readouterr().out
     assert rows(outputs, "select name, start_time from runs") == [("adam he dropout s0", BEGAN)] * 2
     with journal.FileLock(runs[1] / "lock"):
-        assert sync.main([]) == 0
+        assert sync.send() == 0
     assert "1 run under way" in (said := capsys.readouterr().out)
     assert "sending 1 run " in said
     assert rows(outputs, "select count(*) from runs") == [(2,)]
 
 
 def test_sync_without_runs_says_so_and_refuses_what_is_no_run(in_tmp, capsys):
-    assert sync.main([]) == 0
+    assert sync.send() == 0
     assert "nothing to send" in capsys.readouterr().out
     with pytest.raises(UserError, match="there is no run in"):
-        sync.main([str(in_tmp)])
-    with pytest.raises(UserError, match="--al"):
-        sync.main(["--al"])
+        sync.send([in_tmp])
+    assert main(["sync", "--al"]) == 2
+    assert "sync (command line): unrecognized arguments: --al" in capsys.readouterr().err
 
 
 def test_a_store_address_cannot_be_bent_by_a_folders_name(tmp_path):
@@ -175,10 +176,10 @@ def test_a_store_address_cannot_be_bent_by_a_folders_name(tmp_path):
 
 def test_the_server_refuses_a_store_that_does_not_exist_and_says_what_makes_one(in_tmp, capsys):
     with pytest.raises(UserError, match=r"no runs yet.*python -m dlexp optimizer=adam"):
-        ui.main([])
-    with pytest.raises(UserError, match="0 to 65535"):
-        ui.main(["--port", "70000"])
-    assert ui.main(["--uri", "http://ann:secret@host:5000"]) == 0
+        ui.open_pages()
+    assert main(["ui", "--port", "70000"]) == 2
+    assert "0 to 65535" in capsys.readouterr().err
+    assert main(["ui", "--uri", "http://ann:secret@host:5000"]) == 0
     assert capsys.readouterr().out == "MLflow    http://***@host:5000\n"
 
 
@@ -228,7 +229,7 @@ def test_the_pages_are_served_on_this_machine_only_and_end_with_ctrl_c(in_tmp):
     )
     assert send(folder) == 0
     before = {f.name for f in in_tmp.iterdir()}
-    command = [sys.executable, "-c", "from dlexp.tracking import ui; ui.main(['--port', '0'])"]
+    command = [sys.executable, "-c", "from dlexp.tracking import ui; ui.open_pages(port=0)"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         said = [server.stdout.readline() for _ in range(4)]
         link = said[1].split()[1]
@@ -251,7 +252,7 @@ def test_patience_is_bounded_unless_the_user_says_otherwise(monkeypatch):
     assert found["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
     assert found["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "0"
     assert found["MLFLOW_DISABLE_TELEMETRY"] == "true"  # never on
-    assert sender.TRIES <= 3
+    assert run_follower.TRIES <= 3
 
 
 def test_the_sender_speaks_utf8_whatever_the_locale_says(monkeypatch):

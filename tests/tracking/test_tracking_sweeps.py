@@ -13,7 +13,7 @@ from sweep_folders import ENDED, add, client, fill, found, report, say, sweep_fo
 
 from dlexp import tracking
 from dlexp.storage.records import SweepDescription
-from dlexp.tracking import sender, state, sweep_page
+from dlexp.tracking import run_follower, sender, state, sweep_page
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def outputs(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def brief(monkeypatch):
     """No waiting between tries."""
-    monkeypatch.setattr(sender, "WAITS", (0.0,))
+    monkeypatch.setattr(run_follower, "WAITS", (0.0,))
     monkeypatch.setattr(sender, "POLL", 0.01)
 
 
@@ -430,7 +430,7 @@ def test_a_dead_server_is_tried_a_few_times_and_the_sweep_waits(outputs, make, m
 
 
 def test_a_sweep_is_followed_while_it_is_at_work(outputs, make, monkeypatch):
-    monkeypatch.setattr(sender, "LIVE", 0.01)
+    monkeypatch.setattr(run_follower, "LIVE", 0.01)
     folder = fill(make(ended=False), optimizers=("sgd",))
     seen = []
 
@@ -444,7 +444,7 @@ def test_a_sweep_is_followed_while_it_is_at_work(outputs, make, monkeypatch):
             lock.release()
 
     monkeypatch.setattr(sender.time, "sleep", sleep)
-    lock = sender.FileLock(folder / "lock")
+    lock = run_follower.FileLock(folder / "lock")
     lock.acquire()
     assert send(folder) == 0
     assert seen[0]["status"] == "RUNNING"

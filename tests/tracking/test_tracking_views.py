@@ -13,7 +13,7 @@ from sweep_folders import add, client, fill, found, sweep_folder
 
 from dlexp import tracking
 from dlexp.storage.records import SweepDescription
-from dlexp.tracking import sender, state, sweep_page, sync, ui, view
+from dlexp.tracking import run_follower, sender, state, sweep_page, sync, ui, view
 from dlexp.tracking.sweep_folder import Survey
 
 
@@ -28,7 +28,7 @@ def outputs(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def brief(monkeypatch):
     """No waiting between tries."""
-    monkeypatch.setattr(sender, "WAITS", (0.0,))
+    monkeypatch.setattr(run_follower, "WAITS", (0.0,))
     monkeypatch.setattr(sender, "POLL", 0.01)
 
 
@@ -54,10 +54,10 @@ def test_sync_takes_sweeps_and_leaves_their_runs_to_them(outputs, in_tmp, monkey
     folder = fill(sweep_folder(in_tmp / "outputs" / "sweeps" / name, uri))
     sweep_folder(in_tmp / "outputs" / "sweeps" / "private", None)
     assert sync.runs(in_tmp / "outputs") == []
-    assert sync.main([]) == 0
+    assert sync.send() == 0
     assert "sending 1 sweep …" in capsys.readouterr().out
     assert len(found(outputs, folder)["runs"]) == 4
-    assert sync.main([str(folder / "runs" / "0sgd0-x")]) == 0  # a run is sent with its sweep
+    assert sync.send([folder / "runs" / "0sgd0-x"]) == 0  # a run is sent with its sweep
     assert "sending 1 sweep …" in capsys.readouterr().out
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dlexp.core.seeds import TUNING
 from dlexp.errors import UserError
 from dlexp.report import statistics, words
 from dlexp.report.claims.messages import NoVerdict, Sentence, say
@@ -17,7 +18,7 @@ from dlexp.report.claims.spec import Claim
 from dlexp.report.measure import Measure, measure_of
 from dlexp.report.runs import RunRecord
 from dlexp.report.table import Tokens
-from dlexp.report.tuned import LOSS, TUNING
+from dlexp.report.tuned import LOSS
 
 Grid = Mapping[Place, Mapping[int, RunRecord]]
 

@@ -7,68 +7,42 @@ beginning and end are one process's work.
 
 from __future__ import annotations
 
-import argparse
 import shlex
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from dlexp.errors import UserError
-from dlexp.sweeps.studies.catalogue import Named, chosen, in_english, named, words_of
+from dlexp.sweeps.studies.catalogue import CatalogueEntry, chosen, in_english, named, words_of
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(message, key="claims", where="command line")
+def put_to_test(
+    names: Sequence[str],
+    overrides: Sequence[str] = (),
+    *,
+    quick: bool = False,
+    home: Path | None = None,
+) -> int:
+    """Run the studies of these names, or all, and print the table of their verdicts; 1 if one of
+    them failed, whatever the verdicts are.
 
-
-def main(argv: Sequence[str]) -> int:
-    """Run the studies asked for, or all; print the table. 1 if one of them failed, whatever the
-    verdicts are.
+    `home` is a folder with studies of the user's own. Raises `UserError` for a study or an override
+    that there is not.
     """
-    parser = _Parser(
-        prog="python -m dlexp claims",
-        description="Put the claims of the named studies to the test.",
-    )
-    parser.add_argument(
-        "studies", nargs="*", help="names of studies, and overrides for all of them; all by default"
-    )
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="a smaller budget: fewer seeds and settings, not sent to MLflow",
-    )
-    parser.add_argument(
-        "--config-dir",
-        type=Path,
-        metavar="folder",
-        help="studies of your own too: <folder>/experiment/*.yaml",
-    )
-    try:
-        asked = parser.parse_intermixed_args(list(argv))
-    except SystemExit as e:  # --help
-        return int(e.code or 0)
-    overrides = [word for word in asked.studies if "=" in word]
-    names = [word for word in asked.studies if "=" not in word]
-    studies = chosen(names, asked.config_dir)
-    from dlexp.sweeps.studies import rehearsal, run, verdict_table
+    studies = chosen(names, home)
+    from dlexp.sweeps.studies import precheck, run, verdict_table
 
-    rehearsal.check(studies, overrides, quick=asked.quick, named=bool(names))
+    precheck.check(studies, overrides, quick=quick, named=bool(names))
     began = time.monotonic()
     try:
-        outcomes = run.conduct(studies, overrides, quick=asked.quick)
+        outcomes = run.run_studies(studies, overrides, quick=quick)
     except run.Interrupted as e:
-        print(
-            verdict_table.interrupted(
-                e.done, shlex.join(["python", "-m", "dlexp", "claims", *argv])
-            ),
-            file=sys.stderr,
-        )
+        flags = ["--quick"] * quick + (["--config-dir", str(home)] if home else [])
+        again = shlex.join(["python", "-m", "dlexp", "claims", *names, *overrides, *flags])
+        print(verdict_table.interrupted(e.done, again), file=sys.stderr)
         raise
-    print(verdict_table.of_outcomes(outcomes, quick=asked.quick, seconds=time.monotonic() - began))
+    print(verdict_table.of_outcomes(outcomes, quick=quick, seconds=time.monotonic() - began))
     return 1 if any(outcome.failed for outcome in outcomes) else 0
 
 
-__all__ = ["Named", "in_english", "main", "named", "words_of"]
+__all__ = ["CatalogueEntry", "in_english", "named", "put_to_test", "words_of"]

@@ -16,7 +16,7 @@ from dlexp.report import words
 
 
 @dataclass(frozen=True)
-class Named:
+class CatalogueEntry:
     """A study that makes claims, as its file says, and how long it takes compared with others."""
 
     name: str
@@ -30,15 +30,15 @@ def words_of(path: Path) -> Mapping[str, Any]:
     import yaml
 
     try:
-        held = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
     except UnicodeDecodeError as e:
         raise UserError(
             f"cannot be read: byte {e.object[e.start]:#04x} is not UTF-8", key=str(path)
         ) from None
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as e:
         raise UserError(f"cannot be read: {' '.join(str(e).split())}", key=str(path)) from None
-    said = held.get("study") if isinstance(held, dict) else None
-    return said if isinstance(said, dict) else {}
+    study = content.get("study") if isinstance(content, dict) else None
+    return study if isinstance(study, dict) else {}
 
 
 def in_english(text: Any) -> str:
@@ -47,53 +47,53 @@ def in_english(text: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Shelf:
-    """The files of a folder of experiments by name: studies with claims, files without, files that
-    cannot be read.
+class Catalogue:
+    """The files of a folder of experiments by name: studies with claims, files without claims, files
+    that cannot be read.
     """
 
-    studies: dict[str, Named] = field(default_factory=dict)
-    silent: dict[str, Path] = field(default_factory=dict)
+    studies: dict[str, CatalogueEntry] = field(default_factory=dict)
+    without_claims: dict[str, Path] = field(default_factory=dict)
     broken: dict[str, UserError] = field(default_factory=dict)
 
     @staticmethod
-    def of(folder: Path, home: Path | None = None) -> Shelf:
+    def of(folder: Path, home: Path | None = None) -> Catalogue:
         """Every file of a folder."""
-        found = Shelf()
+        catalogue = Catalogue()
         for path in sorted(folder.glob("*.yaml")):
             try:
-                said = words_of(path)
+                study = words_of(path)
             except UserError as e:
-                found.broken[path.stem] = e
+                catalogue.broken[path.stem] = e
                 continue
-            if said.get("claims"):
-                title = in_english(said.get("title")) or path.stem
-                found.studies[path.stem] = Named(path.stem, title, _cost(said), home)
+            if study.get("claims"):
+                title = in_english(study.get("title")) or path.stem
+                catalogue.studies[path.stem] = CatalogueEntry(path.stem, title, _cost(study), home)
             else:
-                found.silent[path.stem] = path
-        return found
+                catalogue.without_claims[path.stem] = path
+        return catalogue
 
 
-def _cost(said: Mapping[str, Any]) -> float:
-    cost = said.get("cost")
+def _cost(study: Mapping[str, Any]) -> float:
+    cost = study.get("cost")
     return float(cost) if isinstance(cost, (int, float)) else 1.0
 
 
-def named(folder: Path) -> list[Named]:
+def named(folder: Path) -> list[CatalogueEntry]:
     """The studies with claims in a folder of experiments, by name; files that cannot be read are
     left out.
     """
-    return list(Shelf.of(folder).studies.values())
+    return list(Catalogue.of(folder).studies.values())
 
 
-def chosen(names: Sequence[str], home: Path | None) -> list[Named]:
+def chosen(names: Sequence[str], home: Path | None) -> list[CatalogueEntry]:
     """The studies of these names, or all there are, in the order of their names.
 
     A file of the user's that cannot be read is warned of, and refused where it was asked for by its
     name.
     """
-    shipped = Shelf.of(paths.CONF / "experiment")
-    own = _own(home, names) if home else Shelf()
+    shipped = Catalogue.of(paths.CONF / "experiment")
+    own = _own(home, names) if home else Catalogue()
     for name in own.studies:
         if name in shipped.studies:
             raise UserError(
@@ -106,9 +106,9 @@ def chosen(names: Sequence[str], home: Path | None) -> list[Named]:
     for name in names:
         if name in own.broken:
             raise own.broken[name]
-        if name in own.silent or name in shipped.silent:
-            path = own.silent.get(name) or shipped.silent[name]
-            theirs = ["--config-dir", str(path.parents[1])] if name in own.silent else []
+        if name in own.without_claims or name in shipped.without_claims:
+            path = own.without_claims.get(name) or shipped.without_claims[name]
+            theirs = ["--config-dir", str(path.parents[1])] if name in own.without_claims else []
             way = shell.command(*theirs, f"experiment={name}")
             raise UserError(
                 f"makes no claims; to train it: {way}", key="claims", value=name, where=str(path)
@@ -127,16 +127,16 @@ def chosen(names: Sequence[str], home: Path | None) -> list[Named]:
     return [study for name, study in known.items() if name in names or not names]
 
 
-def _own(home: Path, names: Sequence[str]) -> Shelf:
+def _own(home: Path, names: Sequence[str]) -> Catalogue:
     folder = home / "experiment"
-    found = Shelf.of(folder, home)
-    if not found.studies and not {*names} & {*found.silent, *found.broken}:
-        if found.broken:
-            raise next(iter(found.broken.values()))
+    catalogue = Catalogue.of(folder, home)
+    if not catalogue.studies and not {*names} & {*catalogue.without_claims, *catalogue.broken}:
+        if catalogue.broken:
+            raise next(iter(catalogue.broken.values()))
         wrong = (
             f"there is no study with claims in {folder}"
             if folder.is_dir()
             else f"there is no folder {folder}"
         )
         raise UserError(wrong, key="--config-dir", value=str(home), where="command line")
-    return found
+    return catalogue

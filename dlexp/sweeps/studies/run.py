@@ -1,86 +1,110 @@
-"""Studies at work: each is a command of its own, as many at once as there are processors."""
+"""Runs studies: each is a command of its own, as many at once as there are processors."""
 
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
-import threading
+import tempfile
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from dlexp.runs.signals import Terminated, number_of
-from dlexp.storage.records import read_object
-from dlexp.sweeps.studies.catalogue import Named
-from dlexp.sweeps.workers import cores
+from dlexp.sweeps.launcher import WAIT, n_cores, run_jobs
+from dlexp.sweeps.studies.catalogue import CatalogueEntry
+from dlexp.sweeps.studies.outcome import StudyOutcome
 
-WRONG = 2  # the exit status of a command that was asked for something wrong: nothing was trained
-# seconds after Ctrl-C, in which the commands, which a terminal tells as well, may end by themselves
+# seconds after Ctrl-C in which the commands, to which a terminal sends it too, may end by themselves
 GRACE = 5.0
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a study's command ended; `verdicts` are those of its verdicts.json, None where there is
-    none.
-    """
-
-    study: Named
-    status: int
-    seconds: float
-    said: str
-    verdicts: Sequence[Mapping[str, Any]] | None
-    page: Path | None
-
-    @property
-    def failed(self) -> bool:
-        """Whether anything went wrong: a run that failed, or no verdict."""
-        return bool(self.status) or self.verdicts is None
+TERMINAL = {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}
+POLL = 0.05  # seconds between looks at the commands
 
 
 class Interrupted(Terminated):
     """Ctrl-C, SIGTERM or SIGHUP; `done` are the studies that had ended before."""
 
-    def __init__(self, done: Sequence[Outcome], number: int) -> None:
+    def __init__(self, done: Sequence[StudyOutcome], number: int) -> None:
         self.done = done
         super().__init__(number)
 
 
-@dataclass
-class _Work:
-    """What is going on, in all threads."""
+@dataclass(eq=False)
+class StudyCommand:
+    """A study's command at work, and what it has printed."""
 
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    commands: dict[str, subprocess.Popen[str] | None] = field(default_factory=dict)
-    ended: dict[str, Outcome] = field(default_factory=dict)
-    stopped: threading.Event = field(default_factory=threading.Event)
+    study: CatalogueEntry
+    process: subprocess.Popen[bytes]
+    out: Path
+    err: Path
+    began: float = field(default_factory=time.monotonic)
 
-    def stop(self, number: int) -> None:
-        """Start nothing more, and wait for the commands, which have been told by the terminal, or
-        are told now.
 
-        A terminal does not send SIGTERM, so they are told at once. They may ignore SIGINT (of a
-        shell's background).
+class StudyCommands:
+    """The launcher of studies: `python -m dlexp experiment=<name>`, with `workers` processes each.
+    What the commands print is kept in `folder`.
+    """
+
+    def __init__(
+        self, folder: Path, overrides: Sequence[str], *, quick: bool, workers: int
+    ) -> None:
+        self.folder, self.overrides, self.quick, self.workers = folder, overrides, quick, workers
+        self.cancelled: list[StudyCommand] = []
+        self._deadline: float | None = None  # for commands that may end by themselves
+
+    def submit(self, studies: Sequence[CatalogueEntry]) -> list[StudyCommand]:
+        """Start a command for each study."""
+        return [self._start(study) for study in studies]
+
+    def ended(self, commands: Sequence[StudyCommand]) -> list[StudyCommand]:
+        """Those that have ended, after a second at most."""
+        until = time.monotonic() + WAIT
+        while True:
+            ended = [command for command in commands if command.process.poll() is not None]
+            if ended or time.monotonic() > until:
+                return ended
+            time.sleep(POLL)
+
+    def result(self, command: StudyCommand) -> StudyOutcome:
+        """How a command ended."""
+        seconds = time.monotonic() - command.began
+        status = command.process.wait()
+        out, err = (path.read_text("utf-8", "replace") for path in (command.out, command.err))
+        done = subprocess.CompletedProcess(command.process.args, status, out, err)
+        return StudyOutcome.of(command.study, done, seconds)
+
+    def cancel(self, command: StudyCommand) -> None:
+        """Ask a command to end. Its result, which waits for that, may still be good.
+
+        A terminal sends Ctrl-C to the command as well, which then ends by itself. SIGTERM is sent
+        to this process only.
         """
-        with self.lock:
-            self.stopped.set()
-            open_ = [command for command in self.commands.values() if command is not None]
-        until = time.monotonic() + (0.0 if number == signal.SIGTERM else GRACE)
-        for command in open_:
-            try:
-                command.wait(max(0.0, until - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                command.send_signal(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
+        if self._deadline is None:
+            error = sys.exception()  # that interrupted the loop
+            by_terminal = isinstance(error, KeyboardInterrupt) and number_of(error) in TERMINAL
+            self._deadline = time.monotonic() + (GRACE if by_terminal else 0.0)
+        self.cancelled.append(command)
+        try:
+            command.process.wait(max(0.0, self._deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            command.process.terminate()
+
+    def _start(self, study: CatalogueEntry) -> StudyCommand:
+        words = command_of(study, self.overrides, quick=self.quick, workers=self.workers)
+        # files, since a full pipe would stop the command
+        out, err = (self.folder / f"{study.name}.{stream}" for stream in ("out", "err"))
+        # whatever the terminal's encoding is: the output holds the folder's name
+        environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+        with out.open("wb") as stdout, err.open("wb") as stderr:
+            process = subprocess.Popen(words, stdout=stdout, stderr=stderr, env=environment)
+        return StudyCommand(study, process, out, err)
 
 
-def conduct(studies: Sequence[Named], overrides: Sequence[str], *, quick: bool) -> list[Outcome]:
+def run_studies(
+    studies: Sequence[CatalogueEntry], overrides: Sequence[str], *, quick: bool
+) -> list[StudyOutcome]:
     """Run studies, as many at once as there are processors, the longest first; a line on stderr as
     each ends.
 
@@ -88,147 +112,52 @@ def conduct(studies: Sequence[Named], overrides: Sequence[str], *, quick: bool) 
     """
     from tqdm import tqdm
 
-    n = min(len(studies), cores())
-    work = _Work()
-    with tqdm(
-        total=len(studies),
-        unit="study",
-        file=sys.stderr,
-        disable=None,
-        dynamic_ncols=True,
-        leave=False,
-    ) as bar:
+    n = min(len(studies), n_cores())
+    queue = sorted(studies, key=lambda study: -study.cost)
+    workers = max(1, n_cores() // n)
+    outcomes: dict[str, StudyOutcome] = {}
+    running: list[str] = []
 
-        def one(study: Named) -> None:
-            with work.lock:
-                if work.stopped.is_set():
-                    return
-                work.commands[study.name] = None
-                bar.set_postfix_str(", ".join(work.commands))
-            outcome = run(study, overrides, quick=quick, workers=max(1, cores() // n), work=work)
-            with work.lock:
-                del work.commands[study.name]
-                bar.set_postfix_str(", ".join(work.commands), refresh=False)
-                if work.stopped.is_set() and outcome.failed:
-                    return
-                work.ended[study.name] = outcome
-                bar.update()
-                bar.write(
-                    f"{study.name}: {counted(outcome)}, {outcome.seconds:.0f} s", file=sys.stderr
-                )
+    def start(number: int) -> None:
+        running.append(queue[number].name)
+        bar.set_postfix_str(", ".join(running))
 
-        with ThreadPoolExecutor(n) as pool:
-            try:
-                for _ in pool.map(one, sorted(studies, key=lambda s: -s.cost)):
-                    pass
-            except KeyboardInterrupt as e:
-                number = number_of(e)
-                work.stop(number)
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise Interrupted(
-                    [work.ended[s.name] for s in studies if s.name in work.ended], number
-                ) from None
-    return [work.ended[study.name] for study in studies]
+    def end(number: int, outcome: StudyOutcome) -> None:
+        running.remove(queue[number].name)
+        bar.set_postfix_str(", ".join(running), refresh=False)
+        outcomes[outcome.study.name] = outcome
+        bar.update()
+        bar.write(
+            f"{outcome.study.name}: {outcome.summary()}, {outcome.seconds:.0f} s", file=sys.stderr
+        )
+
+    with (
+        tempfile.TemporaryDirectory(prefix="dlexp-studies-") as folder,
+        tqdm(
+            total=len(studies),
+            unit="study",
+            file=sys.stderr,
+            disable=None,
+            dynamic_ncols=True,
+            leave=False,
+        ) as bar,
+    ):
+        launcher = StudyCommands(Path(folder), overrides, quick=quick, workers=workers)
+        try:
+            run_jobs(launcher, queue, n, on_start=start, on_end=end, on_wait=bar.refresh)
+        except KeyboardInterrupt as e:
+            late = [launcher.result(command) for command in launcher.cancelled]
+            outcomes |= {outcome.study.name: outcome for outcome in late if not outcome.failed}
+            done = [outcomes[study.name] for study in studies if study.name in outcomes]
+            raise Interrupted(done, number_of(e)) from None
+    return [outcomes[study.name] for study in studies]
 
 
-def run(
-    study: Named, overrides: Sequence[str], *, quick: bool, workers: int, work: _Work | None = None
-) -> Outcome:
-    """One study, as a command of its own, which says in which folder its sweep and its report are."""
-    began = time.monotonic()
-    done = _ended(command_of(study, overrides, quick=quick, workers=workers), study.name, work)
-    folder = _folder(done.stdout) if done.returncode != WRONG else None
-    verdicts = folder and _verdicts(folder / "report" / "verdicts.json")
-    page = folder / "report" / "report.html" if folder and verdicts else None
-    said = what_failed(done.stderr, done.stdout, done.returncode)
-    return Outcome(study, done.returncode, time.monotonic() - began, said, verdicts or None, page)
-
-
-def command_of(study: Named, overrides: Sequence[str], *, quick: bool, workers: int) -> list[str]:
+def command_of(
+    study: CatalogueEntry, overrides: Sequence[str], *, quick: bool, workers: int
+) -> list[str]:
     """What is typed to run a study."""
     own = ["--config-dir", str(study.home)] if study.home else []
     extra = [*(["quick=true", "tracking=none"] if quick else []), *overrides]
     launcher = f"hydra.launcher.n_jobs={workers}"
     return [sys.executable, "-m", "dlexp", *own, f"experiment={study.name}", launcher, *extra]
-
-
-def _ended(
-    command: Sequence[str], name: str, work: _Work | None
-) -> subprocess.CompletedProcess[str]:
-    """A command that has ended. Its letters are UTF-8 whatever the terminal's: they hold the
-    folder's name.
-    """
-    said = {**os.environ, "PYTHONIOENCODING": "utf-8"}
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        errors="replace",
-        env=said,
-    ) as child:
-        if work is not None:
-            with work.lock:
-                work.commands[name] = child
-                if work.stopped.is_set():  # meanwhile
-                    child.terminate()
-        out, err = child.communicate()
-    return subprocess.CompletedProcess(command, child.returncode, out, err)
-
-
-def _folder(out: str) -> Path | None:
-    """The folder of the sweep, as the command says it; None where it has made no report of it.
-
-    >>> _folder("sweep     7 finished\\nfolder    outputs/sweeps/a b-1\\nreport  x"), _folder("report    no run ended")
-    (PosixPath('outputs/sweeps/a b-1'), None)
-    """
-    lines = out.splitlines()
-    # why there is none; an older one may lie there
-    if any(line.startswith("report    ") for line in lines):
-        return None
-    said = [line.removeprefix("folder    ") for line in lines if line.startswith("folder    ")]
-    return Path(said[0]) if said else None
-
-
-def _verdicts(path: Path) -> list[dict[str, Any]] | None:
-    try:
-        found: list[dict[str, Any]] = read_object(path)["claims"]
-    except (OSError, ValueError, KeyError):
-        return None
-    return found
-
-
-def what_failed(err: str, out: str, status: int = 0) -> str:
-    """The line of a command that says what went wrong: its error, its failed run or report, else
-    its last word.
-
-    >>> what_failed("dlexp: error: no\\n 10%|#   | 1/10 [00:01<?, ?run/s]\\n", "")
-    'error: no'
-    >>> what_failed("", "", -9)
-    'it was killed by signal 9'
-    """
-    lines = [
-        line.strip()
-        for line in err.splitlines()
-        if line.strip() and not re.search(r"\d+%\||run/s|s/run", line)
-    ]
-    errors = [line.removeprefix("dlexp: ") for line in lines if line.startswith("dlexp: error: ")]
-    told = [line.strip() for line in out.splitlines() if line.strip()]
-    failed = [
-        " ".join(line.split())
-        for line in told
-        if line.startswith(("failed ", "killed ", "report    "))
-    ]
-    if status <= 0:
-        silent = f"it was killed by signal {-status}" if status else "it has written no verdicts"
-        return next(iter([*errors[-1:], *failed[:1]]), silent)
-    return next(iter([*errors[-1:], *failed[:1], *lines[-1:], *told[-1:]]), "it said nothing")
-
-
-def counted(outcome: Outcome) -> str:
-    """`2 SUPPORTED, 1 INCONCLUSIVE`, or what failed."""
-    if outcome.status or outcome.verdicts is None:
-        return f"failed: {outcome.said}"
-    counts = Counter(str(v["verdict"]) for v in outcome.verdicts)
-    return ", ".join(f"{n} {status}" for status, n in counts.items())

@@ -9,12 +9,12 @@ from typing import Any
 from dlexp.report import words
 from dlexp.report.blocks import Grid, Words
 from dlexp.report.terminal import render, table
-from dlexp.sweeps.studies.run import Outcome
+from dlexp.sweeps.studies.outcome import StudyOutcome
 
 MARKS = {"SUPPORTED": "✓", "NOT SUPPORTED": "✗", "INCONCLUSIVE": "?"}
 
 
-def of_outcomes(outcomes: Sequence[Outcome], *, quick: bool, seconds: float) -> str:
+def of_outcomes(outcomes: Sequence[StudyOutcome], *, quick: bool, seconds: float) -> str:
     """The table of all claims, and where the pages are."""
     preview = " (preview)" * quick
     rows = [
@@ -46,22 +46,22 @@ def of_outcomes(outcomes: Sequence[Outcome], *, quick: bool, seconds: float) -> 
     )
     for o in outcomes:
         lines += [f"  {o.page}"] if o.page else []
-        lines += [f"  {o.study.name}: failed: {o.said}"] if o.failed else []
+        lines += [f"  {o.study.name}: failed: {o.failure}"] if o.failed else []
     return "\n".join(lines)
 
 
-def _notes(outcomes: Sequence[Outcome]) -> list[str]:
+def _notes(outcomes: Sequence[StudyOutcome]) -> list[str]:
     """What must be read with the verdicts, each note once with the claims it is about."""
-    found: dict[tuple[str, str], list[str]] = {}
+    claims: dict[tuple[str, str], list[str]] = {}
     for outcome in outcomes:
         for v in outcome.verdicts or ():
             for note in v.get("cautions") or ():
-                found.setdefault((outcome.study.name, str(note["en"])), []).append(str(v["id"]))
-    told = [
+                claims.setdefault((outcome.study.name, str(note["en"])), []).append(str(v["id"]))
+    warnings = [
         Words(f"{study}: {', '.join(ids)}: {note}.", "warning")
-        for (study, note), ids in found.items()
+        for (study, note), ids in claims.items()
     ]
-    return render(told).splitlines()
+    return render(warnings).splitlines()
 
 
 def _effect(v: Mapping[str, Any]) -> str:
@@ -72,7 +72,7 @@ def _effect(v: Mapping[str, Any]) -> str:
     return f"{words.number(float(v['effect']))} {words.span(ends) if ends else ''}".strip()
 
 
-def interrupted(done: Sequence[Outcome], command: str) -> str:
+def interrupted(done: Sequence[StudyOutcome], command: str) -> str:
     """What Ctrl-C has left, and how to go on."""
     names = words.listed([outcome.study.name for outcome in done], 99) if done else "no study"
     return (

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import (
+    IntervalSweep as IntervalSweep,
+    Override,
+    RangeSweep,
+)
 
 from dlexp.errors import UserError, nearest
 
@@ -55,6 +61,14 @@ class Plan:
         return Plan(tuple(fixed.values()), swept, intervals, by)
 
     @staticmethod
+    def of_values(values: Mapping[str, Any], by: str, overrides: Sequence[str] = ()) -> Plan:
+        """What these keys and values of a file sweep and fix; overrides of the command line come
+        later and win.
+        """
+        words = [*(f"{key}={as_typed(value)}" for key, value in values.items()), *overrides]
+        return Plan.of(OverridesParser.create().parse_overrides(words), by)
+
+    @staticmethod
     def union(plans: Sequence[Plan]) -> Plan:
         """Of the parts of one sweep: fixed is what all fix alike, swept what any sweeps, with the
         values of all.
@@ -95,11 +109,16 @@ class Plan:
     def _check(self, keys: tuple[str, ...]) -> None:
         lengths = {k: len(self.swept[k]) for k in keys if k in self.swept}
         if len(set(lengths.values())) > 1:
-            said = ", ".join(f"{k} has {n}" for k, n in lengths.items())
-            raise _refused(f"paired keys need equally many values: {said}", list(keys))
+            counts = ", ".join(f"{k} has {n}" for k, n in lengths.items())
+            raise _refused(f"paired keys need equally many values: {counts}", list(keys))
         if missing := [k for k in keys if k not in self.swept]:
             hint = nearest(missing[0], self.swept)
             raise _refused("is not swept, so it cannot be paired", missing[0], hint)
+
+
+def as_typed(value: Any) -> str:
+    """A value of a file as it would be typed: text may hold a sweep, all else is written as JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def pairs_of(value: Any) -> list[list[str]]:

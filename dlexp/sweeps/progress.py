@@ -1,4 +1,4 @@
-"""The live line of a sweep: how many runs are done, running, failed, diverged; rate and time left."""
+"""The progress line of a sweep: runs that are done, running, failed, diverged; rate, time left."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import TracebackType
 from dlexp.storage.status import Status
 
 
-class LiveLine:
+class ProgressLine:
     """One line on stderr, drawn when a run starts or ends, and on a terminal every second. Use it
     in a `with` block.
     """
@@ -30,7 +30,7 @@ class LiveLine:
         self._running: set[int] = set()
         self._terminal = sys.stderr.isatty()
 
-    def __enter__(self) -> LiveLine:
+    def __enter__(self) -> ProgressLine:
         return self
 
     def __exit__(
@@ -41,27 +41,26 @@ class LiveLine:
     def started(self, number: int) -> None:
         """A run was handed to a worker."""
         self._running.add(number)
-        self._say(refresh=self._terminal)
+        self._show(refresh=self._terminal)
 
     def ended(self, number: int, status: Status) -> None:
         """A run has ended."""
         self._running.discard(number)
         self._counts[status] += 1
-        self._say(refresh=False)
+        self._show(refresh=False)
         self._bar.update()
 
     def left_out(self, number: int) -> None:
         """A run was not trained after all."""
         self._running.discard(number)
-        self._say(refresh=self._terminal)
+        self._show(refresh=self._terminal)
 
-    def tick(self) -> None:
-        """Time goes on."""
+    def refresh(self) -> None:
+        """Show the time that has passed."""
         if self._terminal:
             self._bar.refresh()
 
-    def _say(self, *, refresh: bool) -> None:
+    def _show(self, *, refresh: bool) -> None:
         failed = sum(n for status, n in self._counts.items() if not status.is_result)
-        diverged = self._counts[Status.DIVERGED]
-        said = f"{len(self._running)} running, {failed} failed, {diverged} diverged"
-        self._bar.set_postfix_str(said, refresh=refresh)
+        counts = f"{len(self._running)} running, {failed} failed, {self._counts[Status.DIVERGED]} diverged"
+        self._bar.set_postfix_str(counts, refresh=refresh)

@@ -1,7 +1,7 @@
-"""A sweep on its way to MLflow: its runs as the ledger names them, and when it rests its own run,
-with the report.
+"""Follows a sweep folder: the runs are sent as the ledger names them, and the sweep's own run with
+the report when no command is at work on it.
 
-A run that the ledger does not name is half a run: it will be trained again, and is not sent.
+A run that the ledger does not name has not ended: it will be trained again, and is not sent.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from dlexp.tracking import (
     artifacts,
     experiment_link,
     redacted,
-    sender,
     state as states,
     sweep_page as page,
     view,
 )
 from dlexp.tracking.members import Members
 from dlexp.tracking.mirror import PARAMS, find
+from dlexp.tracking.run_follower import RunFollower, Stores
 from dlexp.tracking.state import Refused, State
 from dlexp.tracking.store import Store, explain
 from dlexp.tracking.sweep_folder import LedgerFollower, survey
 
 
-class SweepFollower(sender.RunFollower):
+class SweepFollower(RunFollower):
     """Follows one sweep until it is at rest and sent."""
 
-    def __init__(self, folder: Path, stores: sender.Stores) -> None:
+    def __init__(self, folder: Path, stores: Stores) -> None:
         super().__init__(folder, stores)
         self.sweep: SweepState | None = None
         self.ledger = LedgerFollower(folder)
         self.refused: dict[str, str] = {}
 
     def _read(self) -> bool:
-        # asked first, so that what a dead writer wrote is all there
+        # before the ledger is read, so that all that a dead writer wrote is read
         alive = journal.is_alive(self.folder)
         self.ledger.read()
         return not alive
@@ -74,14 +74,14 @@ class SweepFollower(sender.RunFollower):
             sweep.members.send(entry, shown=self.ledger.is_current(entry))
         except Exception as e:
             sweep.members.forget()
-            said, final = explain(e, self.uri)
+            message, final = explain(e, self.uri)
             if not (
                 isinstance(e, Refused)
                 or (final and getattr(e, "error_code", "") == "INVALID_PARAMETER_VALUE")
             ):
                 raise
-            print(f"{self.folder / entry.folder}: {said}", flush=True)
-            self.refused[entry.key] = said
+            print(f"{self.folder / entry.folder}: {message}", flush=True)
+            self.refused[entry.key] = message
 
 
 class SweepState:

@@ -1,8 +1,8 @@
-"""A study's claims and figures against the jobs it has: what could never be answered is refused
-before training.
+"""A study's claims and figures are checked against its jobs: a claim that could never be answered is
+refused before training.
 
-What the command line changed is the user's to try: a claim that it takes away is INCONCLUSIVE then,
-and not refused.
+A claim that the command line takes away (fewer values of a key, say) is INCONCLUSIVE and not
+refused: the user may try that.
 """
 
 from __future__ import annotations
@@ -17,22 +17,21 @@ from dlexp.config import Setup
 from dlexp.core.experiment import Experiment
 from dlexp.core.kinds.observer import Observer
 from dlexp.core.registry import every_of
+from dlexp.core.seeds import FEWEST, TUNING
 from dlexp.errors import UserError, nearest
 from dlexp.report import words
 from dlexp.report.claims.messages import NoVerdict
 from dlexp.report.claims.sides import split
 from dlexp.report.claims.spec import Claim, read
-from dlexp.report.paired import FEWEST
 from dlexp.report.runs import RunRecord, SweepRecord
-from dlexp.report.tuned import TUNING
 from dlexp.runs.provenance import one_blas_thread
 from dlexp.storage.status import Status
-from dlexp.sweeps.job import unobserved
-from dlexp.sweeps.study import Study
+from dlexp.sweeps.job import without_default_observers
+from dlexp.sweeps.study import NamedStudy
 
 
 @dataclass(frozen=True)
-class Part:
+class PartJobs:
     """The jobs of a part, and what was typed: these keys are no longer the study's."""
 
     name: str
@@ -47,7 +46,7 @@ class Part:
 
 
 def check(
-    study: Study,
+    study: NamedStudy,
     jobs: Sequence[tuple[Sequence[str], Setup]],
     sizes: Mapping[str, int],
     typed: Sequence[str],
@@ -55,21 +54,21 @@ def check(
     """Raises the `UserError` of a claim or figure that the jobs, part by part, cannot answer or
     show.
     """
-    said = {word.lstrip("+").partition("=")[0] for word in typed}
+    keys = frozenset(word.lstrip("+").partition("=")[0] for word in typed)
     quick = any(word.lstrip("+").lower() == "quick=true" for word in typed)
     at, parts = 0, {}
     for name, n in (sizes or {"all": len(jobs)}).items():
         setups = [setup for _, setup in jobs[at : at + n]]
-        parts[name] = Part(name, setups, frozenset(said - {"quick", "tracking"}), quick)
+        parts[name] = PartJobs(name, setups, keys - {"quick", "tracking"}, quick)
         at += n
-    told = study.words or {}
+    description = study.description or {}
     try:
         runs = [run for part in parts.values() for run in _sweep(part).runs]
-        for i, claim in enumerate(read({"name": study.name, **told}, parts, runs)):
+        for i, claim in enumerate(read({"name": study.name, **description}, parts, runs)):
             _check_claim(parts[claim.part or "all"], claim, f"study.claims[{i}]")
-        for name, said_of in (told.get("parts") or {}).items():
-            _check_metrics(parts[name], [said_of.get("metric")], f"study.parts.{name}.metric")
-        for i, figure in enumerate(told.get("figures") or ()):
+        for name, own in (description.get("parts") or {}).items():
+            _check_metrics(parts[name], [own.get("metric")], f"study.parts.{name}.metric")
+        for i, figure in enumerate(description.get("figures") or ()):
             _check_figure(
                 parts[figure.get("part") or next(iter(parts))], figure, f"study.figures[{i}]"
             )
@@ -78,7 +77,7 @@ def check(
         raise
 
 
-def _check_claim(part: Part, claim: Claim, key: str) -> None:
+def _check_claim(part: PartJobs, claim: Claim, key: str) -> None:
     _check_metrics(part, claim.metric.names, f"{key}.metric")
     _check_metrics(part, claim.guard.metric.names if claim.guard else (), f"{key}.guard.metric")
     if part.changed(*claim.of, *claim.against, *claim.tuned, *([claim.over] if claim.over else [])):
@@ -95,7 +94,7 @@ def _check_claim(part: Part, claim: Claim, key: str) -> None:
         raise UserError(wrong, key=f"{key}.tuned", value=claim.id)
 
 
-def _sweep(part: Part) -> SweepRecord:
+def _sweep(part: PartJobs) -> SweepRecord:
     """What the part's runs will be, as far as that is known: their parameters."""
     made = [
         RunRecord(
@@ -113,7 +112,7 @@ def _sweep(part: Part) -> SweepRecord:
     return SweepRecord(folder=Path(), runs=tuple(made), parts=keys)
 
 
-def _check_key(part: Part, name: str, key: str) -> None:
+def _check_key(part: PartJobs, name: str, key: str) -> None:
     """A parameter of some run."""
     known = sorted({name for params in _params(part) for name in params})
     if name not in known:
@@ -122,7 +121,7 @@ def _check_key(part: Part, name: str, key: str) -> None:
         )
 
 
-def _params(part: Part) -> list[dict[str, Any]]:
+def _params(part: PartJobs) -> list[dict[str, Any]]:
     """The parameters of the different jobs, whatever their seed."""
     return [setup.experiment.params() for setup in _different(part.setups)]
 
@@ -136,7 +135,7 @@ def _different(setups: Sequence[Setup]) -> Iterator[Setup]:
             yield setup
 
 
-def _check_metrics(part: Part, names: Sequence[str | None], key: str) -> None:
+def _check_metrics(part: PartJobs, names: Sequence[str | None], key: str) -> None:
     wanted = [name for name in names if name]
     if not wanted:
         return
@@ -168,7 +167,7 @@ def _observers_of(metric: str) -> list[str]:
     ]
 
 
-def _measured(part: Part) -> tuple[list[str], list[str], bool]:
+def _measured(part: PartJobs) -> tuple[list[str], list[str], bool]:
     """What the runs of a part measure, the patterns of what their observers note, and whether one of
     these does not say what that is.
     """
@@ -177,7 +176,7 @@ def _measured(part: Part) -> tuple[list[str], list[str], bool]:
     anything = False
     seen = set()
     for setup in _different(part.setups):
-        e = unobserved(setup).experiment
+        e = without_default_observers(setup).experiment
         noted |= {like for observer in e.observer for like in observer.measures or ()}
         anything |= any(observer.measures is None for observer in e.observer)
         known |= {"early_stopping/best_step"} if e.early_stopping.patience is not None else set()
@@ -201,7 +200,7 @@ def _metrics(e: Experiment) -> set[str]:
     return {*measured, *gaps, "train/objective"}
 
 
-def _check_figure(part: Part, figure: Mapping[str, Any], key: str) -> None:
+def _check_figure(part: PartJobs, figure: Mapping[str, Any], key: str) -> None:
     metric = figure.get("metric")
     _check_metrics(part, [metric] if isinstance(metric, str) else metric or (), f"{key}.metric")
     for name in figure.get("where") or ():

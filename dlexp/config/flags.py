@@ -1,0 +1,81 @@
+"""The words of the command that trains: Hydra's flags and dlexp's own, then overrides."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from dlexp.config.where import COMMAND_LINE
+from dlexp.errors import UserError
+
+SHOWN = ("job", "hydra", "all")
+INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+
+
+class Flags(argparse.Namespace):
+    """What was typed: every flag, and the overrides in their order."""
+
+    hydra_help: bool
+    multirun: bool
+    cfg: str | None
+    package: str | None
+    resolve: bool
+    info: str | None
+    config_dir: Path | None
+    dry_run: bool
+    retry_failed: bool
+    overrides: list[str]
+
+    def beside(self, *names: str) -> list[str]:
+        """The flags that were typed, apart from these."""
+        return [
+            f"--{name.replace('_', '-')}"
+            for name, value in vars(self).items()
+            if value and name not in (*names, "overrides")
+        ]
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, whose errors are a `UserError` of one line instead of a usage page."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(message, where=COMMAND_LINE)
+
+
+def parser() -> Parser:
+    """Flags may stand before, between and after the overrides."""
+    made = Parser(prog="python -m dlexp", add_help=False, allow_abbrev=False)
+    made.add_argument("--hydra-help", action="store_true")
+    made.add_argument("--multirun", "-m", action="store_true")
+    made.add_argument("--cfg", "-c", choices=SHOWN)
+    made.add_argument("--package", "-p")
+    made.add_argument("--resolve", action="store_true")
+    made.add_argument("--info", "-i", nargs="?", const="all", choices=INFO)
+    made.add_argument("--config-dir", "-cd", type=Path)
+    made.add_argument("--dry-run", action="store_true")
+    made.add_argument("--retry-failed", action="store_true")
+    made.add_argument("overrides", nargs="*")
+    return made
+
+
+def parse(words: Sequence[str]) -> Flags:
+    """The words of a command line, `dlexp` aside. Raises `UserError` for flags that mean nothing
+    together, or lead nowhere.
+    """
+    flags = parser().parse_intermixed_args(list(words), Flags())
+    if flags.config_dir is not None and not flags.config_dir.is_dir():
+        raise _refused("there is no such folder", "--config-dir", str(flags.config_dir))
+    if flags.multirun and any(word.lstrip("+") == "hydra.mode=RUN" for word in flags.overrides):
+        raise _refused("-m asks for a sweep: leave one of the two out", "hydra.mode", "RUN")
+    if flags.resolve and flags.cfg is None:
+        raise _refused("shows what references lead to: say --cfg job with it", "--resolve")
+    if flags.package is not None and flags.cfg is None:
+        wrong = "shows a part of a configuration: say --cfg job with it"
+        raise _refused(wrong, "--package", flags.package)
+    return flags
+
+
+def _refused(wrong: str, key: str, value: str | None = None) -> UserError:
+    return UserError(wrong, key=key, value=value, where=COMMAND_LINE)

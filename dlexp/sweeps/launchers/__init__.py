@@ -1,0 +1,1 @@
+"""The launchers, a file each: where the jobs of a sweep run."""
