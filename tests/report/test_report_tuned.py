@@ -96,7 +96,7 @@ def test_unequal_budgets_are_a_warning(tmp_path):
         {"optimizer": ["momentum"], "optimizer.lr": [0.1], "seed": list(range(15))},
     )
     warnings = " ".join(tuned(grid(tmp_path), few, out=tmp_path / "r").data["warnings"])
-    assert "Tuning budgets are unequal, settings tried: sgd 4, adam 4 and momentum 1." in warnings
+    assert "Unequal tuning budgets, settings tried: sgd 4, adam 4 and momentum 1." in warnings
     assert "momentum: lr=0.1 is the only value tried." in warnings
 
 
