@@ -25,26 +25,10 @@ from dlexp.plugins import discovery
 from dlexp.report import runs
 from dlexp.storage import checkpoint, journal, ledger
 
+pytestmark = pytest.mark.usefixtures("in_process")
+
 WHOLE = b'{"event": "start", "time_ms": 1, "elapsed": 0}\n'
 RECORD = b'{"event": "record", "time_ms": 1, "elapsed": 0, "epoch": 0, "step": 0, "metrics": %s}\n'
-
-
-@pytest.fixture
-def home(in_tmp):
-    (in_tmp / "outputs" / "runs").mkdir(parents=True)
-    return in_tmp / "outputs"
-
-
-@pytest.fixture(autouse=True)
-def in_process(monkeypatch):
-    """Runs are sent from this process, if a test sends any."""
-    from run_folders import send
-
-    def start(folders):
-        send(*folders)
-        return tracking.Sender(folders, None)
-
-    monkeypatch.setattr(tracking, "start", start)
 
 
 def untracked(home, name="a", events=None, **more):
@@ -293,7 +277,7 @@ def test_a_damaged_ledger_loses_no_other_line_and_its_sweep_can_be_used(home, ca
     (sweep / "ledger.jsonl").write_bytes(copy)
     said = seen(capsys)
     assert "line 2 is damaged, kept in ledger-damaged.txt" in said[0]
-    assert "its last line is half written: 10 bytes cut off" in said[1]
+    assert "its last line is incomplete: 10 bytes removed" in said[1]
     assert (sweep / "ledger.jsonl").read_bytes() == b"".join(whole)
     assert (sweep / "ledger-damaged.txt").read_bytes() == b'{]\xff\n{"key": "x\n'
     well(capsys)
