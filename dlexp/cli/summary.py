@@ -111,11 +111,11 @@ def of_sweep(session: Session, compared: str) -> int:
         f"sweep     {statuses}; {session.trained} newly trained{resumed}\nfolder   "
         f" {_near(session.folder)}"
     )
-    anew = [
+    restarted = [
         f"restarted {n} unfinished run{'s' * (n != 1)} : {_one_line(reason)}"
         for reason, n in session.restarted.most_common()
     ]
-    for note in [*_of_tables(session), *anew, *session.notes, compared]:
+    for note in [*_of_tables(session), *restarted, *session.notes, compared]:
         if note:
             print(note)
     failed = [entry for entry in session.entries if not entry.status.is_result]

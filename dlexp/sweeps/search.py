@@ -44,10 +44,7 @@ def run(
         session.notes.append(search.best())
     made = min(options.n_trials, search.space.size) if session.dry_run else len(search.trials)
     if made < options.n_trials:
-        note = (
-            f"space     only {made} different trials are possible; {options.n_trials} were"
-            " asked for"
-        )
-        session.notes.append(note)
+        note = f"only {made} different trials are possible; {options.n_trials} were requested"
+        session.notes.append(f"space     {note}")
         if session.dry_run:
             print(note)

@@ -99,7 +99,7 @@ class Members:
         return min(same, key=lambda run: run.info.lifecycle_stage != "active", default=None)
 
     def _listed(self) -> dict[str, list[Run]]:
-        """The sweep's runs in MLflow, asked for once: only this process adds any."""
+        """The sweep's runs in MLflow, requested once: only this process adds any."""
         if self._known is None:
             known: dict[str, list[Run]] = {}
             for run in self._search(f"tags.`dlexp.run_id` LIKE '{self.key}.%'"):

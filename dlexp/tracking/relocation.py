@@ -19,7 +19,7 @@ BUSY = 5.0  # seconds to wait for a store
 
 
 def _locked(store: Path, *, dry: bool) -> AbstractContextManager[Any]:
-    """A lock on a store; a dry run only requires that nobody has it. Raises `Timeout`."""
+    """A lock on a store; a dry run only checks that it is free. Raises `Timeout`."""
     name = store.with_name(f"{store.name}.lock")
     if dry and is_held(name):
         raise Timeout(str(name))

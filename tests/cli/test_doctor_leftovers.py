@@ -1,6 +1,4 @@
-"""The doctor among half-written files and probes: what dead processes left is removed, what is
-others' stays.
-"""
+"""The doctor among incomplete files and probes: it removes only what dead processes left."""
 
 import os
 

@@ -85,7 +85,8 @@ MISTAKES = [
     ("report --metric", "--metric (command line): needs a value"),
     (
         "replay",
-        "replay (command line): the argument RUN is missing; `python -m dlexp replay --help` explains",
+        "replay (command line): the argument RUN is missing;"
+        " `python -m dlexp replay --help` explains",
     ),
     ("replay a b", "replay (command line): got unexpected extra argument (b)"),
     ("replay a --tolerance nan", "--tolerance=nan (command line): must be a finite number >= 0"),

@@ -1,6 +1,4 @@
-"""`python -m dlexp claims`: which studies it runs, what it passes on, its table, and what it says
-of one that fails.
-"""
+"""`python -m dlexp claims`: its studies, their overrides, its table, and failures."""
 
 from types import SimpleNamespace
 
@@ -84,9 +82,7 @@ def launcher_of(end):
 
 @pytest.fixture
 def commands(monkeypatch):
-    """The commands that would have been run; each ends as `end` says, without verdicts, which is a
-    failure.
-    """
+    """The commands that would have been run; each ends as `end` says, without verdicts."""
     seen = []
     end = SimpleNamespace(returncode=0, stderr="", stdout="sweep  fine\n")
 

@@ -1,6 +1,4 @@
-"""Studies at work under `claims`: which folder is whose, what is refused first, Ctrl-C, files that
-cannot be read.
-"""
+"""Running studies of `claims`: folders, early refusals, Ctrl-C, unreadable files."""
 
 import json
 import os

@@ -1,6 +1,4 @@
-"""Where jobs run is a launcher of four methods: a few lines run a whole sweep, and one loop keeps
-its jobs in flight.
-"""
+"""A launcher needs four methods: a short one runs a sweep, and one loop keeps jobs running."""
 
 import json
 from contextlib import nullcontext
@@ -108,9 +106,7 @@ def test_a_job_that_a_launcher_loses_is_killed_with_its_reason_and_trained_when_
 
 
 class Clerk:
-    """A launcher of jobs that are their own results, and how many were in flight at most; one ends
-    at a time, the one that was submitted last.
-    """
+    """A launcher whose jobs are their own results; counts running jobs, ends the newest."""
 
     def __init__(self):
         self.submitted, self.cancelled, self.most = [], [], 0

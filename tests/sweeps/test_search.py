@@ -1,6 +1,4 @@
-"""Search beyond the grid: what is drawn, how it is judged, what is refused, and that it goes on
-where it stopped.
-"""
+"""Searches: what is drawn, how it is judged, what is refused, and that they can be continued."""
 
 import json
 import math
@@ -145,7 +143,7 @@ def test_a_search_of_a_small_space_tries_every_trial_once_and_says_that_there_ar
     assert search(sweeper, 6, *words, "hydra.launcher.n_jobs=1") == 0
     out, err = capsys.readouterr()
     assert "2 finished, 1 diverged; 3 newly trained" in out
-    assert "space     only 3 different trials are possible; 6 were asked for" in out
+    assert "space     only 3 different trials are possible; 6 were requested" in out
     assert re.search(r"best      val/loss \S+, trial \d of 3: optimizer.lr=0.[12] ", out)
     assert "warning" not in err
 
@@ -155,7 +153,7 @@ def test_a_dry_run_of_a_random_search_lists_every_trial_of_a_small_space(in_tmp,
     out = capsys.readouterr().out
     jobs = [line for line in out.splitlines() if line.startswith("to do")]
     assert len(jobs) == len(set(jobs)) == 4
-    assert "only 4 different trials are possible; 5 were asked for" in out
+    assert "only 4 different trials are possible; 5 were requested" in out
 
 
 @pytest.mark.parametrize("n_jobs", [1, 3])
@@ -326,8 +324,8 @@ def test_a_run_that_stopped_early_is_judged_by_the_weights_it_kept(tmp_path):
 def test_an_interval_is_not_for_the_grid(in_tmp, capsys):
     assert main(["-m", "optimizer.lr=interval(0.1,1)", *FAST]) == 2
     said = (
-        "optimizer.lr=interval(0.1,1) (command line): a grid needs a list of values, not an interval:"
-        " use hydra/sweeper="
+        "optimizer.lr=interval(0.1,1) (command line): a grid needs a list of values, not an"
+        " interval: use hydra/sweeper="
     )
     assert said in capsys.readouterr().err
     assert list(in_tmp.iterdir()) == []
@@ -359,8 +357,8 @@ REFUSED = [
     (
         [LR, "hydra.sweeper.metric=test/accuracy"],
         (
-            "hydra.sweeper.metric=test/accuracy (command line): a search must not use the test data,"
-            " or its result would not be a test; choose from val/accuracy, val/loss"
+            "hydra.sweeper.metric=test/accuracy (command line): a search must not use the test"
+            " data, or its result would not be a test; choose from val/accuracy, val/loss"
         ),
     ),
     ([LR, "hydra.sweeper.metric=train/loss"], "choose from val/accuracy, val/loss"),

@@ -1,6 +1,4 @@
-"""What a search draws from: intervals and lists, how likely each value is, and which of them are
-tried first.
-"""
+"""The space of a search: intervals and lists, probabilities of values, and corners."""
 
 import math
 import re
@@ -29,9 +27,7 @@ def shares(n=2000, seed=0):
 
 
 def distance(values, quantiles):
-    """Kolmogorov's: how far the values are from the law that `quantiles` maps to the uniform one,
-    times √n.
-    """
+    """Kolmogorov's distance of the values from the law of `quantiles`, times √n."""
     u = np.sort([quantiles(v) for v in values])
     steps = np.arange(len(u) + 1) / len(u)
     return math.sqrt(len(u)) * max((steps[1:] - u).max(), (u - steps[:-1]).max())

@@ -1,6 +1,4 @@
-"""Named studies: what is swept, in parts; which runs belong to which; an edited study is another
-one.
-"""
+"""Named studies: parts, their runs, and that an edited study is another sweep."""
 
 import json
 

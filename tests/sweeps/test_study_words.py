@@ -1,6 +1,4 @@
-"""What a study says is looked through before anything is trained: its words, and its claims against
-its jobs.
-"""
+"""The description of a study is checked before training: its keys, and its claims."""
 
 import pytest
 

@@ -1,6 +1,4 @@
-"""Sweeps: what is trained, what is remembered, what is refused; and what becomes of killed workers
-and commands.
-"""
+"""Sweeps: what is trained, recorded and refused; killed workers and commands."""
 
 import json
 import os

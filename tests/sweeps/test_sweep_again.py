@@ -1,6 +1,4 @@
-"""Sweeps asked for again: what failed keeps its folder, resume means the whole sweep, wherever it
-lies.
-"""
+"""Repeated sweeps: failed runs keep their folders, `resume` continues the whole sweep anywhere."""
 
 import json
 import multiprocessing

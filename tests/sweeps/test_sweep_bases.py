@@ -1,6 +1,4 @@
-"""Fixed values in a sweep: each job is asked for itself whether it can take them. What `--cfg` and
-`--info` show.
-"""
+"""Fixed values of a sweep are checked job by job; `--cfg` and `--info` show its base."""
 
 import logging
 import re

@@ -93,9 +93,7 @@ def ledger(folder):
 
 
 def written(folder, entries):
-    """What training wrote of the runs with a result: time and digest of each file. The sender's own
-    two may change.
-    """
+    """The files of runs with a result: times and digests, except the sender's own two files."""
     runs = [
         folder / "outputs/sweeps/killed" / e["folder"]
         for e in entries

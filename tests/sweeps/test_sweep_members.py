@@ -1,6 +1,4 @@
-"""A sweep's unfinished runs go on from their checkpoints; a run that another process trains is left
-alone.
-"""
+"""A sweep resumes its unfinished runs, and skips a run that another process trains."""
 
 import json
 import shutil
@@ -214,9 +212,7 @@ CHANGER = FUSE.replace("os.kill(os.getpid(), signal.SIGKILL)", "{what}")
 
 
 def change(folder, what):
-    """A sweep of three runs of one worker, of which the first changes something; how its command
-    ended.
-    """
+    """A sweep of three runs, of which the first changes a file; returns the ended command."""
     (folder / "plugins/optimizer").mkdir(parents=True)
     (folder / "plugins/optimizer/fuse.py").write_text(CHANGER.replace("{what}", what))
     (folder / "fuse").touch()

@@ -1,6 +1,4 @@
-"""A project that was moved or copied: its runs belong to the store beside them, and the old place
-is left alone.
-"""
+"""A moved or copied project: its runs belong to the store beside them, not to the old place."""
 
 import contextlib
 import json
@@ -25,9 +23,7 @@ SHOWN = {"experiment": "dlexp", "model": True, "wait": 60}
 
 
 def as_recorded(form, outputs):
-    """What run.json says of the store under `outputs`, as it is recorded now, or was by earlier
-    versions.
-    """
+    """The record of the store under `outputs` in run.json, today's or that of earlier versions."""
     if form == "now":
         return {**SHOWN, "uri": address.OWN}
     return {**SHOWN, "uri": tracking.store_uri(outputs), "artifacts": str(outputs / "mlartifacts")}
@@ -41,9 +37,7 @@ def make_old(folder, outputs):
 
 @pytest.fixture
 def project(request, in_tmp, monkeypatch):
-    """A project `a` whose run x, a sweep and a killed run y were sent, and the form in which it
-    recorded its store.
-    """
+    """A project with a sent run x, a sweep and a killed run y, and the form of its record."""
     outputs = in_tmp / "a" / "outputs"
     outputs.mkdir(parents=True)
     with_store(outputs)

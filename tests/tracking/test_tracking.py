@@ -1,6 +1,4 @@
-"""The mirror: what MLflow has is what the run folder says, however often it is sent and wherever
-sending stopped.
-"""
+"""The mirror: MLflow has the content of the run folder, however often sending is repeated."""
 
 import contextlib
 import json

@@ -1,6 +1,4 @@
-"""A server that answers without an end, in time or in size: each request has its limits, and
-nothing is lost.
-"""
+"""A server whose answer never ends, in time or in size: each request is limited."""
 
 import gzip
 import json

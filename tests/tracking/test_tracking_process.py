@@ -1,6 +1,4 @@
-"""The mirror's processes: the parent without MLflow, the sender beside a live run, sync, and the
-server.
-"""
+"""The mirror's processes: the parent without MLflow, the sender of a live run, sync, the server."""
 
 import contextlib
 import os
