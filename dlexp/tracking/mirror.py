@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 METRICS, PARAMS = 1000, 100  # MLflow's limits for one call
 
 LOST = (
-    "its journal has lost lines that MLflow has: take back a copy (MLflow's is its artifact), or"
+    "its journal has lost lines that MLflow has: restore a copy (from its artifacts in MLflow), or"
     " resume the run"
 )
 

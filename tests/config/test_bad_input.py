@@ -113,7 +113,7 @@ TYPED = [  # what is typed, its key and place, what is said
     ("-m seed=choice()", "seed=choice() (command line)", "cannot be read"),
     ("-m seed=range(0)", "seed=range(0", "is an empty range"),
     ("-m seed=range(1e9)", "max_jobs", "1,000,000,000 values"),
-    ("-m seed=1", "conflicts with -m", "no key has several values"),
+    ("-m seed=1", "-m asks for a sweep", "no key has several values"),
     # Hydra's own
     ("hydra/launcher=basic", "hydra/launcher=basic (command line)", "choose from local"),
     ("hydra/sweeper=basic", "hydra/sweeper=basic (command line)", "choose from grid, random, tpe"),

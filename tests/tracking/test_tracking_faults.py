@@ -118,7 +118,7 @@ def server(tmp_path_factory):
 
 def synced(folder, store, run):
     """Call `sync` twice; each time, MLflow has the content of the journal, and nothing twice."""
-    for said in ("all there", "all there"):
+    for said in ("complete: ", "complete: "):
         done = dlexp(folder, "sync")
         assert done.returncode == 0, done.stderr
         assert said in done.stdout

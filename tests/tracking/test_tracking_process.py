@@ -152,7 +152,7 @@ def test_sync_finds_runs_and_no_copies_of_their_descriptions(in_tmp, capsys, mon
     assert rows(outputs, "select name, start_time from runs") == [("adam he dropout s0", BEGAN)] * 2
     with journal.FileLock(runs[1] / "lock"):
         assert sync.send() == 0
-    assert "1 run under way" in (said := capsys.readouterr().out)
+    assert "1 run in progress" in (said := capsys.readouterr().out)
     assert "sending 1 run " in said
     assert rows(outputs, "select count(*) from runs") == [(2,)]
 
