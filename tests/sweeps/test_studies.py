@@ -116,7 +116,7 @@ def test_a_study_is_continued_and_reported_by_its_name(study, in_tmp, capsys):
         (
             ["study.title=x"],
             STUDY,
-            "study.title=x (command line): what a study says and claims stands in its file",
+            "study.title=x (command line): is set only in the study's file",
         ),
         (
             [],
