@@ -368,7 +368,7 @@ REFUSED = [
     ([LR, "max_jobs=5", "seed=0,1"], "the sweep has 6 jobs; max_jobs=5 is the limit"),
     (
         [LR, "hydra/launcher=basic"],
-        "hydra/launcher=basic (command line): there is no launcher of this name in dlexp",
+        "hydra/launcher=basic (command line): there is no launcher of that name in dlexp",
     ),
     (
         ["optimizer=sgd,adam", LR, "zip=[optimizer,optimizer.lr]"],

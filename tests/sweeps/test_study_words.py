@@ -261,7 +261,7 @@ def test_a_study_is_not_trained_as_one_run(study, in_tmp, capsys, text, how):
     err = capsys.readouterr().err
     assert (
         err
-        == "dlexp: error: experiment=small: is a study, and this command would train one run of it"
+        == "dlexp: error: experiment=small: is a study; this command would train one run of it"
         " and ignore its claims: its file lacks mode: MULTIRUN under hydra; or add -m\n"
     )
     assert not (in_tmp / "outputs").exists()
