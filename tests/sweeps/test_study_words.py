@@ -260,8 +260,7 @@ def test_a_study_is_not_trained_as_one_run(study, in_tmp, capsys, text, how):
     assert study(text, *how) == 2
     err = capsys.readouterr().err
     assert (
-        err
-        == "dlexp: error: experiment=small: is a study; this command would train one run of it"
+        err == "dlexp: error: experiment=small: is a study; this command would train one run of it"
         " and ignore its claims: its file lacks mode: MULTIRUN under hydra; or add -m\n"
     )
     assert not (in_tmp / "outputs").exists()
