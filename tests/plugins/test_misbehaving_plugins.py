@@ -435,7 +435,7 @@ def test_mischief_of_an_observer_harms_no_run(folder, in_tmp, capsys):
     write(folder, "keeps_on_self", observer + "        self.seen = record\n", "observer")
     assert main([*RUN, "observer=[exits_at_once,keeps_on_self]"]) == 0
     err = capsys.readouterr().err
-    assert "observer exits_at_once failed in record and looks no more; the run goes on" in err
+    assert "observer exits_at_once failed in record and is not called again; the run goes on" in err
     assert "observer keeps_on_self failed in record" in err
 
 

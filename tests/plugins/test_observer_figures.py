@@ -56,7 +56,7 @@ def drawn(monkeypatch):
 @pytest.fixture(autouse=True)
 def no_observer_breaks(caplog):
     yield
-    assert not [r.getMessage() for r in caplog.records if "looks no more" in r.getMessage()]
+    assert not [r.getMessage() for r in caplog.records if "is not called again" in r.getMessage()]
 
 
 def title(figure):

@@ -165,7 +165,7 @@ def test_a_full_disk_fails_the_run_in_one_line_and_what_was_saved_stands(in_tmp,
     assert f"failed    {full}" in out
     assert f"go on     python -m dlexp resume {the_run(in_tmp).name}\n" in out
     ended = f"{the_run(in_tmp)}/journal.jsonl: {os.strerror(errno.EFBIG)}\n"
-    assert f"how the run ended cannot be written down: {ended}" in err
+    assert f"the end of the run cannot be written to the journal: {ended}" in err
     folder = the_run(in_tmp)
     assert checkpoint.load(folder / "checkpoints/last.npz")["trainer"]["t"] == 16
     assert [p.name for p in folder.rglob("*.part")] == []
@@ -352,7 +352,7 @@ def test_what_cannot_be_resumed_is_refused_with_the_reason(in_tmp, capsys):
     (run.folder / "checkpoints").mkdir()
     (run.folder / "checkpoints/last.npz").write_bytes(b"nothing")
     assert "the checkpoint cannot be read" in refused(name)
-    assert "delete it to begin anew" in refused(name)
+    assert "delete it to start again from step 0" in refused(name)
     checkpoint.save(run.folder / "checkpoints/last.npz", {"measured": 99, "trainer": {"t": 1}})
     assert "has 12 measurements, and the checkpoint counts 99" in refused(name)
     (run.folder / "checkpoints/last.npz").unlink()

@@ -288,7 +288,7 @@ def test_a_damaged_checkpoint_is_told_with_what_to_do(damage, outputs, in_tmp, c
     DAMAGES[damage](path)
     err = refused(["resume", "cut"], in_tmp, capsys)
     assert f"{path}: the checkpoint cannot be read" in err
-    assert "delete it to begin anew" in err
+    assert "delete it to start again from step 0" in err
 
 
 def trees(tree, path=()):
