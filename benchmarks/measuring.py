@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.peers import ONE_THREAD, PEERS
-from benchmarks.workloads import Workload, task
+from benchmarks.workloads import Workload
 
 HERE = Path(__file__).resolve().parent
 Times = dict[str, list[float]]  # column → seconds a step (or of the whole), round by round
@@ -87,6 +87,8 @@ def prepared(workload: Workload) -> Iterator[Path]:
     with TemporaryDirectory(prefix="dlexp-bench-") as name:
         folder = Path(name)
         (folder / "workload.json").write_text(json.dumps(asdict(workload)), "utf-8")
+        from benchmarks.tasks import task  # dlexp only where it is measured
+
         task(workload).save(folder / "task.npz")
         yield folder
 

@@ -137,16 +137,3 @@ class Task:
         with np.load(file) as arrays:
             weights = [arrays[f"W{i}"] for i in range(len(arrays.files) - 2)]
             return Task(arrays["x"], arrays["labels"], weights)
-
-
-def task(workload: Workload, seed: int = 0) -> Task:
-    """The very samples, initial weights and order that dlexp's own run begins with."""
-    from benchmarks.peers.with_dlexp import arrays, trainer
-    from dlexp.core.experiment import streams
-
-    begun = trainer(workload, seed)
-    weights = [
-        w.copy() for name, w in arrays(begun.problem.network).items() if name.startswith("W")
-    ]
-    problem = begun.problem
-    return Task(problem.x["train"], problem.labels["train"], weights, streams(seed)["order"], seed)

@@ -79,3 +79,27 @@ def until():
             time.sleep(0.05)
 
     return wait
+
+
+@pytest.fixture
+def no_figures(monkeypatch):
+    """Reports draw no figures: they take most of the time, and test_report_page looks at them."""
+    from dlexp.report import plots
+
+    monkeypatch.setattr(plots, "draw", lambda *_: [])
+    monkeypatch.setattr(plots, "draw_tuned", lambda *_: [])
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Runs are sent to MLflow from this process."""
+    from run_folders import send
+
+    from dlexp import tracking
+
+    def start(folders):
+        send(*folders)
+        return tracking.Sender(folders, None)
+
+    monkeypatch.setattr(tracking, "start", start)
+    monkeypatch.setattr("dlexp.tracking.sync.start", start)

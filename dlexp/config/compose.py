@@ -50,11 +50,16 @@ def compose(words: Sequence[str]) -> list[Setup]:
 
 
 def compose_run(*overrides: str) -> Setup:
-    """The setup of one run. Raises `UserError` where the words ask for a sweep."""
-    composition = Composition.of(_of_a_function(overrides))
-    if composition.is_sweep:
+    """The setup of one run; with a study, of a run with the settings that the study fixes.
+
+    Raises `UserError` if the overrides themselves ask for a sweep.
+    """
+    flags = _of_a_function(overrides)
+    if flags.multirun:
         wrong = "this trains one run, and the words ask for a sweep: say"
         raise UserError(f"{wrong} {shell.command(*overrides)}", where=COMMAND_LINE)
+    composition = Composition.of(flags)
+    _refuse_several(overrides_.check(list(composition.words)))
     return composition.setup()
 
 

@@ -239,7 +239,7 @@ def _download(url: str, part: Path, have: int, timeout: float) -> None:
         {"Range": f"bytes={have}-"} if have else {}
     )
     try:
-        # a silent server is told by the socket first; by ourselves, one that is slow with its
+        # the socket notices a silent server first; this notices one that is slow with its
         # headers
         response = _within(
             timeout * 1.5, lambda: urlopen(Request(url, headers=headers), timeout=timeout)

@@ -29,7 +29,7 @@ def animate(
 ) -> None:
     """Write a looping GIF, one frame per item of `frames`; the last frame is held.
 
-    Only the artists in `moving` may change between frames; whoever calls moves them while the
+    Only the artists in `moving` may change between frames; the caller moves them while the
     frames are generated. `seconds` is the time of a frame, `hold` that of the last, exact to
     hundredths; at 114 dots per inch a figure of 6.6 inches is 752 pixels wide. All frames share one
     palette, so that only what moves is stored. The same frames give the same bytes.

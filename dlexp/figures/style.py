@@ -106,7 +106,7 @@ def drawing(
         )
         yield axes
         figure.align_ylabels()
-        if path.suffix != ".gif":  # an animation was saved by whoever moved it
+        if path.suffix != ".gif":  # an animation has already been saved
             save(figure, path)
 
 

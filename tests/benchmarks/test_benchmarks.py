@@ -22,6 +22,7 @@ from benchmarks import (
     worker,
     workloads,
 )
+from benchmarks.tasks import task
 
 W1 = workloads.W1
 UNTRAINED = ("GEMM", "JAX products")  # they multiply matrices and nothing else
@@ -61,7 +62,7 @@ def built(column, workload, task):
 def tasks():
     """Every workload with few samples, and its task."""
     few = {name: budget.small(w) for name, w in workloads.WORKLOADS.items()}
-    return {name: (w, workloads.task(w)) for name, w in few.items()}
+    return {name: (w, task(w)) for name, w in few.items()}
 
 
 @pytest.mark.parametrize(("name", "column"), NETWORKS)
@@ -80,8 +81,8 @@ def test_a_peer_that_can_be_told_the_order_takes_dlexps_path(tasks, column, batc
     if batch_norm and column == "dlexp, no Hydra":
         pytest.skip("it is for plain networks")
     workload = replace(tasks["W1"][0], block=5, batch_norm=batch_norm)
-    ours = built("dlexp", workload, workloads.task(workload))
-    theirs = built(column, workload, workloads.task(workload))
+    ours = built("dlexp", workload, task(workload))
+    theirs = built(column, workload, task(workload))
     ours.train(15)  # into the second epoch
     theirs.train(15)
     expected, found = ours.parameters(), theirs.parameters()
@@ -97,8 +98,8 @@ def test_a_peer_that_can_be_told_the_order_takes_dlexps_path(tasks, column, batc
 
 def test_scikit_learn_takes_dlexps_path_where_the_order_of_samples_does_not_matter(tasks):
     workload = replace(tasks["W1"][0], batch=1257)  # all of them
-    ours = built("dlexp", workload, workloads.task(workload))
-    theirs = built("scikit-learn", workload, workloads.task(workload))
+    ours = built("dlexp", workload, task(workload))
+    theirs = built("scikit-learn", workload, task(workload))
     ours.train(5)
     theirs.train(5)
     for name, expected in ours.parameters().items():

@@ -25,26 +25,10 @@ from dlexp.plugins import discovery
 from dlexp.report import runs
 from dlexp.storage import checkpoint, journal, ledger
 
+pytestmark = pytest.mark.usefixtures("in_process")
+
 WHOLE = b'{"event": "start", "time_ms": 1, "elapsed": 0}\n'
 RECORD = b'{"event": "record", "time_ms": 1, "elapsed": 0, "epoch": 0, "step": 0, "metrics": %s}\n'
-
-
-@pytest.fixture
-def home(in_tmp):
-    (in_tmp / "outputs" / "runs").mkdir(parents=True)
-    return in_tmp / "outputs"
-
-
-@pytest.fixture(autouse=True)
-def in_process(monkeypatch):
-    """Runs are sent from this process, if a test sends any."""
-    from run_folders import send
-
-    def start(folders):
-        send(*folders)
-        return tracking.Sender(folders, None)
-
-    monkeypatch.setattr(tracking, "start", start)
 
 
 def untracked(home, name="a", events=None, **more):

@@ -4,18 +4,11 @@ others' stays.
 
 import os
 
-import pytest
 from filelock import FileLock
 from run_folders import records, run_folder
 from test_doctor import files, seen, untracked, well
 
 from dlexp.storage import atomic as dlexp_files
-
-
-@pytest.fixture
-def home(in_tmp):
-    (in_tmp / "outputs" / "runs").mkdir(parents=True)
-    return in_tmp / "outputs"
 
 
 def test_leftovers_are_removed_unless_their_process_lives(home, capsys):

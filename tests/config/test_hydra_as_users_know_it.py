@@ -232,7 +232,6 @@ def test_a_study_composes_to_the_jobs_of_its_smaller_budget_too(in_tmp):
     ("words", "message"),
     [
         (["-m", "seed=0,1"], "the words ask for a sweep: say python -m dlexp -m seed=0,1"),
-        (["experiment=dropout"], "the words ask for a sweep: say python -m dlexp exper"),
         (["seed=0,1"], "several values make a sweep: say python -m dlexp -m seed=0,1"),
         (["--dry-run"], "--dry-run (command line): is for the command line only"),
         (["--cfg", "job"], "--cfg (command line): is for the command line only"),
@@ -246,6 +245,11 @@ def test_a_notebook_trains_single_runs(words, message, in_tmp):
         dlexp.run(*words)
     assert message in str(caught.value)
     assert list(in_tmp.iterdir()) == []
+
+
+def test_a_notebook_trains_one_run_with_the_settings_that_a_study_fixes(in_tmp):
+    experiment = compose_run("experiment=dropout", "epochs=1", "seed=4").experiment
+    assert (experiment.data.n_train, experiment.epochs, experiment.seed) == (300, 1, 4)
 
 
 def test_a_search_has_no_list_of_jobs(in_tmp):

@@ -11,7 +11,7 @@ from dlexp import PluginError, UserError, plugin, report
 from dlexp.cli.main import main
 from dlexp.config import compose_run
 from dlexp.core import registry
-from dlexp.report import plots, runs
+from dlexp.report import runs
 from dlexp.report.claims import decide
 from dlexp.runs import lifecycle
 from dlexp.sweeps.trials import choose_metric
@@ -155,17 +155,13 @@ def rated(params, seed):
     return events
 
 
-@pytest.fixture
-def undrawn(monkeypatch):
-    monkeypatch.setattr(plots, "draw_tuned", lambda *_: [])
-    monkeypatch.setattr(plots, "draw", lambda *_: [])
-
-
 GRID = {"optimizer": ["sgd", "adam"], "optimizer.lr": [0.1, 0.01], "seed": list(range(15))}
 
 
 @pytest.mark.parametrize(("way", "lr"), [("high", "lr=0.1"), ("low", "lr=0.01")])
-def test_methods_are_tuned_as_the_runs_declare_or_as_the_command_says(way, lr, tmp_path, undrawn):
+def test_methods_are_tuned_as_the_runs_declare_or_as_the_command_says(
+    way, lr, tmp_path, no_figures
+):
     folder = declaring(sweep(tmp_path / "s", GRID, lines=rated), {"*/r2": way})
     made = report.make([folder], metric="test/r2", tuned=True)
     assert {c["chosen"] for c in made.data["tuned"]["choices"]} == {lr}
@@ -174,7 +170,7 @@ def test_methods_are_tuned_as_the_runs_declare_or_as_the_command_says(way, lr, t
 
 
 @pytest.mark.parametrize("better", [{}, {"*/r2": "sideways"}, {"*/other": "high"}])
-def test_a_report_on_a_metric_whose_direction_nobody_says_is_refused(better, tmp_path, undrawn):
+def test_a_report_on_a_metric_whose_direction_nobody_says_is_refused(better, tmp_path, no_figures):
     folder = declaring(sweep(tmp_path / "s", GRID, lines=rated), better)
     with pytest.raises(UserError, match=r"add --better high .*; or declare it in its objective"):
         report.make([folder], metric="test/r2", tuned=True)
@@ -182,7 +178,7 @@ def test_a_report_on_a_metric_whose_direction_nobody_says_is_refused(better, tmp
 
 @pytest.mark.parametrize("way", ["high", None])
 def test_runs_that_measured_no_usual_metric_are_compared_by_what_they_declare_or_the_page_says_what_there_is(
-    way, tmp_path, undrawn
+    way, tmp_path, no_figures
 ):
     def unusual(params, seed):
         events = rated(params, seed)
@@ -205,7 +201,7 @@ def test_runs_that_measured_no_usual_metric_are_compared_by_what_they_declare_or
         )
 
 
-def test_runs_that_contradict_each_other_are_not_compared(tmp_path, undrawn):
+def test_runs_that_contradict_each_other_are_not_compared(tmp_path, no_figures):
     folder = declaring(sweep(tmp_path / "s", GRID, lines=rated), {"*/r2": "low"})
     first = min(folder.glob("runs/*/run.json"))
     first.write_text(first.read_text().replace('"low"', '"high"'))

@@ -12,6 +12,8 @@ from dlexp.core.registry import find
 from dlexp.core.trainer import Diverged
 from dlexp.runs.run import Run
 
+pytestmark = pytest.mark.usefixtures("no_observer_breaks")
+
 
 def plugin(kind, name, **values):
     return find(kind, name)(**values)
@@ -51,12 +53,6 @@ def drawn(monkeypatch):
         lambda figure, path: (figures.update({path.stem: figure}), save(figure, path)),
     )
     return figures
-
-
-@pytest.fixture(autouse=True)
-def no_observer_breaks(caplog):
-    yield
-    assert not [r.getMessage() for r in caplog.records if "is not called again" in r.getMessage()]
 
 
 def title(figure):

@@ -15,6 +15,8 @@ from dlexp.core.early_stopping import EarlyStopping
 from dlexp.core.registry import find
 from dlexp.runs.run import Run
 
+pytestmark = pytest.mark.usefixtures("no_observer_breaks")
+
 ALL = ("progress", "curves", "path", "histograms", "diagnostics")
 
 
@@ -50,12 +52,6 @@ class Notes(list):
     def record(self, record, event="record"):
         if event == "note":
             self.append(record)
-
-
-@pytest.fixture(autouse=True)
-def no_observer_breaks(caplog):
-    yield
-    assert not [r.getMessage() for r in caplog.records if "is not called again" in r.getMessage()]
 
 
 def png_size(path):

@@ -372,7 +372,7 @@ PLANTED = [
     (
         imports_in_a_circle,
         "dlexp/sweeps/study_file.py",
-        "def f():\n    from dlexp.sweeps import validate",
+        "def f():\n    from dlexp.sweeps import study",
     ),
     (
         imports_in_a_circle,

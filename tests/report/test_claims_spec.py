@@ -121,7 +121,7 @@ def test_the_place_of_a_mistake_is_the_claim_s_number_and_the_study_s_name():
         ({"over": 3}, "must be text"),
         ({"direction": "as_good", "metric": "a / b"}, "better (weight_decay): is missing"),
         ({"direction": "as_good", "better": "hihg"}, "did you mean 'high'?"),
-        ({"better": "high"}, "is only for direction: as_good only"),
+        ({"better": "high"}, "is only for direction: as_good"),
         (
             {"part": "widht"},
             (
@@ -293,7 +293,7 @@ def test_names_are_listed_once_in_their_order_whatever_the_moment():
         ("a @ men", "did you mean 'mean'?"),
         ("a @ step", "step needs a whole number"),
         ("a @ epoch 1.5", "epoch needs a whole number"),
-        ("gap/loss @ mean", "gap/loss is a value only at the end"),
+        ("gap/loss @ mean", "gap/loss has a value only at the end"),
         ("3x", "cannot be read at '3x'"),
         ("__import__('os')", "cannot be read at"),
         ("a" * 501, "longer than 500"),

@@ -8,15 +8,11 @@ from report_folders import TAGS, arranged, compared, event, journal, small, swee
 
 from dlexp import UserError, report
 from dlexp.cli.main import main
-from dlexp.report import measure, plots
+from dlexp.report import measure
+
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 OPTIMIZERS = ["sgd", "momentum", "adam"]
-
-
-@pytest.fixture(autouse=True)
-def no_figures(monkeypatch):
-    """They take most of the time, and tests/report/test_report_page.py looks at them."""
-    monkeypatch.setattr(plots, "draw", lambda *_: [])
 
 
 def pair(c, better, worse):

@@ -9,16 +9,12 @@ import pytest
 from report_folders import arranged, compared, journal, skill, small, sweep
 
 from dlexp import UserError, report
-from dlexp.report import plots, runs
+from dlexp.report import runs
 from dlexp.storage.find import must_find
 
+pytestmark = pytest.mark.usefixtures("no_figures")
+
 OPTIMIZERS = ["sgd", "momentum", "adam"]
-
-
-@pytest.fixture(autouse=True)
-def no_figures(monkeypatch):
-    """They take most of the time, and tests/report/test_report_page.py looks at them."""
-    monkeypatch.setattr(plots, "draw", lambda *_: [])
 
 
 # --- reading

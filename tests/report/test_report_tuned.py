@@ -6,16 +6,11 @@ import pytest
 from report_folders import DEFAULTS, journal, skill, sweep
 
 from dlexp import UserError, report
-from dlexp.report import plots
+
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 RATES = [1.0, 0.1, 0.01, 0.001]
 GRID = {"optimizer": ["sgd", "adam"], "optimizer.lr": RATES}
-
-
-@pytest.fixture(autouse=True)
-def no_figures(monkeypatch):
-    """They take most of the time, and tests/report/test_report_page.py looks at them."""
-    monkeypatch.setattr(plots, "draw_tuned", lambda *_: [])
 
 
 def grid(tmp_path, place="grid", seeds=15, **how):
@@ -96,7 +91,7 @@ def test_unequal_budgets_are_a_warning(tmp_path):
         {"optimizer": ["momentum"], "optimizer.lr": [0.1], "seed": list(range(15))},
     )
     warnings = " ".join(tuned(grid(tmp_path), few, out=tmp_path / "r").data["warnings"])
-    assert "Tuning budgets are unequal, settings tried: sgd 4, adam 4 and momentum 1." in warnings
+    assert "Unequal tuning budgets, settings tried: sgd 4, adam 4 and momentum 1." in warnings
     assert "momentum: lr=0.1 is the only value tried." in warnings
 
 

@@ -19,12 +19,6 @@ from dlexp.sweeps.study import NamedStudy
 FAILED = {1: "FAILED"}
 
 
-@pytest.fixture
-def no_figures(monkeypatch):
-    """They take most of the time."""
-    monkeypatch.setattr(plots, "draw", lambda *_: [])
-
-
 # --- folders that cannot be written
 
 

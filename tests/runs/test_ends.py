@@ -33,14 +33,6 @@ SMALL = (
 ARMED = (*SMALL, "schedule=mischief", "checkpoint.epochs=1")
 
 
-@pytest.fixture(autouse=True)
-def ctrl_c_is_not_ignored():
-    """As it would be where the tests run in the background of a script."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.fixture
 def whole(tmp_path_factory):
     """The weights of the run that nothing happens to."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from run_folders import send, with_store
+from run_folders import with_store
 
 from dlexp import serving, tracking
 from dlexp.cli.main import main
@@ -231,18 +231,6 @@ def test_an_old_model_of_mlflow_predicts_them_too(tmp_path, predictions, same_ar
 
         network = mlflow.pyfunc.load_model(str(model))
     check_predictions(network, predictions, same_arithmetic)
-
-
-@pytest.fixture
-def in_process(monkeypatch):
-    """Runs are sent from this process."""
-
-    def start(folders):
-        send(*folders)
-        return tracking.Sender(folders, None)
-
-    monkeypatch.setattr(tracking, "start", start)
-    monkeypatch.setattr("dlexp.tracking.sync.start", start)
 
 
 def in_store(project):

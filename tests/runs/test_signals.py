@@ -25,14 +25,6 @@ LONG = ("epochs=100000", "model.hidden=[10]", "tracking=none")
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
 
 
-@pytest.fixture(autouse=True)
-def ctrl_c_is_not_ignored():
-    """As it would be where the tests run in the background of a script."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def until(true):
     end = time.monotonic() + BOUND
     while not true():

@@ -19,6 +19,8 @@ from dlexp.cli.main import main
 from dlexp.storage.find import MIRROR_FILE
 from dlexp.tracking import address, artifacts, fetch, run_follower, settings, state
 
+pytestmark = pytest.mark.usefixtures("in_process")
+
 SHOWN = {"experiment": "dlexp", "model": True, "wait": 60}
 
 
@@ -63,18 +65,6 @@ def project(request, in_tmp, monkeypatch):
             make_old(folder, outputs)
     _artifact_repos_cache.clear()  # MLflow's, of a process; a sender that is started later has none
     return in_tmp / "a", shown
-
-
-@pytest.fixture(autouse=True)
-def in_process(monkeypatch):
-    """Runs are sent from this process."""
-
-    def start(folders):
-        send(*folders)
-        return tracking.Sender(folders, None)
-
-    monkeypatch.setattr(tracking, "start", start)
-    monkeypatch.setattr("dlexp.tracking.sync.start", start)
 
 
 def places(project):

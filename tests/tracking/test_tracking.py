@@ -11,26 +11,13 @@ import warnings
 
 import numpy as np
 import pytest
-from run_folders import BEGAN, event, records, run_folder, send, with_store
+from run_folders import BEGAN, event, records, run_folder, send
 
 from dlexp import tracking
 from dlexp.storage import journal, network_file
-from dlexp.tracking import run_follower, sender, state, translate
+from dlexp.tracking import run_follower, state, translate
 
-
-@pytest.fixture(scope="session")
-def outputs(tmp_path_factory):
-    """One store for all tests, in a folder whose name is no plain word."""
-    folder = tmp_path_factory.mktemp("läb outputs")
-    with_store(folder)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def brief(monkeypatch):
-    """No waiting between tries."""
-    monkeypatch.setattr(run_follower, "WAITS", (0.0,))
-    monkeypatch.setattr(sender, "POLL", 0.01)
+pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
 def client(outputs):

@@ -4,50 +4,25 @@ training stopped.
 
 import contextlib
 import json
-import secrets
 import socket
 
 import pytest
-from run_folders import BEGAN, event, records, send, with_store
+from run_folders import BEGAN, event, records, send
 from sweep_folders import ENDED, add, client, fill, found, report, say, sweep_folder, write
 
 from dlexp import tracking
 from dlexp.storage.records import SweepDescription
 from dlexp.tracking import run_follower, sender, state, sweep_page
 
-
-@pytest.fixture(scope="session")
-def outputs(tmp_path_factory):
-    """One store for all tests."""
-    folder = tmp_path_factory.mktemp("sweeps")
-    with_store(folder)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def brief(monkeypatch):
-    """No waiting between tries."""
-    monkeypatch.setattr(run_follower, "WAITS", (0.0,))
-    monkeypatch.setattr(sender, "POLL", 0.01)
-
-
-@pytest.fixture
-def make(outputs, tmp_path):
-    """Sweep folders for the common store, of ids that no other test has."""
-
-    def make(axes=None, name="s", uri=None, **more):
-        folder = tmp_path / f"{name}{secrets.token_hex(4)}"
-        return sweep_folder(folder, uri or tracking.store_uri(outputs), axes, **more)
-
-    return make
+pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
 def without_ids(told):
     return json.dumps(told, sort_keys=True).replace(told["tags"]["dlexp.sweep"], "ID")
 
 
-def test_a_sweep_is_all_there(outputs, make):
-    folder = fill(make())
+def test_a_sweep_is_all_there(outputs, make_sweep):
+    folder = fill(make_sweep())
     report(folder)
     assert send(folder) == 0
     told = found(outputs, folder)
@@ -91,8 +66,8 @@ def test_a_sweep_is_all_there(outputs, make):
     assert str(outcome) == f"the sweep's run {outcome.run_id} and its 4 runs"
 
 
-def test_sending_again_adds_nothing_even_when_the_folders_have_forgotten(outputs, make):
-    folder = fill(make())
+def test_sending_again_adds_nothing_even_when_the_folders_have_forgotten(outputs, make_sweep):
+    folder = fill(make_sweep())
     report(folder)
     send(folder)
     before = found(outputs, folder)
@@ -124,11 +99,11 @@ WRITING = (
 )
 
 
-def test_a_sender_killed_after_any_call_is_completed_by_the_next(outputs, make, monkeypatch):
+def test_a_sender_killed_after_any_call_is_completed_by_the_next(outputs, make_sweep, monkeypatch):
     from mlflow.tracking import MlflowClient
 
     def ready(name):
-        folder = make(name=name)
+        folder = make_sweep(name=name)
         add(folder, "a", ["optimizer=sgd", "seed=0"])
         report(folder)
         return folder
@@ -160,7 +135,9 @@ def test_a_sender_killed_after_any_call_is_completed_by_the_next(outputs, make, 
     assert calls > len(WRITING)
 
 
-def test_a_call_that_was_carried_out_but_not_answered_is_not_made_again(outputs, make, monkeypatch):
+def test_a_call_that_was_carried_out_but_not_answered_is_not_made_again(
+    outputs, make_sweep, monkeypatch
+):
     from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
@@ -174,15 +151,15 @@ def test_a_call_that_was_carried_out_but_not_answered_is_not_made_again(outputs,
         return run
 
     monkeypatch.setattr(MlflowClient, "create_run", mute)
-    folder = fill(make())
+    folder = fill(make_sweep())
     assert send(folder) == 0
     assert len(lost) == 2
     assert len(found(outputs, folder)["runs"]) == 4
 
 
 @pytest.mark.parametrize("status", ["KILLED", "FAILED"])
-def test_a_run_trained_again_is_there_once_and_as_it_ended_last(outputs, make, status):
-    folder = make()
+def test_a_run_trained_again_is_there_once_and_as_it_ended_last(outputs, make_sweep, status):
+    folder = make_sweep()
     add(folder, "a", ["optimizer=sgd", "seed=0"])
     add(
         folder,
@@ -213,9 +190,9 @@ def test_a_run_trained_again_is_there_once_and_as_it_ended_last(outputs, make, s
 
 @pytest.mark.parametrize("ended", ["FINISHED", "KILLED"])
 def test_a_run_that_went_on_after_it_was_sent_is_completed_there_with_nothing_doubled(
-    outputs, make, ended
+    outputs, make_sweep, ended
 ):
-    folder, words = make(), ["optimizer=adam", "seed=0"]
+    folder, words = make_sweep(), ["optimizer=adam", "seed=0"]
     place = add(folder, "b", words, status="KILLED", events=records(2))
     assert send(folder) == 0
     lines = [
@@ -240,8 +217,8 @@ def test_a_run_that_went_on_after_it_was_sent_is_completed_there_with_nothing_do
         assert (run["status"], run["tags"]["dlexp.status"], len(run["loss"])) == (ended, ended, 3)
 
 
-def test_half_runs_are_not_sent(outputs, make):
-    folder = make(ended=False)
+def test_half_runs_are_not_sent(outputs, make_sweep):
+    folder = make_sweep(ended=False)
     add(folder, "a", ["optimizer=sgd", "seed=0"])
     add(folder, "b", ["optimizer=adam", "seed=0"], status=None, ledger=False)
     # killed once, and now half trained again
@@ -259,8 +236,8 @@ def test_half_runs_are_not_sent(outputs, make):
     ]
 
 
-def test_an_extended_sweep_is_the_same_run_of_mlflow(outputs, make):
-    folder = fill(make())
+def test_an_extended_sweep_is_the_same_run_of_mlflow(outputs, make_sweep):
+    folder = fill(make_sweep())
     send(folder)
     known, before = state.load(folder).run_id, found(outputs, folder)
     say(folder, axes={"optimizer": ["sgd", "adam"], "seed": ["0", "1", "2"]}, ended_ms=ENDED + 1)
@@ -273,8 +250,8 @@ def test_an_extended_sweep_is_the_same_run_of_mlflow(outputs, make):
     assert before["runs"].items() <= after["runs"].items()
 
 
-def test_statuses_say_how_it_ended(outputs, make):
-    folder = make()
+def test_statuses_say_how_it_ended(outputs, make_sweep):
+    folder = make_sweep()
     add(folder, "a", ["optimizer=sgd", "seed=0"], status="DIVERGED", error="not finite\nat step 3")
     assert send(folder) == 0
     told = found(outputs, folder)
@@ -295,8 +272,10 @@ def test_statuses_say_how_it_ended(outputs, make):
     )
 
 
-def test_a_run_with_a_changed_plugin_takes_the_place_of_the_old_one_in_the_view(outputs, make):
-    folder = fill(make(), optimizers=("sgd",))
+def test_a_run_with_a_changed_plugin_takes_the_place_of_the_old_one_in_the_view(
+    outputs, make_sweep
+):
+    folder = fill(make_sweep(), optimizers=("sgd",))
     send(folder)
     add(folder, "new", ["optimizer=sgd", "seed=0"], began=BEGAN + 60_000, edited="yes")
     assert send(folder) == 0
@@ -320,12 +299,12 @@ def test_a_run_with_a_changed_plugin_takes_the_place_of_the_old_one_in_the_view(
 
 
 def test_a_plugin_that_failed_twice_and_was_then_mended_leaves_a_sweep_that_is_all_there(
-    outputs, make
+    outputs, make_sweep
 ):
     """The first attempt is deleted in MLflow, where nothing deleted can be changed; the second
     makes room.
     """
-    folder = make()
+    folder = make_sweep()
     add(folder, "a", ["optimizer=sgd", "seed=0"])
     for attempt in range(2):
         (folder / "runs" / "b-x" / "mlflow.json").unlink(missing_ok=True)
@@ -350,8 +329,8 @@ def test_a_plugin_that_failed_twice_and_was_then_mended_leaves_a_sweep_that_is_a
     assert tracking.outcome([folder]).complete
 
 
-def test_two_sweeps_of_one_name_do_not_mix(outputs, make, tmp_path):
-    mine = fill(make())
+def test_two_sweeps_of_one_name_do_not_mix(outputs, make_sweep, tmp_path):
+    mine = fill(make_sweep())
     other = fill(
         sweep_folder(
             tmp_path / "elsewhere" / mine.name, tracking.store_uri(outputs), created=BEGAN + 1
@@ -366,8 +345,8 @@ def test_two_sweeps_of_one_name_do_not_mix(outputs, make, tmp_path):
     assert len({run.data.tags["dlexp.view"] for run in runs}) == 2
 
 
-def test_a_damaged_run_is_said_in_one_line_and_stops_no_other(outputs, make):
-    folder = fill(make())
+def test_a_damaged_run_is_said_in_one_line_and_stops_no_other(outputs, make_sweep):
+    folder = fill(make_sweep())
     (folder / "runs" / "0sgd0-x" / "journal.jsonl").write_text("{]\n")
     (folder / "runs" / "1sgd1-x" / "run.json").write_text("[]")
     write(folder, "evil", ["optimizer=sgd", "seed=9"], "FINISHED", folder="../../../etc")
@@ -380,8 +359,8 @@ def test_a_damaged_run_is_said_in_one_line_and_stops_no_other(outputs, make):
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"id": "x"}', '{"id": "x", "tracking": null}'])
-def test_a_damaged_sweep_is_refused_in_one_line(make, text):
-    folder = fill(make())
+def test_a_damaged_sweep_is_refused_in_one_line(make_sweep, text):
+    folder = fill(make_sweep())
     (folder / "sweep.json").write_text(text)
     assert send(folder) == 1
     assert (
@@ -390,8 +369,8 @@ def test_a_damaged_sweep_is_refused_in_one_line(make, text):
     )
 
 
-def test_what_was_deleted_in_mlflow_stays_deleted(outputs, make):
-    folder = fill(make())
+def test_what_was_deleted_in_mlflow_stays_deleted(outputs, make_sweep):
+    folder = fill(make_sweep())
     send(folder)
     mlflow = client(outputs)
     mlflow.delete_run(state.load(folder / "runs" / "0sgd0-x").run_id)
@@ -404,8 +383,8 @@ def test_what_was_deleted_in_mlflow_stays_deleted(outputs, make):
     assert "deleted in MLflow" in str(tracking.outcome([folder]))
 
 
-def test_a_new_report_is_sent(outputs, make):
-    folder = fill(make(), optimizers=("sgd",), seeds=(0,))
+def test_a_new_report_is_sent(outputs, make_sweep):
+    folder = fill(make_sweep(), optimizers=("sgd",), seeds=(0,))
     send(folder)
     report(folder, answer="a|b <b>c</b>\n| d")
     assert not state.is_complete(folder)
@@ -415,13 +394,13 @@ def test_a_new_report_is_sent(outputs, make):
     assert len(told["files"]) == 3
 
 
-def test_a_dead_server_is_tried_a_few_times_and_the_sweep_waits(outputs, make, monkeypatch):
+def test_a_dead_server_is_tried_a_few_times_and_the_sweep_waits(outputs, make_sweep, monkeypatch):
     for name, value in tracking.PATIENCE.items():
         monkeypatch.setenv(name, value)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    folder = fill(make(uri=f"http://127.0.0.1:{port}"))
+    folder = fill(make_sweep(uri=f"http://127.0.0.1:{port}"))
     assert send(folder) == 1
     assert "the sweep is not all there yet: cannot reach MLflow" in str(tracking.outcome([folder]))
     say(folder, tracking={"uri": tracking.store_uri(outputs), "experiment": "dlexp"})
@@ -429,9 +408,9 @@ def test_a_dead_server_is_tried_a_few_times_and_the_sweep_waits(outputs, make, m
     assert len(found(outputs, folder)["runs"]) == 4
 
 
-def test_a_sweep_is_followed_while_it_is_at_work(outputs, make, monkeypatch):
+def test_a_sweep_is_followed_while_it_is_at_work(outputs, make_sweep, monkeypatch):
     monkeypatch.setattr(run_follower, "LIVE", 0.01)
-    folder = fill(make(ended=False), optimizers=("sgd",))
+    folder = fill(make_sweep(ended=False), optimizers=("sgd",))
     seen = []
 
     def sleep(seconds):

@@ -8,39 +8,15 @@ import sys
 import zlib
 
 import pytest
-from run_folders import BEGAN, records, send, with_store
+from run_folders import BEGAN, records, send
 from sweep_folders import add, client, fill, found, sweep_folder
 
 from dlexp import tracking
 from dlexp.storage.records import SweepDescription
-from dlexp.tracking import run_follower, sender, state, sweep_page, sync, ui, view
+from dlexp.tracking import state, sweep_page, sync, ui, view
 from dlexp.tracking.sweep_folder import Survey
 
-
-@pytest.fixture(scope="session")
-def outputs(tmp_path_factory):
-    """One store for all tests."""
-    folder = tmp_path_factory.mktemp("sweeps")
-    with_store(folder)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def brief(monkeypatch):
-    """No waiting between tries."""
-    monkeypatch.setattr(run_follower, "WAITS", (0.0,))
-    monkeypatch.setattr(sender, "POLL", 0.01)
-
-
-@pytest.fixture
-def make(outputs, tmp_path):
-    """Sweep folders for the common store, of ids that no other test has."""
-
-    def make(axes=None, name="s", uri=None, **more):
-        folder = tmp_path / f"{name}{secrets.token_hex(4)}"
-        return sweep_folder(folder, uri or tracking.store_uri(outputs), axes, **more)
-
-    return make
+pytestmark = pytest.mark.usefixtures("no_waiting")
 
 
 def test_sync_takes_sweeps_and_leaves_their_runs_to_them(outputs, in_tmp, monkeypatch, capsys):
@@ -66,8 +42,8 @@ def unpacked(value):
     return json.loads(zlib.decompress(base64.b64decode(told["state"].removeprefix("deflate;"))))
 
 
-def test_the_views_show_groups_and_runs(outputs, make):
-    folder = fill(make())
+def test_the_views_show_groups_and_runs(outputs, make_sweep):
+    folder = fill(make_sweep())
     send(folder)
     tags = client(outputs).get_experiment("1").tags
     key = sweep_page.key(SweepDescription.read(folder))
@@ -87,11 +63,13 @@ def test_the_views_show_groups_and_runs(outputs, make):
     assert charts["BAR"]["metricKey"] == "val/accuracy"
 
 
-def test_a_search_is_looked_at_without_its_test_metrics(outputs, make):
+def test_a_search_is_looked_at_without_its_test_metrics(outputs, make_sweep):
     """Whoever chooses by what is seen must choose on validation."""
     shown = {}
     for sweeper in ("grid", "random"):
-        folder = make({"optimizer": ["sgd"], "optimizer.lr": ["interval(0,1)"]}, sweeper=sweeper)
+        folder = make_sweep(
+            {"optimizer": ["sgd"], "optimizer.lr": ["interval(0,1)"]}, sweeper=sweeper
+        )
         for i in (1, 2):
             lines = records(3, **{"test/accuracy": 0.5})
             add(
@@ -132,7 +110,7 @@ def test_a_view_of_any_size_has_room_in_mlflow():
     assert state["orderByKey"] == "params.`seed`"
 
 
-def test_the_last_sweep_of_the_store_is_linked(outputs, make, tmp_path):
+def test_the_last_sweep_of_the_store_is_linked(outputs, make_sweep, tmp_path):
     uri = tracking.store_uri(outputs)
     for name, created in (("a", BEGAN + 5), ("b", BEGAN + 9), ("c", BEGAN + 7)):
         folder = sweep_folder(tmp_path / "sweeps" / name, uri, created=created)

@@ -80,9 +80,9 @@ def recognised(
     decimal: str | None,
     header: bool | None,
 ) -> Form:
-    """The form of a text table; what is not None is taken as said.
+    """The form of a text table; fields that are not None are fixed.
 
-    Raises `DataError`, its key a field's name, for text that is none, and where it must be said.
+    Raises `DataError`, its key a field's name, for data that are no text, or an undecided field.
     """
     with file.open("rb") as stream:
         packed = stream.read(2) == b"\x1f\x8b"
@@ -125,7 +125,7 @@ def _survey(file: Path, packed: bool, encoding: str | None) -> tuple[str, bool]:
         marks = [mark for mark, name in MARKS.items() if name == codecs.lookup(encoding).name]
         if wide and start and marks and not start.startswith(tuple(marks)):
             raise DataError(
-                f"it is not {encoding}: it does not start with a byte-order mark; if it is one, say"
+                f"it is not {encoding}: it does not start with a byte-order mark; if it is one, set"
                 f" data.encoding={encoding}-le or {encoding}-be; else leave data.encoding out"
             )
         decoder = codecs.getincrementaldecoder(encoding)()
@@ -146,7 +146,7 @@ def _survey(file: Path, packed: bool, encoding: str | None) -> tuple[str, bool]:
                 raise DataError(f"it is not {encoding}: {e}; leave data.encoding out") from None
             if "\0" in text if wide else b"\0" in chunk:
                 raise DataError(
-                    "there is a NUL byte in it, which no text has; for UTF-16 say"
+                    "there is a NUL byte in it, which no text has; for UTF-16 set"
                     " data.encoding=utf-16-le"
                 )
             chunk = stream.read(CHUNK)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import zipfile
 
 ENTRY = "table.json"
-LONGEST = 1 << 26  # bytes of what is said of a table's columns
+LONGEST = 1 << 26  # bytes of a table's description
 BLOCK = 1024  # rows scaled at a time: they stay in cache
 NAMED = 20  # names in a message
 
@@ -69,7 +69,7 @@ class Preparation:
         with archive.open(ENTRY) as entry:
             text = entry.read(LONGEST + 1)
         if len(text) > LONGEST:
-            raise DataError(f"what it says of its table is longer than {LONGEST} bytes")
+            raise DataError(f"the description of its table is longer than {LONGEST} bytes")
         stored = json.loads(text)
         made = Preparation(
             label=str(stored["label"]),

@@ -29,7 +29,7 @@ MOST_WORDS = 50  # a column of text with more of them is not encoded
 class TableData(FileData):
     """Labelled samples from a table with named columns; a subclass says what its defaults are.
 
-    Raises `DataError` with the path, the column, its first line, and what to say instead.
+    Raises `DataError` with the path, the column, its first line, and the option to set.
     """
 
     label: str | None = None
