@@ -1,4 +1,4 @@
-"""A run that cannot be assembled from its plugins says so in one line, before anything is created."""
+"""A run that cannot be assembled from its plugins is refused before anything is created."""
 
 import sys
 import textwrap
@@ -163,7 +163,8 @@ class Dataless(Objective):
     """L = ½‖network(1)‖²"""
 
     def build(self, parts, rngs):
-        network = Network(parts.model.layers(2, parts.activation, parts.normalization, []), 3, np.dtype(parts.dtype))
+        layers = parts.model.layers(2, parts.activation, parts.normalization, [])
+        network = Network(layers, 3, np.dtype(parts.dtype))
         network.initialize(parts.initializer, rngs["init"])
         return Ones(network)
 

@@ -1,4 +1,4 @@
-"""However a run ends, its folder says so, its exit status is right, and what was measured is kept."""
+"""The end of a run: its folder and exit status are right, and its measurements are kept."""
 
 import errno
 import io

@@ -4,7 +4,6 @@ import dataclasses
 import json
 
 import pytest
-from dlexp.config.planned import planned
 from mischief import mischief
 from test_changed import UNTRACKED, cut_short, refused
 from test_replay import describe
@@ -22,6 +21,7 @@ from dlexp.storage import journal
 from dlexp.storage.records import RunDescription
 from dlexp.sweeps import earlier
 from dlexp.sweeps.identity import run_key
+from dlexp.sweeps.job import plan_jobs
 
 SWEEP = ("-m", "optimizer=sgd,adam", "sweep=s", *UNTRACKED)
 
@@ -220,7 +220,7 @@ def test_what_run_json_says_of_its_identity_is_the_experiments(in_tmp):
 def test_a_sweep_whose_keys_are_of_todays_form_opens_no_run_json(in_tmp, monkeypatch):
     runs = in_tmp / "sweep" / "runs"
     runs.mkdir(parents=True)
-    job = planned([((), compose_run(*UNTRACKED))])[0]
+    job = plan_jobs([((), compose_run(*UNTRACKED))])[0]
     (runs / job.folder).mkdir()
     monkeypatch.setattr(RunDescription, "read", lambda folder: pytest.fail("it was opened"))
     assert earlier.members(in_tmp / "sweep") == {}

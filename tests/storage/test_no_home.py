@@ -1,4 +1,4 @@
-"""Users without a home folder: a container's uid that no passwd file knows, with HOME unset or `/`."""
+"""Users without a home folder: a container's uid without an entry in passwd, HOME unset or `/`."""
 
 import os
 import pwd

@@ -1,4 +1,4 @@
-"""The saved network takes the raw table it was trained on, and a command says what it took from it."""
+"""The saved network takes the raw table it was trained on; a command prints what it uses of it."""
 
 import json
 import shutil
