@@ -131,7 +131,7 @@ def test_a_promise_of_more_numbers_than_the_file_has_is_refused_before_anything_
     rewritten(saved, lambda told: told["layers"][0]["fields"].update(units=10**12))
     # building it would fail otherwise than with a DataError
     monkeypatch.setattr(network_file, "Network", None)
-    assert "promises" in refused(saved)
+    assert "declares" in refused(saved)
 
 
 @pytest.mark.parametrize(
