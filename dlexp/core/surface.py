@@ -67,7 +67,7 @@ class Descent(Problem):
 
     @property
     def position(self) -> Array:
-        """(x, y) as it stands."""
+        """The current (x, y)."""
         return self.params["xy"]
 
     def batches(self, rng: Rng) -> Iterator[None]:

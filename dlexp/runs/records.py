@@ -123,7 +123,7 @@ class Recorded:
         commit = str(tags.get("dlexp.git.commit") or "")[:12]
         version = f"commit {commit}" if commit else f"version {tags.get('dlexp.version.dlexp')}"
         command = tags.get("dlexp.command") or "python -m dlexp …"
-        return f"to complete it as it began, use dlexp's {version}; to train it anew: {command}; "
+        return f"to complete it as it began, use dlexp's {version}; to train it again: {command}; "
 
     def framework_note(self, run: Run) -> str:
         """Which files of dlexp differ although NUMERICS is the same; information only."""

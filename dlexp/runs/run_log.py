@@ -18,7 +18,7 @@ class _Log(logging.FileHandler):
     """A log file that is given up when it cannot be written; the run continues."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """Without the traceback that logging prints of its own failures."""
+        """Do nothing: logging would print a traceback."""
 
 
 def in_the_way(e: OSError, path: str | Path) -> OSError | UserError:

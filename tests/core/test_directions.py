@@ -44,9 +44,7 @@ def scored(name, **declared):
 
 @pytest.fixture
 def objectives():
-    """`declared` says that more of val/r2 is better, `silent` says nothing, `contrary` that less
-    is.
-    """
+    """`declared`: more of val/r2 is better; `silent`: undeclared; `contrary`: less is better."""
     made = [
         scored("declared", better={"*/r2": "high"}),
         scored("silent"),

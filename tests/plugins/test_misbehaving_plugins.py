@@ -212,16 +212,16 @@ def test_what_a_plugin_changes_when_it_is_imported_is_put_back_and_said(folder, 
     write(folder, "seeds", "import random, numpy\nrandom.seed(1)\nnumpy.random.seed(1)\n" + GOOD)
     write(folder, "moves_and_fails", "import os\nos.chdir('/')\n1 / 0\n")
     numpy_state, python_state = np.random.get_state()[1].copy(), random.getstate()
-    told = said()
+    warnings = said()
     assert Path.cwd() == in_tmp
     assert (np.random.get_state()[1] == numpy_state).all()
     assert random.getstate() == python_state
-    assert len(told) == 4
-    assert sum("moves.py: it changes the working folder" in line for line in told) == 1
+    assert len(warnings) == 4
+    assert sum("moves.py: it changes the working folder" in line for line in warnings) == 1
     assert (
         sum(
             "seeds.py: it changes the global random state, which is restored" in line
-            for line in told
+            for line in warnings
         )
         == 1
     )

@@ -1,6 +1,4 @@
-"""What a run was trained with is no longer what it was: no resume passes over it, and replay names
-it.
-"""
+"""Code, data or machine of a run have changed: resume refuses it, and replay names it."""
 
 import contextlib
 import json

@@ -42,8 +42,8 @@ def whole(tmp_path_factory):
 
 
 def the_run(folder):
-    (found,) = (folder / "outputs" / "runs").iterdir()
-    return found
+    (loaded,) = (folder / "outputs" / "runs").iterdir()
+    return loaded
 
 
 def ending(folder):
@@ -53,9 +53,7 @@ def ending(folder):
 
 
 def is_whole(folder, whole):
-    """Whether a run has its result, each measurement once, and the weights of the run that nothing
-    happened to.
-    """
+    """Whether a run has its result, each measurement once, and an undisturbed run's weights."""
     events, _ = journal.events(folder)
     measured = [e.step for e in events if e.kind == "record"]
     network = network_file.load_network(folder / "network.npz")
@@ -314,12 +312,12 @@ def test_a_checkpoint_with_one_wrong_byte_is_refused(tmp_path, byte):
     data[byte % len(data)] ^= 16
     path.write_bytes(data)
     try:
-        found = checkpoint.load(path)
+        loaded = checkpoint.load(path)
     except dlexp.DataError:
         return
-    assert found["t"] == 3, "it was read: a byte that means nothing, such as a time of day"
-    assert (found["w"] == tree["w"]).all()
-    assert found["deep"] == tree["deep"]
+    assert loaded["t"] == 3, "it was read: a byte that means nothing, such as a time of day"
+    assert (loaded["w"] == tree["w"]).all()
+    assert loaded["deep"] == tree["deep"]
 
 
 def test_what_cannot_be_resumed_is_refused_with_the_reason(in_tmp, capsys):

@@ -1,6 +1,4 @@
-"""A recorded run, trained again: the same bits, or the first number that differs; and looked at
-with other eyes.
-"""
+"""A recorded run, trained again: the same bits, or the first number that differs; probes."""
 
 import json
 

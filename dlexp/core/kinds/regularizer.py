@@ -27,9 +27,7 @@ class Regularizer(Plugin):
         return None
 
     def penalty(self, w: Array, g: Array) -> float:
-        """On the loss: add the penalty's gradient by the weights `w` to `g` in place; return its
-        value.
-        """
+        """On the loss: add the penalty's gradient by the weights `w` to `g`; return its value."""
         return 0.0
 
     def shrink(self, w: Array, lr: float) -> None:
