@@ -70,7 +70,7 @@ TABLE = [
     ("probe last observer=diag", ["observer=diagnostics"]),
     ("probe last optimizer=", []),
     ("completion f", ["fish"]),
-    ("sync ", []),  # files are the shell's business
+    ("sync ", ["last"]),
     ("nonsense=", []),
     ("nonsense.", []),
 ]

@@ -93,7 +93,7 @@ def test_every_claim_stands_on_its_pages_with_its_verdict(tutorial, study):
     verdicts = {claim["id"]: claim["verdict"] for claim in stored()[study]["claims"]}
     for language in LANGUAGES:
         lines = page_of(study, language).splitlines()
-        for claim in now.words["claims"]:
+        for claim in now.description["claims"]:
             said = f"| {' '.join(claim['says'][language].split())} | "
             (line,) = [line for line in lines if line.startswith(said)]
             shown = re.search(r"NOT SUPPORTED|SUPPORTED|INCONCLUSIVE", line.removeprefix(said))

@@ -231,8 +231,10 @@ def test_another_ending_is_outside_any_tolerance(in_tmp, capsys, monkeypatch):
 
 @pytest.mark.parametrize("word", ["nan", "-1", "inf", "much"])
 def test_a_tolerance_that_is_none_is_refused(word, in_tmp, capsys):
-    said = refused(capsys, "replay", "last", "--tolerance", word)
-    assert f"replay (command line): argument --tolerance: {word} is no finite number ≥ 0" in said
+    message = refused(capsys, "replay", "last", "--tolerance", word)
+    wrong = "is not a valid float" if word == "much" else "must be a finite number >= 0"
+    assert "--tolerance" in message
+    assert wrong in message
 
 
 @pytest.mark.parametrize("left", [0, 1])

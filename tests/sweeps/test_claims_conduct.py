@@ -210,7 +210,7 @@ def test_an_interruption_says_which_studies_are_done_and_how_to_go_on(mine, in_t
             os.killpg(child.pid, signal.SIGKILL)
     assert child.returncode == 130
     assert "interrupted: aa done; what is trained is kept, and the same command goes on: " in err
-    assert err.strip().endswith("python -m dlexp claims --config-dir mine --quick aa zz")
+    assert err.strip().endswith("python -m dlexp claims aa zz --quick --config-dir mine")
     assert "failed" not in out + err
     assert "Traceback" not in err
 

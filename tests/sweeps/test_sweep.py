@@ -46,7 +46,7 @@ def test_a_sweep_trains_every_combination_and_keeps_each_in_its_folder(in_tmp, c
     said = [RunDescription.read(only(in_tmp / "outputs" / "sweeps") / e["folder"]) for e in found]
     combinations = {(d.params["optimizer"], d.params["seed"]) for d in said}
     assert combinations == {("sgd", 0), ("sgd", 1), ("adam", 0), ("adam", 1)}
-    assert {d["id"] for d in said} == {e["key"] for e in found}
+    assert {d.id for d in said} == {e["key"] for e in found}
     # the sweep's figures stand for them
     assert not list(in_tmp.glob("outputs/sweeps/*/runs/*/figures"))
     assert "4 finished; 4 trained now" in capsys.readouterr().out

@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 
 from dlexp.storage import checkpoint, journal
+from dlexp.storage.find import MIRROR_FILE
 from dlexp.storage.status import Status
 from dlexp.tracking import LOG
-from dlexp.tracking.state import STATE
 
 WORDS = (
     "optimizer=sgd,adam",
@@ -102,7 +102,10 @@ def written(folder, entries):
         if Status(e["status"]).is_result
     ]
     files = [
-        p for run in runs for p in run.rglob("*") if p.is_file() and p.name not in (LOG, STATE)
+        p
+        for run in runs
+        for p in run.rglob("*")
+        if p.is_file() and p.name not in (LOG, MIRROR_FILE)
     ]
     return {
         str(p): (p.stat().st_mtime_ns, hashlib.sha256(p.read_bytes()).hexdigest()) for p in files
