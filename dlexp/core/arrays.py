@@ -56,17 +56,16 @@ class Views(SimpleNamespace):
         object.__setattr__(self, "_declared", frozenset(arrays))
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(
-            f"there is no array {name!r} here; there are {', '.join(vars(self)) or 'none'}"
-        )
+        known = ", ".join(vars(self)) or "none"
+        raise AttributeError(f"there is no array {name!r} here; there are {known}")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        held = self.__dict__
-        if held.get(name, held) is value:  # `+=` assigns the array that is there
+        arrays = self.__dict__
+        if arrays.get(name, arrays) is value:  # `+=` assigns the array that is there
             return
         if name not in self._declared:
-            held[name] = value
-        elif not _same_memory(held[name], value):
+            arrays[name] = value
+        elif not _same_memory(arrays[name], value):
             raise Rebound(self.owner, name)
 
     def __delattr__(self, name: str) -> None:

@@ -35,10 +35,9 @@ class EarlyStopping:
         if self.patience is None:
             return
         if self.metric not in (known := sorted(evaluate())):
-            wrong, hint = "there is no such metric", nearest(self.metric, known)
-            raise FieldError(
-                wrong, key=METRIC, value=self.metric, allowed=", ".join(known), hint=hint
-            )
+            hint, names = nearest(self.metric, known), ", ".join(known)
+            wrong = "there is no such metric"
+            raise FieldError(wrong, key=METRIC, value=self.metric, allowed=names, hint=hint)
         directions.sign(self.metric, better, key=METRIC)
 
     def cost(self, metrics: Mapping[str, float], better: Mapping[str, str] | None = None) -> float:

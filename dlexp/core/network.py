@@ -58,10 +58,8 @@ class Network:
             for name, spec in self.params.specs.items():
                 if spec.start is None:
                     if len(spec.shape) != 2:
-                        wrong = (
-                            f"{name} has the shape {spec.shape}: what an initializer draws is"
-                            " (fan_in, fan_out)"
-                        )
+                        wrong = f"{name} has the shape {spec.shape}: an initializer draws"
+                        wrong += " (fan_in, fan_out)"
                         raise PluginError(wrong, key="initializer", value=initializer.name)
                     fan_in, fan_out = spec.shape
                     self.params[name][...] = initializer(rng, fan_in, fan_out)

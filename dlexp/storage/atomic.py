@@ -20,9 +20,7 @@ from dlexp.errors import UNWRITABLE
 
 STAGED = ".part"  # suffix of files that are not complete
 CAN_ASK = os.name == "posix"  # whether a process is alive; on Windows, os.kill would end it
-AGE = (
-    3600.0  # seconds after which a half-written file counts as left over, if its process is unknown
-)
+AGE = 3600.0  # seconds after which a half-written file of an unknown process counts as left over
 
 
 @contextmanager

@@ -188,10 +188,9 @@ def _description(archive: zipfile.ZipFile) -> dict[str, Any]:
     for size in ("n_in", "n_out"):
         if type(description[size]) is not int or description[size] < 1:
             raise DataError(f"{size} is {description[size]}, not a whole number from 1")
-    if description["classes"] is not None and len(description["classes"]) != description["n_out"]:
-        raise DataError(
-            f"it names {len(description['classes'])} classes for {description['n_out']} outputs"
-        )
+    classes, n_out = description["classes"], description["n_out"]
+    if classes is not None and len(classes) != n_out:
+        raise DataError(f"it names {len(classes)} classes for {n_out} outputs")
     return description
 
 

@@ -57,7 +57,7 @@ WRONG = {  # what the model does: what is said
     "halves": ({"arrays": "return {'W': Param((n / 2, 2))}"}, "square1.W has the shape (2.0, 2)"),
     "convolves": (
         {"arrays": "return {'W': Param((1, 2, 2))}"},
-        "what an initializer draws is (fan_in, fan_out)",
+        "an initializer draws (fan_in, fan_out)",
     ),
 }
 FAST = ["data=blobs", "data.features=4", "observer=none", "tracking=none", "epochs=1"]

@@ -57,13 +57,15 @@ def test_a_package_installed_inside_somebodys_repository_has_no_commit_of_its_ow
 
 
 def test_a_checkout_is_looked_through_once_for_all_folders_of_it(repository, monkeypatch):
-    asked, ask = [], provenance._run_git
+    commands, run = [], provenance._run_git
     monkeypatch.setattr(
-        provenance, "_run_git", lambda folder, *words: asked.append(words[0]) or ask(folder, *words)
+        provenance,
+        "_run_git",
+        lambda folder, *words: commands.append(words[0]) or run(folder, *words),
     )
     (repository / "folder").mkdir()
     assert provenance.git(repository) == provenance.git(repository / "folder") != {}
-    assert sorted(asked) == ["rev-parse", "rev-parse", "status"]
+    assert sorted(commands) == ["rev-parse", "rev-parse", "status"]
 
 
 def test_a_checkout_without_a_commit_has_none(tmp_path):
