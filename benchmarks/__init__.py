@@ -1,1 +1,1 @@
-"""How long things take, each beside a peer in the same run: `python -m benchmarks.step`."""
+"""Timings of dlexp and its peers, measured in the same run: `python -m benchmarks.step`."""

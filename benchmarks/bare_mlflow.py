@@ -1,4 +1,4 @@
-"""What a person would write by hand to log one finished run: the yardstick of `main_job.py`.
+"""Logs one finished run as a person would by hand: the reference of `main_job.py`.
 
     python -m benchmarks.bare_mlflow <run folder of a dlexp run> <sqlite store> <artifact folder>
 

@@ -1,12 +1,12 @@
-"""The regression guard: instructions and memory of a training step, against a stored budget. No
-clock is read.
+"""The regression guard: instructions and memory of a training step, compared with a budget.
 
     scripts/bench [W1 W2 W3 W4] [--write]
 
-- instructions: counted by valgrind's callgrind over 16 steps, where valgrind is installed; a minute or two for each
-  workload. They depend on the version of NumPy, which `benchmarks/budget.json` names, and repeat almost exactly.
+- instructions: counted by valgrind's callgrind over 16 steps, if valgrind is installed; a minute or
+  two for each workload. They depend on the version of NumPy, which `benchmarks/budget.json` names,
+  and repeat almost exactly.
   Valgrind shows programs a processor without AVX-512.
-- peak_bytes: the most memory that a step's arrays take on top of what is there before, by tracemalloc.
+- peak_bytes: the most memory that a step allocates for its arrays, by tracemalloc.
 
 Exit status 1 if a number is more than 2 % above its budget. `--write` makes today's numbers the
 budget.
@@ -33,8 +33,8 @@ from benchmarks.workloads import WORKLOADS, Workload
 BUDGET = HERE / "budget.json"
 BEFORE, STEPS = 4, 16
 MORE = 1.02
-LESS = 1.1  # a budget that is so many times what is found is out of date
-# a step's instructions do not depend on it, and valgrind is slow
+LESS = 1.1  # a budget that is so many times the count is out of date
+# the instructions of a step do not depend on it, and valgrind is slow
 FEWER = {"data.n=78571": "data.n=2000"}
 
 
@@ -44,7 +44,7 @@ def small(workload: Workload) -> Workload:
 
 
 def peak_bytes(workload: Workload) -> int:
-    """The most that any of a few steps allocates beyond what was there before it."""
+    """The most that any of a few steps allocates."""
     from benchmarks.peers.with_dlexp import trainer
     from dlexp.runs import provenance
 
@@ -55,22 +55,20 @@ def peak_bytes(workload: Workload) -> int:
             running.step(next(batches))
         tracemalloc.start()
         try:
-            found = []
+            results = []
             for _ in range(5):
                 batch = next(batches)
                 tracemalloc.reset_peak()
                 before = tracemalloc.get_traced_memory()[0]
                 running.step(batch)
-                found.append(tracemalloc.get_traced_memory()[1] - before)
+                results.append(tracemalloc.get_traced_memory()[1] - before)
         finally:
             tracemalloc.stop()
-    return min(found)
+    return min(results)
 
 
 def instructions(workload: Workload) -> int | None:
-    """Instructions a step, or None without valgrind. Only the steps are counted, not what comes
-    before them.
-    """
+    """Instructions of a step, or None without valgrind; the preparation is not counted."""
     if not (shutil.which("valgrind") and shutil.which("callgrind_control")):
         return None
     with prepared(small(workload)) as folder:
@@ -86,10 +84,10 @@ def instructions(workload: Workload) -> int | None:
                 env=environment(PYTHONHASHSEED="0"),
             )
             try:
-                _ask(process)
-                _ask(process, BEFORE)
+                _request(process)
+                _request(process, BEFORE)
                 _count(process, "on")
-                _ask(process, STEPS)
+                _request(process, STEPS)
                 _count(process, "off")
                 assert process.stdin is not None
                 process.stdin.close()
@@ -100,8 +98,8 @@ def instructions(workload: Workload) -> int | None:
     return max(map(int, totals)) // STEPS
 
 
-def _ask(process: subprocess.Popen[str], steps: int | None = None) -> None:
-    """Let the worker train, or get ready; wait for its answer."""
+def _request(process: subprocess.Popen[str], steps: int | None = None) -> None:
+    """Let the worker train, or get ready, and wait for its answer."""
     assert process.stdin is not None
     assert process.stdout is not None
     if steps is not None:
@@ -120,7 +118,7 @@ def _count(process: subprocess.Popen[str], switch: str) -> None:
 
 
 def versions() -> dict[str, str]:
-    """What the counts depend on beside dlexp."""
+    """What the counts depend on besides dlexp."""
     return {
         "python": platform.python_version(),
         "machine": platform.machine(),
@@ -128,9 +126,9 @@ def versions() -> dict[str, str]:
     }
 
 
-def over(found: dict[str, int], budget: dict[str, int], more: float = MORE) -> list[str]:
-    """The counts that are above their budget, by more than repeating them would explain."""
-    return [what for what, n in found.items() if what in budget and n > more * budget[what]]
+def over(results: dict[str, int], budget: dict[str, int], more: float = MORE) -> list[str]:
+    """The counts that exceed their budget by more than repetitions would explain."""
+    return [what for what, n in results.items() if what in budget and n > more * budget[what]]
 
 
 def main() -> int:
@@ -139,46 +137,43 @@ def main() -> int:
     parser.add_argument(
         "workloads", nargs="*", metavar="W", help=f"of {', '.join(WORKLOADS)}; all by default"
     )
-    parser.add_argument("--write", action="store_true", help="make what is found the budget")
-    asked = parser.parse_args()
-    for unknown in set(asked.workloads) - set(WORKLOADS):
+    parser.add_argument("--write", action="store_true", help="make the counts the budget")
+    args = parser.parse_args()
+    for unknown in set(args.workloads) - set(WORKLOADS):
         parser.error(f"there is no workload {unknown}; there are {', '.join(WORKLOADS)}")
     stored: dict[str, Any] = {"versions": {}, "budget": {}}
     with suppress(FileNotFoundError):
         stored = json.loads(BUDGET.read_text("utf-8"))
-    if not asked.write and stored["versions"] != versions():
+    if not args.write and stored["versions"] != versions():
         print(
             f"The budget was made with {stored['versions']}, this is {versions()}: differences may"
             " be theirs."
         )
     rows, wrong, spare = [], [], []
-    for name in asked.workloads or WORKLOADS:
+    for name in args.workloads or WORKLOADS:
         counts = {
             "instructions": instructions(WORKLOADS[name]),
             "peak_bytes": peak_bytes(WORKLOADS[name]),
         }
-        found = {what: n for what, n in counts.items() if n is not None}
+        results = {what: n for what, n in counts.items() if n is not None}
         budget = stored["budget"].get(name, {})
-        for what, n in found.items():
+        for what, n in results.items():
             allowed = f"{budget[what]:,}" if what in budget else "none"
             change = f"{n / budget[what] - 1:+.1%}" if what in budget else ""
             rows.append([name, what, f"{n:,}", allowed, change])
-        wrong += [f"{name} {what}" for what in over(found, budget)]
-        spare += [f"{name} {what}" for what in over(budget, found, LESS)]
-        if "instructions" not in found:
+        wrong += [f"{name} {what}" for what in over(results, budget)]
+        spare += [f"{name} {what}" for what in over(budget, results, LESS)]
+        if "instructions" not in results:
             rows.append([name, "instructions", "no valgrind", "", ""])
-        stored["budget"][name] = {**budget, **found}
-    print(table(["work", "of a step", "found", "budget", "change"], rows))
-    if asked.write:
+        stored["budget"][name] = {**budget, **results}
+    print(table(["work", "of a step", "result", "budget", "change"], rows))
+    if args.write:
         BUDGET.write_text(json.dumps({**stored, "versions": versions()}, indent=2) + "\n", "utf-8")
         return 0
     if wrong:
         print(f"over budget: {', '.join(wrong)}")
     if spare:
-        print(
-            "far below a budget that guards nothing then, write it anew (--write):"
-            f" {', '.join(spare)}"
-        )
+        print(f"far below the budget, which should be renewed (--write): {', '.join(spare)}")
     return bool(wrong or spare)
 
 

@@ -1,5 +1,4 @@
-"""The whole command: where the main job's wall time goes, and how soon it trains, helps and
-refuses.
+"""The whole command: where the main job's wall time goes, and how fast it starts and answers.
 
     python -m benchmarks.command [--rounds 5] [--page]
 
@@ -30,11 +29,11 @@ START, CONFIGURATION, DATA, FOLDER = (
     "start-up",
     "configuration",
     "data and network",
-    "folder, journal and sender begun",
+    "start of folder, journal, sender",
 )
 STEPS, EVALUATION = "training steps", "evaluation of each epoch"
 JOURNAL, BETWEEN, PROGRESS = "journal", "interruptions and checkpoints", "observer progress"
-SAVED, WAITING, END = "network saved", "waiting for MLflow", "last words, exit"
+SAVED, WAITING, END = "network saved", "waiting for MLflow", "summary, exit"
 PARTS = (
     START,
     CONFIGURATION,
@@ -55,7 +54,7 @@ PARTS = (
 
 
 class Clocks:
-    """Wall time by part: a part that begins inside another stops the other's clock."""
+    """Wall time by part: a part that begins inside another one stops the clock of that."""
 
     def __init__(self, began: float) -> None:
         self.spent: Counter[str] = Counter()
@@ -63,13 +62,13 @@ class Clocks:
         self._since = began
 
     def switch(self) -> None:
-        """Book the time since the last switch on the part that runs."""
+        """Add the time since the last switch to the running part."""
         now = time.time()
         self.spent[self._stack[-1]] += now - self._since
         self._since = now
 
     def clock(self, owner: Any, name: str, part: str) -> None:
-        """Book what happens inside `owner.name` on `part`; `{}` in it is the name of the observer."""
+        """Time the calls of `owner.name` as `part`; `{}` in it is the name of the observer."""
         original = getattr(owner, name)
 
         def timed(*args: Any, **kwargs: Any) -> Any:
@@ -85,22 +84,22 @@ class Clocks:
         setattr(owner, name, timed)
 
 
-def inside(told: str, began: float, words: list[str]) -> int:
-    """The command itself, with clocks at its parts; they go to the file `told`."""
+def inside(output: str, began: float, words: list[str]) -> int:
+    """The command itself, with clocks at its parts; the file `path` gets the times."""
     from dlexp.cli import main
 
     clocks, first = Clocks(began), []
     hang(clocks, first)
     status = main(words)
     clocks.switch()
-    Path(told).write_text(
+    Path(output).write_text(
         json.dumps({"parts": clocks.spent, "cpu": first[0], "ended": time.time()}), "utf-8"
     )
     return status
 
 
 def hang(clocks: Clocks, first: list[float]) -> None:
-    """Put the clocks where the parts begin and end; note the CPU time at the first step."""
+    """Add clocks to the parts; note the CPU time at the first step."""
     from dlexp.cli import summary, train
     from dlexp.core.trainer import Trainer
     from dlexp.runs import lifecycle
@@ -133,16 +132,24 @@ def hang(clocks: Clocks, first: list[float]) -> None:
 
 
 def profiled(folder: Path) -> dict[str, float]:
-    """Seconds of wall time by part, and in all; CPU seconds until the first step."""
-    told = folder / "told.json"
+    """Seconds of wall time by part and in total; CPU seconds until the first step."""
+    output = folder / "times.json"
     began = time.time()
-    command = [sys.executable, "-m", "benchmarks.command", "--inside", str(told), str(began), *JOB]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.command",
+        "--inside",
+        str(output),
+        str(began),
+        *JOB,
+    ]
     _succeed(command, folder)
     ended = time.time()
-    found = json.loads(told.read_text("utf-8"))
-    parts = {part: found["parts"].get(part, 0.0) for part in PARTS}
-    parts[END] += ended - found["ended"]
-    return {**parts, "all": ended - began, "cpu": found["cpu"]}
+    results = json.loads(output.read_text("utf-8"))
+    parts = {part: results["parts"].get(part, 0.0) for part in PARTS}
+    parts[END] += ended - results["ended"]
+    return {**parts, "all": ended - began, "cpu": results["cpu"]}
 
 
 def answered(folder: Path, words: list[str], status: int) -> float:
@@ -160,9 +167,7 @@ def _succeed(command: list[str], folder: Path, status: int = 0) -> None:
 
 
 def report(runs: list[dict[str, float]], answers: dict[str, list[float]]) -> str:
-    """Two tables: the parts of the main job; how soon it trains, what watching costs, how soon it
-    answers.
-    """
+    """Two tables: the parts of the main job; its start, its overhead, and how fast it answers."""
     whole = statistics.median(r["all"] for r in runs)
     rows = []
     for part in (*PARTS, "all"):
@@ -182,17 +187,15 @@ def report(runs: list[dict[str, float]], answers: dict[str, list[float]]) -> str
 
 
 def watching(runs: list[dict[str, float]]) -> list[float]:
-    """Percent of training and evaluation that go to journal, progress, interruptions and
-    checkpoints.
-    """
+    """Journal, progress, interruptions and checkpoints, in percent of training and evaluation."""
     return [
         100 * (r[JOURNAL] + r[BETWEEN] + r[PROGRESS]) / (r[STEPS] + r[EVALUATION]) for r in runs
     ]
 
 
 def main() -> None:
-    """Measure, print, and write the page if asked to."""
-    asked = asked_for(__doc__ or "", rounds=5).parse_args()
+    """Measure, print, and write the page if requested."""
+    args = asked_for(__doc__ or "", rounds=5).parse_args()
     answers: dict[str, list[float]] = {
         "python -m dlexp --help": [],
         "python -m dlexp optimizer=adm": [],
@@ -200,13 +203,13 @@ def main() -> None:
     runs = []
     with TemporaryDirectory(prefix="dlexp-bench-") as name:
         folder = Path(name)
-        profiled(folder)  # makes the store
-        for _ in range(asked.rounds):
+        profiled(folder)  # creates the store
+        for _ in range(args.rounds):
             runs.append(profiled(folder))
             for words, times in answers.items():
                 times.append(answered(folder, words.split()[3:], 2 if "=" in words else 0))
-    tell("command", report(runs, answers), write=asked.page)
-    goals.tell(kept(runs, *answers.values()), write=asked.page)
+    tell("command", report(runs, answers), write=args.page)
+    goals.tell(kept(runs, *answers.values()), write=args.page)
 
 
 def kept(

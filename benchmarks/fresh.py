@@ -1,4 +1,4 @@
-"""Short runs in a fresh process, imports and compilation included; and a mixed sweep of 32 of them.
+"""Short runs in a fresh process with imports and compilation, and a mixed sweep of 32 runs.
 
     python -m benchmarks.fresh [run] [sweep] [--rounds 5] [--page]
 
@@ -70,7 +70,7 @@ TITLES = {
 
 
 def command(what: str, column: str, folder: Path) -> list[str]:
-    """What is timed."""
+    """The command that is timed."""
     if column == WHOLE:
         return [sys.executable, *COMMANDS[what]]
     how = ("mixed", str(STEPS)) if what == "sweep" else (str(STEPS),)
@@ -87,7 +87,7 @@ def timed(what: str, rounds: int) -> tuple[Measured, Times]:
     with prepared(workload) as folder:
         for i in range(rounds):
             for column in there[i % len(there) :] + there[: i % len(there)]:
-                # outputs of its own each time: a sweep that is there already would not be run again
+                # new outputs each time: an existing sweep would not be run again
                 outputs = folder / f"outputs-{len(cpu[column])}"
                 seconds = spent(command(what, column, folder), folder, DLEXP_OUTPUTS=str(outputs))
                 cpu[column].append(seconds[0])
@@ -95,29 +95,30 @@ def timed(what: str, rounds: int) -> tuple[Measured, Times]:
     return Measured(cpu, absent), wall
 
 
-def report(what: str, found: Measured, wall: Times, columns: Sequence[str]) -> str:
+def report(what: str, results: Measured, wall: Times, columns: Sequence[str]) -> str:
     """A row for each column."""
-    relative = [ratios(found.times, base) for base in ("dlexp, no Hydra", "dlexp")]
+    relative = [ratios(results.times, base) for base in ("dlexp, no Hydra", "dlexp")]
     rows = []
     for c in columns:
-        seconds = [str(Spread.of(times[c])) if c in times else "" for times in (found.times, wall)]
+        seconds = [
+            str(Spread.of(times[c])) if c in times else "" for times in (results.times, wall)
+        ]
         rows.append(
             [
                 c,
-                found.absent.get(c) or seconds[0],
+                results.absent.get(c) or seconds[0],
                 seconds[1],
                 *(str(r.get(c, "")) for r in relative),
             ]
         )
-    return f"{TITLES[what]}:\n\n{table(['', 'CPU, s', 'wall, s', '÷ dlexp, no Hydra', '÷ dlexp'], rows)}"
+    head = ["", "CPU, s", "wall, s", "÷ dlexp, no Hydra", "÷ dlexp"]
+    return f"{TITLES[what]}:\n\n{table(head, rows)}"
 
 
 def kept(what: str, times: Times) -> dict[str, list[float]]:
-    """The goals' values: beside dlexp with plugins as objects, as its peers compose nothing, and
-    with Hydra.
-    """
+    """The goals' values: relative to dlexp without Hydra, like the peers, and with Hydra."""
     named = "500 steps in a fresh process" if what == "run" else "mixed sweep of 32 runs"
-    found = {}
+    results = {}
     for base, how in {"dlexp, no Hydra": "no Hydra", "dlexp": "with Hydra"}.items():
         for peer, column in {
             "JAX": "JAX scan",
@@ -125,21 +126,21 @@ def kept(what: str, times: Times) -> dict[str, list[float]]:
             "scikit-learn": "scikit-learn",
         }.items():
             if column in times:
-                found[f"{named}, {peer} ÷ dlexp, {how}"] = over(times, column, base)
-    return found
+                results[f"{named}, {peer} ÷ dlexp, {how}"] = over(times, column, base)
+    return results
 
 
 def main() -> None:
-    """Measure, print, and write the page if asked to."""
+    """Measure, print, and write the page if requested."""
     parser = asked_for(__doc__ or "", rounds=5)
     parser.add_argument("what", nargs="*", metavar="run|sweep", help="both by default")
-    asked = parser.parse_args()
-    for unknown in set(asked.what) - set(COLUMNS):
+    args = parser.parse_args()
+    for unknown in set(args.what) - set(COLUMNS):
         parser.error(f"there is no {unknown}; there are {', '.join(COLUMNS)}")
-    for what in asked.what or COLUMNS:
-        found, wall = timed(what, asked.rounds)
-        tell(f"fresh {what}", report(what, found, wall, [*COLUMNS[what], WHOLE]), write=asked.page)
-        goals.tell(kept(what, found.times), write=asked.page)
+    for what in args.what or COLUMNS:
+        results, wall = timed(what, args.rounds)
+        tell(f"fresh {what}", report(what, results, wall, [*COLUMNS[what], WHOLE]), write=args.page)
+        goals.tell(kept(what, results.times), write=args.page)
 
 
 if __name__ == "__main__":

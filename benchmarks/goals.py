@@ -1,5 +1,4 @@
-"""What was asked of dlexp's speed, what was found, and whether that is met: one table of the page,
-row by row.
+"""The goals of dlexp's speed, the measured values, and whether they are met: one table of the page.
 
 Each command writes the rows that it measures; the others stay, each with the command and the code
 that measured it.
@@ -15,12 +14,12 @@ from pathlib import Path
 from benchmarks.measuring import Spread, table
 from benchmarks.page import PAGE, block, put, stamp
 
-HEAD = ("", "asked", "found: median (smallest–largest)", "met", "measured")
+HEAD = ("", "goal", "result: median (smallest–largest)", "met", "measured")
 
 
 @dataclass(frozen=True)
 class Goal:
-    """A limit: `at most` or, where `at_least`, at least."""
+    """A limit: `at most`, or `at least` with `at_least`."""
 
     limit: float
     at_least: bool = False
@@ -29,7 +28,7 @@ class Goal:
         return f"{'≥' if self.at_least else '≤'} {self.limit:g}"
 
     def met(self, value: float) -> bool:
-        """Whether this value keeps to it."""
+        """Whether this value is within the limit."""
         return value >= self.limit if self.at_least else value <= self.limit
 
 
@@ -68,29 +67,27 @@ GOALS = {
 
 
 def row(name: str, values: Sequence[float], measured: str) -> list[str]:
-    """Met where the median is, as it is printed; how many rounds say so."""
-    goal, found = GOALS[name], Spread.of([round(value, 3) for value in values])
+    """The row of a goal, which is met if the printed median is; says how many rounds meet it."""
+    goal, spread = GOALS[name], Spread.of([round(value, 3) for value in values])
     met = (
-        f"{'yes' if goal.met(round(found.median, 3)) else 'no'}, {sum(map(goal.met, values))} of"
+        f"{'yes' if goal.met(round(spread.median, 3)) else 'no'}, {sum(map(goal.met, values))} of"
         f" {len(values)}"
     )
     return [
         name,
         str(goal),
-        f"{found.median:.3f} ({found.low:.3f}–{found.high:.3f})",
+        f"{spread.median:.3f} ({spread.low:.3f}–{spread.high:.3f})",
         met,
         measured,
     ]
 
 
-def tell(found: Mapping[str, Sequence[float]], *, write: bool, page: Path = PAGE) -> None:
-    """Print these rows; put them among the page's others if asked to. Raises `KeyError` for what is
-    no goal.
-    """
+def tell(results: Mapping[str, Sequence[float]], *, write: bool, page: Path = PAGE) -> None:
+    """Print these rows; write them into the page if requested. Raises `KeyError` for no goal."""
     measured = re.sub(
         r"\*| --page|python -m benchmarks\.|, [^,]*(, a virtual machine)?; load.*", "", stamp()
     )
-    rows = {name: row(name, values, measured) for name, values in found.items()}
+    rows = {name: row(name, values, measured) for name, values in results.items()}
     if not rows:
         return
     print(table(HEAD, list(rows.values())), flush=True)

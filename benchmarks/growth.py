@@ -36,7 +36,7 @@ MEANT = {
 
 
 def workload(what: str, size: int) -> Workload:
-    """W1's shape with one number changed. Draws 70 % of `data.n` samples for training."""
+    """W1's shape with one number changed; 70 % of `data.n` are training samples."""
     number = {"units": 100, "depth": 5, "batch": 100, "data": 1_400} | {what: size}
     sizes = (64, *[number["units"]] * number["depth"], 10)
     products = sum(a * b for a, b in pairwise(sizes))
@@ -55,7 +55,7 @@ def workload(what: str, size: int) -> Workload:
 
 
 def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
-    """Of the power law through two points.
+    """The exponent of the power law through two points.
 
     >>> exponent((100, 200), (3.0, 12.0))
     2.0
@@ -63,14 +63,16 @@ def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
     return math.log(times[1] / times[0]) / math.log(sizes[1] / sizes[0])
 
 
-def report(what: str, found: dict[int, Measured], columns: Sequence[str]) -> str:
+def report(what: str, results: dict[int, Measured], columns: Sequence[str]) -> str:
     """A row for each size: microseconds, and the exponent from the row before."""
     rows = []
-    for i, (size, m) in enumerate(found.items()):
-        sizes, cells = list(found), m.microseconds()
+    for i, (size, m) in enumerate(results.items()):
+        sizes, cells = list(results), m.microseconds()
         law = "–"
         if i and "dlexp" in m.times:
-            before, now = (statistics.median(found[s].times["dlexp"]) for s in sizes[i - 1 : i + 1])
+            before, now = (
+                statistics.median(results[s].times["dlexp"]) for s in sizes[i - 1 : i + 1]
+            )
             law = f"{exponent((sizes[i - 1], size), (before, now)):.2f}"
         rows.append([f"{size:,}", *(m.cell(c, cells) for c in columns), law])
     return (
@@ -80,7 +82,7 @@ def report(what: str, found: dict[int, Measured], columns: Sequence[str]) -> str
 
 
 def main() -> None:
-    """Measure, print, and write the page if asked to."""
+    """Measure, print, and write the page if requested."""
     parser = asked_for(__doc__ or "", rounds=5)
     parser.add_argument(
         "what", nargs="*", metavar="SIZE", help=f"of {', '.join(SIZES)}; all by default"
@@ -88,13 +90,15 @@ def main() -> None:
     parser.add_argument(
         "--only", nargs="+", choices=PEERS, metavar="PEER", help=f"of {', '.join(PEERS)}"
     )
-    asked = parser.parse_args()
-    for unknown in set(asked.what) - set(SIZES):
+    args = parser.parse_args()
+    for unknown in set(args.what) - set(SIZES):
         parser.error(f"there is no size {unknown}; there are {', '.join(SIZES)}")
-    columns = asked.only or list(COLUMNS)
-    for what in asked.what or SIZES:
-        found = {size: measure(workload(what, size), columns, asked.rounds) for size in SIZES[what]}
-        tell(f"growth {what}", report(what, found, columns), write=asked.page)
+    columns = args.only or list(COLUMNS)
+    for what in args.what or SIZES:
+        results = {
+            size: measure(workload(what, size), columns, args.rounds) for size in SIZES[what]
+        }
+        tell(f"growth {what}", report(what, results, columns), write=args.page)
 
 
 if __name__ == "__main__":

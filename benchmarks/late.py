@@ -1,5 +1,4 @@
-"""Does a step cost more late in a training? Step 3,000 against step 100, once 60,000; and without
-dlexp's flush.
+"""Does a step cost more late in a training? Compares steps 3,000 and 60,000 with step 100.
 
     python -m benchmarks.late [W1 W2 W3 W4] [--rounds 9] [--page]
 
@@ -28,7 +27,7 @@ STEPS = 64  # as many steps as the trainer takes between two flushes
 
 
 def train(trainer: Any, n: int) -> float:
-    """CPU seconds of n steps; one more before them is not counted."""
+    """CPU seconds of n steps, after one that is not counted."""
     from benchmarks.peers.with_dlexp import batches
 
     endless = batches(trainer)
@@ -40,10 +39,9 @@ def train(trainer: Any, n: int) -> float:
 
 
 def late(workload: Workload, step: int, rounds: int, *, flush: bool) -> tuple[list[float], float]:
-    """The time of the steps around `step` over that of the steps around EARLY, round by round; and
-    the late denormals.
+    """The time of late steps over that of early ones, round by round; and the late denormals.
 
-    Both begin at the same place in an epoch, so that as many permutations are drawn: `step` is
+    Both begin at the same place in an epoch, so that equally many permutations are drawn: `step` is
     moved there.
     """
     from benchmarks.peers.with_dlexp import trainer as assembled
@@ -59,14 +57,14 @@ def late(workload: Workload, step: int, rounds: int, *, flush: bool) -> tuple[li
             train(trainer, middle - STEPS // 2 - 1 - trainer.t)
             states.append(trainer.state_dict())
         share = denormals(trainer.state.values())
-        found = []
+        results = []
         for _ in range(rounds):
             times = []
             for state in states:
                 trainer.load_state_dict(state)
                 times.append(train(trainer, STEPS))
-            found.append(times[1] / times[0])
-    return found, share
+            results.append(times[1] / times[0])
+    return results, share
 
 
 def denormals(slots: Iterable[Any]) -> float:
@@ -78,31 +76,31 @@ def denormals(slots: Iterable[Any]) -> float:
 
 
 def main() -> None:
-    """Measure, print, and write the page if asked to."""
+    """Measure, print, and write the page if requested."""
     parser = asked_for(__doc__ or "", rounds=9)
     parser.add_argument(
         "workloads", nargs="*", metavar="W", help=f"of {', '.join(WORKLOADS)}; all by default"
     )
-    asked = parser.parse_args()
+    args = parser.parse_args()
     rows, kept = [], {}
     for name, step in [
-        *((name, LATE) for name in asked.workloads or WORKLOADS),
-        *([] if asked.workloads else [LONG]),
+        *((name, LATE) for name in args.workloads or WORKLOADS),
+        *([] if args.workloads else [LONG]),
     ]:
-        found = [late(WORKLOADS[name], step, asked.rounds, flush=flush) for flush in (True, False)]
+        results = [late(WORKLOADS[name], step, args.rounds, flush=flush) for flush in (True, False)]
         if step == LATE:
-            kept[f"step {LATE:,} ÷ step {EARLY}, {name}"] = found[0][0]
+            kept[f"step {LATE:,} ÷ step {EARLY}, {name}"] = results[0][0]
         cells = [
-            cell for ratios, share in found for cell in (str(Spread.of(ratios)), f"{share:.2%}")
+            cell for ratios, share in results for cell in (str(Spread.of(ratios)), f"{share:.2%}")
         ]
         rows.append([f"{name} {WORKLOADS[name].title}", f"{step:,}", *cells])
         print(rows[-1], flush=True)
     title = (
         f"CPU time of a late step divided by that of step {EARLY}: median (smallest–largest), n ="
-        f" {asked.rounds}:"
+        f" {args.rounds}:"
     )
-    tell("late", f"{title}\n\n{table(HEAD, rows)}", write=asked.page)
-    goals.tell(kept, write=asked.page)
+    tell("late", f"{title}\n\n{table(HEAD, rows)}", write=args.page)
+    goals.tell(kept, write=args.page)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
-"""How long the main job takes, beside a bare MLflow script that logs the same things: wall time, as
-a ratio.
+"""Wall time of the main job, compared with a bare MLflow script that logs the same things.
 
     python -m benchmarks.main_job [--rounds 5] [--page]
 
@@ -36,18 +35,18 @@ def timed(command: list[str], folder: Path) -> float:
     )
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
-    if "not all there yet" in done.stdout:
+    if "not complete yet" in done.stdout:
         raise SystemExit(done.stdout)
     return time.perf_counter() - began
 
 
 def main() -> None:
-    """Time both in turn, print the comparison, and write the page if asked to."""
-    asked = asked_for(__doc__ or "", rounds=5).parse_args()
+    """Time both in turn, print the comparison, and write the page if requested."""
+    args = asked_for(__doc__ or "", rounds=5).parse_args()
     with TemporaryDirectory(prefix="dlexp-bench-") as name:
         folder = Path(name)
         job = [sys.executable, "-m", "dlexp", *JOB]
-        timed(job, folder)  # makes the store, and the run that the bare script logs again
+        timed(job, folder)  # creates the store, and the run that the bare script logs again
         run = next((folder / "outputs" / "runs").iterdir())
         bare = [
             sys.executable,
@@ -58,10 +57,10 @@ def main() -> None:
             str(folder / "bare"),
         ]
         timed(bare, folder)
-        pairs = [(timed(job, folder), timed(bare, folder)) for _ in range(asked.rounds)]
+        pairs = [(timed(job, folder), timed(bare, folder)) for _ in range(args.rounds)]
     times = {"main job": [a for a, _ in pairs], "bare script": [b for _, b in pairs]}
-    tell("main_job", report(times), write=asked.page)
-    goals.tell(kept(times), write=asked.page)
+    tell("main_job", report(times), write=args.page)
+    goals.tell(kept(times), write=args.page)
 
 
 def report(times: Times) -> str:

@@ -1,4 +1,4 @@
-"""How it is measured: peers in processes of their own, in turn, CPU time, ratios within a round."""
+"""The method: peers in separate processes, in turn; CPU time, and ratios within a round."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Times = dict[str, list[float]]  # column → seconds a step (or of the whole), r
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of some rounds, the smallest and the largest."""
+    """The median of some rounds, with minimum and maximum."""
 
     median: float
     low: float
@@ -41,7 +41,7 @@ class Spread:
 
 
 def over(times: Times, column: str, base: str) -> list[float]:
-    """A column over the column `base`, round by round: what slows a whole round down cancels out."""
+    """A column over the column `base`, round by round: slow rounds cancel out."""
     return [a / b for a, b in zip(times[column], times[base], strict=True)]
 
 
@@ -52,14 +52,14 @@ def ratios(times: Times, base: str) -> dict[str, Spread]:
 
 @dataclass(frozen=True)
 class Measured:
-    """The times of the columns that there are, and of the others why there are none."""
+    """The times of the columns, and the reason of each missing one."""
 
     times: Times
     absent: Mapping[str, str]
 
-    def cell(self, column: str, found: Mapping[str, object]) -> str:
-        """What stands in a table: a number, or why there is none."""
-        return self.absent.get(column) or str(found[column])
+    def cell(self, column: str, cells: Mapping[str, object]) -> str:
+        """The text of a table cell: a number, or why there is none."""
+        return self.absent.get(column) or str(cells[column])
 
     def microseconds(self) -> dict[str, str]:
         """Median time of a step."""
@@ -67,9 +67,7 @@ class Measured:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """One thread for everybody, and bytecode that is kept: a checkout has none yet, installed peers
-    have theirs.
-    """
+    """One thread for all, and cached bytecode: installed peers have it, a checkout lacks it."""
     mine = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**mine, **ONE_THREAD, **more}
 
@@ -109,15 +107,15 @@ class Worker:
         )
 
     def answer(self) -> str:
-        """The next line it says. Raises `RuntimeError` with its last words where it says no more."""
+        """Its next line. Raises `RuntimeError` with its last output if it has ended."""
         assert self.process.stdout is not None
         if line := self.process.stdout.readline().strip():
             return line
         self.process.wait()
         self.errors.seek(0)
-        said = self.errors.read()
-        sys.stderr.write(said)
-        raise RuntimeError((said.strip().splitlines() or ["it ended without a word"])[-1])
+        output = self.errors.read()
+        sys.stderr.write(output)
+        raise RuntimeError((output.strip().splitlines() or ["it ended without a message"])[-1])
 
     def train(self, n: int) -> float:
         """CPU seconds a step, over n steps."""
@@ -135,11 +133,10 @@ class Worker:
 
 
 def measure(workload: Workload, columns: Sequence[str], rounds: int) -> Measured:
-    """Train all columns in turn: in each round every peer `workload.steps` steps, beginning with
-    another one.
+    """Train all columns in turn: `workload.steps` steps in each round, in a rotating order.
 
-    What comes before the first round (compilation, first touch of memory) is not counted. A peer
-    that is not installed, or that breaks down, is told of in `absent`.
+    The start (compilation, first touch of memory) is not counted. A peer that is not installed or
+    fails is listed in `absent`.
     """
     absent = {c: why for c in columns if (why := PEERS[c].absent(workload))}
     with prepared(workload) as folder:
@@ -167,7 +164,7 @@ def measure(workload: Workload, columns: Sequence[str], rounds: int) -> Measured
 def spent(command: Sequence[str], folder: Path, **more: str) -> tuple[float, float, float]:
     """CPU seconds, wall seconds and peak memory (MB) of a command that must succeed.
 
-    CPU time is that of all its processes, also of those that outlive it: they are waited for,
+    The CPU time includes all its processes, also those that outlive it: they are waited for,
     outside the wall time.
     """
     _adopt()
@@ -192,13 +189,13 @@ def spent(command: Sequence[str], folder: Path, **more: str) -> tuple[float, flo
 
 @cache
 def _adopt() -> None:
-    """Let processes whose parent ended become children of this one, where the system can (Linux)."""
+    """Make orphaned processes children of this one, if the system can (Linux)."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, its columns aligned."""
+    """A Markdown table with aligned columns."""
     lines = [list(head), *map(list, rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
     lines.insert(1, ["-" * w for w in widths])

@@ -1,6 +1,4 @@
-"""docs/speed.md: what stands between `<!-- begin NAME -->` and `<!-- end -->` is written by the
-commands.
-"""
+"""docs/speed.md: commands write what is between `<!-- begin NAME -->` and `<!-- end -->`."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ PACKAGES = ("numpy", "scikit-learn", "torch", "jax", "jaxlib", "mlflow", "hydra-
 
 
 def put(name: str, text: str, page: Path = PAGE) -> None:
-    """Replace a block of the page. Raises `ValueError` where the page has no such block."""
+    """Replace a block of the page. Raises `ValueError` if the page has no such block."""
     block(name, page)
     page.write_text(
         _marked(name).sub(lambda m: f"{m[1]}{text.strip()}\n{m[3]}", page.read_text("utf-8")),
@@ -29,11 +27,11 @@ def put(name: str, text: str, page: Path = PAGE) -> None:
 
 
 def block(name: str, page: Path = PAGE) -> str:
-    """What stands in a block of the page. Raises `ValueError` where the page has no such block."""
-    found = _marked(name).findall(page.read_text("utf-8"))
-    if len(found) != 1 or "<!-- begin" in found[0][1]:
-        raise ValueError(f"{page.name} has {len(found)} blocks called {name}, not one that ends")
-    return str(found[0][1])
+    """The content of a block of the page. Raises `ValueError` if the page has no such block."""
+    blocks = _marked(name).findall(page.read_text("utf-8"))
+    if len(blocks) != 1 or "<!-- begin" in blocks[0][1]:
+        raise ValueError(f"{page.name} has {len(blocks)} blocks called {name}, not one that ends")
+    return str(blocks[0][1])
 
 
 def _marked(name: str) -> re.Pattern[str]:
@@ -41,17 +39,17 @@ def _marked(name: str) -> re.Pattern[str]:
 
 
 def tell(name: str, text: str, *, write: bool) -> None:
-    """Print a result; write it and where it was measured into the page if asked to."""
+    """Print a result; write it and its conditions into the page if requested."""
     print(text, flush=True)
     if write:
-        # before the page itself is changed: that is no change of dlexp
+        # before the page itself is changed, which is no change of dlexp
         stamped = f"{text.strip()}\n\n{stamp()}"
         put("machine", machine())
         put(name, stamped)
 
 
 def stamp() -> str:
-    """When, with which code, how busy the machine was."""
+    """Date, command, code, and load of the machine."""
     command = " ".join([f"python -m benchmarks.{Path(sys.argv[0]).stem}", *sys.argv[1:]])
     load = f"; load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     return f"*{datetime.date.today()}, `{command}`, dlexp at {_commit()}, {_processor()}{load}.*"
@@ -61,13 +59,16 @@ def _commit() -> str:
     """The commit, and whether anything but this page was changed since."""
 
     def git(*words: str) -> str:
-        asked = subprocess.run(
+        done = subprocess.run(
             ["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False
         )
-        return asked.stdout.strip()
+        return done.stdout.strip()
 
     changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs/speed.md")
     return (git("describe", "--always") or "unknown") + ("-dirty" if changed else "")
+
+
+BLAS = ("internal_api", "version", "architecture")
 
 
 def machine() -> str:
@@ -83,10 +84,7 @@ def machine() -> str:
             f"{platform.system()} {platform.release()}, {platform.machine()}, Python"
             f" {platform.python_version()}"
         ),
-        (
-            "NumPy's BLAS:"
-            f" {' '.join(str(blas.get(k, '?')) for k in ('internal_api', 'version', 'architecture'))}"
-        ),
+        f"NumPy's BLAS: {' '.join(str(blas.get(k, '?')) for k in BLAS)}",
         f"NumPy's SIMD: {simd[-1] if simd else 'baseline'}",
         ", ".join(f"{name} {version_of(name)}" for name in PACKAGES),
     ]
@@ -103,12 +101,12 @@ def version_of(name: str) -> str:
 
 def _processor() -> str:
     try:
-        said = Path("/proc/cpuinfo").read_text("utf-8")
+        info = Path("/proc/cpuinfo").read_text("utf-8")
     except OSError:
-        said = ""
-    named = re.search(r"model name\s*: (.*)", said)
+        info = ""
+    named = re.search(r"model name\s*: (.*)", info)
     return (named[1] if named else platform.processor() or "an unnamed processor") + (
-        ", a virtual machine" if re.search(r"flags\s*:.*\bhypervisor\b", said) else ""
+        ", a virtual machine" if re.search(r"flags\s*:.*\bhypervisor\b", info) else ""
     )
 
 
@@ -123,7 +121,7 @@ def _caches() -> str:
 
 
 def asked_for(what: str, *, rounds: int) -> argparse.ArgumentParser:
-    """The options that all commands have."""
+    """The options of all commands."""
     parser = argparse.ArgumentParser(description=what.splitlines()[0])
     parser.add_argument(
         "--rounds", type=int, default=rounds, help="repetitions, in turn (default: %(default)s)"

@@ -1,5 +1,4 @@
-"""A step taken apart: where dlexp's time goes beyond its matrix products, and where that of JAX's
-scan.
+"""The parts of a step: dlexp's time besides matrix products, and that of JAX's scan.
 
     python -m benchmarks.parts [W1 W2 W3 W4] [--rounds 9] [--page]
 
@@ -41,7 +40,7 @@ class Clocked:
 
 
 def clocked(function: Callable[..., Any], part: str, spent: Counter[str]) -> Callable[..., Any]:
-    """The function, its seconds booked on `part`."""
+    """The function, with its time added to `part`."""
 
     def timed(*args: Any) -> Any:
         began = time.perf_counter()
@@ -54,7 +53,7 @@ def clocked(function: Callable[..., Any], part: str, spent: Counter[str]) -> Cal
 
 
 def parts(workload: Workload, rounds: int) -> dict[str, float]:
-    """Seconds of a step by part, medians over rounds; "dense" holds its products."""
+    """Seconds of a step by part, medians over rounds; "dense" includes its products."""
     from benchmarks.peers.with_dlexp import batches, trainer
     from dlexp.runs import provenance
 
@@ -65,19 +64,19 @@ def parts(workload: Workload, rounds: int) -> dict[str, float]:
             running.step(next(endless))
         spent: Counter[str] = Counter()
         gather = clocked(lambda: next(endless), GATHER, spent)
-        found = []
+        results = []
         with hung(running, spent):
             for _ in range(rounds):
                 spent.clear()
                 began = time.perf_counter()
                 for _ in range(workload.steps):
                     running.step(gather())
-                found.append(shares(spent, time.perf_counter() - began, workload.steps))
-    return {part: statistics.median(f[part] for f in found) for part in found[0]}
+                results.append(shares(spent, time.perf_counter() - began, workload.steps))
+    return {part: statistics.median(f[part] for f in results) for part in results[0]}
 
 
 def shares(spent: Counter[str], whole: float, steps: int) -> dict[str, float]:
-    """Seconds of one step by part, and what no clock hung at."""
+    """Seconds of one step by part, and the rest without a clock."""
     return {
         part: seconds / steps for part, seconds in [*spent.items(), (REST, whole - spent.total())]
     }
@@ -85,7 +84,7 @@ def shares(spent: Counter[str], whole: float, steps: int) -> dict[str, float]:
 
 @contextmanager
 def hung(running: Any, spent: Counter[str]) -> Iterator[None]:
-    """Inside, clocks hang at the layers, the loss and the update of this trainer."""
+    """Context manager: clocks at the layers, the loss and the update of this trainer."""
     network, optimizer = running.problem.network, running.optimizer
     layers, objective = network.layers, sys.modules[type(running.problem).__module__]
     loss = objective.softmax_cross_entropy  # type: ignore[attr-defined]
@@ -103,12 +102,12 @@ def hung(running: Any, spent: Counter[str]) -> Iterator[None]:
         objective.softmax_cross_entropy = loss  # type: ignore[attr-defined]
 
 
-def report(found: dict[str, tuple[Measured, dict[str, float]]]) -> str:
+def report(results: dict[str, tuple[Measured, dict[str, float]]]) -> str:
     """Two tables, a column for each workload: dlexp's parts, and JAX's products and the rest."""
-    names = [part for part in next(iter(found.values()))[1] if part not in ("dense", REST)]
+    names = [part for part in next(iter(results.values()))[1] if part not in ("dense", REST)]
     names = list(
         dict.fromkeys(
-            [*names, *(p for _, ps in found.values() for p in ps if p not in ("dense", REST))]
+            [*names, *(p for _, ps in results.values() for p in ps if p not in ("dense", REST))]
         )
     )
     rows: dict[str, list[str]] = {
@@ -116,7 +115,7 @@ def report(found: dict[str, tuple[Measured, dict[str, float]]]) -> str:
         for name in ("products alone (GEMM)", DENSE, *names, REST, "the parts' sum", "a step")
     }
     theirs: dict[str, list[str]] = {name: [] for name in ("products alone", "all else", "a step")}
-    for measured, spent in found.values():
+    for measured, spent in results.values():
         median = {c: statistics.median(v) for c, v in measured.times.items()}
         rows["products alone (GEMM)"].append(micro(median["GEMM"]))
         rows[DENSE].append(micro(spent["dense"] - median["GEMM"]))
@@ -132,12 +131,13 @@ def report(found: dict[str, tuple[Measured, dict[str, float]]]) -> str:
         GATHER: GATHER,
         LOSS: "softmax cross-entropy",
         UPDATE: "Adam's update",
-        REST: "loop, watch for what is not finite, clocks",
+        REST: "loop, check for NaN and infinity, clocks",
     }
     ours = table(
-        ["dlexp, µs", *found], [[labelled.get(name, name), *cells] for name, cells in rows.items()]
+        ["dlexp, µs", *results],
+        [[labelled.get(name, name), *cells] for name, cells in rows.items()],
     )
-    others = table(["JAX scan, µs", *found], [[name, *cells] for name, cells in theirs.items()])
+    others = table(["JAX scan, µs", *results], [[name, *cells] for name, cells in theirs.items()])
     return (
         "Microseconds of a step, medians; the whole is measured without"
         f" clocks:\n\n{ours}\n\n{others}"
@@ -155,13 +155,13 @@ def micro(seconds: float) -> str:
 
 
 def main() -> None:
-    """Measure, print, and write the page if asked to."""
+    """Measure, print, and write the page if requested."""
     parser = asked_for(__doc__ or "", rounds=9)
     parser.add_argument(
         "workloads", nargs="*", metavar="W", help=f"of {', '.join(WORKLOADS)}; all by default"
     )
-    asked = parser.parse_args()
-    names: Sequence[str] = asked.workloads or list(WORKLOADS)
+    args = parser.parse_args()
+    names: Sequence[str] = args.workloads or list(WORKLOADS)
     for unknown in set(names) - set(WORKLOADS):
         parser.error(f"there is no workload {unknown}; there are {', '.join(WORKLOADS)}")
     alone()
@@ -169,11 +169,11 @@ def main() -> None:
         "parts",
         report(
             {
-                w: (measure(WORKLOADS[w], COLUMNS, asked.rounds), parts(WORKLOADS[w], asked.rounds))
+                w: (measure(WORKLOADS[w], COLUMNS, args.rounds), parts(WORKLOADS[w], args.rounds))
                 for w in names
             }
         ),
-        write=asked.page,
+        write=args.page,
     )
 
 

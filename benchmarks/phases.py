@@ -1,6 +1,4 @@
-"""What `startup.py` times: this process says how much CPU time it has used whenever a part of its
-work ends.
-"""
+"""The process that `startup.py` times: prints its CPU time whenever a part of its work ends."""
 
 import sys
 import time

@@ -1,5 +1,4 @@
-"""What a person would write by hand instead of a sweep: a plain loop of PyTorch runs, logged to
-MLflow.
+"""What a person would write by hand instead of a sweep: a loop of PyTorch runs, logged to MLflow.
 
     python -m benchmarks.plain_loop <folder> <threads> <seeds, e.g. 0:10>
 
@@ -67,7 +66,7 @@ def network(gain):
 @torch.no_grad()
 def score(model, data, names, epoch):
     """Loss and accuracy, as MLflow's metrics."""
-    found = []
+    results = []
     for name in names:
         x, y = data[name]
         out = model(x)
@@ -75,10 +74,10 @@ def score(model, data, names, epoch):
             "loss": nn.functional.cross_entropy(out, y).item(),
             "accuracy": (out.argmax(1) == y).float().mean().item(),
         }
-        found += [
+        results += [
             Metric(f"{name}/{k}", v, time.time_ns() // 1_000_000, epoch) for k, v in values.items()
         ]
-    return found
+    return results
 
 
 def train(optimizer, init, seed):

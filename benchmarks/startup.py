@@ -1,5 +1,4 @@
-"""Where a fresh process spends its CPU time when it trains 500 steps of W1: from Python, and
-through Hydra.
+"""CPU time of a fresh process that trains 500 steps of W1, from Python and through Hydra.
 
     python -m benchmarks.startup [--rounds 9] [--page]
 
@@ -43,43 +42,43 @@ def measured(how: str) -> list[float]:
     return [float(word) for word in done.stdout.split()]
 
 
-def report(found: dict[str, list[list[float]]]) -> str:
+def report(results: dict[str, list[list[float]]]) -> str:
     """A row for each part, and one for all."""
     rows = []
     for i, part in enumerate(PARTS):
-        rows.append([part, *(milli([run[i] for run in runs]) for runs in found.values())])
+        rows.append([part, *(milli([run[i] for run in runs]) for runs in results.values())])
     needed = [PARTS.index(part) for part in NEEDED]
     rows.append(
         [
             "what any program in NumPy needs: Python, NumPy, the steps",
-            *(milli([sum(run[i] for i in needed) for run in runs]) for runs in found.values()),
+            *(milli([sum(run[i] for i in needed) for run in runs]) for runs in results.values()),
         ]
     )
-    rows.append(["all", *(milli([sum(run) for run in runs]) for runs in found.values())])
-    n = len(next(iter(found.values())))
+    rows.append(["all", *(milli([sum(run) for run in runs]) for runs in results.values())])
+    n = len(next(iter(results.values())))
     return (
         "Milliseconds of CPU time by part: median (smallest–largest), n ="
-        f" {n}:\n\n{table(['', *found], rows)}"
+        f" {n}:\n\n{table(['', *results], rows)}"
     )
 
 
 def milli(seconds: list[float]) -> str:
-    """Their spread in milliseconds."""
+    """The spread in milliseconds."""
     spread = Spread.of([1000 * s for s in seconds])
     return f"{spread.median:.0f} ({spread.low:.0f}–{spread.high:.0f})"
 
 
 def main() -> None:
-    """Measure, print, and write the page if asked to."""
-    asked = asked_for(__doc__ or "", rounds=9).parse_args()
+    """Measure, print, and write the page if requested."""
+    args = asked_for(__doc__ or "", rounds=9).parse_args()
     alone()
-    found: dict[str, list[list[float]]] = {way: [] for way in WAYS}
+    results: dict[str, list[list[float]]] = {way: [] for way in WAYS}
     for how in WAYS.values():
-        measured(how)  # bytecode is written
-    for _ in range(asked.rounds):
+        measured(how)  # writes bytecode
+    for _ in range(args.rounds):
         for way, how in WAYS.items():
-            found[way].append(measured(how))
-    tell("startup", report(found), write=asked.page)
+            results[way].append(measured(how))
+    tell("startup", report(results), write=args.page)
 
 
 if __name__ == "__main__":

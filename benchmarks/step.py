@@ -20,36 +20,36 @@ from benchmarks.workloads import WORKLOADS
 MOST = 0.75  # of the rounds
 
 
-def report(found: dict[str, Measured], columns: Sequence[str]) -> str:
+def report(results: dict[str, Measured], columns: Sequence[str]) -> str:
     """Three tables: microseconds, ratios to the matrix products, ratios to dlexp."""
     parts = []
     head = ["work", *columns]
 
     def add(title: str, cells: dict[str, dict[str, object]]) -> None:
         rows = [
-            [f"{w} {WORKLOADS[w].title}", *(found[w].cell(c, cells[w]) for c in columns)]
-            for w in found
+            [f"{w} {WORKLOADS[w].title}", *(results[w].cell(c, cells[w]) for c in columns)]
+            for w in results
         ]
         parts.append(f"{title}\n\n{table(head, rows)}")
 
     add(
         "Microseconds of CPU time a step, median:",
-        {w: dict(m.microseconds()) for w, m in found.items()},
+        {w: dict(m.microseconds()) for w, m in results.items()},
     )
     for base in ("GEMM", "dlexp"):
-        if all(base in m.times for m in found.values()):
+        if all(base in m.times for m in results.values()):
             add(
                 f"The same, divided by {base} of the same round: median (smallest–largest):",
-                {w: dict(ratios(m.times, base)) for w, m in found.items()},
+                {w: dict(ratios(m.times, base)) for w, m in results.items()},
             )
     return "\n\n".join(parts)
 
 
-def ahead(found: dict[str, Measured], columns: Sequence[str]) -> str:
-    """Who is faster than dlexp."""
-    rows = [[c, *(m.absent.get(c) or word(m.times, c) for m in found.values())] for c in columns]
+def ahead(results: dict[str, Measured], columns: Sequence[str]) -> str:
+    """Which peers are faster than dlexp."""
+    rows = [[c, *(m.absent.get(c) or word(m.times, c) for m in results.values())] for c in columns]
     head = "Beside dlexp, on one step: ahead or behind where three quarters of the rounds say so:"
-    return f"{head}\n\n{table(['', *found], rows)}"
+    return f"{head}\n\n{table(['', *results], rows)}"
 
 
 def word(times: Times, column: str) -> str:
@@ -61,14 +61,14 @@ def word(times: Times, column: str) -> str:
     return "ahead" if faster >= MOST else "behind" if slower >= MOST else "no difference"
 
 
-def kept(found: dict[str, Measured]) -> dict[str, list[float]]:
+def kept(results: dict[str, Measured]) -> dict[str, list[float]]:
     """The goals' values."""
-    both = {w: m.times for w, m in found.items() if {"dlexp", "GEMM"} <= m.times.keys()}
+    both = {w: m.times for w, m in results.items() if {"dlexp", "GEMM"} <= m.times.keys()}
     return {f"a step ÷ GEMM, {w}": over(times, "dlexp", "GEMM") for w, times in both.items()}
 
 
 def main() -> None:
-    """Measure, print, and write the page if asked to."""
+    """Measure, print, and write the page if requested."""
     parser = asked_for(__doc__ or "", rounds=9)
     parser.add_argument(
         "workloads", nargs="*", metavar="W", help=f"of {', '.join(WORKLOADS)}; all by default"
@@ -76,26 +76,27 @@ def main() -> None:
     parser.add_argument(
         "--only", nargs="+", choices=PEERS, metavar="PEER", help=f"of {', '.join(PEERS)}"
     )
-    asked = parser.parse_args()
-    for unknown in set(asked.workloads) - set(WORKLOADS):
+    args = parser.parse_args()
+    for unknown in set(args.workloads) - set(WORKLOADS):
         parser.error(f"there is no workload {unknown}; there are {', '.join(WORKLOADS)}")
-    if asked.page and (asked.workloads or asked.only):
+    if args.page and (args.workloads or args.only):
         parser.error("the page's table is of all workloads and all peers")
-    columns = asked.only or [
+    columns = args.only or [
         name for name in PEERS if name not in ("dlexp, no Hydra", "JAX products")
     ]
-    found = {}
-    for name in asked.workloads or WORKLOADS:
-        found[name] = measure(WORKLOADS[name], columns, asked.rounds)
-        if asked.page or len(asked.workloads) != 1:
+    results = {}
+    for name in args.workloads or WORKLOADS:
+        results[name] = measure(WORKLOADS[name], columns, args.rounds)
+        if args.page or len(args.workloads) != 1:
             print(
-                f"{name}: {found[name].microseconds()} {dict(found[name].absent) or ''}", flush=True
+                f"{name}: {results[name].microseconds()} {dict(results[name].absent) or ''}",
+                flush=True,
             )
-    tell("step", report(found, columns), write=asked.page)
+    tell("step", report(results, columns), write=args.page)
     peers = [c for c in columns if c not in ("GEMM", "dlexp")]
-    if peers and asked.rounds > 1 and all("dlexp" in m.times for m in found.values()):
-        tell("ahead", ahead(found, peers), write=asked.page)
-    goals.tell(kept(found), write=asked.page)
+    if peers and args.rounds > 1 and all("dlexp" in m.times for m in results.values()):
+        tell("ahead", ahead(results, peers), write=args.page)
+    goals.tell(kept(results), write=args.page)
 
 
 if __name__ == "__main__":

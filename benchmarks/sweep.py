@@ -7,9 +7,10 @@ start of the first job to the end of the last, start-up aside. CPU time is split
 
 - training: the workers' time, less dlexp's part in it;
 - Hydra: its composing of every job, in the command's process;
-- dlexp: what else a job costs, in the command (validation, ledger) and in its worker (journal, run folder), where it
-  is the difference between a run in a folder and the same run without one, measured in pairs;
-- comparison: the report at the end; MLflow: the sender's process; start-up: imports, and Hydra's own beginning.
+- dlexp: what else a job costs, in the command (validation, ledger) and in its worker (journal, run
+  folder), where it is the difference between a run in a folder and the same run without one,
+  measured in pairs;
+- comparison: the report at the end; MLflow: the sender's process; start-up: imports, and Hydra.
 """
 
 import json
@@ -30,8 +31,8 @@ JOBS = ["optimizer=sgd,momentum,adagrad,adam", "init=xavier,he", "seed=range(10)
 COLUMNS = {"1 worker": (1, "none"), "2 workers": (2, "none"), "2 workers, MLflow": (2, "mlflow")}
 
 
-def inside(told: str, words: list[str]) -> int:
-    """The command itself, with clocks at its parts; they go to the file `told`."""
+def inside(output: str, words: list[str]) -> int:
+    """The command itself, with clocks at its parts; the file `path` gets the times."""
     from dlexp.cli import main, summary
     from dlexp.config.loader import Loader
     from dlexp.sweeps import validate
@@ -60,20 +61,18 @@ def inside(told: str, words: list[str]) -> int:
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent["mlflow"] = children.ru_utime + children.ru_stime
     spent["command"] = time.process_time()
-    Path(told).write_text(json.dumps(spent))
+    Path(output).write_text(json.dumps(spent))
     return status
 
 
 def overhead() -> float:
-    """CPU seconds that a job costs its worker beside training: journal, run folder, identity.
-    Median of 32 pairs.
-    """
+    """CPU seconds that a job costs its worker besides training; the median of 32 pairs."""
     from dlexp import config
     from dlexp.runs import lifecycle, provenance
     from dlexp.runs.run import Run
     from dlexp.sweeps.job import without_default_observers
 
-    found = []
+    results = []
     with provenance.one_blas_thread(), TemporaryDirectory(prefix="dlexp-bench-") as name:
         for seed in range(32):
             setup = without_default_observers(
@@ -88,16 +87,16 @@ def overhead() -> float:
             )
             lifecycle.perform(setup, place=place)
             clocks.append(time.process_time())
-            found.append(clocks[2] - 2 * clocks[1] + clocks[0])
-    return statistics.median(found)
+            results.append(clocks[2] - 2 * clocks[1] + clocks[0])
+    return statistics.median(results)
 
 
 def sweep(workers: int, tracking: str, per_job: float) -> dict[str, float]:
     """One sweep in a fresh folder, and what it cost."""
     with TemporaryDirectory(prefix="dlexp-bench-") as name:
-        told = str(Path(name) / "told.json")
+        output = str(Path(name) / "times.json")
         words = ["-m", *JOBS, f"tracking={tracking}", f"hydra.launcher.n_jobs={workers}"]
-        command = [sys.executable, "-m", "benchmarks.sweep", "--inside", told, *words]
+        command = [sys.executable, "-m", "benchmarks.sweep", "--inside", output, *words]
         began = time.perf_counter()
         done = subprocess.run(
             command,
@@ -112,7 +111,7 @@ def sweep(workers: int, tracking: str, per_job: float) -> dict[str, float]:
             raise SystemExit(done.stderr)
         (ledger,) = Path(name).glob("sweeps/*/ledger.jsonl")
         entries = [json.loads(line) for line in ledger.read_text().splitlines()]
-        spent = json.loads(Path(told).read_text())
+        spent = json.loads(Path(output).read_text())
     n = len(entries)
     work = max(e["time_ms"] for e in entries) / 1000 - min(
         e["time_ms"] / 1000 - e["seconds"] for e in entries
@@ -142,35 +141,35 @@ def sweep(workers: int, tracking: str, per_job: float) -> dict[str, float]:
     }
 
 
-def report(found: dict[str, list[dict[str, float]]]) -> str:
-    """One worker, two workers, two workers with MLflow; and the ratios of the work, round by round."""
+def report(results: dict[str, list[dict[str, float]]]) -> str:
+    """One worker, two workers, two workers with MLflow; ratios of the work, round by round."""
     rows = []
-    for what in found["1 worker"][0]:
+    for what in results["1 worker"][0]:
         rows.append(
             [
                 what,
                 *(
                     f"{statistics.median(run[what] for run in runs):,.1f}"
-                    for runs in found.values()
+                    for runs in results.values()
                 ),
             ]
         )
-    work = {name: [run["work, s"] for run in runs] for name, runs in found.items()}
+    work = {name: [run["work, s"] for run in runs] for name, runs in results.items()}
     relative = ratios(work, "1 worker")
-    rows.append(["work ÷ work of 1 worker, by rounds", *(str(relative[name]) for name in found)])
-    head = f"Medians, n = {len(found['1 worker'])} (last row: median, smallest–largest):"
-    return f"{head}\n\n{table(['', *found], rows)}"
+    rows.append(["work ÷ work of 1 worker, by rounds", *(str(relative[name]) for name in results)])
+    head = f"Medians, n = {len(results['1 worker'])} (last row: median, smallest–largest):"
+    return f"{head}\n\n{table(['', *results], rows)}"
 
 
 def main() -> None:
-    """Measure, print, and write the page if asked to."""
-    asked = asked_for(__doc__ or "", rounds=3).parse_args()
+    """Measure, print, and write the page if requested."""
+    args = asked_for(__doc__ or "", rounds=3).parse_args()
     per_job = overhead()
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in COLUMNS}
-    for _ in range(asked.rounds):
+    results: dict[str, list[dict[str, float]]] = {name: [] for name in COLUMNS}
+    for _ in range(args.rounds):
         for name, how in COLUMNS.items():
-            found[name].append(sweep(*how, per_job))
-    tell("sweep", report(found), write=asked.page)
+            results[name].append(sweep(*how, per_job))
+    tell("sweep", report(results), write=args.page)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""80 default runs: dlexp's sweep on two workers against a plain loop of PyTorch and MLflow.
+"""80 default runs: dlexp's sweep on two workers, compared with a loop of PyTorch and MLflow.
 
     python -m benchmarks.sweep_peer [--seeds 10] [--rounds 3] [--page]
 
@@ -97,12 +97,12 @@ def _threads(n: int) -> dict[str, str]:
 
 
 def main() -> None:
-    """Measure, print, and write the page if asked to."""
+    """Measure, print, and write the page if requested."""
     parser = asked_for(__doc__ or "", rounds=3)
     parser.add_argument(
         "--seeds", type=int, default=10, help="runs are eight times as many (default: %(default)s)"
     )
-    asked = parser.parse_args()
+    args = parser.parse_args()
     cores = os.cpu_count() or 1
     ways: dict[str, Callable[[Path, int], Cost]] = {
         "dlexp, 2 workers": dlexp,
@@ -111,28 +111,26 @@ def main() -> None:
         "plain loop, 2 processes": shared,
     }
     missing = PEERS["PyTorch fused"].absent()
-    found: dict[str, list[Cost]] = {
+    results: dict[str, list[Cost]] = {
         way: [] for way in ways if way.startswith("dlexp") or not missing
     }
-    for _ in range(asked.rounds):
-        for way in found:
+    for _ in range(args.rounds):
+        for way in results:
             with TemporaryDirectory(prefix="dlexp-bench-") as name:
-                found[way].append(ways[way](Path(name), asked.seeds))
-                print(way, found[way][-1], flush=True)
+                results[way].append(ways[way](Path(name), args.seeds))
+                print(way, results[way][-1], flush=True)
     tell(
         "sweep_peer",
-        report(found, {way: missing for way in ways if way not in found}, 8 * asked.seeds),
-        write=asked.page,
+        report(results, {way: missing for way in ways if way not in results}, 8 * args.seeds),
+        write=args.page,
     )
-    if asked.seeds == 10:
-        goals.tell(kept(found, list(ways)), write=asked.page)
+    if args.seeds == 10:
+        goals.tell(kept(results, list(ways)), write=args.page)
 
 
-def kept(found: dict[str, list[Cost]], ways: list[str]) -> dict[str, list[float]]:
-    """The goals' values: the loop's wall time over dlexp's, for each way of looping that was
-    measured.
-    """
-    walls = {way: [c["wall"] for c in costs] for way, costs in found.items()}
+def kept(results: dict[str, list[Cost]], ways: list[str]) -> dict[str, list[float]]:
+    """The goals' values: the loop's wall time over dlexp's, for each measured way of looping."""
+    walls = {way: [c["wall"] for c in costs] for way, costs in results.items()}
     loops = {loop: way for loop, way in zip(goals.LOOPS, ways[1:], strict=True) if way in walls}
     return {
         f"sweep of 80 runs, {loop} ÷ dlexp, wall time": over(walls, way, ways[0])
@@ -140,14 +138,14 @@ def kept(found: dict[str, list[Cost]], ways: list[str]) -> dict[str, list[float]
     }
 
 
-def report(found: dict[str, list[Cost]], absent: dict[str, str], runs: int) -> str:
-    """A row for each way: runs a minute, wall and CPU seconds, memory, and wall time over dlexp's."""
-    walls: Times = {way: [c["wall"] for c in costs] for way, costs in found.items()}
+def report(results: dict[str, list[Cost]], absent: dict[str, str], runs: int) -> str:
+    """A row for each way: runs a minute, wall and CPU seconds, memory, wall time over dlexp's."""
+    walls: Times = {way: [c["wall"] for c in costs] for way, costs in results.items()}
     relative = ratios(walls, next(iter(walls)))
     measured = Measured(walls, absent)
     rows = []
-    for way in [*found, *absent]:
-        costs = found.get(way, [])
+    for way in [*results, *absent]:
+        costs = results.get(way, [])
         minute = {w: f"{60 * runs / Spread.of(v).median:.0f}" for w, v in walls.items()}
         columns = [
             str(Spread.of([c[what] for c in costs])) if costs else "" for what in ("wall", "cpu")

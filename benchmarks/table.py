@@ -1,4 +1,4 @@
-"""A large table: time and memory of reading it with dlexp, beside pandas.read_csv alone.
+"""A large table: time and memory to read it with dlexp, compared with pandas.read_csv.
 
     python -m benchmarks.table [--rounds 5] [--samples 1000000] [--page]
 
@@ -65,7 +65,7 @@ def read(way: str, path: str) -> None:
 
 
 def measured(way: str, path: Path) -> list[float]:
-    """What one process tells of its reading."""
+    """The measurements of one process."""
     command = [sys.executable, "-m", "benchmarks.table", "--read", way, str(path)]
     done = subprocess.run(
         command, env=environment(), cwd=HERE, check=True, stdout=subprocess.PIPE, text=True
@@ -73,11 +73,11 @@ def measured(way: str, path: Path) -> list[float]:
     return [float(word) for word in done.stdout.split()]
 
 
-def report(found: dict[str, list[list[float]]], samples: int) -> str:
+def report(results: dict[str, list[list[float]]], samples: int) -> str:
     """Each measure, and its ratio to that of pandas in the same round."""
     rows = []
     for i, measure in enumerate(MEASURES):
-        values = {way: [run[i] for run in runs] for way, runs in found.items()}
+        values = {way: [run[i] for run in runs] for way, runs in results.items()}
         rows.append([measure, *(str(Spread.of(v)) for v in values.values())])
         rows.append(
             [
@@ -85,30 +85,28 @@ def report(found: dict[str, list[list[float]]], samples: int) -> str:
                 *(str(Spread.of(over(values, way, "pandas"))) for way in values),
             ]
         )
-    n = len(found["pandas"])
+    n = len(results["pandas"])
     head = f"{samples:,} samples of {COLUMNS} columns: median (smallest–largest), n = {n}:"
-    return f"{head}\n\n{table(['', *found], rows)}"
+    return f"{head}\n\n{table(['', *results], rows)}"
 
 
 def main() -> None:
-    """Measure, print, and write the page if asked to."""
+    """Measure, print, and write the page if requested."""
     parser = asked_for(__doc__ or "", rounds=5)
     parser.add_argument("--samples", type=int, default=1_000_000)
-    parser.add_argument(
-        "--read", nargs=2, metavar=("WAY", "FILE"), help="what the processes are told"
-    )
-    asked = parser.parse_args()
-    if asked.read:
-        read(*asked.read)
+    parser.add_argument("--read", nargs=2, metavar=("WAY", "FILE"), help="for the processes")
+    args = parser.parse_args()
+    if args.read:
+        read(*args.read)
         return
     with TemporaryDirectory(prefix="dlexp-bench-") as folder:
         path = Path(folder) / "table.csv"
-        write(path, asked.samples)
-        found: dict[str, list[list[float]]] = {way: [] for way in WAYS}
-        for _ in range(asked.rounds):
+        write(path, args.samples)
+        results: dict[str, list[list[float]]] = {way: [] for way in WAYS}
+        for _ in range(args.rounds):
             for way in WAYS:
-                found[way].append(measured(way, path))
-    tell("table", report(found, asked.samples), write=asked.page)
+                results[way].append(measured(way, path))
+    tell("table", report(results, args.samples), write=args.page)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,10 @@
-"""What tracking costs the training: time of its training part without, with a local store, with a
-server that hangs.
+"""What tracking costs the training: without it, with a local store, with a hanging server.
 
     python -m benchmarks.tracking [rounds] [epochs]
 
-The three are run in turn, each in a fresh process, and compared within each round: what slows a
-whole round down cancels out. Said are CPU time of the training process, which is what tracking
-takes from it, and wall time, which has in it what the sender's process takes from the machine: on
-few processors that are busy otherwise, look at the CPU time.
+The three are run in turn, each in a fresh process, and compared within each round: slow
+rounds cancel out. Printed are the CPU time of the training process, and the wall time, which
+depends on the sender's process as well: on a busy machine, the CPU time is the better measure.
 """
 
 import contextlib
@@ -42,7 +40,7 @@ TRAIN = """if True:
 
 @contextlib.contextmanager
 def hanging():
-    """The address of a server that takes every connection and never says a word."""
+    """The address of a server that accepts every connection and never answers."""
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen(64)
@@ -66,12 +64,12 @@ def timed(folder: Path, *words: str) -> dict[str, float]:
     )
     if done.returncode:
         raise SystemExit(f"{' '.join(words)} failed:\n{done.stderr}")
-    found: dict[str, float] = json.loads((folder / "times.json").read_text())
-    return found
+    results: dict[str, float] = json.loads((folder / "times.json").read_text())
+    return results
 
 
 def at_rest(folder: Path) -> None:
-    """Wait until no sender is at work, which would slow the next one down."""
+    """Wait until no sender is running, which would slow down the next one."""
     for lock in folder.glob("outputs/runs/*/mlflow.lock"):
         with FileLock(lock):
             pass
@@ -79,28 +77,32 @@ def at_rest(folder: Path) -> None:
 
 def main(rounds: int, epochs: int) -> None:
     """Time all three, round by round, and print the ratios."""
-    found: dict[str, list[dict[str, float]]] = {"none": [], "local store": [], "hanging server": []}
+    results: dict[str, list[dict[str, float]]] = {
+        "none": [],
+        "local store": [],
+        "hanging server": [],
+    }
     with TemporaryDirectory(prefix="dlexp-bench-") as name:
         folder, length = Path(name), f"epochs={epochs}"
-        timed(folder, "epochs=1")  # makes the store
+        timed(folder, "epochs=1")  # creates the store
         for i in range(rounds):
             for what in sorted(
-                found, key=lambda what: (list(found).index(what) + i) % len(found)
+                results, key=lambda what: (list(results).index(what) + i) % len(results)
             ):  # each is first once
                 if what == "hanging server":
                     with hanging() as address:
-                        found[what].append(
+                        results[what].append(
                             timed(folder, length, f"tracking.uri={address}", "tracking.wait=0")
                         )
                 else:
-                    found[what].append(
+                    results[what].append(
                         timed(folder, length, *(["tracking=none"] if what == "none" else []))
                     )
                 at_rest(folder)
     print(f"{rounds} rounds of {epochs} epochs; the training part, and its ratio to none")
     for clock in ("cpu", "wall"):
-        base = [times[clock] for times in found["none"]]
-        for what, times in found.items():
+        base = [times[clock] for times in results["none"]]
+        for what, times in results.items():
             values = [t[clock] for t in times]
             ratios = [v / b for v, b in zip(values, base, strict=True)]
             spread = f"{statistics.median(ratios):.3f}  ({min(ratios):.3f} … {max(ratios):.3f})"

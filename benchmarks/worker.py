@@ -25,16 +25,14 @@ SEEDS = range(4)
 
 def read(folder: Path) -> tuple[Workload, Task]:
     """The workload and the task that `measuring.prepare` wrote."""
-    told = json.loads((folder / "workload.json").read_text("utf-8"))
-    plain = {f.name: told[f.name] for f in fields(Workload)}
+    values = json.loads((folder / "workload.json").read_text("utf-8"))
+    plain = {f.name: values[f.name] for f in fields(Workload)}
     workload = Workload(**{k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()})
     return workload, Task.load(folder / "task.npz")
 
 
 def serve(column: str, workload: Workload, task: Task) -> None:
-    """Answer every number of steps with the CPU seconds they took, all threads of this process
-    together.
-    """
+    """Answer each number of steps with their CPU seconds, of all threads of this process."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
     training = PEERS[column].build(workload, task)
@@ -46,9 +44,7 @@ def serve(column: str, workload: Workload, task: Task) -> None:
 
 
 def mixed(column: str, workload: Workload, task: Task, steps: int) -> None:
-    """Optimizers × initial values × seeds, one run after the other; what is compiled for an
-    optimizer serves all.
-    """
+    """Optimizers × initial values × seeds, one run after another; compiled code is reused."""
     import numpy as np
 
     for optimizer in OPTIMIZERS:
@@ -63,9 +59,9 @@ def mixed(column: str, workload: Workload, task: Task, steps: int) -> None:
 
 
 def main(column: str, folder: str, *how: str) -> None:
-    """See above."""
+    """Run as the module's docstring says."""
     if hasattr(os, "sched_setaffinity"):
-        # everybody on the same core, one at a time
+        # all on the same core, one at a time
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     workload, task = read(Path(folder))
     if not how:

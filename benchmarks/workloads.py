@@ -1,4 +1,4 @@
-"""What is measured: four networks and their data, the same for dlexp and for every peer.
+"""The workloads: four networks and their data, the same for dlexp and for every peer.
 
 A training step is: gather a batch, forward, loss, backward, update. W1 learns scikit-learn's
 digits. W2 to W4 have the shapes of MNIST (55,000 training samples of 784 features, ten classes),
@@ -17,16 +17,16 @@ import numpy as np
 
 # 70 % of them: 55,000
 MNIST = ("data=gaussian", "data.features=784", "data.classes=10", "data.n=78571")
-# dlexp's defaults, for everybody
+# dlexp's defaults, for all
 RATES = {"adam": 0.001, "adagrad": 0.01, "momentum": 0.01, "sgd": 0.01}
 
 
 @dataclass(frozen=True)
 class Workload:
-    """One network: `sizes` from features to classes, trained on float32 batches with softmax
-    cross-entropy and ReLU.
+    """One network: `sizes` from features to classes, with softmax cross-entropy and ReLU.
 
-    `steps` are trained per measurement; `block` is how many of them JAX's scan takes in one call.
+    It is trained on float32 batches, `steps` per measurement; `block` is how many of them JAX's
+    scan takes in one call.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Workload:
 
     @property
     def overrides(self) -> tuple[str, ...]:
-        """The workload in dlexp's words. It is never evaluated: that is no part of a step."""
+        """The workload as overrides of dlexp. Nothing is evaluated: that is no part of a step."""
         hidden = ",".join(map(str, self.sizes[1:-1]))
         words = [
             *self.data,
@@ -69,12 +69,12 @@ class Workload:
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Every trained array by name: W1, b1, gamma1, beta1, …, with W (in, out)."""
-        found: dict[str, tuple[int, ...]] = {}
+        results: dict[str, tuple[int, ...]] = {}
         for i, (n_in, n_out) in enumerate(pairwise(self.sizes), 1):
-            found |= {f"W{i}": (n_in, n_out), f"b{i}": (n_out,)}
+            results |= {f"W{i}": (n_in, n_out), f"b{i}": (n_out,)}
             if self.batch_norm and i < len(self.sizes) - 1:
-                found |= {f"gamma{i}": (n_out,), f"beta{i}": (n_out,)}
-        return found
+                results |= {f"gamma{i}": (n_out,), f"beta{i}": (n_out,)}
+        return results
 
     def weights(self, rng: np.random.Generator, gain: float = 2.0) -> list[np.ndarray]:
         """Initial weights: N(0, gain/fan_in); 2 is He's, 1 Xavier's."""
@@ -105,9 +105,7 @@ WORKLOADS = {w.name: w for w in (W1, W2, W3, W4)}
 
 @dataclass(frozen=True)
 class Task:
-    """What a peer is given: training samples x (n, features) and labels (n,), initial weights, an
-    order of samples.
-    """
+    """What a peer gets: samples x (n, features), labels (n,), initial weights, order of samples."""
 
     x: np.ndarray
     labels: np.ndarray
@@ -116,9 +114,7 @@ class Task:
     seed: int = 0
 
     def rows(self, batch: int) -> Iterator[np.ndarray]:
-        """The samples of one batch after the other, shuffled in each epoch; an incomplete last
-        batch is dropped.
-        """
+        """The samples of each batch, shuffled in each epoch; an incomplete batch is dropped."""
         n = len(self.labels)
         while True:
             order = self.order.permutation(n)
@@ -133,7 +129,7 @@ class Task:
 
     @staticmethod
     def load(file: Path) -> Task:
-        """What `save` wrote."""
+        """Load what `save` wrote."""
         with np.load(file) as arrays:
             weights = [arrays[f"W{i}"] for i in range(len(arrays.files) - 2)]
             return Task(arrays["x"], arrays["labels"], weights)

@@ -1,13 +1,13 @@
 """Write dlexp/core/known_sources.json: which code gave which numbers.
 
-    python scripts/known_sources.py                        what is not in it
+    python scripts/known_sources.py                        lists what is missing
     python scripts/known_sources.py --same optimizer/adam  this file changed, its numbers did not:
                                                            runs of the old code count as its runs
     python scripts/known_sources.py --other optimizer/adam its numbers changed: runs of the old code
                                                            are runs of other code
     python scripts/known_sources.py --history 1 7c54196 1ef35bb
-                                                           these commits are of NUMERICS 1, and their
-                                                           plugins give the numbers of today's
+                                                           these commits have NUMERICS 1, and
+                                                           their plugins give today's numbers
 
 Runs of 7c54196 and 1ef35bb recorded the digests of files and no NUMERICS; `--history` is for them.
 """
@@ -29,7 +29,7 @@ LISTED = """arrays cells columns dataset delimited directions experiment filedat
 
 
 def sha256(content):
-    """As a run records the bytes of a file."""
+    """The digest of a file's bytes, as a run records it."""
     return hashlib.sha256(content).hexdigest()[:SHORT]
 
 
@@ -47,12 +47,12 @@ def shipped():
 
 
 def add(known, name, *digests):
-    """One line for each file; the first digest is that which runs are known by."""
+    """Add one line for each file; runs are recognized by the first digest."""
     known[name] = " ".join(dict.fromkeys([*known.get(name, "").split(), *digests]))
 
 
 def add_history(known, numerics, commits):
-    """Add the files of these commits, and their plugins as equal to those of today."""
+    """Add the files of these commits, and their plugins as equal to today's."""
     framework = known["framework"].setdefault(numerics, {})
     for commit in commits:
         listed = {f"dlexp/{name}.py" for name in LISTED.split()}
@@ -68,10 +68,10 @@ def add_history(known, numerics, commits):
 
 
 def unknown(known):
-    """The plugins whose code is not that of the table. Of the others it gains the digest of the
-    bytes: a file that is known by its bytes need not be parsed.
+    """The plugins whose code differs from the table; of the others, the bytes' digest is added.
 
-    A plugin that the table does not name is new: there is nothing to decide.
+    A file that is known by its bytes need not be parsed. A plugin that the table does not name is
+    new: nothing needs a decision.
     """
     for name, content in shipped().items():
         if name not in known["plugins"]:
@@ -83,18 +83,18 @@ def unknown(known):
 
 
 def main():
-    """Do what the command line asks for, and name what is left to decide."""
+    """Run the command line, and name what is left to decide."""
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("--same", nargs="+", default=[])
     parser.add_argument("--other", nargs="+", default=[])
     parser.add_argument("--history", nargs="+", default=[])
-    asked = parser.parse_args()
+    args = parser.parse_args()
     known = json.loads(FILE.read_text()) if FILE.exists() else {"framework": {}, "plugins": {}}
-    if asked.history:
-        add_history(known, asked.history[0], asked.history[1:])
-    for name in (f"{name.removesuffix('.py')}.py" for name in [*asked.same, *asked.other]):
+    if args.history:
+        add_history(known, args.history[0], args.history[1:])
+    for name in (f"{name.removesuffix('.py')}.py" for name in [*args.same, *args.other]):
         content = shipped()[name]
-        if name.removesuffix(".py") in asked.other:
+        if name.removesuffix(".py") in args.other:
             known["plugins"].pop(name, None)
         add(known["plugins"], name, code_digest(content))
     for name in unknown(known):

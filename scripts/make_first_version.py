@@ -4,9 +4,9 @@
     python scripts/make_first_version.py ../first
 
 The code of that checkout runs the commands below in a new project folder. The folder's path is in
-the files, so choose one that tells nothing of your machine. The weights are those of one processor:
-tests/runs/test_first_version.py compares bits where the numerics fingerprint is the same, and metrics
-elsewhere.
+the files, so choose one that reveals nothing about your machine. The weights depend on the
+processor: tests/runs/test_first_version.py compares bits if the numerics fingerprint is the same,
+else metrics.
 """
 
 import argparse
@@ -35,7 +35,7 @@ OBSERVED = (
 SILENT = "observer=none"
 OWN = "optimizer=sign_momentum"
 
-# Runs that a signal cuts short.
+# Runs that a signal interrupts.
 CUT = {
     "interrupted": (signal.SIGINT, (*SMALL, *LONG, *NOISY, "schedule=cosine", SILENT)),
     "killed": (
@@ -111,11 +111,11 @@ class Project:
             raise SystemExit(f"{words} ended with {code}")
 
     def cut(self, number, is_time, *words):
-        """Start a command, and send it a signal as soon as it is time."""
+        """Start a command, and send it a signal as soon as `ready` is true."""
         process = self.begin("-m", "dlexp", *words)
         while not is_time():
             if process.poll() is not None:
-                raise SystemExit(f"{words} ended too early: make it longer")
+                raise SystemExit(f"{words} ended too early: use a longer run")
             time.sleep(0.001)
         process.send_signal(number)
         process.wait()
@@ -133,7 +133,7 @@ def events(run):
 
 
 def is_half(run):
-    """Whether a run has measured something and goes on."""
+    """Whether a run has measured something and is still running."""
     names = [event["event"] for event in events(run)]
     return names.count("record") >= 4 and names[-1] != "finish"
 
@@ -185,7 +185,7 @@ def result(run):
 
 
 def expected(whole):
-    """What the runs that are cut short come to, where nothing cuts them short."""
+    """The results of the interrupted runs, if nothing interrupts them."""
     runs = {}
     for name, (_, words) in CUT.items():
         before = whole.runs()
@@ -215,7 +215,7 @@ def numerics(run):
 
 
 def main():
-    """Make the project and the fixture of it."""
+    """Make the project and its fixture."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("checkout", type=Path, help=f"a checkout of {COMMIT}")
     parser.add_argument("--project", type=Path, default=PROJECT, help="the folder to make")

@@ -3,10 +3,10 @@
     pip install -e .[references]
     python scripts/make_references.py
 
-PyTorch is needed here only; the tests read the files. What stands in them:
-`dlexp.conformance.reference`, and reference_trainings.py for whole trainings. Of those, dlexp gives
-the initial weights and the order of the samples; every other number is PyTorch's. Where its
-definitions are other ones, a comment at the place says how.
+PyTorch is needed here only; the tests read the files. Their
+content is described in `dlexp.conformance.reference`, and in reference_trainings.py for whole
+trainings. There, dlexp gives the initial weights and the order of the samples; all other numbers
+are PyTorch's. A comment explains each place where its definitions differ.
 """
 
 import json
@@ -25,7 +25,7 @@ STEPS = 200
 
 
 def save(name, rtol, about, **arrays):
-    """One file, small: compressed, no pickle."""
+    """Write one small file: compressed, no pickle."""
     path = FOLDER / f"{name}.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"source": SOURCE, "rtol": rtol, **about})
@@ -39,8 +39,8 @@ def flat(tensors):
     return torch.cat([t.detach().reshape(-1) for t in tensors]).numpy().copy()
 
 
-# Optimizers. Hyper-parameters are not the defaults, so that one that is not wired shows; the
-# learning rate changes at every step where PyTorch means the same by that (its momentum keeps the
+# Optimizers. Hyper-parameters differ from the defaults, to detect one that is not used. The
+# learning rate changes at every step, if PyTorch's definition is the same (its momentum keeps the
 # rate outside the velocity: constant there).
 
 FIELDS = {
@@ -67,9 +67,7 @@ def torch_optimizer(name, params, f):
 
 
 def optimizers():
-    """200 steps of regression with a 2-3-1 network on 30 noisy samples, in batches of 10: 13
-    parameters.
-    """
+    """200 steps of regression: a 2-3-1 network, 30 noisy samples, batches of 10, 13 parameters."""
     for name, fields in FIELDS.items():
         torch.manual_seed(0)
         x = torch.randn(30, 2)
@@ -124,9 +122,9 @@ def layers():
         layer.weight.copy_(torch.randn(4))
         layer.bias.copy_(torch.randn(4))
     gamma, beta = layer.weight.detach().clone(), layer.bias.detach().clone()
-    # PyTorch records the unbiased variance, the chapter and dlexp the biased one, (n − 1)/n times
-    # as large: starting at zero and not at one, the two running values keep that ratio, and
-    # PyTorch's is scaled by it, in evaluation too.
+    # PyTorch records the unbiased variance, the chapter and dlexp the biased one, which is (n −
+    # 1)/n times as large. The two running values, starting at zero and not at one, keep that ratio,
+    # so PyTorch's is scaled by it, in evaluation too.
     n, eval_x = 8, 2 * torch.randn(6, 4)
     layer.running_var.zero_()
     passes = [one_pass(layer, 1 + 2 * torch.randn(n, 4), (n - 1) / n) for _ in range(4)]
@@ -142,20 +140,20 @@ def layers():
 
 
 def one_pass(function, x, biased=1.0):
-    """Output and gradients of one pass; gradients and running values of a batch normalization too."""
+    """Output and gradients of one pass; also the running values of batch normalization."""
     x.requires_grad_()
     y = function(x)
     dy = torch.randn_like(y)
     y.backward(dy)
-    found = {"x": x.detach(), "y": y.detach(), "dy": dy, "dx": x.grad}
+    arrays = {"x": x.detach(), "y": y.detach(), "dy": dy, "dx": x.grad}
     if isinstance(function, nn.BatchNorm1d):
-        found |= {"d_gamma": function.weight.grad.clone(), "d_beta": function.bias.grad.clone()}
-        found |= {
+        arrays |= {"d_gamma": function.weight.grad.clone(), "d_beta": function.bias.grad.clone()}
+        arrays |= {
             "after_mean": function.running_mean.clone(),
             "after_var": function.running_var * biased,
         }
         function.zero_grad()
-    return found
+    return arrays
 
 
 def stacked(passes):
@@ -164,13 +162,13 @@ def stacked(passes):
 
 
 def initializers():
-    """The standard deviations of torch.nn.init: Kaiming's of ReLU for He, of no activation for the
-    chapter's Xavier.
+    """The standard deviations of torch.nn.init: Kaiming for He (ReLU), linear for the chapter's
+    Xavier.
     """
     shapes = [(100, 30), (30, 100), (784, 50), (1, 10)]
     for name, activation in (("he", "relu"), ("xavier", "linear")):
         std = [nn.init.calculate_gain(activation) / fan_in**0.5 for fan_in, _ in shapes]
-        # that this is what PyTorch draws by
+        # PyTorch draws with this one
         for (fan_in, fan_out), s in zip(shapes, std, strict=True):
             drawn = nn.init.kaiming_normal_(
                 torch.empty(1000 * fan_out, fan_in), nonlinearity=activation
@@ -180,9 +178,7 @@ def initializers():
 
 
 def schedules():
-    """The factors of torch.optim.lr_scheduler, where `total` is such that both cut the run at the
-    same steps.
-    """
+    """The factors of torch.optim.lr_scheduler; `total` makes both cut the run at the same steps."""
     lr = torch.optim.lr_scheduler
     total, w = 90, 9
     made = {
@@ -219,7 +215,7 @@ def schedules():
 
 
 def regularizers():
-    """Penalties with autograd's gradients; AdamW's decay, seen alone by a step without gradient."""
+    """Penalties with autograd's gradients; AdamW's decay, isolated by a step without gradient."""
     torch.manual_seed(3)
     start = torch.randn(20)
     penalties = {
@@ -238,12 +234,12 @@ def regularizers():
         if name == "decoupled_weight_decay":
             shrunk.grad = torch.zeros(20)
             torch.optim.AdamW([shrunk], lr=0.1, weight_decay=fields["strength"]).step()
-        found = {"value": value.detach(), "gradient": w.grad, "shrunk": shrunk.detach()}
-        save(f"regularizer/{name}", 1e-14, {"fields": fields}, w=start, lr=0.1, **found)
+        arrays = {"value": value.detach(), "gradient": w.grad, "shrunk": shrunk.detach()}
+        save(f"regularizer/{name}", 1e-14, {"fields": fields}, w=start, lr=0.1, **arrays)
 
 
 def losses():
-    """Softmax cross-entropy, its gradient, and logits so large that a careless softmax overflows."""
+    """Softmax cross-entropy, its gradient, and logits so large that a simple softmax overflows."""
     torch.manual_seed(4)
     logits = torch.cat([3 * torch.randn(20, 10), 1e4 * torch.randn(4, 10)]).requires_grad_()
     labels = torch.arange(24) % 10
@@ -259,7 +255,7 @@ def losses():
 
 
 def main():
-    """Write every file anew."""
+    """Write every file."""
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
     discovery.discover()

@@ -1,8 +1,8 @@
 """Whole trainings on the digits by PyTorch, step by step; part of make_references.py.
 
 The network is 64-50-50-10 in float64, batches of 100, 200 steps, seed 0; initial weights and
-batches are dlexp's. What is recorded of each: the loss with its penalty at every step, and of each
-final array its sum, its norm and its product with cos(0), cos(1), cos(2), …
+batches are dlexp's. Recorded are the loss with its penalty at every step, and for each final array
+its sum, its norm and its product with cos(0), cos(1), cos(2), …
 """
 
 import math
@@ -97,7 +97,7 @@ def experiment(parts, settings):
 
 
 def train(trainer, parts, settings):
-    """PyTorch's losses per step, and what the final arrays come to."""
+    """PyTorch's losses per step, and the digests of the final arrays."""
     net, names = network(trainer.problem.params, parts)
     weights = [m.weight for m in net if isinstance(m, nn.Linear)]
     strength = {r["name"]: r["strength"] for r in parts["regularizer"]}
@@ -128,9 +128,7 @@ def train(trainer, parts, settings):
 
 
 def network(params, parts):
-    """PyTorch's network with dlexp's initial weights, and a function for each array by dlexp's name
-    for it.
-    """
+    """PyTorch's network with dlexp's initial weights, and a function for each array by its name."""
     act = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}[parts["activation"]["name"]]
     sizes = [64, *parts["model"]["hidden"], 10]
     modules, names = [], {}
@@ -160,7 +158,7 @@ def network(params, parts):
 
 
 def optimizer_of(f, net, weights, strength):
-    """PyTorch's optimizer; weights alone decay, in a group of their own."""
+    """PyTorch's optimizer; weights alone decay, in their own group."""
     others = [p for p in net.parameters() if all(p is not w for w in weights)]
     decoupled = strength.get("decoupled_weight_decay")
     rate = decoupled if decoupled is not None else strength.get("weight_decay", 0.0)
@@ -188,13 +186,13 @@ def scheduler_of(f, optimizer):
 
 
 def clip(net, limit):
-    """As `torch.nn.utils.clip_grad_norm_`, which adds 1e-6 to the norm: dlexp and the paper do not."""
+    """As `torch.nn.utils.clip_grad_norm_` without its 1e-6, which dlexp and the paper lack."""
     norm = math.sqrt(sum(float(p.grad.square().sum()) for p in net.parameters()))
     for p in net.parameters():
         p.grad.mul_(min(1.0, limit / norm))
 
 
 def digest(tensor):
-    """Three numbers that no two different arrays are likely to share."""
+    """Three numbers that are different for different arrays, with high probability."""
     a = tensor.detach().numpy().reshape(-1)
     return [a.sum(), np.linalg.norm(a), a @ np.cos(np.arange(a.size))]

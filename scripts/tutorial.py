@@ -1,7 +1,7 @@
 """Fill the tutorial from the reports of its studies: `scripts/make_tutorial [outputs]`.
 
 Copies the figures that pages show and the verdicts, and writes tables and numbers into the marked
-places of the pages (see tutorial_pages.py). Run again without new results it changes no byte.
+places of the pages (see tutorial_pages.py). Without new results, it changes no byte.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ CLAIMED = (
 
 @cache
 def study_now(name: str) -> tuple[NamedStudy, dict[str, list[str]]]:
-    """A study as its file is now, and the values that it sweeps."""
+    """A study by its present file, and the values that it sweeps."""
     from dlexp.config import Composition, grid, parse
 
     config = Composition.of(parse([f"experiment={name}"])).config
@@ -50,33 +50,31 @@ def study_now(name: str) -> tuple[NamedStudy, dict[str, list[str]]]:
 
 
 def differences(study: NamedStudy, verdicts: Verdicts) -> list[str]:
-    """What the file of a study claims, and its verdicts do not answer; empty where all is well."""
+    """The differences between a study's claims and its verdicts; empty if there are none."""
     assert study.description is not None
-    said = {claim["id"]: claim for claim in study.description["claims"]}
-    found = {claim["id"]: claim for claim in verdicts["claims"]}
-    wrong = [f"{name} has no verdict" for name in said if name not in found]
-    wrong += [f"{name} is claimed no more" for name in found if name not in said]
-    for name in said.keys() & found.keys():
+    claimed = {claim["id"]: claim for claim in study.description["claims"]}
+    judged = {claim["id"]: claim for claim in verdicts["claims"]}
+    wrong = [f"{name} has no verdict" for name in claimed if name not in judged]
+    wrong += [f"{name} is no longer claimed" for name in judged if name not in claimed]
+    for name in claimed.keys() & judged.keys():
         for key in CLAIMED:
-            if key in said[name] and said[name][key] != found[name][key]:
-                wrong.append(f"{name}: {key} was {found[name][key]}, is {said[name][key]}")
+            if key in claimed[name] and claimed[name][key] != judged[name][key]:
+                wrong.append(f"{name}: {key} was {judged[name][key]}, is {claimed[name][key]}")
     return wrong
 
 
 def collect(outputs: Path, name: str) -> tuple[Verdicts, str, str, Path]:
-    """A study's verdicts (read, and as text), the digest of its settings, and its report. Raises
-    `UserError`.
-    """
+    """A study's verdicts (parsed and as text), settings digest and report. Raises `UserError`."""
     study, swept = study_now(name)
     again = f"run it first: python -m dlexp experiment={name}"
     place = _newest(outputs, name, swept)
     if place is None:
         raise UserError(
-            f"there is no sweep in {outputs} that is the study as its file has it; {again}",
+            f"there is no sweep in {outputs} of the study in its present form; {again}",
             key=name,
         )
     if changed := _changed(place):
-        raise UserError(f"its settings were others: {changed}; {again}", key=str(place))
+        raise UserError(f"its settings were different: {changed}; {again}", key=str(place))
     try:
         text = (place / "report" / "verdicts.json").read_text(encoding="utf-8")
     except OSError:
@@ -90,22 +88,18 @@ def collect(outputs: Path, name: str) -> tuple[Verdicts, str, str, Path]:
 
 
 def _newest(outputs: Path, name: str, swept: Mapping[str, list[str]]) -> Path | None:
-    """The newest sweep of a study with all the values of its file and nothing else overruled; no
-    quick one.
-    """
-    found = []
+    """The newest sweep of a study with exactly its file's values; no quick one."""
+    sweeps = []
     for path in outputs.glob("sweeps/*/sweep.json"):
-        told = json.loads(path.read_text(encoding="utf-8"))
-        extra = [o for o in told["fixed"] if not (is_silent(o) or o.startswith("experiment="))]
-        if told["name"] == name and not extra and told["axes"] == swept:
-            found.append((told["created_ms"], path.parent))
-    return max(found)[1] if found else None
+        sweep = json.loads(path.read_text(encoding="utf-8"))
+        extra = [o for o in sweep["fixed"] if not (is_silent(o) or o.startswith("experiment="))]
+        if sweep["name"] == name and not extra and sweep["axes"] == swept:
+            sweeps.append((sweep["created_ms"], path.parent))
+    return max(sweeps)[1] if sweeps else None
 
 
 def _changed(place: Path) -> str:
-    """What the overrides of a run of each part mean now, where they meant something else when it
-    was trained.
-    """
+    """The overrides of a run of each part that had another meaning when it was trained."""
     from dlexp.config import compose_run
 
     parts = json.loads((place / "sweep.json").read_text(encoding="utf-8"))["parts"].values()
@@ -126,7 +120,7 @@ def _changed(place: Path) -> str:
 
 
 def small(source: Path) -> bytes:
-    """A figure with a palette of 256 colours, a third of its size; an animation as it is."""
+    """A figure with a palette of 256 colours, a third of its size; an animation is not changed."""
     from PIL import Image
 
     if source.suffix == ".gif":
@@ -151,7 +145,7 @@ def wanted() -> dict[str, set[str]]:
 
 
 def put(path: Path, content: bytes) -> None:
-    """Write a file, if it is not so already, and say so."""
+    """Write a file unless it has this content already, and print its name."""
     if not path.is_file() or path.read_bytes() != content:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -159,7 +153,7 @@ def put(path: Path, content: bytes) -> None:
 
 
 def main(outputs: Path) -> None:
-    """Copy what the studies found, then fill the pages."""
+    """Copy the studies' results, then fill the pages."""
     known, index = {}, {}
     shown = wanted()
     for name in PAGES:

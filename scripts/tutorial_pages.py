@@ -1,15 +1,15 @@
 """Pages of the tutorial with their marked places filled from the studies' verdicts.
 
-Pages are written by hand but for what stands between marks:
+Pages are written by hand except for marked places:
 
-<!-- begin claims weight_decay -->  …  <!-- end -->                      the table of a study's
-claims <!-- begin overview -->  …  <!-- end -->                                 how many claims of
-each page hold <!-- number weight_decay gap_shrinks effect -->+0.027<!-- end -->        a number of
-one claim, see `number`
+    <!-- begin claims weight_decay -->  …  <!-- end -->      the table of a study's claims
+    <!-- begin overview -->  …  <!-- end -->                 how many claims of each page hold
+    <!-- number weight_decay gap_shrinks effect -->+0.027<!-- end -->
+                                                             a number of one claim, see `number`
 
-and `<!-- written for weight_decay: gap_shrinks=SUPPORTED, … -->`, which changes nothing: it says
-for which verdicts the words below it were written, so that tests/project/test_tutorial.py can tell
-when they no longer fit.
+`<!-- written for weight_decay: gap_shrinks=SUPPORTED, … -->` changes nothing. It names the verdicts
+for which the text below it was written, so that tests/project/test_tutorial.py can report a text
+that no longer fits.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ Verdicts = Mapping[str, Any]  # a verdicts.json
 
 
 def number(claim: Mapping[str, Any], what: str, lang: str) -> str:
-    """One number of a claim, as pages show it; `what` it is stands in the mark.
+    """One number of a claim, as pages show it; the mark names `what`.
 
     effect (with its sign), size (without), interval, of and against (the sides' means), 10^of and
     10^against, margin, n, p, guard.of and guard.against (means of the guard's metric), chosen.of
@@ -91,8 +91,8 @@ def number(claim: Mapping[str, Any], what: str, lang: str) -> str:
     like = str(claim["metric"])
     kind, _, side = what.partition(".")
     if kind == "guard":
-        found = next(g for g in claim["guard"]["found"] if g["side"] == side)
-        return words.number(found["mean"], claim["guard"]["metric"])
+        mean = next(g["mean"] for g in claim["guard"]["found"] if g["side"] == side)
+        return words.number(mean, claim["guard"]["metric"])
     if kind == "chosen":
         setting = next(c for c in claim["chosen"] if c["side"] == side)["setting"]
         return ", ".join(f"{key.rpartition('.')[2]}={value}" for key, value in setting.items())
@@ -117,8 +117,8 @@ def number(claim: Mapping[str, Any], what: str, lang: str) -> str:
 
 
 def render(text: str, lang: str, known: Mapping[str, Verdicts]) -> str:
-    """A page with its marked places filled. Raises `KeyError` for a study, a claim or a number that
-    is not known.
+    """A page with its marked places filled. Raises `KeyError` for an unknown study, claim or
+    number.
     """
 
     def region(mark: re.Match[str]) -> str:
@@ -136,8 +136,8 @@ def render(text: str, lang: str, known: Mapping[str, Verdicts]) -> str:
 
 def claims(verdicts: Verdicts, lang: str) -> Iterator[str]:
     """The table of a study's claims, and below it, folded, what was compared with what."""
-    said = WORDS[lang]
-    yield said["claims"]
+    texts = WORDS[lang]
+    yield texts["claims"]
     yield "|---|---|---|--:|--:|--:|"
     for c in verdicts["claims"]:
         ends = number(c, "interval", lang)
@@ -149,32 +149,32 @@ def claims(verdicts: Verdicts, lang: str) -> Iterator[str]:
             *(number(c, w, lang) for w in ("margin", "n", "p")),
         ]
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-    yield from ("", f"<details><summary>{said['summary']}</summary>", "")
+    yield from ("", f"<details><summary>{texts['summary']}</summary>", "")
     for c in verdicts["claims"]:
         yield "- " + _compared(c, lang)
     yield from ("", "</details>")
 
 
 def _compared(c: Mapping[str, Any], lang: str) -> str:
-    said = WORDS[lang]
+    texts = WORDS[lang]
     means = {
         f"mean_{side}": words.number(c["mean"].get(side), c["metric"]) for side in ("of", "against")
     }
     sides = {side: described(c[side]) for side in ("of", "against")}
-    told = said["sides"].format(id=c["id"], metric=c["metric"], **sides, **means)
+    line = texts["sides"].format(id=c["id"], metric=c["metric"], **sides, **means)
     if c["over"]:
-        told += said["over"].format(over=c["over"], reduce=REDUCED[lang][c["reduce"]])
+        line += texts["over"].format(over=c["over"], reduce=REDUCED[lang][c["reduce"]])
     if c["chosen"]:
         settings = [f"`{number(c, 'chosen.' + x['side'], lang)}`" for x in c["chosen"]]
-        told += said["tuned"].format(settings=(", " if lang == "en" else "，").join(settings))
+        line += texts["tuned"].format(settings=(", " if lang == "en" else "，").join(settings))
     if c["guard"] and len(c["guard"]["found"]) == 2:
         values = {side: number(c, f"guard.{side}", lang) for side in ("of", "against")}
-        told += said["guard"].format(least=c["guard"]["at_least"], **values)
+        line += texts["guard"].format(least=c["guard"]["at_least"], **values)
     reasons = [str(reason[lang]).rstrip(".。") for reason in (c["because"], *c["notes"])]
     shown = [
         reason if "=" in reason.split()[0] else words.capital(reason) for reason in reasons
     ]  # a key stays as it is
-    return told + "".join(said["because"].format(because=reason) for reason in shown)
+    return line + "".join(texts["because"].format(because=reason) for reason in shown)
 
 
 def _unit(metric: str) -> str:
@@ -183,7 +183,7 @@ def _unit(metric: str) -> str:
 
 
 def overview(known: Mapping[str, Verdicts], lang: str) -> Iterator[str]:
-    """How many claims of each page hold."""
+    """The number of claims of each page that hold."""
     yield WORDS[lang]["overview"]
     yield "|---|--:|--:|--:|--:|"
     total: Counter[str] = Counter()

@@ -1,9 +1,8 @@
-"""Who is measured: a module each, with functions `build(workload, task) -> Training`.
+"""The peers: a module each, with functions `build(workload, task) -> Training`.
 
-Each is written as its own users would write it when they care for speed: one thread, float32, no
-loss fetched from the device, no data loader. They get the same samples, initial weights and order
-of batches. Three are bounds: the matrix products alone (GEMM, JAX products), and one network by
-hand.
+Each is written as its own users would for speed: one thread, float32, no loss fetched from the
+device, no data loader. They get the same samples, initial weights and order of batches. Three are
+bounds: the matrix products alone (GEMM, JAX products), and one network by hand.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ ONE_THREAD = {
 
 @dataclass(frozen=True)
 class Training:
-    """A network under training: `train(n)` takes n steps and returns when they are done.
+    """A network in training: `train(n)` takes n steps and returns when they are done.
 
     `parameters()` are its trained arrays by the names of `Workload.shapes`, as NumPy arrays.
     """
@@ -43,7 +42,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Peer:
-    """Where a column of the tables comes from; `needs` is the package that must be there."""
+    """The source of a column of the tables; `needs` is the required package."""
 
     module: str
     function: str = "build"
@@ -51,7 +50,7 @@ class Peer:
     normalizes: bool = True  # whether it has batch normalization and dropout
 
     def absent(self, workload: Workload | None = None) -> str:
-        """Why there is no number; an empty string where there is one."""
+        """Why there is no number; an empty string if there is one."""
         if find_spec(self.needs) is None:
             return f"{self.needs} not installed"
         if workload is not None and workload.batch_norm and not self.normalizes:

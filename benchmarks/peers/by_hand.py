@@ -1,9 +1,7 @@
-"""NumPy by hand: one function for one network, every result into an array that was made before; no
-layers.
+"""NumPy by hand: one function for one network, all results in preallocated arrays; no layers.
 
-It is what somebody writes who knows NumPy's costs and needs this network only: the bound for what
-is written in NumPy. Where dlexp is slower, that is the price of its plugins; where it is faster, of
-what was not thought of here.
+It is what an expert of NumPy would write for this network only: the bound for NumPy code. If dlexp
+is slower, that is the price of its plugins; if it is faster, this code misses an optimization.
 """
 
 from __future__ import annotations
@@ -26,7 +24,7 @@ BLOCK = 49_152  # parameters that are updated at a time
 
 
 def build(workload: Workload, task: Task) -> Training:
-    """The network's one step, its arrays bound once."""
+    """The network's step, with its arrays bound once."""
     shapes = workload.shapes
     names = sorted(shapes, key=lambda name: name[0] != "W")  # weights first
     values, grads, m, v = np.zeros((4, sum(math.prod(s) for s in shapes.values())), np.float32)
@@ -79,11 +77,11 @@ def gradients(
 ) -> Callable[[], None]:
     """A function that takes the next batch and writes every gradient."""
     n, last = workload.batch, len(workload.sizes) - 1
-    # x[i]: what layer i + 1 is given
+    # x[i]: the input of layer i + 1
     x = [np.empty((n, width), np.float32) for width in workload.sizes]
     dx = [np.empty_like(a) for a in x]
     mask = [np.empty(a.shape, bool) for a in x]
-    z = np.empty((workload.sizes[-1], n), np.float32)  # softmax goes down columns
+    z = np.empty((workload.sizes[-1], n), np.float32)  # softmax runs along columns
     ones, samples, rows = np.ones(n, np.float32), np.arange(n), task.rows(n)
     layers = [hidden(workload, i, p, d, task, ones) for i in range(1, last)]
 
@@ -120,9 +118,7 @@ Pass = "Callable[[Array, Array], None]"
 def hidden(
     workload: Workload, i: int, p: dict[str, Array], d: dict[str, Array], task: Task, ones: Array
 ) -> tuple[Pass, Pass]:
-    """What a hidden layer does to its sums in place, and to their gradient; ReLU's mask is kept
-    between the two.
-    """
+    """A hidden layer's activation of its sums, in place, and its gradient; shares ReLU's mask."""
     if not workload.batch_norm:
         return _relu, lambda dy, mask: np.multiply(dy, mask, out=dy)
     n, width = workload.batch, workload.sizes[i]

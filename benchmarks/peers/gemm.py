@@ -1,6 +1,4 @@
-"""The lower bound: a step's matrix products and nothing else, in NumPy, into buffers that are there
-already.
-"""
+"""The lower bound: only a step's matrix products, in NumPy, into preallocated buffers."""
 
 from __future__ import annotations
 
@@ -18,9 +16,7 @@ if TYPE_CHECKING:
 
 
 def build(workload: Workload, task: Task) -> Training:
-    """Forward x·W, backward xᵀ·dy and dy·Wᵀ of every layer; the first needs no gradient of its
-    input.
-    """
+    """Forward x·W, backward xᵀ·dy and dy·Wᵀ of each layer; the first needs no input gradient."""
     rng = np.random.default_rng(0)
     weights = [_aligned(w) for w in task.weights]
     batch = [
@@ -44,7 +40,7 @@ def build(workload: Workload, task: Task) -> Training:
 
 
 def _aligned(a: np.ndarray) -> np.ndarray:
-    """A copy that begins with a line of the cache, as dlexp's parameters do."""
+    """A copy that is aligned to a cache line, like dlexp's parameters."""
     copy: np.ndarray = aligned_zeros(a.size, a.dtype).reshape(a.shape)
     copy[...] = a
     return copy

@@ -1,6 +1,4 @@
-"""dlexp as a run trains: its own Trainer, plugins, configuration and data, prepared as
-`dlexp.runs.lifecycle` does it.
-"""
+"""dlexp as a run trains: its Trainer, plugins, configuration and data, as a run has them."""
 
 from __future__ import annotations
 
@@ -43,15 +41,11 @@ def trainer(workload: Workload, seed: int) -> Trainer:
 
 
 def by_hand(workload: Workload, seed: int) -> Trainer:
-    """The same from Python, with plugins as objects and no configuration; for workloads that are
-    plain networks.
-    """
+    """The same from Python with plugins as objects, without configuration; for plain networks."""
     from dlexp import Experiment
 
     def made(kind: str, name: str, **values: Any) -> Any:
-        """What `from dlexp.plugins.optimizer.adam import Adam` and `Adam(lr=0.001)` are to a
-        person.
-        """
+        """A plugin, as `from dlexp.plugins.optimizer.adam import Adam` and `Adam(…)` give it."""
         import_module(f"dlexp.plugins.{kind}.{name}")
         return find(kind, name)(**values)
 
@@ -75,12 +69,12 @@ def by_hand(workload: Workload, seed: int) -> Trainer:
 
 
 def build(workload: Workload, task: Task) -> Training:
-    """Composed as the command composes it. Loads its own data: of the task it takes only the seed."""
+    """Composed as the command does. Loads its own data: from the task it takes only the seed."""
     return training(trainer(workload, task.seed))
 
 
 def composed_by_hand(workload: Workload, task: Task) -> Training:
-    """From plugins as objects. Loads its own data: of the task it takes only the seed."""
+    """From plugins as objects. Loads its own data: from the task it takes only the seed."""
     return training(by_hand(workload, task.seed))
 
 
@@ -98,23 +92,19 @@ def training(running: Trainer) -> Training:
 
 
 def batches(running: Trainer) -> Iterator[Any]:
-    """Epoch after epoch, as `Trainer.run` takes them; each batch is to be trained before the next
-    is asked for.
+    """Epoch after epoch, as `Trainer.run` takes them; train each batch before taking the next.
 
-    A new iterator in mid-epoch gathers that epoch's batches again up to where it stands: keep the
-    one there is.
+    A new iterator in mid-epoch gathers that epoch's batches again up to its place: keep the first.
     """
     while True:
         yield from running.rest_of_epoch()
 
 
 def arrays(network: Any) -> dict[str, np.ndarray]:
-    """The network's trained arrays under the names all peers use: dense2.W is W2, batch_norm1.gamma
-    is gamma1.
-    """
-    found, seen = {}, Counter()
+    """The trained arrays by the names of all peers: dense2.W is W2, batch_norm1.gamma is gamma1."""
+    arrays_by_name, seen = {}, Counter()
     for name in network.params.trainable:
         short = name.rpartition(".")[2]
         seen[short] += 1
-        found[f"{short}{seen[short]}"] = network.params[name]
-    return found
+        arrays_by_name[f"{short}{seen[short]}"] = network.params[name]
+    return arrays_by_name

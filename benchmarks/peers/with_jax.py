@@ -33,9 +33,7 @@ def scan(workload: Workload, task: Task) -> Training:
 
 
 def products(workload: Workload, task: Task) -> Training:
-    """The lower bound: the matrix products of `scan` and nothing else, as a network without biases
-    and activations.
-    """
+    """The lower bound: the matrix products of `scan` alone, without biases and activations."""
     n = workload.batch * workload.block
     x = jnp.resize(jnp.asarray(task.x), (n, workload.sizes[0])).reshape(
         workload.block, workload.batch, -1
@@ -56,16 +54,14 @@ def products(workload: Workload, task: Task) -> Training:
 
 
 def blocks(n: int, block: int) -> int:
-    """How many calls n steps are. Raises `ValueError` where they are no whole number of blocks."""
+    """The number of calls for n steps. Raises `ValueError` unless n is a multiple of the block."""
     if n % block:
-        raise ValueError(f"{n} steps are no whole number of blocks of {block}")
+        raise ValueError(f"{n} steps are not a multiple of {block}")
     return n // block
 
 
 def _products(weights: list[Any], batch: Any) -> list[Any]:
-    """Forward x·W, backward xᵀ·dy and dy·Wᵀ of every layer; the first needs no gradient of its
-    input.
-    """
+    """Forward x·W, backward xᵀ·dy and dy·Wᵀ of each layer; the first needs no input gradient."""
     passed = [batch]
     for w in weights:
         passed.append(passed[-1] @ w)
@@ -81,7 +77,7 @@ def _training(workload: Workload, task: Task, block: int) -> Training:
     x, labels = jnp.asarray(task.x), jnp.asarray(task.labels.astype(np.int32))
     rows = task.rows(workload.batch)
     box = [start(workload, task)]
-    compiled = replace(workload, data=())  # what is compiled serves all initial values and seeds
+    compiled = replace(workload, data=())  # compiled code serves all initial values and seeds
     advance = stepped(compiled) if block == 1 else scanned(compiled)
 
     def train(n: int) -> None:
@@ -119,7 +115,7 @@ def start(workload: Workload, task: Task) -> State:
 
 @cache
 def stepped(workload: Workload) -> Callable[..., State]:
-    """The jitted step; it may reuse the memory of the state it is given."""
+    """The jitted step; it may reuse the memory of the state."""
     return jax.jit(partial(_step, workload), donate_argnums=0)
 
 

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 
 def build(workload: Workload, task: Task) -> Training:
-    """It shuffles by itself, draws its initial weights by itself (they are overwritten), and
-    validates each pass.
-    """
+    """Shuffles and validates by itself; its own initial weights are overwritten."""
     net = MLPClassifier(
         workload.sizes[1:-1],
         batch_size=workload.batch,
@@ -27,7 +25,7 @@ def build(workload: Workload, task: Task) -> Training:
     )
     classes = np.arange(workload.sizes[-1])
     net.partial_fit(task.x[: workload.batch], task.labels[: workload.batch], classes=classes)
-    del net._optimizer  # a new one is made at the next call, as if that were the first
+    del net._optimizer  # otherwise the next call makes a new one, as the first does
     for own, given in zip(net.coefs_, task.weights, strict=True):
         own[...] = given
     for own in net.intercepts_:

@@ -65,7 +65,7 @@ def _training(
     **kernel: bool,
 ) -> Training:
     torch.set_num_threads(1)
-    torch.set_flush_denormal(True)  # to PyTorch's good, as dlexp's flush is to dlexp's
+    torch.set_flush_denormal(True)  # helps PyTorch, as dlexp's flush helps dlexp
     torch.manual_seed(task.seed)
     x, labels = torch.from_numpy(task.x), torch.from_numpy(np.asarray(task.labels, np.int64))
     model = network(workload, task)
@@ -83,9 +83,9 @@ def _training(
 
 
 def _arrays(model: nn.Sequential) -> dict[str, np.ndarray]:
-    found = {}
+    results = {}
     for names, kind in ((("W", "b"), nn.Linear), (("gamma", "beta"), nn.BatchNorm1d)):
         for i, layer in enumerate((m for m in model if isinstance(m, kind)), 1):
             for name, array in zip(names, (layer.weight, layer.bias), strict=True):
-                found[f"{name}{i}"] = array.detach().numpy().T
-    return found
+                results[f"{name}{i}"] = array.detach().numpy().T
+    return results

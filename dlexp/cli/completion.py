@@ -1,6 +1,6 @@
-"""What may follow on the command line, for the shells' completion; quick, hence without Hydra.
+"""Candidates for the completion of shells; fast, so without Hydra.
 
-A candidate that ends in `=`, `.` or `/` is only begun: the shells' scripts write no space after it.
+A candidate that ends in `=`, `.` or `/` is incomplete: the shells' scripts write no space after it.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from dlexp.storage.records import is_sweep
 
 GROUPS = (*kinds.KINDS, "tracking", "experiment")
 CONFIG_DIR = ("--config-dir", "-cd")
-Candidate = tuple[str, str]  # a word, and what is said of it
+Candidate = tuple[str, str]  # a word and its description
 
 
 def candidates(before: Sequence[str], word: str) -> list[Candidate]:
-    """What the incomplete `word` may become behind the words `before`."""
+    """The possible completions of `word` after the words `before`."""
     with discovery.quietly(), redirect_stdout(io.StringIO()):  # a plugin may print
         if before and before[0] in verbs.names():
-            found: Iterable[Candidate] = _of_verb(before[0], before[1:], word)
+            pairs: Iterable[Candidate] = _of_verb(before[0], before[1:], word)
         else:
-            found = _of_training(before, word)
-        return [*{value: (value, text) for value, text in found if value.startswith(word)}.values()]
+            pairs = _of_training(before, word)
+        return [*{value: (value, text) for value, text in pairs if value.startswith(word)}.values()]
 
 
 def _of_verb(name: str, before: Sequence[str], word: str) -> Iterator[Candidate]:
     head = word[: word.index("=") + 1] if re.match("--[^=]*=", word) else ""
     for item in ShellComplete(verbs.load(name), {}, name, "").get_completions([*before], word):
-        if item.type == "plain":  # files are the shell's own business
+        if item.type == "plain":  # the shell completes files itself
             yield head + item.value, " ".join((item.help or "").split())
 
 
@@ -59,55 +59,55 @@ def _of_training(before: Sequence[str], word: str) -> Iterator[Candidate]:
 
 
 def overrides(before: Sequence[str], word: str) -> Iterator[Candidate]:
-    """What a word may become that is to be `key=value`."""
+    """The completions of a word of the form `key=value`."""
     signs = word[: len(word) - len(word.lstrip("+~"))]
     key, equals, value = word[len(signs) :].partition("=")
     if equals:
-        found = _values(before, key, value)
+        pairs = _values(before, key, value)
     elif "." in key:
-        found = _fields(before, key)
+        pairs = _fields(before, key)
     else:
-        found = _keys(before, key)
-    yield from ((signs + begun, text) for begun, text in found)
+        pairs = _keys(before, key)
+    yield from ((signs + begun, text) for begun, text in pairs)
     if not equals and key.startswith("hyd"):
-        from dlexp.config.overrides import HYDRA_KEYS  # which takes Hydra's time
+        from dlexp.config.overrides import HYDRA_KEYS  # its import is slow, as it loads Hydra
 
         yield from ((f"{signs}{name}=", "") for name in HYDRA_KEYS)
 
 
 def _keys(before: Sequence[str], begun: str) -> Iterator[Candidate]:
-    """Groups and plain keys; of what has fields, also the beginning of those."""
+    """Groups and plain keys, and the prefixes of those that have fields."""
     meaning = vocabulary.meanings()
     for group in GROUPS:
         yield f"{group}=", meaning.get(group, "")
-        # without a letter, it would take the time to look at all plugins
+        # before the first letter, looking at all plugins would take too long
         if begun and group.startswith(begun) and _owners(before, group):
             yield f"{group}.", f"values of {group}"
     yield "init=", meaning.get("initializer", "")
     for key in vocabulary.plain_keys().values():
         section, dot, _ = key.name.partition(".")
-        yield (f"{section}.", f"values of {section}") if dot else (f"{key.name}=", _said_of(key))
+        yield (
+            (f"{section}.", f"values of {section}") if dot else (f"{key.name}=", _description(key))
+        )
 
 
 def _fields(before: Sequence[str], typed: str) -> Iterator[Candidate]:
-    """The fields of the options that are chosen."""
+    """The fields of the chosen options."""
     group = _group(typed.partition(".")[0])
     for option, owner in _owners(before, group).items():
         prefix = vocabulary.prefix_of(group, option)
-        found = vocabulary.keys_of(owner, prefix)
-        if found and group in kinds.MANY and not typed.startswith(prefix):
+        pairs = vocabulary.keys_of(owner, prefix)
+        if pairs and group in kinds.MANY and not typed.startswith(prefix):
             yield prefix, f"values of {option}"
         else:
-            yield from ((f"{key.name}=", _said_of(key)) for key in found)
+            yield from ((f"{key.name}=", _description(key)) for key in pairs)
     for key in vocabulary.plain_keys().values():
         if key.name.startswith(f"{group}."):
-            yield f"{key.name}=", _said_of(key)
+            yield f"{key.name}=", _description(key)
 
 
 def _values(before: Sequence[str], typed: str, value: str) -> Iterator[Candidate]:
-    """The options of a group, behind what is there already of a list or a sweep; the choices of a
-    key.
-    """
+    """The options of a group, after a list or sweep that has been begun; the choices of a key."""
     group, home = _group(typed), _home(before)
     if group in GROUPS:
         begun = re.sub(r"[\w-]*$", "", value)
@@ -147,9 +147,7 @@ def _options(group: str, home: Path | None = None) -> dict[str, str]:
 
 
 def _owners(before: Sequence[str], group: str) -> dict[str, type]:
-    """The options of a group that the words choose, or the default ones, each with its class. A
-    study may choose any.
-    """
+    """The chosen or default options of a group, each with its class; a study may choose any."""
     if group not in (*kinds.KINDS, "tracking"):
         return {}
     discovery.discover()
@@ -162,8 +160,8 @@ def _owners(before: Sequence[str], group: str) -> dict[str, type]:
     if not chosen and any(word.startswith("experiment=") for word in before):
         return vocabulary.owners(group)
     named = chosen or vocabulary.default_options().get(group, [])
-    found = {name: vocabulary.owner_of(group, name, _home(before)) for name in named}
-    return {name: cls for name, cls in found.items() if cls is not None}
+    pairs = {name: vocabulary.owner_of(group, name, _home(before)) for name in named}
+    return {name: cls for name, cls in pairs.items() if cls is not None}
 
 
 def _group(key: str) -> str:
@@ -180,7 +178,7 @@ def _home(before: Sequence[str]) -> Path | None:
     return None
 
 
-def _said_of(key: vocabulary.Key) -> str:
+def _description(key: vocabulary.Key) -> str:
     """`passes over the training split (default 50)`."""
     return f"{key.meaning or key.range} (default {key.default})".strip()
 
@@ -190,13 +188,13 @@ def _summary(text: str | None) -> str:
 
 
 def run_names(*_: Any) -> list[CompletionItem[str]]:
-    """The runs under outputs/ that are no part of a sweep, the newest first."""
-    alone = [f for f in all_runs() if not is_sweep(f.parents[1])]
-    return _items("run", [folder.name for folder in reversed(alone)])
+    """The runs under outputs/ that belong to no sweep, the newest first."""
+    single = [f for f in all_runs() if not is_sweep(f.parents[1])]
+    return _items("run", [folder.name for folder in reversed(single)])
 
 
 def run_and_sweep_names(*_: Any) -> list[CompletionItem[str]]:
-    """What can be resumed."""
+    """Runs and sweeps that `resume` can continue."""
     return [*run_names(), *_items("sweep", sweep_names())[1:]]
 
 
@@ -207,30 +205,30 @@ def sweep_names(*_: Any) -> list[str]:
 
 def _items(what: str, names: Sequence[str]) -> list[CompletionItem[str]]:
     known = [CompletionItem(name, help=what) for name in names]
-    return [CompletionItem("last", help="what was changed last"), *known]
+    return [CompletionItem("last", help="the latest one"), *known]
 
 
 def studies_or_overrides(context: Any, _: Any, word: str) -> list[CompletionItem[str]]:
-    """What `claims` takes."""
+    """Completions for `claims`."""
     home = context.params.get("config_dir")
-    found = [*_options("experiment", home).items(), *overrides((), word)]
-    return [CompletionItem(value, help=text) for value, text in found]
+    pairs = [*_options("experiment", home).items(), *overrides((), word)]
+    return [CompletionItem(value, help=text) for value, text in pairs]
 
 
 def observer_overrides(context: Any, _: Any, word: str) -> list[CompletionItem[str]]:
-    """What `probe` takes."""
+    """Completions for `probe`."""
     before = context.params.get("overrides") or ()
-    found = [(v, text) for v, text in overrides(before, word) if v.startswith("observer")]
-    return [CompletionItem(value, help=text) for value, text in found]
+    pairs = [(v, text) for v, text in overrides(before, word) if v.startswith("observer")]
+    return [CompletionItem(value, help=text) for value, text in pairs]
 
 
 def topics(*_: Any) -> list[CompletionItem[str]]:
-    """What `help` explains."""
+    """Completions for `help`."""
     discovery.discover()
     named = {name: verbs.summary(name) for name in verbs.names()}
     named |= dict.fromkeys(GROUPS, "group")
     named |= {cls.name: _summary(cls.__doc__) for cls in registry.every()}
     named |= {p.stem: p.parent.name for group in GROUPS for p in vocabulary.files(group)}
-    named |= {key.name: _said_of(key) for key in vocabulary.plain_keys().values()}
+    named |= {key.name: _description(key) for key in vocabulary.plain_keys().values()}
     named |= {key.name: f"of {option}" for _, option, key in vocabulary.option_keys()}
     return [CompletionItem(name, help=text) for name, text in named.items()]

@@ -1,4 +1,4 @@
-"""What dlexp says while it works: warnings and errors, a line each on stderr."""
+"""Log messages on the terminal: warnings and errors, one line each on stderr."""
 
 from __future__ import annotations
 
@@ -12,19 +12,17 @@ log = logging.getLogger("dlexp")
 
 
 class Terminal(logging.Handler):
-    """`dlexp: warning: …` on whatever stderr is now; a traceback follows only where the defect is
-    ours.
-    """
+    """Writes `dlexp: warning: …` to stderr; only our own defects have a traceback."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One line, and a traceback if there is one."""
-        said = Formatter().format(record)
-        with suppress(OSError):  # a terminal that was closed ends no run
-            print(f"dlexp: {record.levelname.lower()}: {said}", file=sys.stderr)
+        """Write one line, and the traceback if there is one."""
+        message = Formatter().format(record)
+        with suppress(OSError):  # a closed terminal must not end a run
+            print(f"dlexp: {record.levelname.lower()}: {message}", file=sys.stderr)
 
 
-def speak() -> None:
-    """Warnings go to the terminal, as one line each."""
+def set_up() -> None:
+    """Send warnings to the terminal, one line each."""
     if not any(isinstance(handler, Terminal) for handler in log.handlers):
         log.addHandler(Terminal(logging.WARNING))
         log.propagate = False

@@ -1,8 +1,7 @@
-"""`python -m dlexp doctor`: what was left half done is ended, what is damaged is named, and nothing
-measured is lost.
+"""`python -m dlexp doctor`: closes dead runs, reports damaged files and repairs without loss.
 
-Whatever a process is at work on is left alone: it holds the lock of its run or sweep. Lock files
-stay where they are: one that nobody holds locks nothing, and taking it away while somebody opens it
+A run or sweep that a process is working on is skipped: the process holds its lock. Lock files are
+not removed: without a holder they lock nothing, and removing one while another process opens it
 would make two locks of one.
 """
 
@@ -27,27 +26,25 @@ from dlexp.storage.records import SWEEP_FILE, SweepDescription, is_sweep
 from dlexp.tracking import artifacts, relocation, state, sync
 from dlexp.tracking.address import ARTIFACTS, STORE
 
-LOW = 1 << 30  # bytes free on the disk: less is said
-BACK = "take back a copy, or move the folder away"
+LOW = 1 << 30  # bytes; if fewer are free on the disk, it is reported
+BACK = "restore a copy, or move the folder away"
 
 
 def examine(folders: Sequence[Path] = (), *, dry: bool = False) -> int:
-    """Look through these folders, or outputs/, and repair; 0 if all is well then, 1 if something is
-    left to do.
+    """Examine and repair these folders, or outputs/; return 0 if all is well, 1 if work is left.
 
     Raises `UserError` for a folder that holds no run, no sweep and no outputs.
     """
     doctor = Doctor(dry=dry)
-    for look in [_meant(folder, doctor) for folder in folders] or [
-        lambda: doctor.outputs(paths.outputs())
-    ]:
-        look()
+    checks = [_check_of(folder, doctor) for folder in folders]
+    for check in checks or [lambda: doctor.outputs(paths.outputs())]:
+        check()
     doctor.send()
     return doctor.conclude()
 
 
-def _meant(folder: Path, doctor: Doctor) -> Callable[[], None]:
-    """How to look at a folder, or at the run or sweep of that name."""
+def _check_of(folder: Path, doctor: Doctor) -> Callable[[], None]:
+    """The check of a folder, or of the run or sweep with that name."""
     folder = folder if folder.exists() else find.find(str(folder)) or folder
     if (folder / journal.EVENTS).is_file():
         sweep = folder.absolute().parents[1]
@@ -63,11 +60,11 @@ def _meant(folder: Path, doctor: Doctor) -> Callable[[], None]:
 
 @dataclass
 class Doctor:
-    """What was found so far. `dry` changes nothing; `live` folders are left alone; what MLflow
-    lacks of `unsent`.
+    """The findings so far.
 
-    Findings are `mended`, `to do` (by a person) or `open` (a sweep can go on, if somebody wants
-    that).
+    With `dry`, nothing is changed. `live` are the folders that are skipped, `unsent` those that
+    MLflow lacks something of. A finding is `repaired`, `to do` (by a person) or `open` (a sweep
+    that can be continued).
     """
 
     dry: bool
@@ -76,14 +73,14 @@ class Doctor:
     unsent: dict[Path, str] = field(default_factory=dict)
 
     def say(self, kind: str, place: Path, what: str) -> None:
-        """One line on one finding."""
+        """Print one line about one finding."""
         self.counts[kind] += 1
-        said = "to mend" if self.dry and kind == "mended" else kind
+        shown = "to repair" if self.dry and kind == "repaired" else kind
         near = str(place).removeprefix(f"{Path.cwd()}{os.sep}")
-        print(f"{said:8}  {near}: {' '.join(what.split())}", flush=True)
+        print(f"{shown:9} {near}: {' '.join(what.split())}", flush=True)
 
     def outputs(self, home: Path) -> None:
-        """All that is in an outputs folder, the disk it is on, and the plugins of this place."""
+        """Everything in an outputs folder, the disk it is on, and the plugin files."""
         if not self._leads_out(home / paths.RUNS):
             for file in sorted(home.glob(f"runs/*/{journal.EVENTS}")):
                 self.run(file.parent)
@@ -100,8 +97,8 @@ class Doctor:
         self._plugins()
 
     def run(self, folder: Path, sweep: Path | None = None, probed: Path | None = None) -> None:
-        """A run's folder: ended if it is dead, and read through; that of a sweep's, or of one that
-        `probed` another.
+        """Examine a run: of no sweep, of a `sweep`, or a probe of the run `probed`. Close it if
+        dead.
         """
         try:
             if self._leads_out(folder, *repair.links(folder)) or self._is_live(
@@ -115,23 +112,21 @@ class Doctor:
             self._leftovers(checkpointing.leftovers(folder))
             if whole and sweep is None and sync.is_tracked(folder):
                 self._look_for_unsent(folder)
-        except BlockingIOError:  # it was resumed this instant
+        except BlockingIOError:  # it was resumed in this moment
             self.live.add(folder)
         except OSError as e:
-            self.say("to do", folder, f"cannot be mended: {describe_error(e)}")
+            self.say("to do", folder, f"cannot be repaired: {describe_error(e)}")
         for file in sorted(folder.glob(f"{journal.PROBES}/*/{journal.EVENTS}")):
             self.run(file.parent, sweep, probed=folder)
 
     def _leads_out(self, *places: Path) -> bool:
-        """Whether a link leads out of the outputs folder at one of these, of which nothing is
-        mended then.
-        """
-        found = {path: out for path in places if (out := paths.leads_out(path))}
-        for path, out in found.items():
+        """Report links that lead out of the outputs folder; with one, nothing is repaired."""
+        links = {path: out for path in places if (out := paths.leads_out(path))}
+        for path, out in links.items():
             self.say(
                 "to do", path, f"leads out of the outputs folder, to {out}: replace it by a copy"
             )
-        return bool(found)
+        return bool(links)
 
     def _is_live(self, folder: Path, what: str) -> bool:
         if journal.is_alive(folder):
@@ -141,31 +136,29 @@ class Doctor:
         return False
 
     def _journal(self, folder: Path, way: str) -> bool | None:
-        """End what has no end, and say the `way` on. Whether anything was measured; None for a
-        journal that is damaged.
+        """Close a dead run and say how to continue (`way`). True if anything was measured.
 
-        Raises `BlockingIOError` for a run that is being trained.
+        Returns None for a damaged journal. Raises `BlockingIOError` for a run that is being
+        trained.
         """
         try:
             repair.check_journal(folder)
-            found = repair.close_dead_run(folder, dry=self.dry)
+            state = repair.close_dead_run(folder, dry=self.dry)
         except DataError as e:
             self.say("to do", folder / journal.EVENTS, f"{e.message}: {BACK}")
             return None
-        if found.half:
+        if state.half:
             self.say(
-                "mended",
+                "repaired",
                 folder / journal.EVENTS,
-                f"its last line is half written: {found.half} bytes cut off",
+                f"its last line is incomplete: {state.half} bytes removed",
             )
-        if found.dead:
-            self.say("mended", folder, f"killed; {way}")
-        return found.measured
+        if state.dead:
+            self.say("repaired", folder, f"killed; {way}")
+        return state.measured
 
     def _described(self, folder: Path, *, missing: bool) -> bool:
-        """Whether run.json and config.yaml are there; they may be `missing` where a run was killed
-        at its birth.
-        """
+        """Whether run.json and config.yaml are valid; a run that was killed early lacks them."""
         wrong = dict(repair.undescribed(folder))
         for name, what in wrong.items():
             if not (missing and what == repair.MISSING):
@@ -173,69 +166,67 @@ class Doctor:
         return not wrong
 
     def _leftovers(self, files: Iterable[Path]) -> None:
-        """Remove files that never took their place, unless somebody is still writing them."""
+        """Remove temporary files, unless a process is still writing them."""
         for path in filter(is_left, files):
             try:
                 paths.check_inside(path.parent)
                 if not self.dry:
                     path.unlink(missing_ok=True)
-                self.say("mended", path, "left half written by a process that is no more: removed")
+                self.say("repaired", path, "incomplete file of a process that has ended: removed")
             except OSError as e:
                 self.say("to do", path, f"cannot be removed: {e.strerror}")
 
     def sweep(self, folder: Path) -> None:
-        """A sweep's folder and its runs; one that a command is at work on is left alone."""
+        """Examine a sweep's folder and its runs, unless a command is working on it."""
         try:
             if not (folder / SWEEP_FILE).exists() and not (folder / LEDGER).exists():
-                return  # killed at its birth
+                return  # killed before it wrote anything
             if self._leads_out(folder, *repair.links(folder)) or self._is_live(folder, "sweep"):
                 return
             for what in repair.mend_ledger(folder, dry=self.dry):
-                self.say("mended", folder / LEDGER, what)
+                self.say("repaired", folder / LEDGER, what)
         except OSError as e:
-            if isinstance(e, BlockingIOError):  # its command goes on this instant
+            if isinstance(e, BlockingIOError):  # its command continues in this moment
                 self.live.add(folder)
             else:
-                self.say("to do", folder, f"cannot be mended: {describe_error(e)}")
+                self.say("to do", folder, f"cannot be repaired: {describe_error(e)}")
             return
         for file in sorted(folder.glob(f"runs/*/{journal.EVENTS}")):
             self.run(file.parent, folder)
         self._leftovers([*folder.glob(f"*{STAGED}"), *(folder / state.REPORT).rglob(f"*{STAGED}")])
-        self._sweep_told(folder)
+        self._check_description(folder)
 
-    def _sweep_told(self, folder: Path) -> None:
+    def _check_description(self, folder: Path) -> None:
         path = folder / SWEEP_FILE
         try:
             description = SweepDescription.read(folder)
             if description.ended_ms is None:
                 ended = len(ledger.read(folder).latest())
                 way = shell.command("resume", shell.name_of(folder))
-                self.say("open", folder, f"cut short, {ended} of its runs have ended; go on: {way}")
+                self.say(
+                    "open", folder, f"interrupted, {ended} of its runs have ended; go on: {way}"
+                )
             if description.tracking:
                 self._look_for_unsent(folder)
         except (OSError, ValueError) as e:
-            self.say(
-                "to do", path, f"cannot be read ({e}): say the sweep's command again, or {BACK}"
-            )
+            self.say("to do", path, f"cannot be read ({e}): repeat the sweep's command, or {BACK}")
 
     def _look_for_unsent(self, folder: Path) -> None:
-        """Whether MLflow lacks something of a run or sweep: what was never sent, or artifacts that
-        were deleted.
-        """
+        """Note what MLflow lacks of a run or sweep: records never sent, or artifacts deleted."""
         lost = artifacts.lost(folder)
         for run in folder.glob("runs/*") if is_sweep(folder) else ():
             lost += artifacts.lost(run)
         if not state.is_complete(folder):
-            self.unsent[folder] = "MLflow did not know all of it"
+            self.unsent[folder] = "MLflow lacked a part of it"
         elif lost:
             self.unsent[folder] = (
-                f"{len(lost)} of its artifacts {'is' if len(lost) == 1 else 'are'} not there any"
-                " more"
+                f"{len(lost)} of its artifacts"
+                f" {'was' if len(lost) == 1 else 'were'} missing in MLflow"
             )
 
     def _plugins(self) -> None:
-        """Plugin files that cannot be loaded."""
-        # it would warn of what is said here
+        """Report plugin files that cannot be loaded."""
+        # it would warn of what is reported here
         discovery.log.disabled, before = True, discovery.log.disabled
         try:
             discovery.discover()
@@ -251,27 +242,29 @@ class Doctor:
                 self.say("to do", file, wrong.message)
 
     def send(self) -> None:
-        """Tell MLflow what it does not know yet of what was looked at."""
+        """Send to MLflow what it lacks of the examined folders."""
         folders = [folder for folder in self.unsent if not journal.is_alive(folder)]
         if folders and not self.dry:
             tracking.start(folders).wait()
         for folder in folders:
             if self.dry or state.is_complete(folder):
-                self.say("mended", folder, f"{self.unsent[folder]}: sent")
+                self.say("repaired", folder, f"{self.unsent[folder]}: sent")
             else:
                 self.say("to do", folder, str(tracking.outcome([folder])))
 
     def conclude(self) -> int:
-        """The last line, and the exit status."""
+        """Print the last line and return the exit status."""
         n = self.counts
         seen = [
             f"{n[what]} {what}{'s' * (n[what] != 1)}"
             for what in ("run", "probe", "sweep")
             if n[what]
         ]
-        seen += [f"{len(self.live)} under way and left alone"] if self.live else []
-        looked = f" ({', '.join(seen) or 'there is no run'})"
-        mended = f"{n['mended']} {'to mend' if self.dry else 'mended'}, " if n["mended"] else ""
-        left = n["to do"] > 0 or (self.dry and mended != "")
-        print(mended + (f"{n['to do']} to do" if left else "all is well") + looked)
+        seen += [f"{len(self.live)} in progress, skipped"] if self.live else []
+        looked = f" ({', '.join(seen) or 'no runs'})"
+        repaired = (
+            f"{n['repaired']} {'to repair' if self.dry else 'repaired'}, " if n["repaired"] else ""
+        )
+        left = n["to do"] > 0 or (self.dry and repaired != "")
+        print(repaired + (f"{n['to do']} to do" if left else "all is well") + looked)
         return int(left)

@@ -1,4 +1,4 @@
-"""Help for people: what the groups are, what their options do, and what can be set."""
+"""The pages of `help`: groups, their options, keys, studies and commands."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ GROUPS = {
 EXAMPLES = {
     "": "the default run: MLP, digits, He, Adam",
     "optimizer=adam init=he regularizer=dropout": "choose an option of a group",
-    "optimizer=momentum optimizer.lr=0.1 epochs=20": "and set its values",
-    "objective=valley optimizer=sgd optimizer.lr=0.95": "show the path of an optimizer on a surface",
+    "optimizer=momentum optimizer.lr=0.1 epochs=20": "set the values of an option",
+    "objective=valley optimizer=sgd optimizer.lr=0.95": "show an optimizer's path on a surface",
     "-m optimizer=sgd,adam seed=0,1,2": "train every combination",
     "experiment=weight_decay": "a named study: its runs, its figures, its verdicts",
 }
 
 
 def overview() -> str:
-    """Every group and its options, each with its summary; `*` marks the default."""
+    """Every group with its options and their summaries; `*` marks the default."""
     discovery.discover()
     usual = vocabulary.default_options()
     lines = [
-        "dlexp: a laboratory for the techniques that make neural networks train",
+        "dlexp: a laboratory for neural network training techniques",
         "",
         *(f"  python -m dlexp {words:48}  {text}" for words, text in EXAMPLES.items()),
         "",
-        "commands: `python -m dlexp <command> --help` explains one",
+        "commands (`python -m dlexp <command> --help` explains one)",
         *_listed({name: verbs.summary(name) for name in verbs.names()}),
         "",
         "flags",
@@ -61,7 +61,7 @@ def overview() -> str:
     )
     keys = vocabulary.plain_keys().values()
     lines.append(_hanging("values: ", ", ".join(f"{key.name}={key.default}" for key in keys)))
-    lines.append("`python -m dlexp help seed` explains one of them.")
+    lines.append("`python -m dlexp help seed` explains a value.")
     return "\n".join(lines)
 
 
@@ -71,36 +71,35 @@ def _listed(rows: Mapping[str, str]) -> list[str]:
 
 
 def _hanging(head: str, text: str) -> str:
-    """The text behind its head, later lines indented as far."""
+    """The text after its head, with later lines indented to the same column."""
     columns = min(max(shutil.get_terminal_size().columns, 60), 120)
     return textwrap.fill(text, columns, initial_indent=head, subsequent_indent=" " * len(head))
 
 
 def details(name: str) -> str:
-    """All of one command, option or key, of every option of a group, or of a study. Raises
-    `UserError` for a name that nothing has.
+    """The pages of a command, option, group, key or study. Raises `UserError` for an unknown name.
 
-    A technique and the study of it may have the same name: both are shown.
+    A technique and its study may have the same name: both are shown.
     """
     discovery.discover()
     name = re.sub(r"^init(?=$|[.=])", "initializer", name)
-    found = [verbs.help_page(name)] if name in verbs.names() else []
-    found += [
+    pages = [verbs.help_page(name)] if name in verbs.names() else []
+    pages += [
         _details(group, option, cls)
         for group, option, cls in vocabulary.classes()
         if name in (option, group, f"{group}={option}")
     ]
-    found += [_study(path) for path in _files() if name in (path.stem, f"experiment={path.stem}")]
-    found += [
+    pages += [_study(path) for path in _files() if name in (path.stem, f"experiment={path.stem}")]
+    pages += [
         f"{group}={path.stem}\n\n{path.read_text('utf-8')}"
         for group in kinds.KINDS
         for path in vocabulary.files(group)
         if name in (path.stem, f"{group}={path.stem}")
     ]
     if name == "experiment":
-        found.append("\n".join(_studies()))
-    found += key_pages(name) if not found else []
-    if not found:
+        pages.append("\n".join(_studies()))
+    pages += key_pages(name) if not pages else []
+    if not pages:
         known = [
             *verbs.names(),
             *GROUPS,
@@ -114,13 +113,11 @@ def details(name: str) -> str:
         wrong = f"there is no command, group, option, study or key called {name}"
         allowed = ", ".join([*verbs.names(), *GROUPS, "experiment"])
         raise UserError(wrong, hint=nearest(name, known), allowed=allowed)
-    return "\n\n".join(found)
+    return "\n\n".join(pages)
 
 
 def key_pages(name: str) -> list[str]:
-    """Meaning, type, range and default of a key: `seed`, `checkpoint.seconds` and all of
-    `checkpoint`, `optimizer.lr`, `adam.lr`, `regularizer.dropout.ratio`.
-    """
+    """The pages of `seed`, `checkpoint` (all its keys), `adam.lr`, `regularizer.l1.lam`, …."""
     name = name.partition("=")[0]
     pages = [
         _page(key.name, key, key.meaning)
@@ -136,15 +133,13 @@ def key_pages(name: str) -> list[str]:
 
 
 def _page_of_options(title: str, owners: Sequence[tuple[str, vocabulary.Key]]) -> str:
-    """A page on a key that one or several options have. The role of a hyper-parameter stands in the
-    option's formula.
-    """
+    """A page on a key of one or several options; the formula of an option explains its keys."""
     if len(owners) > 1:
         rows = {
             option: ", ".join(filter(None, (f"default {key.default}", key.type, key.range)))
             for option, key in owners
         }
-        last = f"`python -m dlexp help {owners[0][0]}` explains one of them."
+        last = f"`python -m dlexp help {owners[0][0]}` explains an option."
         return "\n".join([title, "", *_listed(rows), "", last])
     ((option, key),) = owners
     group, _, name = option.partition("=")
@@ -166,18 +161,18 @@ def _studies() -> list[str]:
     width = max(map(len, titles), default=0)
     listed = [_hanging(f"    {name:{width}}  ", title) for name, title in titles.items()]
     return [
-        "experiment: named studies, with figures and claims; `help weight_decay` tells all of one",
+        "experiment: named studies, with figures and claims; `help weight_decay` explains one",
         *listed,
     ]
 
 
 def _study(path: Path) -> str:
     """What a study shows, its parts and its claims."""
-    said = words_of(path)
-    claims, titles = said.get("claims") or [], said.get("parts") or {}
-    lines = [f"experiment={path.stem}", "", in_english(said.get("title"))]
-    lines += [_hanging("", in_english(said.get("shows"))), ""]
-    parts = {name: in_english(told.get("title")) for name, told in titles.items()}
+    texts = words_of(path)
+    claims, titles = texts.get("claims") or [], texts.get("parts") or {}
+    lines = [f"experiment={path.stem}", "", in_english(texts.get("title"))]
+    lines += [_hanging("", in_english(texts.get("shows"))), ""]
+    parts = {name: in_english(part.get("title")) for name, part in titles.items()}
     width = max(map(len, parts), default=0)
     lines += (
         ["parts", *(f"  {name:{width}}  {title}".rstrip() for name, title in parts.items()), ""]

@@ -1,6 +1,4 @@
-"""The command line: `python -m dlexp <overrides>` trains, `-m` sweeps; the verbs of
-`dlexp/cli/commands/` do the rest.
-"""
+"""The command line: overrides train, `-m` sweeps; `dlexp/cli/commands/` holds the verbs."""
 
 from __future__ import annotations
 
@@ -25,19 +23,17 @@ from dlexp.runs import signals
 
 @signals.heard()
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do what the command line asks and return the exit status: 2 for the user's mistake, said in
-    one line.
-    """
+    """Run a command line and return its exit status: 2 for a user's mistake, in one line."""
     words = list(sys.argv[1:] if argv is None else argv)
-    console.speak()
+    console.set_up()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # σ on a terminal that has no σ is no reason to fail
+            # a terminal without σ must not make a run fail
             stream.reconfigure(errors="backslashreplace")
     try:
         os.environ.update(paths.substitutes())
         if words and "=" not in words[0] and not words[0].startswith(("-", "~", "+")):
-            from dlexp.cli import verbs  # and with it click, which training does not need
+            from dlexp.cli import verbs  # it imports click, which training does not need
 
             return verbs.run(words[0], words[1:])
         from dlexp.cli import train
@@ -51,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(e, BrokenPipeError) or (
             isinstance(e, OSError) and e.errno == errno.EIO and e.filename is None
         ):
-            return _unheard(e)
+            return _output_closed(e)
         if isinstance(e, OSError) and e.errno == errno.ENAMETOOLONG:
             return _refused(of_long_name(e, words))
         if not is_of_the_machine(e):
@@ -64,10 +60,8 @@ def _refused(wrong: object, status: int = 2) -> int:
     return status
 
 
-def _unheard(e: OSError) -> int:
-    """Whoever read our output has gone, `| head` or a closed terminal: the status a shell gives
-    that.
-    """
+def _output_closed(e: OSError) -> int:
+    """The exit status that a shell gives after the reader of our output has gone (`| head`)."""
     for stream in (sys.stdout, sys.stderr):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     return 128 + (signal.SIGPIPE if isinstance(e, BrokenPipeError) else signal.SIGHUP)

@@ -1,4 +1,4 @@
-"""What a command says at its end: the result, where it is kept, how to look at it."""
+"""What a command prints at its end: the result, its folder, and how to look at it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from dlexp.runs import lifecycle, provenance
 from dlexp.storage.records import RunDescription
 from dlexp.storage.status import Status
 from dlexp.tracking import Outcome, quoted, ui_command
-from dlexp.tracking.settings import to_json as shown_in, usual_uri
+from dlexp.tracking.settings import to_json, usual_uri
 
 if TYPE_CHECKING:
     from dlexp.config import Setup
     from dlexp.runs.run import Run
     from dlexp.sweeps.session import Session
 
-TABLES = 8  # lines that a sweep says of its tables
+TABLES = 8  # most messages about tables that are printed
 
 
 def words(run: Run) -> str:
-    """The result, where it is kept, and how to look at it."""
+    """The result, its folder, and how to look at it."""
     tests = {name: value for name, value in run.metrics.items() if name.startswith("test/")}
     metrics = tests or {"train/loss": run.metrics.get("train/loss", float("nan"))}
     figures = (
@@ -45,29 +45,27 @@ def words(run: Run) -> str:
         lines.append(f"go on     {shell.command('resume', shell.name_of(run.folder))}")
     lines[1:1] = run.dataset.messages() if run.dataset else []
     lines += [f"mixed     since it was resumed: {change}" for change in run.mixed]
-    return "\n".join([*lines, *_shown(run.tracked)])
+    return "\n".join([*lines, *_mlflow_lines(run.tracked)])
 
 
 def planned(setup: Setup) -> str:
-    """What a single run would be, of a dry run: it is laid out, and refused where it cannot be
-    trained.
-    """
+    """What a dry run prints for a single run. Raises `UserError` if it could not be trained."""
     run = lifecycle.assembled(setup)
-    shown_in(setup.tracking)
+    to_json(setup.tracking)  # raises for settings that cannot be used
     return (
         f"to do     {provenance.run_name(setup.experiment)}: {run.trainer.total} steps, 1 run;"
         " nothing was created"
     )
 
 
-def _shown(tracked: Outcome | None) -> list[str]:
-    """What MLflow has, and how to look at it there."""
+def _mlflow_lines(tracked: Outcome | None) -> list[str]:
+    """The state of the copy in MLflow, and how to look at it."""
     if tracked is None:
         return []
     try:
         usual = usual_uri()
     except UserError:
-        # the environment says something else by now, which this run was not asked about
+        # the environment has changed since; this run does not use it
         usual = ""
     other = "" if tracked.uri == usual else f" --uri {quoted(tracked.uri)}"
     by = [f"chosen    by the environment: {tracked.chosen}"] if tracked.chosen else []
@@ -79,7 +77,7 @@ def _shown(tracked: Outcome | None) -> list[str]:
 
 
 def _one_line(error: str | None) -> str:
-    """What an exception said, on one line; its name alone where it said nothing.
+    """The message of an exception on one line; its name alone if it has no message.
 
     >>> _one_line("ValueError: two\\nlines"), _one_line("AssertionError: ")
     ('ValueError: two lines', 'AssertionError')
@@ -88,7 +86,7 @@ def _one_line(error: str | None) -> str:
 
 
 def _near(path: Path | None) -> str:
-    """A path as short as it can be said from here."""
+    """A path relative to the current folder, if possible."""
     try:
         return str(path.relative_to(Path.cwd())) if path else "none"
     except ValueError:
@@ -96,36 +94,32 @@ def _near(path: Path | None) -> str:
 
 
 def of_runs(runs: list[Run]) -> int:
-    """Say what became of the runs; the exit status is that of the first that did not finish, else
-    0.
-    """
+    """Print the results of the runs; return the exit status of the first unfinished one, else 0."""
     for run in runs:
         print(words(run), flush=True)
     return next((status for run in runs if (status := lifecycle.exit_status(run))), 0)
 
 
 def of_sweep(session: Session, compared: str) -> int:
-    """What became of a sweep: a line, and what failed where the report does not list it; 1 if
-    anything did.
-    """
+    """Print the result of a sweep, and failures that the report does not list; 1 if any failed."""
     if session.dry_run:
         return 0
     counts = Counter(entry.status.lower() for entry in session.entries)
-    said = ", ".join(f"{n} {status}" for status, n in counts.most_common())
+    statuses = ", ".join(f"{n} {status}" for status, n in counts.most_common())
     resumed = f", {session.resumed} of them resumed from a checkpoint" if session.resumed else ""
     print(
-        f"sweep     {said}; {session.trained} trained now{resumed}\nfolder   "
+        f"sweep     {statuses}; {session.trained} newly trained{resumed}\nfolder   "
         f" {_near(session.folder)}"
     )
-    anew = [
-        f"anew      {n} unfinished run{'s' * (n != 1)} trained from the start: {_one_line(reason)}"
+    restarted = [
+        f"restarted {n} unfinished run{'s' * (n != 1)} : {_one_line(reason)}"
         for reason, n in session.restarted.most_common()
     ]
-    for note in [*_of_tables(session), *anew, *session.notes, compared]:
+    for note in [*_of_tables(session), *restarted, *session.notes, compared]:
         if note:
             print(note)
     failed = [entry for entry in session.entries if not entry.status.is_result]
-    # whose report lists none of its runs
+    # reports of studies with claims do not list the runs
     claims = session.study is not None and session.study.description is not None
     listed = "\n" in compared and not claims
     for entry in failed if not listed else ():
@@ -133,28 +127,27 @@ def of_sweep(session: Session, compared: str) -> int:
             f"{entry.status.lower():9} {' '.join(entry.overrides)}: {_one_line(entry.error)}"
             f" ({entry.folder})"
         )
-    for line in _shown(session.tracked):
+    for line in _mlflow_lines(session.tracked):
         print(line)
     return 1 if failed else 0
 
 
 def _of_tables(session: Session) -> list[str]:
-    """What the runs of a sweep say of their tables, each line once."""
-    found: dict[str, None] = {}
+    """The messages of the runs about their tables, each once."""
+    texts: dict[str, None] = {}
     for entry in session.entries:
         try:
             run = RunDescription.read((session.folder or paths.outputs()) / entry.folder)
-            found |= dict.fromkeys(messages(run.dataset))
+            texts |= dict.fromkeys(messages(run.dataset))
         except (OSError, ValueError, AttributeError):  # it ended before it wrote one
             continue
-    return [*found][:TABLES]
+    return [*texts][:TABLES]
 
 
 def comparison(session: Session) -> str:
-    """Make a sweep's report and return its text; or why there is none, in a line.
+    """Make a sweep's report and return its text, or one line that says why there is none.
 
-    A search has none: it looks for a good setting on validation, and must not see what a test set
-    thinks of each.
+    A search has no report: it compares settings on validation data and must not use test data.
     """
     if session.folder is None or session.dry_run or session.searched:
         return ""

@@ -1,4 +1,4 @@
-"""The command that trains: `python -m dlexp <overrides>`, once, or with -m for every combination."""
+"""The training command: `python -m dlexp <overrides>`, or with -m for all combinations."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def main(words: Sequence[str]) -> int:
-    """Compose, validate, train; or show what would be. Returns the exit status.
+    """Compose, validate and train, or only show the configuration. Returns the exit status.
 
-    Raises `UserError` for what cannot be meant, before anything is created.
+    Raises `UserError` for invalid words, before anything is created.
     """
     if text := _answer(words):
         print(text)
@@ -37,7 +37,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _answer(words: Sequence[str]) -> str:
-    """What `--help` and `--version` print, for which nothing is composed; empty without them."""
+    """The output of `--help` and `--version`, which compose nothing; empty without these flags."""
     if not {"--help", "-h"}.isdisjoint(words):
         from dlexp.cli import help as pages
 
@@ -50,7 +50,7 @@ def _answer(words: Sequence[str]) -> str:
 
 
 def _run(composition: Composition, flags: Flags) -> int:
-    """Train one run, or say what it would be."""
+    """Train one run, or print what would be trained."""
     from dlexp.cli import summary
     from dlexp.runs import lifecycle
     from dlexp.sweeps import study
@@ -64,7 +64,7 @@ def _run(composition: Composition, flags: Flags) -> int:
 
 
 def _sweep(composition: Composition, flags: Flags, command: str) -> int:
-    """Train what is missing of a sweep, and compare its runs; or list its jobs."""
+    """Train the missing runs of a sweep and compare them, or list its jobs."""
     from dlexp.cli import summary
     from dlexp.sweeps import sweepers
     from dlexp.sweeps.session import Session
@@ -73,12 +73,12 @@ def _sweep(composition: Composition, flags: Flags, command: str) -> int:
     try:
         with session, composition.explained():
             sweepers.conduct(composition, session)
-            # while the sweep is still held, so that it is sent to MLflow too
+            # the sweep is still locked, so that the report is sent to MLflow too
             compared = summary.comparison(session)
     except KeyboardInterrupt:
         if session.folder is not None:
-            done = f"interrupted: {session.trained} runs trained"
+            done = f"interrupted after training {session.trained} runs"
             rest = shell.command("resume", session.folder.name)
-            print(f"{done}; the rest: {rest}", file=sys.stderr)
+            print(f"{done}; continue with: {rest}", file=sys.stderr)
         raise
     return summary.of_sweep(session, compared)

@@ -1,4 +1,4 @@
-"""Finds the verbs in `dlexp/cli/commands/`, runs them, and words click's errors as ours."""
+"""Finds and runs the verbs in `dlexp/cli/commands/`, and words click's errors in our form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 from dlexp.errors import UserError, nearest
 
 FOLDER = Path(__file__).with_name("commands")
-WIDTH = 100  # columns of a help page at most
+WIDTH = 100  # most columns of a help page
 
 
 def verb(text: str | None) -> Callable[[Callable[..., Any]], click.Command]:
@@ -23,12 +23,12 @@ def verb(text: str | None) -> Callable[[Callable[..., Any]], click.Command]:
 
 
 def names() -> list[str]:
-    """The verbs there are."""
+    """The names of all verbs."""
     return sorted(file.stem for file in FOLDER.glob("[!_]*.py"))
 
 
 def summary(name: str) -> str:
-    """The first line of a verb's docstring, read without an import."""
+    """The first line of a verb's docstring, read without importing the file."""
     text = (FOLDER / f"{name}.py").read_text(encoding="utf-8")
     return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
 
@@ -40,9 +40,9 @@ def load(name: str) -> click.Command:
 
 
 def run(name: str, words: Sequence[str]) -> int:
-    """Do what the verb's arguments ask for and return the exit status.
+    """Run a verb with its arguments and return the exit status.
 
-    Raises `UserError` for words that the verb does not take.
+    Raises `UserError` for invalid arguments.
     """
     if name not in names():
         raise UserError(
@@ -64,7 +64,7 @@ def run(name: str, words: Sequence[str]) -> int:
 
 
 def help_page(name: str) -> str:
-    """What `--help` prints."""
+    """The output of `--help`."""
     command = load(name)
     return command.get_help(command.make_context(_program(name), [], resilient_parsing=True))
 

@@ -1,4 +1,4 @@
-"""What can be typed: flags, options of groups, and keys with meaning, type, range and default.
+"""All that can be typed: flags, options of groups, and keys with meaning, type and default.
 
 It is read from `conf/config.yaml` and the registry of plugins, without Hydra.
 """
@@ -24,14 +24,14 @@ from dlexp.paths import CONF
 
 FLAGS = {
     "--multirun": "sweep: train every combination (-m)",
-    "--dry-run": "list what would be trained, and train nothing",
-    "--retry-failed": "of a sweep: train its failed runs again",
-    "--config-dir": "a folder with options and studies of your own: <folder>/<group>/<name>.yaml",
-    "--cfg": "print the configuration and train nothing: job, hydra or all (-c)",
+    "--dry-run": "list what would be trained; train nothing",
+    "--retry-failed": "sweep: train its failed runs again",
+    "--config-dir": "a folder with your own options and studies: <folder>/<group>/<name>.yaml",
+    "--cfg": "print the configuration; train nothing: job, hydra or all (-c)",
     "--resolve": "with --cfg: replace references by their values",
     "--package": "with --cfg: only this part of the configuration (-p)",
-    "--info": "print what Hydra knows (-i)",
-    "--hydra-help": "the options of Hydra's own groups",
+    "--info": "print Hydra's information on the configuration (-i)",
+    "--hydra-help": "explain the supported parts of Hydra",
     "--version": "print the version",
     "--help": "list all commands, groups and options (-h)",
 }
@@ -51,7 +51,7 @@ TRUTH = ("true", "false")
 
 @dataclass(frozen=True)
 class Key:
-    """A key as it is typed, its default as it is typed, and what it means and takes."""
+    """A key and its default as they are typed, its meaning, type, range and choices."""
 
     name: str
     default: str
@@ -68,22 +68,22 @@ def _menu() -> dict[str, Any]:
 
 
 def default_options() -> dict[str, list[str]]:
-    """The options that are chosen by default, of each group."""
+    """The default options of each group."""
     pairs = [p for item in _menu()["defaults"] if isinstance(item, dict) for p in item.items()]
     return {group: v if isinstance(v, list) else [v] for group, v in pairs}
 
 
 def meanings() -> dict[str, str]:
-    """What the comments of `config.yaml` say of groups and keys."""
-    found, section = {}, ""
+    """The comments of `config.yaml` on groups and keys."""
+    comments, section = {}, ""
     for line in (CONF / "config.yaml").read_text(encoding="utf-8").splitlines():
         if not (match := re.match(r"( *)(- )?(\w+): *([^#]*?) *(?:# (.*))?$", line)):
             continue
         indent, item, key, value, comment = match.groups()
         section = section if indent else "" if value else f"{key}."
         name = f"{section}{key}" if indent and not item else key
-        found[name] = (comment or "").partition(": plugins/")[0]
-    return found
+        comments[name] = (comment or "").partition(": plugins/")[0]
+    return comments
 
 
 def plain_keys() -> dict[str, Key]:
@@ -92,7 +92,7 @@ def plain_keys() -> dict[str, Key]:
 
     owners = {"": Experiment, "early_stopping.": EarlyStopping, "checkpoint.": Checkpointing}
     typed = {key.name: key for head, owner in owners.items() for key in keys_of(owner, head)}
-    meaning, found = meanings(), {}
+    meaning, keys = meanings(), {}
     for section, value in _menu().items():
         if section in ("defaults", "hydra"):
             continue
@@ -100,20 +100,20 @@ def plain_keys() -> dict[str, Key]:
         for name, default in inner:
             key = f"{section}.{name}" if name else section
             base = typed.get(key) or _untyped(key, default)
-            found[key] = dataclasses.replace(
+            keys[key] = dataclasses.replace(
                 base, default=as_typed(default), meaning=meaning.get(key, "")
             )
-    return found
+    return keys
 
 
 def _untyped(name: str, default: Any) -> Key:
-    """A key whose type is known by its default only, as far as that says something."""
+    """The type of a key, as far as its default shows it."""
     kind = "" if default is None else TYPES.get(type(default), "")
     return Key(name, "", type=kind, choices=TRUTH if isinstance(default, bool) else ())
 
 
 def keys_of(owner: type, prefix: str) -> list[Key]:
-    """The fields of a dataclass as keys behind a prefix: `optimizer.`."""
+    """The fields of a dataclass as keys after a prefix such as `optimizer.`."""
     hints = typing.get_type_hints(owner)
     return [_key(f, hints[f.name], prefix) for f in dataclasses.fields(owner)]
 
@@ -157,12 +157,12 @@ def as_typed(value: Any) -> str:
 
 
 def files(group: str, home: Path | None = None) -> list[Path]:
-    """The variants and studies of a group: those of dlexp, and those in a folder of the user's."""
+    """The variants and studies of a group, from dlexp and from a folder of the user."""
     return [p for folder in (CONF, home) if folder for p in sorted((folder / group).glob("*.yaml"))]
 
 
 def owners(group: str) -> dict[str, type]:
-    """The options of a group that are classes, whose fields can be set."""
+    """The options of a group that are classes with fields."""
     if group == "tracking":
         from dlexp.tracking.settings import TRACKING
 
@@ -171,34 +171,34 @@ def owners(group: str) -> dict[str, type]:
 
 
 def owner_of(group: str, option: str, home: Path | None = None) -> type | None:
-    """The class of an option; of a variant, that of the option it is based on."""
-    for _ in range(9):  # a variant of a variant, and no circle
+    """The class of an option; for a variant, that of its base."""
+    for _ in range(9):  # a variant may be based on a variant; the limit stops circles
         if option in (known := owners(group)):
             return known[option]
         path = next((p for p in files(group, home) if p.stem == option), None)
         try:
-            held = yaml.safe_load(path.read_text(encoding="utf-8")) if path else None
+            content = yaml.safe_load(path.read_text(encoding="utf-8")) if path else None
         except (OSError, ValueError, yaml.YAMLError):
             return None
-        bases = held.get("defaults") if isinstance(held, dict) else None
+        bases = content.get("defaults") if isinstance(content, dict) else None
         option = next((b for b in bases or () if isinstance(b, str) and b != "_self_"), "")
     return None
 
 
 def prefix_of(group: str, option: str) -> str:
-    """What stands before an option's fields: `optimizer.`, `regularizer.dropout.`."""
+    """The prefix of an option's fields: `optimizer.`, `regularizer.dropout.`."""
     return f"{group}.{option}." if group in kinds.MANY else f"{group}."
 
 
 def classes() -> Iterator[tuple[str, str, type]]:
-    """Every option that is a class: its group, its name and the class."""
+    """All options that are classes: group, name and class."""
     for group in (*kinds.KINDS, "tracking"):
         for option, cls in owners(group).items():
             yield group, option, cls
 
 
 def option_keys() -> Iterator[tuple[str, str, Key]]:
-    """Every key of an option, with its group and option."""
+    """All keys of options, each with its group and option."""
     for group, option, cls in classes():
         for key in keys_of(cls, prefix_of(group, option)):
             yield group, option, key

@@ -1,6 +1,4 @@
-"""What Hydra composed, as an experiment: typed plugin objects, every range checked, every key
-known.
-"""
+"""Builds a typed experiment from what Hydra composed; checks every key and every range."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from dlexp import paths
 from dlexp.config.explain import explain, no_such_field
 from dlexp.config.overrides import ROOT, SECRET
-from dlexp.config.where import asks_for, said, where
+from dlexp.config.where import asks_for, typed_value, where
 from dlexp.config.wording import plain
 from dlexp.core import kinds
 from dlexp.core.early_stopping import EarlyStopping
@@ -31,15 +29,13 @@ if TYPE_CHECKING:
     from dlexp.core.observed import ObservedRun
 
 R = TypeVar("R", bound="ObservedRun")
-# of data: written whole, for a run is replayed and resumed from any folder
+# Keys of data, written as absolute paths: a run can be replayed and resumed from any folder.
 PATHS = ("path", "folder")
 
 
 @dataclass(frozen=True)
 class Setup:
-    """All that a command asks for: the experiment, where it is shown, and the words it was asked
-    with.
-    """
+    """All that a command asks for, with the overrides and files that it came from."""
 
     experiment: Experiment
     tracking: MLflow | NoTracking
@@ -48,19 +44,17 @@ class Setup:
     files: tuple[tuple[str, Path], ...] = ()
     sweep: str | None = None
     checkpoint: Checkpointing = field(default_factory=Checkpointing)
-    # of a run's own config.yaml, which then is at fault, not what was typed long ago
+    # Read from a run's own config.yaml: that file is at fault, not the overrides of that time.
     rebuilt: bool = False
 
     def with_location(self, error: UserError) -> UserError:
-        """The error with the place its key was set at."""
+        """The error with the place where its key was set."""
         return with_location(error, () if self.rebuilt else self.overrides, self.files)
 
     def checked(self, run: R) -> R:
-        """Its run. Raises `UserError` for an observer that was asked for and cannot look at this
-        run.
-        """
-        asked = not self.rebuilt and asks_for("observer", self.overrides, self.files)
-        for observer in run.experiment.observer if asked else ():
+        """The run. Raises `UserError` for a chosen observer that cannot observe this run."""
+        explicit = not self.rebuilt and asks_for("observer", self.overrides, self.files)
+        for observer in run.experiment.observer if explicit else ():
             if lack := observer.lacks(run):
                 wrong = (
                     f"{observer.name} needs {lack}, and objective={run.experiment.objective.name}"
@@ -70,9 +64,7 @@ class Setup:
         return run
 
     def reseeded(self, seed: int, overrides: Sequence[str]) -> Setup:
-        """The same with another seed: what composing these overrides would give, in a hundredth of
-        the time.
-        """
+        """The same with another seed: composing these overrides, but a hundred times faster."""
         try:
             experiment = replace(self.experiment, seed=seed)
         except UserError as e:
@@ -88,10 +80,10 @@ class Setup:
 def with_location(
     error: UserError, overrides: Sequence[str], files: Sequence[tuple[str, Path]]
 ) -> UserError:
-    """The error with the place its key was set at, and the value as it was typed there."""
+    """The error with the place where its key was set, and the value as it was typed there."""
     if error.key and not error.where:
         error.where = where(error.key, overrides, files)
-        if typed := said(error.key, overrides):
+        if typed := typed_value(error.key, overrides):
             error.value, error.message = redacted(typed), cleaned_of(typed, error.message)
     return error
 
@@ -103,10 +95,10 @@ def build(
     *,
     again: bool = False,
 ) -> Setup:
-    """The setup a composed configuration describes. Raises a `UserError` for what it cannot mean.
+    """The setup that a composed configuration describes. Raises `UserError` for invalid values.
 
-    What may be a password is refused, since a run writes down what it was asked; unless the run
-    exists (`again`).
+    A value that may be a password is refused, because a run records its overrides; a run that
+    exists already (`again`) is not checked.
     """
     try:
         setup = _build(cfg, overrides, files)
@@ -114,9 +106,9 @@ def build(
             _check_no_secret(setup)
         return setup
     except OmegaConfBaseException as e:
-        # of a plain value: what a part holds is read, and refused, part by part
-        said = explain(e, overrides, files) or UserError(plain(e))
-        raise with_location(said, overrides, files) from None
+        # of a plain value; the values of a part are checked part by part
+        error = explain(e, overrides, files) or UserError(plain(e))
+        raise with_location(error, overrides, files) from None
 
 
 def _check_no_secret(setup: Setup) -> None:
@@ -158,13 +150,15 @@ def _build(cfg: DictConfig, overrides: Sequence[str], files: Sequence[tuple[str,
     if cfg.sweep is not None and not re.fullmatch(
         r"[A-Za-z0-9]([\w.-]{0,78}[\w-])?", cfg.sweep, re.ASCII
     ):
-        wrong = "must be letters, digits, dots, dashes and underscores, 80 at most"
+        wrong = "must consist of letters, digits, dots, dashes and underscores, at most 80"
         reader.refuse(UserError(wrong, key="sweep", value=cfg.sweep))
     if cfg.sweep is not None and re.match(
         r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", cfg.sweep, re.IGNORECASE
     ):
         reader.refuse(
-            UserError("is a device to Windows: choose another name", key="sweep", value=cfg.sweep)
+            UserError(
+                "is a device name on Windows: choose another name", key="sweep", value=cfg.sweep
+            )
         )
     if cfg.max_jobs < 1:
         reader.refuse(UserError("must be >= 1", key="max_jobs", value=cfg.max_jobs))
@@ -173,9 +167,7 @@ def _build(cfg: DictConfig, overrides: Sequence[str], files: Sequence[tuple[str,
 
 
 def to_yaml(e: Experiment, tracking: Any, checkpoint: Checkpointing) -> str:
-    """The complete configuration as YAML: every part by name with all its values, then the plain
-    values.
-    """
+    """The complete configuration as YAML: each part by name with its values, then plain values."""
     import yaml
 
     parts: dict[str, Any] = {}
@@ -189,13 +181,13 @@ def to_yaml(e: Experiment, tracking: Any, checkpoint: Checkpointing) -> str:
         if f.name not in kinds.KINDS:
             value = getattr(e, f.name)
             parts[f.name] = _values(value) if f.name == "early_stopping" else value
-    shown = next(name for name, cls in TRACKING.items() if isinstance(tracking, cls))
+    name = next(name for name, cls in TRACKING.items() if isinstance(tracking, cls))
     parts["checkpoint"] = _values(checkpoint)
-    parts["tracking"] = {"name": shown, **_values(tracking)}
+    parts["tracking"] = {"name": name, **_values(tracking)}
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the same text, several times as fast
     try:
         return str(yaml.dump(parts, Dumper=dumper, sort_keys=False, allow_unicode=True))
-    except UnicodeEncodeError:  # a name of a file that the locale has no letters for
+    except UnicodeEncodeError:  # a file name with characters that the locale cannot decode
         return str(yaml.dump(parts, Dumper=yaml.SafeDumper, sort_keys=False))
 
 
@@ -209,7 +201,7 @@ def _values(obj: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Reader:
-    """Takes objects out of a configuration, and says where a bad value stands."""
+    """Takes objects out of a configuration; its errors name the place of a bad value."""
 
     cfg: DictConfig
     overrides: list[str]
@@ -221,7 +213,7 @@ class Reader:
         raise with_location(error, self.overrides, self.files) from None
 
     def plugin(self, key: str, wanted: Any) -> Any:
-        """The object at a key, which must be of the class wanted."""
+        """The object at a key. Raises `UserError` if it is not of the class `wanted`."""
         node = OmegaConf.select(self.cfg, key)
         cls = OmegaConf.get_type(node) if isinstance(node, DictConfig) else None
         if cls is None or not issubclass(cls, wanted):
@@ -251,13 +243,13 @@ class Reader:
             self.refuse(explain(e, self.overrides, self.files) or UserError(plain(e), key=key))
 
     def several(self, kind: str) -> tuple[Any, ...]:
-        """The plugins of a kind of which several may be chosen."""
+        """The plugins of a kind that allows several."""
         return tuple(
             self.plugin(f"{kind}.{name}", kinds.KINDS[kind]) for name in self.cfg[kind] or ()
         )
 
     def check_keys(self, prefix: str, node: DictConfig, known: Sequence[str]) -> None:
-        """Refuse a key that no field answers to."""
+        """Raises `UserError` for an unknown key."""
         for key in node:
             if key not in known:
                 allowed, hint = ", ".join(known), nearest(str(key), known)
@@ -267,7 +259,7 @@ class Reader:
                 )
 
     def check_objective(self, e: Experiment) -> None:
-        """Refuse what was asked for explicitly and means nothing to the objective."""
+        """Raises `UserError` for an explicit override that has no effect with the objective."""
         objective = e.objective
         for override in self.overrides:
             key, _, value = override.lstrip("+").partition("=")

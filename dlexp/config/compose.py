@@ -1,7 +1,7 @@
-"""From the words of a command line to setups: of one run, or of every job of a sweep.
+"""From the words of a command line to setups: of one run, or of each job of a sweep.
 
-One function serves a command, a dry run, a study and a notebook. Every file is read, and every
-value checked, before anything is created.
+One function serves a command, a dry run, a study and a notebook. Every file is read and every value
+is checked before anything is created.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ PARTS = frozenset(overrides_.GROUPS) - {"experiment"}
 
 
 def compose(words: Sequence[str]) -> list[Setup]:
-    """What `python -m dlexp <words>` trains: the setup of its run, or of every job of its sweep.
+    """The setups that `python -m dlexp <words>` would train: one run, or all jobs of a sweep.
 
-    Raises the `UserError` that the command would print, as far as no data are needed for it.
+    Raises the `UserError` that the command would print, except for errors in the data.
     """
     composition = Composition.of(_of_a_function(words))
     if not composition.is_sweep:
         return [composition.setup()]
     if composition.sweeper != "grid":
-        wrong = "draws its jobs while it trains: none can be listed before"
+        wrong = "draws its jobs while it trains, so they cannot be listed before"
         raise UserError(wrong, key="hydra/sweeper", value=composition.sweeper)
     with composition.explained():
         jobs = [job for part in grid.grid(composition.config).values() for job in part]
@@ -56,7 +56,7 @@ def compose_run(*overrides: str) -> Setup:
     """
     flags = _of_a_function(overrides)
     if flags.multirun:
-        wrong = "this trains one run, and the words ask for a sweep: say"
+        wrong = "this trains one run, but the words ask for a sweep: use"
         raise UserError(f"{wrong} {shell.command(*overrides)}", where=COMMAND_LINE)
     composition = Composition.of(flags)
     _refuse_several(overrides_.check(list(composition.words)))
@@ -65,7 +65,7 @@ def compose_run(*overrides: str) -> Setup:
 
 @dataclass(frozen=True)
 class Composition:
-    """What the words of a command mean to Hydra.
+    """The configuration that Hydra composed from a command.
 
     `config` is the configuration of the run, or the base of the sweep: what all its jobs share.
     """
@@ -77,7 +77,7 @@ class Composition:
 
     @staticmethod
     def of(flags: Flags) -> Composition:
-        """Compose once, whether it is a run or a sweep. Raises `UserError`."""
+        """Compose once, for a run or a sweep. Raises `UserError`."""
         store.register()
         words = overrides_.normalize(flags.overrides)
         parsed = overrides_.check(words)
@@ -92,11 +92,11 @@ class Composition:
         return str(self.config.hydra.runtime.choices["hydra/sweeper"])
 
     def set_log_levels(self) -> None:
-        """Do what `hydra.verbose` asks for."""
+        """Apply `hydra.verbose` to the loggers."""
         configure_log(self.config.hydra.job_logging, self.config.hydra.verbose)
 
     def explained(self) -> AbstractContextManager[None]:
-        """Inside, what Hydra or OmegaConf raise becomes a `UserError`."""
+        """Context manager: errors of Hydra and OmegaConf become a `UserError`."""
         return explained(self.words, self.loader.files)
 
     def setup(self) -> Setup:
@@ -106,10 +106,10 @@ class Composition:
             return build(self.config, task, files_in_use(hydra))
 
     def setups(self, jobs: Iterable[Sequence[str]]) -> Iterator[Setup]:
-        """The setup of each job of the sweep, given by its overrides. Jobs that differ in their
-        seed alone are composed once.
+        """The setup of each job of the sweep, given its overrides.
 
-        Raises the `UserError` of the first that is wrong.
+        Jobs that differ only in their seed are composed once. Raises the `UserError` of the first
+        invalid job.
         """
         siblings: dict[tuple[str, ...], Setup | None] = {}
         for overrides in jobs:
@@ -130,9 +130,7 @@ class Composition:
             yield setup
 
     def placed(self, error: UserError) -> UserError:
-        """A job's mistake at its place: a job's overrides hold what the study's file sweeps, which
-        nobody typed.
-        """
+        """A job's mistake with its place: in the study's file, if the user did not type the key."""
         hydra = self.config.hydra
         typed = [
             word.replace(overrides_.SWEPT, "")
@@ -154,7 +152,7 @@ def files_in_use(hydra: Any) -> list[tuple[str, Path]]:
         ("" if group == "experiment" else group, f"{group}/{choice}.yaml")
         for group, choice in sorted(choices.items())
     ]
-    named.sort(key=lambda item: item[0] != "")  # an experiment overrules a group's file
+    named.sort(key=lambda item: item[0] != "")  # an experiment overrides the file of a group
     places = (
         (package, next((path for root in roots if (path := root / name).is_file()), None))
         for package, name in [*named, ("", "config.yaml")]
@@ -165,13 +163,13 @@ def files_in_use(hydra: Any) -> list[tuple[str, Path]]:
 def _of_a_function(words: Sequence[str]) -> Flags:
     flags = parse(words)
     if others := flags.beside("multirun", "config_dir"):
-        raise UserError("is for the command line only", key=others[0], where=COMMAND_LINE)
+        raise UserError("can be set only on the command line", key=others[0], where=COMMAND_LINE)
     return flags
 
 
 @contextmanager
 def _apart_from_hydra(config: DictConfig) -> Iterator[Any]:
-    """Inside, a configuration has no part of Hydra's, to which no key may refer."""
+    """Context manager: the configuration has no `hydra` part, so that no key can refer to it."""
     hydra = config.hydra
     with flag_override(config, ["struct", "no_deepcopy_set_nodes"], [False, True]):
         del config["hydra"]
@@ -187,8 +185,8 @@ def _composed(
 ) -> tuple[DictConfig, bool]:
     """The configuration, and whether it is the base of a sweep.
 
-    Composed as a sweep, a configuration says itself in `hydra.mode` whether it is one. Where no
-    file of a study and no word of Hydra's is in use, nothing but `-m` can say so.
+    A configuration composed as a sweep has the answer in `hydra.mode`. Without a study's file and
+    without Hydra's overrides, only `-m` asks for a sweep.
     """
     if not multirun and not any(
         o.key_or_group == "experiment" or o.is_hydra_override() for o in parsed
@@ -201,16 +199,16 @@ def _composed(
         return base, True
     _refuse_several(parsed)
     if any(OmegaConf.is_missing(base.hydra.runtime.choices, g) for g in base.hydra.runtime.choices):
-        return loader.load(_lines(parsed), sweep=False), False  # which says what is missing
+        return loader.load(_lines(parsed), sweep=False), False  # its error names what is missing
     return base, False
 
 
 def _base(loader: Loader, parsed: Sequence[Override], *, multirun: bool) -> DictConfig:
     """The base of a sweep.
 
-    It is composed with the default option of a group that is swept. `optimizer=momentum,nesterov
-    optimizer.momentum=0.5` is refused there, because the default, adam, has no momentum. Every job
-    is composed with all words anyway, so the base then leaves out what stands below swept groups.
+    It is composed with the default option of a swept group. `optimizer=momentum,nesterov
+    optimizer.momentum=0.5` would be refused there, because the default, adam, has no momentum.
+    Every job is composed with all words, so the base may omit the values below swept groups.
     """
     try:
         return loader.load(_lines(parsed), sweep=True)
@@ -219,7 +217,7 @@ def _base(loader: Loader, parsed: Sequence[Override], *, multirun: bool) -> Dict
         if any(o.key_or_group == "experiment" for o in parsed):
             outline = _without(loader, parsed, PARTS)
             if multirun or outline.hydra.mode is RunMode.MULTIRUN:
-                # of one option that was typed, which overrules a study that sweeps the group
+                # values of one typed option, which overrides a study that sweeps the group
                 swept |= _swept_in(outline) - {
                     o.key_or_group for o in parsed if not o.is_sweep_override()
                 }
@@ -229,7 +227,7 @@ def _base(loader: Loader, parsed: Sequence[Override], *, multirun: bool) -> Dict
 
 
 def _without(loader: Loader, parsed: Sequence[Override], groups: Collection[str]) -> DictConfig:
-    """What is composed without the values below these groups, typed or in files."""
+    """The configuration without the values below these groups, typed or in files."""
     kept = [
         o
         for o in parsed
@@ -243,7 +241,7 @@ def _without(loader: Loader, parsed: Sequence[Override], groups: Collection[str]
 
 
 def _swept_in(outline: DictConfig) -> set[str]:
-    """The groups for which a study's file gives options, in its smaller budget too."""
+    """The groups that a study's file sweeps, including its `quick` part."""
     study: Any = OmegaConf.to_container(outline.study) if OmegaConf.is_dict(outline.study) else {}
     sweeper: Any = OmegaConf.to_container(outline.hydra.sweeper, resolve=False)
     keys: set[str] = set()
@@ -256,14 +254,14 @@ def _swept_in(outline: DictConfig) -> set[str]:
 
 
 def _refuse_several(parsed: Iterable[Override]) -> None:
-    """Raises `UserError` for several values of a key where one run is asked for."""
+    """Raises `UserError` if a key has several values and one run is wanted."""
     lines = _lines(parsed)
     for o in parsed:
         if o.is_sweep_override():
             key, _, value = (o.input_line or "").partition("=")
             has_lists = key in (*kinds.MANY, "model.hidden")
             one_list = f" (or [{value}] for one list)" if has_lists else ""
-            wrong = f"several values make a sweep: say {shell.command('-m', *lines)}{one_list}"
+            wrong = f"several values make a sweep: use {shell.command('-m', *lines)}{one_list}"
             raise UserError(wrong, key=key, value=value, where=COMMAND_LINE)
 
 
@@ -272,6 +270,6 @@ def _lines(parsed: Iterable[Override]) -> list[str]:
 
 
 def _seed_apart(overrides: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
-    """The values given to the seed, as far as they are plain numbers, and the other overrides."""
+    """The values of the seed, if they are plain numbers, and the other overrides."""
     plain = [o for o in overrides if re.fullmatch(r"seed=\d{1,18}", o)]
     return [o.partition("=")[2] for o in plain], tuple(o for o in overrides if o not in plain)

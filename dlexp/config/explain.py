@@ -1,4 +1,4 @@
-"""Hydra's and OmegaConf's exceptions, said again for the person who typed the command."""
+"""Words the exceptions of Hydra and OmegaConf for the user who typed the command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from dlexp.config.overrides import GROUPS, ROOT, options
-from dlexp.config.where import chosen_in, said, where
+from dlexp.config.where import chosen_in, typed_value, where
 from dlexp.config.wording import known_words, plain
 from dlexp.core import kinds
 from dlexp.errors import UserError, nearest
@@ -26,7 +26,7 @@ Files = Sequence[tuple[str, Path]]  # strongest first, each with the package of 
 
 @contextmanager
 def explained(overrides: Sequence[str], files: Files = ()) -> Iterator[None]:
-    """Inside, what Hydra and OmegaConf raise for a user's mistake becomes a `UserError`.
+    """Context manager: a user's mistake that Hydra or OmegaConf reports becomes a `UserError`.
 
     `files` are those read so far.
     """
@@ -39,7 +39,7 @@ def explained(overrides: Sequence[str], files: Files = ()) -> Iterator[None]:
 
 
 def explain(error: Exception, overrides: Sequence[str], files: Files = ()) -> UserError | None:
-    """What the user did wrong, or None if it was not the user."""
+    """The user's mistake, or None if it is not one."""
     cause = error.__cause__ or error.__context__
     if isinstance(error, UserError):
         return error
@@ -81,9 +81,9 @@ def _yaml(e: YAMLError) -> UserError:
 
 def _value(e: OmegaConfBaseException, overrides: Sequence[str], files: Files) -> UserError:
     """A key that does not exist, or a value of the wrong type."""
-    key = re.sub(r"\[\d+\]$", "", str(e.full_key))  # an element of a list is told of as the list
+    key = re.sub(r"\[\d+\]$", "", str(e.full_key))  # an element of a list is reported as the list
     place = where(key, overrides, files)
-    value = said(key, overrides)
+    value = typed_value(key, overrides)
     message = str(e).splitlines()[0]
     if words := known_words(message):
         return UserError(words, key=key, value=value, where=place)
@@ -106,10 +106,10 @@ def _value(e: OmegaConfBaseException, overrides: Sequence[str], files: Files) ->
             hint=nearest(name, known),
         )
     if kind in kinds.MANY and name:
-        chosen = said(kind, overrides)
+        chosen = typed_value(kind, overrides)
         missed = f" by {kind}={chosen}" if chosen else ""
         wrong = (
-            f"is configured but not selected{missed}: say {kind}={name.partition('.')[0]}, or a"
+            f"is configured but not selected{missed}: use {kind}={name.partition('.')[0]}, or a"
             " list with it"
         )
         typed = next((o.lstrip("+") for o in overrides if o.lstrip("+").startswith(f"{key}.")), key)
@@ -120,7 +120,7 @@ def _value(e: OmegaConfBaseException, overrides: Sequence[str], files: Files) ->
         known = options(key)
         wrong = f"there is no {key} of that name"
         if not known:
-            wrong += f": write <folder>/{key}/{value}.yaml and say --config-dir <folder>"
+            wrong += f": write <folder>/{key}/{value}.yaml and use --config-dir <folder>"
         return UserError(wrong, key=key, value=value, where=place, allowed=", ".join(known))
     if re.match(r"Key '.*' (is )?not in ", message) and dataclasses.is_dataclass(
         owner := e.object_type
@@ -137,7 +137,7 @@ def no_such_field(
     last = key.rpartition(".")[2]
     if key.startswith("hydra.sweeper."):
         return UserError(
-            "only a search has it: say hydra/sweeper=random or hydra/sweeper=tpe",
+            "exists only in a search: use hydra/sweeper=random or hydra/sweeper=tpe",
             key=key,
             value=value,
             where=place,
@@ -158,11 +158,9 @@ def no_such_field(
 
 
 def _option(key: str, owner: Any, overrides: Sequence[str]) -> str:
-    """The option that a class stands for: as it was chosen, which may be a variant with values of
-    its own.
-    """
+    """The option of a class, as it was chosen: it may be a variant with its own values."""
     group = key.partition(".")[0]
-    chosen = said(group, overrides) if group in GROUPS and group not in kinds.MANY else None
+    chosen = typed_value(group, overrides) if group in GROUPS and group not in kinds.MANY else None
     named = {cls: name for name, cls in TRACKING.items()} if group == "tracking" else {}
     return chosen or named.get(owner) or str(getattr(owner, "name", owner.__name__))
 
@@ -170,6 +168,6 @@ def _option(key: str, owner: Any, overrides: Sequence[str]) -> str:
 def _composition(e: Exception) -> UserError:
     lines = [line for line in str(e).strip().splitlines() if line.strip()]
     place = re.match(r"In '(.*)': ", lines[0]) if len(lines) > 1 else None
-    if place:  # and only then what is wrong
+    if place:  # what is wrong follows
         return UserError(lines[1].strip(), where=f"{place[1]}.yaml")
     return UserError(lines[0] if lines else type(e).__name__)

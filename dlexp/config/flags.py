@@ -1,4 +1,4 @@
-"""The words of the command that trains: Hydra's flags and dlexp's own, then overrides."""
+"""The words of the training command: Hydra's flags, dlexp's own flags, and overrides."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 
 
 class Flags(argparse.Namespace):
-    """What was typed: every flag, and the overrides in their order."""
+    """The typed flags, and the overrides in their order."""
 
     hydra_help: bool
     multirun: bool
@@ -29,7 +29,7 @@ class Flags(argparse.Namespace):
     overrides: list[str]
 
     def beside(self, *names: str) -> list[str]:
-        """The flags that were typed, apart from these."""
+        """The typed flags except these."""
         return [
             f"--{name.replace('_', '-')}"
             for name, value in vars(self).items()
@@ -38,7 +38,7 @@ class Flags(argparse.Namespace):
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, whose errors are a `UserError` of one line instead of a usage page."""
+    """argparse with errors of one line (`UserError`) instead of a usage page."""
 
     def error(self, message: str) -> NoReturn:
         raise UserError(message, where=COMMAND_LINE)
@@ -61,18 +61,20 @@ def parser() -> Parser:
 
 
 def parse(words: Sequence[str]) -> Flags:
-    """The words of a command line, `dlexp` aside. Raises `UserError` for flags that mean nothing
-    together, or lead nowhere.
-    """
+    """Parse the words after `dlexp`. Raises `UserError` for flags that are invalid or conflict."""
     flags = parser().parse_intermixed_args(list(words), Flags())
     if flags.config_dir is not None and not flags.config_dir.is_dir():
         raise _refused("there is no such folder", "--config-dir", str(flags.config_dir))
     if flags.multirun and any(word.lstrip("+") == "hydra.mode=RUN" for word in flags.overrides):
-        raise _refused("-m asks for a sweep: leave one of the two out", "hydra.mode", "RUN")
+        raise _refused(
+            "conflicts with -m, which asks for a sweep: leave one of the two out",
+            "hydra.mode",
+            "RUN",
+        )
     if flags.resolve and flags.cfg is None:
-        raise _refused("shows what references lead to: say --cfg job with it", "--resolve")
+        raise _refused("resolves references in what --cfg prints: add --cfg job", "--resolve")
     if flags.package is not None and flags.cfg is None:
-        wrong = "shows a part of a configuration: say --cfg job with it"
+        wrong = "selects a part of what --cfg prints: add --cfg job"
         raise _refused(wrong, "--package", flags.package)
     return flags
 

@@ -1,4 +1,4 @@
-"""The jobs of a sweep: what each of its parts sweeps and fixes, and every combination of it."""
+"""The jobs of a sweep: what each of its parts sweeps and fixes, and all combinations."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dlexp.config.where import where
 from dlexp.core.seeds import TUNING, seeds_needed
 from dlexp.errors import UserError
 
-Swept = Mapping[str, Any]  # keys with their values, as a file says them
-ALL = "all"  # the part that a sweep without parts consists of
+Swept = Mapping[str, Any]  # keys with their values, as a file has them
+ALL = "all"  # the only part of a sweep without parts
 
 
 def plans_of(base: DictConfig) -> dict[str, Plan]:
-    """What each part of a sweep sweeps and fixes; without parts there is one, called `all`.
+    """What each part of a sweep sweeps and fixes; a sweep without parts has one, called `all`.
 
-    Later words overrule: `hydra.sweeper.params`, then the part's own, then the command line.
+    Later words win: `hydra.sweeper.params`, then the part's own, then the command line.
     """
     params, parts, by = _in_file(base)
     typed: Any = OmegaConf.to_container(base.hydra.overrides.task, resolve=False)
@@ -31,7 +31,7 @@ def plans_of(base: DictConfig) -> dict[str, Plan]:
 
 
 def own_plans_of(base: DictConfig) -> dict[str, Plan]:
-    """The same as the study's file says it, whatever was typed."""
+    """The same from the study's file alone, without the command line."""
     params, parts, by = _in_file(base)
     return {name: Plan.of_values({**params, **own}, by) for name, own in parts.items()}
 
@@ -42,15 +42,13 @@ def plan_of(base: DictConfig) -> Plan:
 
 
 def grid(base: DictConfig) -> dict[str, Jobs]:
-    """Every combination, part by part. Raises `UserError` above `max_jobs`, before one of them is
-    made.
-    """
+    """All combinations, part by part. Raises `UserError` if there are more than `max_jobs`."""
     plans = plans_of(base)
     pairs = {}
     for name, part in plans.items():
         for key in part.intervals:
             raise UserError(
-                "an interval has no list of values for a grid: say hydra/sweeper=random or"
+                "a grid needs a list of values, not an interval: use hydra/sweeper=random or"
                 " hydra/sweeper=tpe",
                 key=key,
                 value=part.swept[key][0],
@@ -64,7 +62,7 @@ def grid(base: DictConfig) -> dict[str, Jobs]:
         )
     if not any(part.swept for part in plans.values()):
         raise UserError(
-            "-m sweeps, and nothing is swept: give a key several values, as in seed=0,1,2"
+            "-m asks for a sweep, but no key has several values: give one several, as in seed=0,1,2"
         )
     return {name: part.jobs(pairs[name]) for name, part in plans.items()}
 
@@ -87,8 +85,10 @@ def _own_zip(part: Plan, usual: Any) -> Any:
 def reduce_budget(
     study: Swept, params: Swept, parts: Mapping[str, Swept]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The budget of `quick=true`: what the study's `quick` says; without a word about seeds as few
-    as can decide its claims, and never more than the study has.
+    """The budget of `quick=true`: the study's own `quick` part.
+
+    If it sets no seeds, the fewest that can decide the claims are used, and never more than the
+    study has.
     """
     quick = _mapping(study.get("quick"))
     claims = study.get("claims")
@@ -102,14 +102,14 @@ def reduce_budget(
         now = {**own, **_mapping(changed.get(name))}
         full, wanted = {**params, **own}.get("seed"), {**params, **fewer, **now}["seed"]
         now.pop("seed", None)
-        if full is not None:  # else every run has the one seed that the configuration says
+        if full is not None:  # otherwise every run has the seed of the configuration
             now["seed"] = wanted if _count(wanted) <= _count(full) else full
         made[name] = now
     return {key: value for key, value in {**params, **fewer}.items() if key != "seed"}, made
 
 
 def _mapping(value: Any) -> Swept:
-    """The value if it is keys with values, else none: what is wrong in a study is said elsewhere."""
+    """The mapping, or an empty one: mistakes in a study are reported elsewhere."""
     return value if isinstance(value, Mapping) else {}
 
 

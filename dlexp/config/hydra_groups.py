@@ -1,4 +1,4 @@
-"""What `hydra/launcher=` and `hydra/sweeper=` choose, and the keys that each of them has."""
+"""The options of `hydra/launcher=` and `hydra/sweeper=`, and their keys."""
 
 from __future__ import annotations
 
@@ -10,20 +10,16 @@ from hydra.core.config_store import ConfigStore
 
 @dataclass
 class Local:
-    """`hydra/launcher=local`: parallel processes on this machine; `n_jobs` of them, None for one
-    per processor.
-    """
+    """`hydra/launcher=local`: `n_jobs` parallel processes, None for one per processor."""
 
     n_jobs: int | None = None
 
 
 @dataclass
 class Grid:
-    """`hydra/sweeper=grid`: every combination of the swept values; or of several parts, each with
-    its own.
+    """`hydra/sweeper=grid`: all combinations of the swept values, or of several parts.
 
-    `params` are swept (or fixed) in every part, `parts.<name>` in that part; the command line
-    overrules both.
+    `params` apply to every part, `parts.<name>` to that part; the command line overrides both.
     """
 
     params: dict[str, str] | None = field(default_factory=dict)
@@ -32,8 +28,7 @@ class Grid:
 
 @dataclass
 class Search:
-    """`hydra/sweeper=random`: `n_trials` drawn with `seed`; `metric`, one of the validation's,
-    decides which is best.
+    """`hydra/sweeper=random`: `n_trials` drawn with `seed`; the validation `metric` picks the best.
 
     `hydra/sweeper=tpe`: the same, drawn where the results so far promise most.
     """
@@ -49,7 +44,7 @@ SWEEPERS = {"grid": Grid, "random": Search, "tpe": Search}
 
 
 def register() -> None:
-    """Make the options known to Hydra. None of them names code: dlexp runs them itself."""
+    """Register the options with Hydra. None of them names code: dlexp runs them itself."""
     for group, options in (("hydra/launcher", LAUNCHERS), ("hydra/sweeper", SWEEPERS)):
         for name, node in options.items():
             ConfigStore.instance().store(group=group, name=name, node=node, provider="dlexp")

@@ -1,4 +1,4 @@
-"""Hydra as a library: what composes our groups and files, without `hydra.main` and its patches."""
+"""Hydra as a library: composes our groups and files without `hydra.main` and its patches."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ _folders: ContextVar[tuple[Path, ...]] = ContextVar("folders", default=())
 
 
 class Folders(SearchPathPlugin):
-    """Has Hydra read the folders of a `Loader`, each file checked; another program's stay as they
-    are.
-    """
+    """Makes Hydra read the folders of a `Loader`, each file checked; other programs keep theirs."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         elements, folders = search_path.get_path(), _folders.get()
@@ -42,7 +40,7 @@ class Folders(SearchPathPlugin):
 
 
 class Loader:
-    """Composes configurations from dlexp's files and, before them, those of a folder of the user's."""
+    """Composes configurations from dlexp's files and, with priority, from a folder of the user."""
 
     def __init__(self, config_dir: Path | None = None) -> None:
         for plugin in (CheckedFiles, Folders):
@@ -50,7 +48,7 @@ class Loader:
         folders = [CONF, config_dir] if config_dir else [CONF]
         token = _folders.set(tuple(folder.absolute() for folder in folders))
         shared = GlobalHydra.instance()
-        others, shared.hydra = shared.hydra, None  # of a program that runs dlexp inside its own
+        others, shared.hydra = shared.hydra, None  # of a program that runs dlexp inside it
         try:
             with initialize_config_dir(str(CONF), version_base="1.3", job_name="dlexp"):
                 hydra = GlobalHydra.instance().hydra
@@ -67,14 +65,15 @@ class Loader:
 
     @property
     def files(self) -> list[tuple[str, Path]]:
-        """The files that were read for the latest composition, the latest first."""
+        """The files read for the latest composition, the latest first."""
         return self._reading.files
 
     def load(
         self, words: Sequence[str], *, sweep: bool, without: Collection[str] = ()
     ) -> DictConfig:
-        """What these overrides compose to; for the base of a sweep, several values of a key are
-        left to its jobs. Files set no key of the root that is in `without`.
+        """Compose these overrides; for the base of a sweep, keys with several values are left out.
+
+        Files set no root key that is in `without`.
         """
         self._latest = (list(words), RunMode.MULTIRUN if sweep else RunMode.RUN, without)
         with self._reading.apart_from(without):
@@ -86,14 +85,14 @@ class Loader:
             return self._loader.load_sweep_config(base, list(words))
 
     def info(self, what: str) -> str:
-        """What Hydra's `--info` says of the latest `load`."""
+        """The output of Hydra's `--info` for the latest `load`."""
         words, mode, without = self._latest
         root, text = logging.getLogger(), io.StringIO()
         handlers, level = list(root.handlers), root.level
         try:
             with self._reading.apart_from(without), redirect_stdout(text):
                 self._hydra.show_info(what, ROOT, words, mode)
-        finally:  # Hydra prints by logging
+        finally:  # Hydra prints through logging
             root.handlers[:] = handlers
             root.setLevel(level)
         return text.getvalue()

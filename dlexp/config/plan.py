@@ -1,4 +1,4 @@
-"""Which jobs a sweep has: the product of the swept values, with some of them paired."""
+"""The jobs of a sweep: the product of the swept values, with some keys paired."""
 
 from __future__ import annotations
 
@@ -24,10 +24,9 @@ MOST = 1_000_000  # values of one range
 
 @dataclass(frozen=True)
 class Plan:
-    """What is the same in every job, and what is swept: each key with its values, as they are
-    typed.
+    """The fixed and the swept keys of a sweep: each swept key with its values as they are typed.
 
-    `intervals` are the swept keys that have no list of values; `by` is the sweeper.
+    `intervals` are the swept keys without a list of values; `by` is the sweeper.
     """
 
     fixed: tuple[str, ...]
@@ -37,9 +36,7 @@ class Plan:
 
     @staticmethod
     def of(overrides: Iterable[Override], by: str = "grid") -> Plan:
-        """Split overrides into fixed and swept; an interval stands for itself. The last of a key
-        counts.
-        """
+        """Split overrides into fixed and swept; the last of a key counts. Intervals are kept."""
         fixed: dict[str, str] = {}
         swept: dict[str, tuple[str, ...]] = {}
         intervals: dict[str, IntervalSweep] = {}
@@ -62,17 +59,13 @@ class Plan:
 
     @staticmethod
     def of_values(values: Mapping[str, Any], by: str, overrides: Sequence[str] = ()) -> Plan:
-        """What these keys and values of a file sweep and fix; overrides of the command line come
-        later and win.
-        """
+        """The plan of a file's keys and values; those of the command line come later and win."""
         words = [*(f"{key}={as_typed(value)}" for key, value in values.items()), *overrides]
         return Plan.of(OverridesParser.create().parse_overrides(words), by)
 
     @staticmethod
     def union(plans: Sequence[Plan]) -> Plan:
-        """Of the parts of one sweep: fixed is what all fix alike, swept what any sweeps, with the
-        values of all.
-        """
+        """The union of parts: fixed is what all fix alike, swept is what any of them sweeps."""
         swept: dict[str, tuple[str, ...]] = {}
         for plan in plans:
             for key, values in plan.swept.items():
@@ -82,11 +75,11 @@ class Plan:
         return Plan(tuple(fixed), swept, intervals, plans[0].by)
 
     def size(self, pairs: Sequence[Sequence[str]]) -> int:
-        """How many jobs the product has."""
+        """The number of jobs in the product."""
         return math.prod(len(values) for values in self._axes(pairs))
 
     def jobs(self, pairs: Sequence[Sequence[str]] = ()) -> Jobs:
-        """The product of all axes; the keys of a pair advance together and make one axis."""
+        """The product of all axes; the keys of a pair advance together as one axis."""
         return [
             [*self.fixed, *itertools.chain.from_iterable(combination)]
             for combination in itertools.product(*self._axes(pairs))
@@ -110,19 +103,19 @@ class Plan:
         lengths = {k: len(self.swept[k]) for k in keys if k in self.swept}
         if len(set(lengths.values())) > 1:
             counts = ", ".join(f"{k} has {n}" for k, n in lengths.items())
-            raise _refused(f"paired keys need equally many values: {counts}", list(keys))
+            raise _refused(f"paired keys need the same number of values: {counts}", list(keys))
         if missing := [k for k in keys if k not in self.swept]:
             hint = nearest(missing[0], self.swept)
             raise _refused("is not swept, so it cannot be paired", missing[0], hint)
 
 
 def as_typed(value: Any) -> str:
-    """A value of a file as it would be typed: text may hold a sweep, all else is written as JSON."""
+    """A value of a file as it would be typed: text may be a sweep, all else becomes JSON."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def pairs_of(value: Any) -> list[list[str]]:
-    """`zip=[a,b]` is one pair, `zip=[[a,b],[c,d]]` are two. Raises `UserError` for anything else."""
+    """Parse `zip=[a,b]` (one pair) or `zip=[[a,b],[c,d]]`. Raises `UserError` otherwise."""
     value = value or []
     pairs = (
         [value]
@@ -135,30 +128,26 @@ def pairs_of(value: Any) -> list[list[str]]:
     keys = [k for p in pairs for k in p] if ok else []
     if not ok or len(keys) != len(set(keys)):
         raise _refused(
-            "must be a list of keys that go together, each once: zip=[optimizer,optimizer.lr]",
+            "must be a list of keys to pair, each once: zip=[optimizer,optimizer.lr]",
             value,
         )
     return pairs
 
 
 def length(r: RangeSweep) -> int:
-    """How many values a range stands for, without writing them out."""
+    """The number of values in a range, without listing them."""
     start, stop, step = float(r.start or 0), float(r.stop or 0), float(r.step)
     return max(0, math.ceil((stop - start) / step)) if step else 0
 
 
 def _check_range(key: str, value: Any) -> None:
-    """Refuse a range that stands for nothing, or for more than anybody can train, before it is
-    written out.
-    """
+    """Raises `UserError` for an empty range, or one that is too long to list."""
     if isinstance(value, RangeSweep):
         if not (n := length(value)):
             shown = f"range({value.start or 0:g},{value.stop or 0:g},{value.step:g})"
-            raise UserError("is a range without a value", key=key, value=shown)
+            raise UserError("is an empty range", key=key, value=shown)
         if n > MOST:
-            raise UserError(
-                f"{key} has {n:,} values; more than {MOST:,} are no sweep", key="max_jobs"
-            )
+            raise UserError(f"{key} has {n:,} values; the limit is {MOST:,}", key="max_jobs")
 
 
 def _refused(wrong: str, value: Any, hint: str = "") -> UserError:

@@ -1,4 +1,4 @@
-"""From a run's own `config.yaml` back to what it describes."""
+"""Rebuilds the setup of a run from its own `config.yaml`."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ PLAIN_GROUPS = ("early_stopping", "checkpoint")  # of plain values, whose classe
 
 
 def rebuild(path: Path, overrides: Sequence[str] = ()) -> Setup:
-    """The setup that a `config.yaml` was written of: inverse of `build.written`.
+    """The setup that a `config.yaml` was written from: the inverse of `build.to_yaml`.
 
-    Raises `UserError` for a file that is none, and for a plugin that is there no more.
+    Raises `UserError` for an invalid file, and for a plugin that no longer exists.
     """
     store.register()
     try:
-        held = yamlfile.construct(yamlfile.read(path, str(path)), str(path))
-        if not isinstance(held, dict):
+        content = yamlfile.construct(yamlfile.read(path, str(path)), str(path))
+        if not isinstance(content, dict):
             raise ValueError("not the configuration of a run")
         cfg = store.opened(store.schema())
-        for key, value in held.items():
+        for key, value in content.items():
             OmegaConf.update(
                 cfg, str(key), _node(str(key), value), force_add=True, merge=key in PLAIN_GROUPS
             )
         for kind in kinds.every():
-            if kind.name not in held:
+            if kind.name not in content:
                 _leave_out(cfg, kind)
         return replace(
             build(cfg, (), (("", path),), again=True), overrides=tuple(overrides), rebuilt=True
@@ -47,12 +47,12 @@ def rebuild(path: Path, overrides: Sequence[str] = ()) -> Setup:
         if isinstance(e, UserError) and (e.key or e.where):
             e.where = e.where or str(path)
             raise
-        told = of_key(e) if isinstance(e, OmegaConfBaseException) else " ".join(str(e).split())
-        raise UserError(f"cannot be read: {told}", key=str(path)) from None
+        reason = of_key(e) if isinstance(e, OmegaConfBaseException) else " ".join(str(e).split())
+        raise UserError(f"cannot be read: {reason}", key=str(path)) from None
 
 
 def _leave_out(cfg: Any, kind: kinds.Kind) -> None:
-    """Choose nothing of a kind that came after the run, as far as its default does nothing."""
+    """Use the default of a kind that is newer than the run, provided that it does nothing."""
     if kind.many:
         OmegaConf.update(cfg, kind.name, {})
         return
@@ -62,7 +62,7 @@ def _leave_out(cfg: Any, kind: kinds.Kind) -> None:
 
 
 def _node(key: str, value: Any) -> Any:
-    """A value of the file; a part that has a class, as a node of it."""
+    """A value of the file; for a part with a class, a node of it."""
     if key in kinds.MANY:
         return {name: _part(key, name, values) for name, values in (value or {}).items()}
     if key in kinds.KINDS or key == "tracking":
@@ -75,7 +75,10 @@ def _part(kind: str, name: str, values: Mapping[str, Any]) -> Any:
         cls: Any = TRACKING.get(name)
         if cls is None:
             raise UserError(
-                "there is no such tracking", key=kind, value=name, allowed=", ".join(TRACKING)
+                "there is no tracking of that name",
+                key=kind,
+                value=name,
+                allowed=", ".join(TRACKING),
             )
     else:
         if (reason := discovery.broken(kind, name)) is not None:

@@ -16,27 +16,27 @@ from dlexp.errors import UserError
 
 GLOBAL = "_global_"
 HYDRA_HELP = f"""\
-dlexp composes with Hydra (https://hydra.cc). Of Hydra's flags it has:
+dlexp composes its configuration with Hydra (https://hydra.cc). It supports these flags of Hydra:
 
-  --multirun, -m                every combination of the values given
+  --multirun, -m                train every combination of the given values
   --cfg, -c job|hydra|all       show the configuration, train nothing
-  --package, -p <key>           of --cfg: show a part of it
-  --resolve                     of --cfg: follow references such as ${{seed}}
-  --info, -i [what]             all, config, defaults, defaults-tree, plugins or searchpath
+  --package, -p <key>           with --cfg: show only this part
+  --resolve                     with --cfg: replace references such as ${{seed}} by values
+  --info, -i [what]             show: all, config, defaults, defaults-tree, plugins or searchpath
   --config-dir, -cd <folder>    options and studies of your own: <folder>/<group>/<name>.yaml
 
-of its groups
+these groups:
 
   hydra/launcher                {", ".join(LAUNCHERS)}
   hydra/sweeper                 {", ".join(SWEEPERS)}
 
-and of its keys: {", ".join(key for key in HYDRA_KEYS if "/" not in key)},
-and in a study's file hydra.sweeper.params and hydra.sweeper.parts.
+and these keys: {", ".join(key for key in HYDRA_KEYS if "/" not in key)},
+in a study's file also hydra.sweeper.params and hydra.sweeper.parts.
 """
 
 
 def text(flags: Flags) -> str:
-    """What the flags ask for. Raises `UserError`."""
+    """The output that the flags ask for. Raises `UserError`."""
     if flags.hydra_help:
         return HYDRA_HELP
     composition = Composition.of(flags)
@@ -49,9 +49,9 @@ def text(flags: Flags) -> str:
 def config(composition: Composition, which: str, package: str | None, *, resolve: bool) -> str:
     """The configuration of a run, or of what all jobs of a sweep share, as YAML.
 
-    What is chosen of each group stands in a list of defaults, so that the text composes to the same
-    again: saved as experiment/<name>.yaml, or with a group as package as <group>/<name>.yaml.
-    Raises `UserError` for a package that is not there.
+    A list of defaults names the option of each group, so that the text composes to the same again:
+    saved as experiment/<name>.yaml, or with a group as package as <group>/<name>.yaml. Raises
+    `UserError` for an unknown package.
     """
     chosen: Any = OmegaConf.to_container(composition.config.hydra.runtime.choices)
     node = _part(_selected(composition.config, which), package)
@@ -88,10 +88,10 @@ def _part(config: DictConfig, package: str | None) -> Any:
     missing = object()
     try:
         node = OmegaConf.select(config, str(package), default=missing, throw_on_missing=False)
-    except ValueError:  # no key at all
+    except ValueError:  # no such key
         node = missing
     if node is missing:
-        wrong = "there is no such part of the configuration"
+        wrong = "the configuration has no such part"
         raise UserError(wrong, key="--package", value=package, where=COMMAND_LINE)
     return node
 

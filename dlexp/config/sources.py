@@ -1,8 +1,7 @@
-"""The YAML files that Hydra reads, checked before it reads them: what they are, and what they may
-set.
+"""Checks the YAML files that Hydra reads: their form, and the keys that they may set.
 
-A study or a variant of the user's may set what the command line may, and of Hydra's own keys those
-that cannot name code to run.
+A study or a variant of the user may set the same keys as the command line, and of Hydra's own keys
+those that cannot name code to run.
 """
 
 from __future__ import annotations
@@ -45,14 +44,14 @@ IN_FILES = (
     "hydra.sweeper.parts",
 )
 PACKAGES = (None, "_global_", "_group_")
-HEAD = 512  # characters in which Hydra looks for a package
+HEAD = 512  # the part of a file in which Hydra looks for a package
 
 
 @dataclass
 class Reading:
-    """What one loader reads: the files so far, the latest first, each with the package of its keys.
+    """The files that one loader has read, the latest first, each with the package of its keys.
 
-    While a base is composed, no file sets the keys of the root that are in `without`.
+    While a base is composed, no file sets the root keys in `without`.
     """
 
     files: list[tuple[str, Path]] = field(default_factory=list)
@@ -60,7 +59,7 @@ class Reading:
 
     @contextmanager
     def apart_from(self, keys: Collection[str]) -> Iterator[None]:
-        """Inside is one composition, for which no file sets these keys of the root."""
+        """Context manager: no file sets these root keys in one composition."""
         self.files.clear()
         self.without = keys
         try:
@@ -69,14 +68,12 @@ class Reading:
             self.without = ()
 
     def __deepcopy__(self, memo: object) -> Reading:
-        """Hydra copies its sources for each composition; all copies report to one place."""
+        """Hydra copies its sources for each composition; all copies report to the same place."""
         return self
 
 
 class CheckedFiles(ConfigSource):
-    """The files of a folder, under an address scheme of dlexp's own: Hydra's `file://` stays as it
-    is for other programs in this process.
-    """
+    """The files of a folder, under dlexp's own URL scheme: `file://` of others is untouched."""
 
     def __init__(self, provider: str, path: str) -> None:
         super().__init__(provider, path)
@@ -87,7 +84,7 @@ class CheckedFiles(ConfigSource):
         return "dlexp"
 
     def load_config(self, config_path: str) -> ConfigResult:
-        """Raises `UserError` for a file that may not say what it says."""
+        """Raises `UserError` for a file with forbidden content."""
         shown = self._normalize_file_name(config_path).strip("/")
         path = (Path(self.path) / shown).resolve()
         try:
@@ -117,7 +114,7 @@ class CheckedFiles(ConfigSource):
         return Path(self.path, config_path).is_dir()
 
     def is_config(self, config_path: str) -> bool:
-        """A folder of the user's holds groups; what lies beside them is not for us."""
+        """Only groups in a folder of the user are read, not files beside them."""
         ours = os.path.realpath(self.path) == os.path.realpath(CONF)
         is_one = ours or "/" in config_path.strip("/")
         return is_one and Path(self.path, self._normalize_file_name(config_path)).is_file()
@@ -149,78 +146,79 @@ def _parsed(text: str, shown: str) -> Any:
 def _checked(path: Path, shown: str, size: int, time_ns: int) -> tuple[str, str | None]:
     """A file's text and the package of its keys."""
     text = read(path, shown)
-    held = construct(text, shown)
-    if held is None:
-        raise UserError("is empty: a study or a variant must say something", where=shown)
-    if not isinstance(held, dict):
+    content = construct(text, shown)
+    if content is None:
+        raise UserError("is empty: a study or a variant needs keys with values", where=shown)
+    if not isinstance(content, dict):
         raise UserError("must be keys with values, not a list or a single value", where=shown)
     group, _, name = shown.removesuffix(".yaml").rpartition("/")
     package = _package(text, shown)
     if group == "hydra" or group.startswith("hydra/"):
-        raise UserError("Hydra's own parts are not open to files of yours", where=shown)
+        raise UserError("your files cannot set Hydra's own groups", where=shown)
     if group in kinds.KINDS and name in (cls.name for cls in registry.every(group)):
         raise UserError(
-            f"there is a plugin {group}/{name} already: give the variant another name", where=shown
+            f"is also the name of the plugin {group}/{name}: give the variant another name",
+            where=shown,
         )
     if package not in (*PACKAGES, group):
-        raise UserError(f"@package {package}: must be _global_, or left out", where=shown)
+        raise UserError(f"@package {package}: must be _global_, or be left out", where=shown)
     if group == "experiment" and package != "_global_":
         raise UserError(
             "must begin with the line '# @package _global_': its keys are those of the root",
             where=shown,
         )
-    _check_targets(held, "", shown)
-    _check_defaults(held.get("defaults"), shown)
+    _check_targets(content, "", shown)
+    _check_defaults(content.get("defaults"), shown)
     if package == "_global_":
-        _check_hydra(held.get("hydra"), "hydra", shown)
+        _check_hydra(content.get("hydra"), "hydra", shown)
     return text, package
 
 
 def _package(text: str, shown: str) -> str | None:
-    """What a line `# @package …` at the head of the file says."""
+    """The package that a line `# @package …` at the head of the file names."""
     try:
-        found: str | None = ConfigSource._get_header_dict(text[:HEAD])["package"]
+        package: str | None = ConfigSource._get_header_dict(text[:HEAD])["package"]
     except ValueError as e:
         raise UserError(f"its first lines cannot be read: {e}", where=shown) from None
-    return found
+    return package
 
 
-def _check_targets(held: Any, key: str, shown: str) -> None:
-    """Nowhere in a file may stand which code is to be called."""
-    if isinstance(held, dict):
-        for name, value in held.items():
+def _check_targets(content: Any, key: str, shown: str) -> None:
+    """Raises `UserError` for a key such as `_target_` anywhere in a file: it names code to run."""
+    if isinstance(content, dict):
+        for name, value in content.items():
             inner = f"{key}.{name}" if key else str(name)
             if name == "_target_":
-                raise UserError("names code to run, which no file may", key=inner, where=shown)
+                raise UserError("names code to run, which a file must not", key=inner, where=shown)
             _check_targets(value, inner, shown)
-    elif isinstance(held, list):
-        for i, value in enumerate(held):
+    elif isinstance(content, list):
+        for i, value in enumerate(content):
             _check_targets(value, f"{key}[{i}]", shown)
 
 
-def _check_hydra(held: Any, key: str, shown: str) -> None:
-    """Of Hydra's keys, those that are open."""
+def _check_hydra(content: Any, key: str, shown: str) -> None:
+    """Raises `UserError` for a key of Hydra that a file may not set."""
     if key in IN_FILES:
         if key in ("hydra.sweeper.params", "hydra.sweeper.parts"):
-            _check_swept(held, key, shown)
-        elif why := misfit(key, held):
-            raise UserError(why, key=key, value=held, where=shown)
+            _check_swept(content, key, shown)
+        elif why := misfit(key, content):
+            raise UserError(why, key=key, value=content, where=shown)
         return
-    if isinstance(held, dict) and any(known.startswith(f"{key}.") for known in IN_FILES):
-        for name, value in held.items():
+    if isinstance(content, dict) and any(known.startswith(f"{key}.") for known in IN_FILES):
+        for name, value in content.items():
             _check_hydra(value, f"{key}.{name}", shown)
-    elif held is not None:
+    elif content is not None:
         allowed = ", ".join(IN_FILES)
         raise UserError(
-            "this key of Hydra's is not open to files", key=key, where=shown, allowed=allowed
+            "this key of Hydra cannot be set in a file", key=key, where=shown, allowed=allowed
         )
 
 
-def _check_swept(held: Any, key: str, shown: str) -> None:
-    """What a study sweeps could be typed."""
-    if not isinstance(held, dict | None):
-        raise UserError("must be keys with values", key=key, value=held, where=shown)
-    for name, value in (held or {}).items():
+def _check_swept(content: Any, key: str, shown: str) -> None:
+    """Check that a study sweeps only what could be typed."""
+    if not isinstance(content, dict | None):
+        raise UserError("must be keys with values", key=key, value=content, where=shown)
+    for name, value in (content or {}).items():
         if key == "hydra.sweeper.parts":
             _check_swept(value, f"{key}.{name}", shown)
             continue
@@ -235,26 +233,26 @@ def _check_swept(held: Any, key: str, shown: str) -> None:
             raise
 
 
-def _check_defaults(held: Any, shown: str) -> None:
-    """Of other files, only options of our groups, each in its own place."""
-    if held is None:
+def _check_defaults(content: Any, shown: str) -> None:
+    """Check that a file includes only options of our groups, each in its own place."""
+    if content is None:
         return
-    if not isinstance(held, list):
+    if not isinstance(content, list):
         raise UserError("must be a list", key="defaults", where=shown)
-    for item in held:
+    for item in content:
         pairs: Any = item.items() if isinstance(item, dict) else [(str(item), None)]
         for word, value in pairs:
             words = str(word).split()
             group = re.sub(r"^/", "", words[-1]) if words else ""
             known = [*GROUPS, "init", "hydra/launcher", "hydra/sweeper"]
             if "@" in group:
-                wrong = "a group stands in its own place only; leave the @ out"
+                wrong = "a group cannot be moved to another place; leave the @ out"
                 raise UserError(wrong, key=f"defaults.{group}", where=shown)
-            # a file beside this one
+            # a file in the same folder
             plain = not isinstance(item, dict) and re.fullmatch(r"\w[\w-]*", str(item))
             if not plain and group not in known:
                 raise UserError(
-                    "is none of the groups",
+                    "is not a group",
                     key=f"defaults.{group}",
                     where=shown,
                     allowed=", ".join(known),
@@ -262,7 +260,7 @@ def _check_defaults(held: Any, shown: str) -> None:
             ours = {"hydra/launcher": [*LAUNCHERS], "hydra/sweeper": [*SWEEPERS]}.get(group)
             if ours and value not in ours:
                 raise UserError(
-                    "is none of dlexp's",
+                    "is not an option of dlexp",
                     key=f"defaults.{group}",
                     value=value,
                     where=shown,
@@ -271,19 +269,17 @@ def _check_defaults(held: Any, shown: str) -> None:
 
 
 def _check_circle(root: Path, shown: str, above: tuple[str, ...], done: set[str]) -> None:
-    """Raises `UserError` for a file whose defaults lead back to it: Hydra would follow them for
-    ever.
-    """
+    """Raises `UserError` for a file whose defaults include itself: Hydra would never stop."""
     if shown in above:
-        raise UserError("leads back to this file", key="defaults", where=shown)
+        raise UserError("includes this file again", key="defaults", where=shown)
     if shown in done:
         return
     done.add(shown)
     try:
-        held = construct(read(root / shown, shown), shown)
+        content = construct(read(root / shown, shown), shown)
     except (OSError, UserError):
-        return  # it is told when its turn comes
-    for item in (held.get("defaults") if isinstance(held, dict) else None) or ():
+        return  # it is reported when it is read
+    for item in (content.get("defaults") if isinstance(content, dict) else None) or ():
         pairs: Any = item.items() if isinstance(item, dict) else [(shown.rpartition("/")[0], item)]
         for group, names in pairs:
             for name in names if isinstance(names, list) else [names]:

@@ -1,6 +1,4 @@
-"""Every plugin as a config group option: its dataclass is its own schema, so there is no YAML per
-plugin.
-"""
+"""Registers every plugin as a config group option: its dataclass is the schema, no YAML needed."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ _stored: set[type] = set()
 
 
 def register() -> None:
-    """Discover the plugins and make `optimizer=adam optimizer.lr=0.01` mean something to Hydra."""
+    """Discover the plugins and register them with Hydra: `optimizer=adam optimizer.lr=0.01`."""
     discovery.discover()
     for cls in list(every()):
         if cls not in _stored:
@@ -49,7 +47,7 @@ def _place(cls: type) -> str:
     """File and line of a class, as far as they are known."""
     try:
         return f"{inspect.getsourcefile(cls)}:{inspect.getsourcelines(cls)[1]}"
-    except (OSError, TypeError):  # typed into a notebook
+    except (OSError, TypeError):  # defined in a notebook
         return cls.__module__
 
 
@@ -60,7 +58,7 @@ def _store(group: str, name: str, cls: type, package: str) -> None:
 
 
 def opened(cls: type) -> Any:
-    """The class as a config node that takes overrides: OmegaConf write-protects frozen dataclasses."""
+    """The class as a config node that is writable, although the dataclass is frozen."""
     node = OmegaConf.structured(cls)
     OmegaConf.set_readonly(node, False)
     for key in node:
@@ -70,9 +68,7 @@ def opened(cls: type) -> Any:
 
 
 def schema() -> type:
-    """The root of the configuration: an experiment's plain fields with their types, and a place for
-    each kind.
-    """
+    """The root of the configuration: an experiment's plain fields, and a place for each kind."""
     types, values = get_type_hints(Experiment), defaults().values
     spec: list[Any] = []
     for f in dataclasses.fields(Experiment):

@@ -1,10 +1,10 @@
-"""OmegaConf's words for a value, said in ours."""
+"""Translates OmegaConf's messages into ours."""
 
 from __future__ import annotations
 
 import re
 
-WORDS = {  # OmegaConf's words: ours; the first that fits
+WORDS = {  # OmegaConf's words: ours; the first match counts
     r"could not be converted to Float": "must be a number",
     r"could not be converted to Integer": "must be a whole number",
     r"could not be converted to Boolean": "must be true or false",
@@ -14,33 +14,30 @@ WORDS = {  # OmegaConf's words: ours; the first that fits
     ),
     r"Cannot convert '\w+' to string": "must be text",
     r"is not a valid bool": "must be true or false",
-    r"[mM]issing mandatory value": (
-        "has no value: ??? is Hydra's word for one that is still to be given"
-    ),
-    r"recursive interpolation": "leads back to itself",
-    r"Interpolation key '(.*)' not found": r"refers to \1, and there is no such key",
-    r"Interpolation to parent node": "refers to a part that it belongs to",
+    r"[mM]issing mandatory value": ("has no value: ??? marks a value that must still be given"),
+    r"recursive interpolation": "refers to itself",
+    r"Interpolation key '(.*)' not found": r"refers to \1, which does not exist",
+    r"Interpolation to parent node": "refers to a part that contains it",
     r"Environment variable '\w+' not found": "there is no such environment variable",
     r"is not a subclass of": (
         "is a group of values: set one by its full name, as in early_stopping.patience=5"
     ),
-    r"Unsupported value type|Unexpected (type annotation|object type)|is not supported|Unions of containers": (
-        "has a type or a value that no configuration can hold: use float, int, bool, str,"
+    r"Unsupported value type|Unexpected (type annotation|object type)"
+    r"|is not supported|Unions of containers": (
+        "has a type or value that a configuration cannot hold: use float, int, bool, str,"
         " tuple[int, ...] and … | None"
     ),
 }
 
 
 def known_words(message: str) -> str:
-    """Our words for a message; empty where there are none."""
-    found = ((re.search(pattern, message), words) for pattern, words in WORDS.items())
-    return next((match.expand(words) for match, words in found if match), "")
+    """Our words for a message; an empty string if there are none."""
+    matches = ((re.search(pattern, message), words) for pattern, words in WORDS.items())
+    return next((match.expand(words) for match, words in matches if match), "")
 
 
 def plain(error: Exception) -> str:
-    """What is wrong with a value, without OmegaConf's lines on where it stands among its objects
-    (`full_key: …`).
-    """
+    """What is wrong with a value, without OmegaConf's lines on its place (`full_key: …`)."""
     message = next(
         (line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__
     )
@@ -48,6 +45,6 @@ def plain(error: Exception) -> str:
 
 
 def of_key(error: Exception) -> str:
-    """The same, with the key that OmegaConf says it is about."""
+    """The same, preceded by the key that OmegaConf names."""
     key = getattr(error, "full_key", None)
     return f"{key}: {plain(error)}" if key else plain(error)

@@ -1,8 +1,8 @@
-"""A study's claims and figures are checked against its jobs: a claim that could never be answered is
-refused before training.
+"""Checks a study's claims and figures against its jobs, so that impossible claims are refused
+early.
 
-A claim that the command line takes away (fewer values of a key, say) is INCONCLUSIVE and not
-refused: the user may try that.
+A claim that the command line makes impossible (by fewer values of a key, say) is INCONCLUSIVE and
+not refused: the user may try that.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from dlexp.sweeps.study import NamedStudy
 
 @dataclass(frozen=True)
 class PartJobs:
-    """The jobs of a part, and what was typed: these keys are no longer the study's."""
+    """The jobs of a part, and the typed overrides: their keys no longer follow the study."""
 
     name: str
     setups: Sequence[Setup]
@@ -40,7 +40,7 @@ class PartJobs:
     quick: bool
 
     def changed(self, *keys: str) -> bool:
-        """Whether the command line has a say in any of these keys."""
+        """Whether the command line changes any of these keys."""
         roots = {key.partition(".")[0] for key in keys}
         return any(key.partition(".")[0] in roots for key in self.typed)
 
@@ -51,9 +51,7 @@ def check(
     sizes: Mapping[str, int],
     typed: Sequence[str],
 ) -> None:
-    """Raises the `UserError` of a claim or figure that the jobs, part by part, cannot answer or
-    show.
-    """
+    """Raises `UserError` for a claim or figure that the jobs of the parts cannot support."""
     keys = frozenset(word.lstrip("+").partition("=")[0] for word in typed)
     quick = any(word.lstrip("+").lower() == "quick=true" for word in typed)
     at, parts = 0, {}
@@ -90,12 +88,15 @@ def _check_claim(part: PartJobs, claim: Claim, key: str) -> None:
         _check_key(part, tuned, f"{key}.tuned")
     n = len(sides.seeds())
     if claim.tuned and n < TUNING + FEWEST and not (part.quick or part.changed("seed")):
-        wrong = f"needs {TUNING} seeds to choose with and {FEWEST} others to judge; there are {n}"
+        wrong = (
+            f"needs {TUNING} seeds to choose settings and {FEWEST} others to judge them;"
+            f" there are {n}"
+        )
         raise UserError(wrong, key=f"{key}.tuned", value=claim.id)
 
 
 def _sweep(part: PartJobs) -> SweepRecord:
-    """What the part's runs will be, as far as that is known: their parameters."""
+    """The sweep of a part before training: only the parameters of its runs are known."""
     made = [
         RunRecord(
             "",
@@ -113,7 +114,7 @@ def _sweep(part: PartJobs) -> SweepRecord:
 
 
 def _check_key(part: PartJobs, name: str, key: str) -> None:
-    """A parameter of some run."""
+    """Raises `UserError` for a key that is no parameter of any run."""
     known = sorted({name for params in _params(part) for name in params})
     if name not in known:
         raise UserError(
@@ -122,7 +123,7 @@ def _check_key(part: PartJobs, name: str, key: str) -> None:
 
 
 def _params(part: PartJobs) -> list[dict[str, Any]]:
-    """The parameters of the different jobs, whatever their seed."""
+    """The parameters of the different jobs, without their seeds."""
     return [setup.experiment.params() for setup in _different(part.setups)]
 
 
@@ -145,10 +146,10 @@ def _check_metrics(part: PartJobs, names: Sequence[str | None], key: str) -> Non
             continue
         by = _observers_of(name)
         if anything and not by and name.partition("/")[0] not in ("train", "val", "test", "gap"):
-            continue  # by an observer that does not say what it measures, perhaps
+            continue  # perhaps by an observer that does not declare what it measures
         if by:
             wrong = (
-                f"is measured by the observer {by[0]} only: say - override /observer: [{by[0]}] in"
+                f"is measured by the observer {by[0]} only: add - override /observer: [{by[0]}] in"
                 " defaults"
             )
             raise UserError(wrong, key=key, value=name)
@@ -168,9 +169,7 @@ def _observers_of(metric: str) -> list[str]:
 
 
 def _measured(part: PartJobs) -> tuple[list[str], list[str], bool]:
-    """What the runs of a part measure, the patterns of what their observers note, and whether one of
-    these does not say what that is.
-    """
+    """What the runs of a part measure, as patterns; whether some observer declares nothing."""
     known: set[str] = set()
     noted: set[str] = set()
     anything = False
@@ -187,7 +186,7 @@ def _measured(part: PartJobs) -> tuple[list[str], list[str], bool]:
 
 
 def _metrics(e: Experiment) -> set[str]:
-    """The metrics of an objective, those of the trainer, and the gaps that reports add."""
+    """The metrics of an objective and of the trainer, and the gaps that reports add."""
     measured = e.objective.measures
     if measured is None:
         with one_blas_thread():

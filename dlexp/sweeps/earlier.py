@@ -1,6 +1,6 @@
-"""Members of a sweep that an earlier version of dlexp trained: their keys were made otherwise.
+"""Finds members of a sweep that an earlier version of dlexp trained: their keys differ.
 
-Such a run keeps its key and its folder. Which job it is, its run.json says.
+Such a run keeps its key and its folder. Its run.json tells which job it is.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dlexp.storage.ledger import Ledger
 from dlexp.storage.records import RunDescription
 from dlexp.sweeps.job import PlannedJob
 
-OLD_FOLDER = re.compile(r"([0-9a-f]{16})-")  # today a key begins with NUMERICS and a hyphen
+OLD_FOLDER = re.compile(r"([0-9a-f]{16})-")  # today's keys begin with NUMERICS and a hyphen
 
 
 class Member(NamedTuple):
@@ -35,19 +35,19 @@ Members = Mapping[str, Member]  # by the identity of the run
 
 
 def members(sweep: Path) -> Members:
-    """The earlier runs in a sweep's folder. Of several with one identity, one with a result counts.
+    """The earlier runs in a sweep's folder; of equal ones, one with a result counts.
 
-    A folder whose name is of today's form is not opened.
+    A folder whose name has today's form is not opened.
     """
-    read, found = list(_read(sweep / "runs")), dict[str, Member]()
+    read, by_key = list(_read(sweep / "runs")), dict[str, Member]()
     ledger = Ledger(sweep)
     if read:
         ledger.read()
     for member in read:
         known = identity.of_record(member.description)
-        if known and (known.key() not in found or ledger.has_result(member.key)):
-            found[known.key()] = member
-    return found
+        if known and (known.key() not in by_key or ledger.has_result(member.key)):
+            by_key[known.key()] = member
+    return by_key
 
 
 def _read(runs: Path) -> Iterator[Member]:
@@ -56,11 +56,11 @@ def _read(runs: Path) -> Iterator[Member]:
             try:
                 yield Member(old[1], folder.name, RunDescription.read(folder))
             except (OSError, ValueError, UserError):
-                continue  # it was killed before it was written
+                continue  # it was killed before the file was written
 
 
 def recognized(jobs: Iterable[PlannedJob], members: Members) -> Iterator[PlannedJob]:
-    """The jobs; one that is an earlier run has its key and folder."""
+    """The jobs; a job that an earlier run has done gets the key and folder of that run."""
     for job in jobs:
         member = members.get(identity.of_experiment(job.setup.experiment).key())
         if member is not None and _is_same(member.description, job):
@@ -69,7 +69,7 @@ def recognized(jobs: Iterable[PlannedJob], members: Members) -> Iterator[Planned
 
 
 def _is_same(description: RunDescription, job: PlannedJob) -> bool:
-    """Whether an earlier run had the very settings and data of a job, where its identity is equal."""
+    """Whether an earlier run of equal identity had exactly the job's settings and data."""
     e = job.setup.experiment
     if any(configuration_changes(description, e)):
         return False
@@ -81,5 +81,5 @@ def _is_same(description: RunDescription, job: PlannedJob) -> bool:
 
 @cache
 def _digest_of_data(data: Data, seed: int, *files: str) -> str:
-    """The digest of the arrays that these files hold: earlier runs recorded none of the files."""
+    """The digest of the arrays in these files: earlier runs did not record digests of files."""
     return str(data.dataset(streams(seed)["split"]).describe()["sha256"])

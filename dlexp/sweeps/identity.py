@@ -1,7 +1,7 @@
-"""What makes two runs the same run, and two commands the same sweep.
+"""Decides whether two runs are the same run, and two commands the same sweep.
 
-A run's key is its `dlexp.core.identity.Identity` with the files its data are read from. Observers,
-tracking, paths of outputs and the number of workers do not count.
+A run's key is its `dlexp.core.identity.Identity` together with the files of its data. Observers,
+tracking, output paths and the number of workers do not count.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from dlexp.runs import identity, provenance
 class Ingredients:
     """The code and the data of a run: the SHA-256 of each file, by its path.
 
-    All of the code and every byte of it, so that what a worker trains with is what the command
-    imported and recorded.
+    It covers all code and all data, so that a worker trains with exactly what the command imported
+    and recorded.
     """
 
     code: Mapping[str, str]
@@ -32,27 +32,23 @@ class Ingredients:
 
     @staticmethod
     def of(e: Experiment) -> Ingredients:
-        """Code as this process imported it, data as they are now. Raises `OSError` where a file
-        cannot be read.
-        """
+        """Code as this process imported it, data as they are now. Raises `OSError`."""
         code = {str(path): source_code.digest(path) for path in provenance.source_files(e).values()}
         files = [] if "data" in e.objective.ignores else e.data.files()
         return Ingredients(code, {str(path): _digest_of(path) for path in files})
 
     def check(self) -> None:
-        """Raises `Changed` where this process imported other code, or where the data files are
-        other ones now.
-        """
+        """Raises `Changed` if this process imported other code, or if data files changed."""
         _check(self.code, source_code.digest, "was changed")
         self.check_data()
 
     def check_data(self) -> None:
-        """Raises `Changed` where the data files are other ones now."""
+        """Raises `Changed` if the data files have changed."""
         _check(self.data, _digest_of, "holds other data")
 
 
 class Changed(Exception):
-    """A file that decides a run's numbers is not what it was when the run was planned."""
+    """A file that decides a run's numbers has changed since the run was planned."""
 
 
 def _check(planned: Mapping[str, str], digest: Callable[[Path], str], wrong: str) -> None:
@@ -60,28 +56,26 @@ def _check(planned: Mapping[str, str], digest: Callable[[Path], str], wrong: str
         try:
             now = digest(Path(path))
         except OSError as e:
-            raise Changed(f"{path} cannot be read any more: {e.strerror or e}") from None
+            raise Changed(f"{path} can no longer be read: {e.strerror or e}") from None
         if now != was:
             raise Changed(
                 f"{path} {wrong}: SHA-256 {was[:12]}… when the sweep began, {now[:12]}… now"
             )
 
 
-def run_key(e: Experiment, held: Ingredients | None = None) -> str:
-    """A run's identity in one word, such as 1-0123456789abcdef; `held` are its ingredients, where
-    they are known.
+def run_key(e: Experiment, ingredients: Ingredients | None = None) -> str:
+    """A run's identity in one word, such as 1-0123456789abcdef; `ingredients` if they are known.
 
-    Raises `OSError` where a file cannot be read.
+    Raises `OSError` for a file that cannot be read.
     """
-    return identity.of_experiment(e).key((held or Ingredients.of(e)).data.values())
+    return identity.of_experiment(e).key((ingredients or Ingredients.of(e)).data.values())
 
 
 def sweep_id(fixed: Iterable[str], swept: Iterable[str], by: str = "grid", study: str = "") -> str:
-    """A sweep without a name is known by what is fixed, by which keys are swept, and how: more
-    values extend it.
+    """The id of a sweep without a name: fixed values, swept keys, sweeper; more values extend it.
 
     `study` is the digest of the named study's file, if there is one: an edited study is another
-    sweep. `zip` changes no number of a run, but which runs there are.
+    sweep. `zip` changes no number of a run, but it changes which runs there are.
     """
     fixed = sorted(o for o in fixed if not is_silent(o) or root(o) == "zip")
     rest = [*([by] if by != "grid" else []), *([study] if study else [])]
@@ -90,7 +84,7 @@ def sweep_id(fixed: Iterable[str], swept: Iterable[str], by: str = "grid", study
 
 
 def _digest_of(path: Path) -> str:
-    """The SHA-256 of a file's content, remembered as long as the file and its times stay."""
+    """The SHA-256 of a file's content, cached while the file and its times are unchanged."""
     status = path.stat()
     return _content(path, (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
 

@@ -1,4 +1,4 @@
-"""A job of a sweep and its result, as values: what a launcher is given, and what it gives back."""
+"""A job of a sweep and its result, as values: a launcher takes the one and returns the other."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from dlexp.sweeps.launcher import JobLost, JobRefused
 
 
 class PlannedJob(NamedTuple):
-    """A validated job, with the code and the data it is to be trained with.
+    """A validated job, with the code and the data that it must be trained with.
 
-    `folder` is the name of its run folder in the sweep: its key, and words for people.
+    `folder` is the name of its run folder in the sweep: its key and a readable name.
     """
 
     key: str
@@ -31,7 +31,7 @@ class PlannedJob(NamedTuple):
 
 @dataclass(frozen=True)
 class Job:
-    """What to train, with which code and data, and the run folder; `tracking` is the sweep's."""
+    """What to train, with its code and data, and the run folder; `tracking` is the sweep's."""
 
     setup: Setup
     key: str
@@ -43,11 +43,10 @@ class Job:
 
 @dataclass(frozen=True)
 class JobResult:
-    """How a job ended, what it cost (the run's seconds; its worker's CPU seconds and peak memory in
-    MB), and its metrics.
+    """How a job ended, its cost (seconds, CPU seconds, peak memory in MB) and its metrics.
 
-    `resumed_at` is the step of the checkpoint that it went on from, 0 for none; `restarted` is the
-    reason why an unfinished run was trained from the start.
+    `resumed_at` is the step of the checkpoint that it continued from, 0 for none; `restarted` is
+    the reason why an unfinished run was trained from the start.
     """
 
     status: Status
@@ -62,14 +61,14 @@ class JobResult:
 
 @dataclass(frozen=True)
 class JobElsewhere:
-    """The job's run is being trained by another process, as by `python -m dlexp resume`."""
+    """Another process trains the job's run, for example `python -m dlexp resume`."""
 
 
 JobOutcome = JobResult | JobRefused | JobElsewhere | JobLost
 
 
 def plan_jobs(jobs: Iterable[tuple[Sequence[str], Setup]]) -> list[PlannedJob]:
-    """The jobs with their keys. Raises `OSError` where a data file cannot be read."""
+    """The jobs with their keys. Raises `OSError` for a data file that cannot be read."""
     planned = []
     for overrides, setup in jobs:
         ingredients = Ingredients.of(setup.experiment)

@@ -1,8 +1,8 @@
-"""Where jobs run: the protocol of a launcher, and the loop that keeps `n_jobs` jobs in flight.
+"""The protocol of launchers (where jobs run), and the loop that keeps `n_jobs` jobs running.
 
-Grid sweeps, searches and studies use this loop. A launcher starts a job, waits for its end, hands
-over its result, and cancels it; ledger, statuses, retries and mirroring do not know which launcher
-it is.
+Grid sweeps, searches and studies use this loop. A launcher starts jobs, waits for them, returns
+their results and cancels them. Ledger, statuses, retries and mirroring do not depend on the
+launcher.
 """
 
 from __future__ import annotations
@@ -24,42 +24,40 @@ R_co = TypeVar("R_co", covariant=True)
 
 @dataclass(frozen=True)
 class JobLost:
-    """A job that ended without a result: its process was killed, or its machine is gone."""
+    """A job ended without a result: its process was killed, or its machine failed."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class JobRefused:
-    """A job that cannot be done as it was planned: its code or its data have changed since."""
+    """A job cannot be done as planned: its code or its data have changed since."""
 
     reason: str
 
 
 class Launcher(Protocol[J_contra, H, R_co]):
-    """Runs jobs somewhere: in processes of this machine, or on a cluster."""
+    """Runs jobs: in processes of this machine, or on a cluster."""
 
     def submit(self, jobs: Sequence[J_contra]) -> Sequence[H]:
-        """Start these jobs, or queue them; one handle for each. Does not wait for their ends."""
+        """Start or queue these jobs and return a handle for each, without waiting."""
         ...
 
     def ended(self, handles: Sequence[H]) -> Sequence[H]:
-        """Wait for one of these jobs to end, up to about WAIT seconds; those that have ended."""
+        """Wait up to about WAIT seconds for one of these jobs; return those that have ended."""
         ...
 
     def result(self, handle: H) -> R_co:
-        """The result of a job that has ended; `JobLost` where it has none. Raises nothing for a job
-        that failed.
-        """
+        """The result of an ended job, also of a failed one. Raises `JobLost` without one."""
         ...
 
     def cancel(self, handle: H) -> None:
-        """Stop a job. It may have ended already."""
+        """Stop a job, which may have ended already."""
         ...
 
 
 def n_cores() -> int:
-    """Processors that this process may use."""
+    """The number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -75,9 +73,8 @@ def run_jobs(
     """Run all jobs in their order, at most `n_jobs` at a time.
 
     `on_start` gets the number of each job, `on_end` its number and result; `on_wait` is called
-    about once a second while no job ends. After a `JobRefused` no other job is submitted; those in
-    flight are completed. Whatever is raised here, as by Ctrl-C and SIGTERM, cancels the jobs in
-    flight.
+    about once a second while no job ends. After a `JobRefused` no other job is submitted; the
+    running ones are completed. Any exception here, such as Ctrl-C, cancels the running jobs.
     """
     waiting = deque(range(len(jobs)))
     in_flight: dict[H, int] = {}

@@ -1,4 +1,4 @@
-"""The progress line of a sweep: runs that are done, running, failed, diverged; rate, time left."""
+"""The progress line of a sweep: counts of runs by status, rate, time left."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from dlexp.storage.status import Status
 
 
 class ProgressLine:
-    """One line on stderr, drawn when a run starts or ends, and on a terminal every second. Use it
-    in a `with` block.
+    """One line on stderr, redrawn when a run starts or ends, on a terminal every second.
+
+    Use it in a `with` block.
     """
 
     def __init__(self, total: int, already: int) -> None:
@@ -39,12 +40,12 @@ class ProgressLine:
         self._bar.close()
 
     def started(self, number: int) -> None:
-        """A run was handed to a worker."""
+        """Count a run as running."""
         self._running.add(number)
         self._show(refresh=self._terminal)
 
     def ended(self, number: int, status: Status) -> None:
-        """A run has ended."""
+        """Count a run as ended."""
         self._running.discard(number)
         self._counts[status] += 1
         self._show(refresh=False)
@@ -56,11 +57,12 @@ class ProgressLine:
         self._show(refresh=self._terminal)
 
     def refresh(self) -> None:
-        """Show the time that has passed."""
+        """Show the elapsed time."""
         if self._terminal:
             self._bar.refresh()
 
     def _show(self, *, refresh: bool) -> None:
         failed = sum(n for status, n in self._counts.items() if not status.is_result)
-        counts = f"{len(self._running)} running, {failed} failed, {self._counts[Status.DIVERGED]} diverged"
+        diverged = self._counts[Status.DIVERGED]
+        counts = f"{len(self._running)} running, {failed} failed, {diverged} diverged"
         self._bar.set_postfix_str(counts, refresh=refresh)

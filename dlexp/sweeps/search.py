@@ -1,8 +1,8 @@
-"""Search beyond the grid: trials drawn at random, or where the results so far promise most (TPE).
+"""Search instead of a grid: trials drawn at random, or where results so far promise most (TPE).
 
 A search keeps no record of its own. It is repeatable: the same seed draws the same trials, and the
-sweep's ledger knows which of them are trained. So the same command again continues, and a larger
-n_trials adds trials behind the last.
+sweep's ledger knows which of them are trained. So repeating the command continues the search, and a
+larger n_trials adds trials at the end.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ __all__ = ["STRATEGIES", "Options", "random", "run", "tpe"]
 
 
 def random(search: Search) -> None:
-    """Draw all trials at once, each another (Bergstra & Bengio 2012,
-    https://jmlr.org/papers/v13/bergstra12a.html).
+    """Draw distinct trials at once.
+
+    Source: Bergstra & Bengio (2012), https://jmlr.org/papers/v13/bergstra12a.html
     """
     search.train(search.space.draws(search.options.n_trials, search.options.seed))
 
@@ -34,9 +35,7 @@ def run(
     options: Options,
     n_jobs: int | None,
 ) -> None:
-    """Search with a strategy of STRATEGIES, and note the best trial in the session. Raises
-    `UserError`.
-    """
+    """Search with a strategy of STRATEGIES and note the best trial. Raises `UserError`."""
     if strategy == "tpe":
         optuna()
     search = Search.of(sweep, session, options, n_jobs)
@@ -45,10 +44,7 @@ def run(
         session.notes.append(search.best())
     made = min(options.n_trials, search.space.size) if session.dry_run else len(search.trials)
     if made < options.n_trials:
-        note = (
-            f"space     only {made} different trials are possible; {options.n_trials} were"
-            " asked for"
-        )
-        session.notes.append(note)
+        note = f"only {made} different trials are possible; {options.n_trials} were requested"
+        session.notes.append(f"space     {note}")
         if session.dry_run:
             print(note)

@@ -1,4 +1,4 @@
-"""A sweep at work: the jobs that are missing are trained, and the end of each is written down."""
+"""A running sweep: trains the missing jobs and records how each ended."""
 
 from __future__ import annotations
 
@@ -40,28 +40,27 @@ from dlexp.tracking.settings import to_json
 
 log = logging.getLogger("dlexp")
 
-GRACE = 5.0  # seconds to wait for a run that another process holds
+GRACE = 5.0  # seconds to wait for a run that another process has locked
 
 Jobs = Sequence[tuple[Sequence[str], Setup]]
 JobLauncher = Launcher[Job, Any, JobOutcome]
 
 
 def local_processes() -> AbstractContextManager[JobLauncher]:
-    """The launcher of processes of this machine, which train jobs."""
+    """The launcher that trains jobs in processes of this machine."""
     return LocalProcesses(train_job)
 
 
 @dataclass
 class Session:
-    """What a command asks of its sweep, and how the jobs ended. Use it in a `with` block.
+    """The work of a command on its sweep. Use it in a `with` block.
 
-    `launcher` makes what runs the jobs; `entries` are the ledger's of the jobs asked for, in their
-    order; `folder` is the sweep's, None before there is one; `trained` counts the jobs that this
-    command trained, `resumed` those of them that went on from a checkpoint, and `restarted` those
-    that could not, by the reason; `total` is how many jobs there will be, where they come in
-    batches; `parts` says which parts the jobs belong to, in their order, and how many to each;
-    `study` is the named study they belong to; `notes` are printed at the end; `tracked` is what
-    MLflow has of the sweep, known when the `with` block has ended.
+    `launcher` creates the launcher; `entries` are the ledger's entries of the jobs, in their order;
+    `folder` is the sweep's, None until it exists; `trained` counts the jobs that this command
+    trained, `resumed` those continued from a checkpoint, `restarted` those that could not be, by
+    the reason; `total` is the number of jobs, if they come in batches; `parts` maps the parts to
+    their numbers of jobs, in order; `study` is the named study; `notes` are printed at the end;
+    `tracked` is the state of MLflow's copy, known after the `with` block.
     """
 
     command: str = "python -m dlexp -m"
@@ -95,16 +94,16 @@ class Session:
         if self._ledger is not None and description is not None and not failed:
             self._ledger.describe(replace(description, ended_ms=time.time_ns() // 1_000_000))
         sender = self._sender if self._sender is not None and self._sender.is_at_work() else None
-        self._stack.close()  # no command holds the sweep now: its sender sends the end, and ends
+        self._stack.close()  # releases the lock: the sender sends the end of the sweep and ends
         if self.folder is not None and settings and not failed:
             self.tracked = tracking.finish_sweep(self.folder, sender, settings["wait"])
 
     def run(self, jobs: Jobs, plan: Plan, *, n_jobs: int | None) -> list[LedgerEntry]:
-        """Train what is missing of these validated jobs; the entry of each, in order. May be called
-        again with more.
+        """Train the missing ones of these validated jobs; return each job's entry. Can be called
+        again.
 
-        Raises `UserError` where another command is at work on the same sweep, and `Stopped` where
-        jobs cannot be trained as they were planned.
+        Raises `UserError` if another command works on the same sweep, and `Stopped` if jobs cannot
+        be trained as they were planned.
         """
         if n_jobs is not None and n_jobs < 1:
             raise UserError(
@@ -117,7 +116,7 @@ class Session:
         self.folder = paths.outputs() / "sweeps" / (first.sweep or self._default_name(plan))
         planned = self._with_earlier_keys(plan_jobs(jobs))
         members = self._members([job.key for job in planned])
-        # of jobs that repeat each other, the first
+        # of equal jobs, the first
         unique = list({job.key: job for job in reversed(planned)}.values())[::-1]
         before = Ledger(self.folder).description()
         settings = to_json(first.tracking, before.tracking if before else None)
@@ -133,16 +132,16 @@ class Session:
                 missing, ledger, done=len(unique) - len(missing), n_jobs=n_jobs or n_cores()
             )
             missing = self._missing([job for job in unique if job.key in elsewhere], ledger)
-            if held := next((_path(job) for job in missing if not _is_free(job.folder)), ""):
+            if busy := next((_path(job) for job in missing if not _is_free(job.folder)), ""):
                 raise Stopped(
-                    f"{held} is being trained by another process. When it has ended: {self.command}"
+                    f"{busy} is being trained by another process. When it has ended: {self.command}"
                 )
         entries = [ledger.entries[job.key] for job in unique]
         self.entries += entries
         return entries
 
     def _with_earlier_keys(self, jobs: list[PlannedJob]) -> list[PlannedJob]:
-        """The jobs; those that an earlier version of dlexp has trained have the keys it gave them."""
+        """The jobs; those that an earlier version of dlexp has trained keep their keys."""
         assert self.folder is not None
         if self._earlier is None:
             self._earlier = earlier.members(self.folder)
@@ -154,7 +153,7 @@ class Session:
         return self._description.tracking if self._description else None
 
     def _missing(self, jobs: Iterable[PlannedJob], ledger: Ledger) -> list[Job]:
-        """The jobs that have no end yet, neither in the ledger nor in their folder."""
+        """The jobs without an end in the ledger and in their folder."""
         assert self.folder is not None
         missing = []
         for job in jobs:
@@ -170,9 +169,7 @@ class Session:
         return missing
 
     def _members(self, keys: Sequence[str]) -> dict[str, list[str]]:
-        """The keys of each part. Parts may share runs; a job that repeats another of its own part
-        is warned of.
-        """
+        """The keys of each part; parts may share runs. Warns of jobs repeated within a part."""
         members: dict[str, list[str]] = {}
         at = repeated = 0
         for name, n in (self.parts or {"": len(keys)}).items():
@@ -184,7 +181,7 @@ class Session:
         return members
 
     def _default_name(self, plan: Plan) -> str:
-        """The name of the folder of a sweep that was given none."""
+        """The name of the folder of an unnamed sweep."""
         if self.study is None:
             return sweep_id(plan.fixed, plan.swept, plan.by)
         study, digest = self.study.name, self.study.digest
@@ -197,7 +194,7 @@ class Session:
         members: Mapping[str, list[str]],
         settings: Mapping[str, Any] | None,
     ) -> Ledger:
-        """Lock the sweep, and write what it is asked for into its description."""
+        """Lock the sweep and write its description."""
         assert self.folder is not None
         if self._ledger is None:
             self._ledger = self._stack.enter_context(Ledger(self.folder).held())
@@ -221,7 +218,7 @@ class Session:
         before = self._ledger.description()
         if before and first.sweep and _numeric(before.fixed) != _numeric(plan.fixed):
             log.warning(
-                "sweep %s was also asked for with %s: its runs are compared with these",
+                "sweep %s was also run with %s: its runs are compared with these",
                 first.sweep,
                 " ".join(sorted(_numeric(before.fixed))) or "nothing fixed",
             )
@@ -229,7 +226,7 @@ class Session:
         return self._ledger
 
     def _train(self, jobs: Sequence[Job], ledger: Ledger, *, done: int, n_jobs: int) -> set[str]:
-        """Train the jobs, `done` others being done; the keys of those that another process trains."""
+        """Train the jobs after `done` others; return the keys that other processes train."""
         if self._launcher is None:
             self._launcher = self._stack.enter_context(self.launcher())
         done += len(self.entries)
@@ -264,12 +261,12 @@ class Session:
             left = len(jobs) - trained
             raise Stopped(
                 f"the sweep was stopped: {reasons[0]}; {left} of {len(jobs)} runs were not trained."
-                f" To train with what is there now: {self.command}"
+                f" To train with the current files: {self.command}"
             )
         return elsewhere
 
     def _entry(self, job: Job, outcome: JobResult | JobLost) -> LedgerEntry:
-        """The ledger's entry of a job that has ended; the session counts it."""
+        """The ledger's entry of an ended job; the session counts it."""
         folder, overrides = _path(job), tuple(job.setup.overrides)
         if isinstance(outcome, JobLost):
             return LedgerEntry(job.key, Status.KILLED, folder, overrides, error=outcome.reason)
@@ -289,7 +286,7 @@ class Session:
         )
 
     def _list(self, jobs: Sequence[PlannedJob]) -> None:
-        """Print the jobs, and which of them are done."""
+        """Print the jobs, and whether each is done."""
         assert self.folder is not None
         ledger = Ledger(self.folder)
         ledger.read()
@@ -305,7 +302,7 @@ def _numeric(overrides: Sequence[str]) -> set[str]:
 
 
 def _is_free(folder: Path) -> bool:
-    """Whether nobody trains the run. A worker whose command was killed needs a moment to end."""
+    """Whether no process trains the run; a worker of a killed command ends in a moment."""
     until = time.monotonic() + GRACE
     while journal.is_alive(folder):
         if time.monotonic() > until:
@@ -315,5 +312,5 @@ def _is_free(folder: Path) -> bool:
 
 
 def _path(job: Job) -> str:
-    """The folder of a job's run, relative to its sweep's."""
+    """The folder of a job's run, relative to the sweep."""
     return f"runs/{job.folder.name}"

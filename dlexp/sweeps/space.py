@@ -1,4 +1,4 @@
-"""What a search draws from: intervals of numbers and lists of values, as Hydra writes them."""
+"""The space of a search: intervals of numbers and lists of values, in Hydra's syntax."""
 
 from __future__ import annotations
 
@@ -19,15 +19,13 @@ from dlexp.core.registry import every
 from dlexp.errors import UserError
 
 CORNERS = 16  # combinations of ends that are tried before a search starts
-REPEATS = 1000  # draws in a row that repeat earlier ones, after which no other is waited for
-DIGITS = 6  # significant digits of a drawn number: what is typed again to repeat the run
+REPEATS = 1000  # draws in a row that repeat earlier ones, after which the drawing stops
+DIGITS = 6  # significant digits of a drawn number: enough to repeat the run
 
 
 @dataclass(frozen=True)
 class Interval:
-    """The numbers from `low` to `high`, uniform or log-uniform; only the whole ones where the field
-    is an int.
-    """
+    """Numbers from `low` to `high`, uniform or log-uniform; whole numbers for an int field."""
 
     key: str
     low: float
@@ -37,23 +35,23 @@ class Interval:
 
     @staticmethod
     def of(key: str, drawn: IntervalSweep, *, whole: bool) -> Interval:
-        """Raises `UserError` where nothing can be drawn from it."""
+        """Raises `UserError` for an empty or invalid interval."""
         low, high, log = float(drawn.start or 0), float(drawn.end or 0), "log" in drawn.tags
         if drawn.tags - {"log"}:
-            raise UserError("the one tag of an interval is log: tag(log,interval(1e-4,1))")
+            raise UserError("the only tag of an interval is log: tag(log,interval(1e-4,1))")
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise UserError("an interval goes from a number to a larger one")
+            raise UserError("the end of an interval must be larger than its start")
         if log and low <= 0:
-            raise UserError("a logarithmic interval begins above 0")
+            raise UserError("a logarithmic interval must start above 0")
         if whole:
             low, high = math.ceil(low), math.floor(high)
         if low > high:
-            raise UserError("there is no whole number in it")
+            raise UserError("contains no whole number")
         return Interval(key, low, high, log, whole)
 
     @property
     def name(self) -> str:
-        """What is drawn."""
+        """The key that is drawn."""
         return self.key
 
     @property
@@ -63,17 +61,17 @@ class Interval:
 
     @property
     def size(self) -> float:
-        """How many values it has."""
+        """The number of its values."""
         return self.high - self.low + 1 if self.whole else math.inf
 
     @property
     def ends(self) -> list[float]:
-        """The values that stand for all when it is asked what is allowed."""
+        """The values that are tested in place of all."""
         return list(dict.fromkeys([self.low, self.high]))
 
     def at(self, u: float) -> float:
         """The value at a share u of the probability, 0 ≤ u < 1."""
-        # every whole number has the stretch that is rounded to it
+        # every whole number gets the range that is rounded to it
         half = 0.5 if self.whole else 0.0
         low, high = self.low - half, self.high + half
         value = (
@@ -84,7 +82,7 @@ class Interval:
         return min(max(math.floor(value + 0.5) if self.whole else value, self.low), self.high)
 
     def words(self, value: float) -> list[str]:
-        """The override that says a value."""
+        """The override for a value."""
         number = (
             int(value)
             if self.whole
@@ -95,9 +93,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Listed:
-    """Alternatives, each the overrides that go together. A value is its place; `ordered` if
-    neighbours are alike.
-    """
+    """Alternatives, each a list of overrides; a value is an index, `ordered` or not."""
 
     name: str
     alternatives: tuple[tuple[str, ...], ...]
@@ -105,9 +101,7 @@ class Listed:
 
     @staticmethod
     def of(plan: Plan, keys: Sequence[str]) -> Listed:
-        """The listed values of a key, or of several that are paired; sorted, so that the order
-        typed is no matter.
-        """
+        """The values of a key or of paired keys; sorted, so the typed order does not matter."""
         jobs = Plan((), {k: plan.swept[k] for k in keys if k in plan.swept}).jobs(
             [keys] if len(keys) > 1 else ()
         )
@@ -119,26 +113,26 @@ class Listed:
 
     @property
     def values(self) -> range:
-        """All places."""
+        """All indices."""
         return range(len(self.alternatives))
 
     @property
     def size(self) -> float:
-        """How many values it has."""
+        """The number of values."""
         return len(self.alternatives)
 
     @property
     def ends(self) -> list[float]:
-        """The values that stand for all when it is asked what is allowed."""
+        """The values that are tested in place of all."""
         places = range(len(self.alternatives))
         return list(dict.fromkeys([places[0], places[-1]])) if self.ordered else list(places)
 
     def at(self, u: float) -> float:
-        """The place at a share u of the probability, 0 ≤ u < 1."""
+        """The index at a share u of the probability, 0 ≤ u < 1."""
         return int(u * len(self.alternatives))
 
     def words(self, value: float) -> list[str]:
-        """The overrides at a place."""
+        """The overrides at an index."""
         return list(self.alternatives[int(value)])
 
 
@@ -148,9 +142,7 @@ Point = Sequence[float]  # a value for every axis
 
 @dataclass(frozen=True)
 class Space:
-    """What is fixed, what is drawn (in the order of the names), and the seeds every trial is
-    trained with.
-    """
+    """What is fixed, what is drawn (sorted by name), and the seeds of every trial."""
 
     fixed: tuple[str, ...]
     axes: tuple[Axis, ...]
@@ -158,17 +150,14 @@ class Space:
 
     @staticmethod
     def of(plan: Plan, pairs: Sequence[Sequence[str]], whole: Callable[[str], bool]) -> Space:
-        """`whole` says whether a key takes whole numbers only. Raises `UserError` for what cannot
-        be drawn.
-        """
+        """Raises `UserError` for what cannot be drawn; `whole` recognizes integer keys."""
         for key in [k for pair in pairs for k in pair]:
             if key == "seed" or key in plan.intervals:
-                raise UserError("a search pairs keys with listed values only", key="zip", value=key)
+                raise UserError(
+                    "a search can pair only keys with lists of values", key="zip", value=key
+                )
         if "seed" in plan.intervals:
-            wrong = (
-                "a search does not choose a seed: list those every trial is trained with, as in"
-                " seed=0,1,2"
-            )
+            wrong = "a search does not draw seeds: list the seeds of every trial, as in seed=0,1,2"
             raise UserError(wrong, key="seed", value=plan.swept["seed"][0])
         axes: dict[tuple[str, ...], Axis] = {}
         paired = {key: tuple(pair) for pair in pairs for key in pair}
@@ -183,7 +172,7 @@ class Space:
                 axes[paired.get(key, (key,))] = Listed.of(plan, paired.get(key, (key,)))
         if not axes:
             raise UserError(
-                "there is nothing to search: say optimizer.lr=interval(1e-4,1) or"
+                "there is nothing to search: add optimizer.lr=interval(1e-4,1) or"
                 " optimizer=sgd,adam"
             )
         seeds = tuple(dict.fromkeys(f"seed={value}" for value in plan.swept.get("seed", ())))
@@ -191,7 +180,7 @@ class Space:
 
     @property
     def repeats(self) -> int:
-        """How many jobs a trial has."""
+        """The number of jobs of a trial."""
         return len(self.seeds) or 1
 
     def words(self, point: Point) -> list[str]:
@@ -208,19 +197,15 @@ class Space:
 
     @property
     def size(self) -> float:
-        """How many different points there are."""
+        """The number of different points."""
         return math.prod(axis.size for axis in self.axes)
 
     def draws(self, n: int, seed: int) -> list[Point]:
-        """Different points at random, fewer than n where there are no more; more of them begin with
-        the same.
-        """
+        """Up to n different random points; a larger n begins with the same points."""
         return list(itertools.islice(self.distinct(seed), n))
 
     def distinct(self, seed: int, seen: Collection[tuple[str, ...]] = ()) -> Iterator[Point]:
-        """Different points at random, none of whose words are among those `seen`, until there are
-        no more.
-        """
+        """Different random points whose words are not in `seen`, until there are no more."""
         rng, known, repeats = np.random.default_rng(seed), set(seen), 0
         while repeats < REPEATS and len(known) < self.size:
             point = [
@@ -232,16 +217,14 @@ class Space:
                 known.add(words)
                 repeats = 0
                 yield point
-        if len(known) < self.size < math.inf:  # what is left is drawn too seldom to wait for
+        if len(known) < self.size < math.inf:  # what is left is drawn too rarely to wait for
             for rest in itertools.product(*(axis.values for axis in self.axes)):
                 if (words := tuple(self.words(rest))) not in known:
                     known.add(words)
                     yield rest
 
     def corners(self) -> list[Point]:
-        """Points at the ends of all axes: their product, or where that is large every end at least
-        once.
-        """
+        """Points at the ends of all axes: the product, or each end at least once if it is large."""
         ends = [axis.ends for axis in self.axes]
         if math.prod(map(len, ends)) <= CORNERS:
             return list(itertools.product(*ends))
@@ -249,9 +232,7 @@ class Space:
 
 
 def is_whole(key: str, config: DictConfig, plan: Plan) -> bool:
-    """Whether a key's field is an int, in the configuration or in one of the options that are
-    swept.
-    """
+    """Whether a key's field is an int, in the configuration or in a swept option."""
     parent, _, name = key.rpartition(".")
     kind = parent.partition(".")[0]
     if not parent:
@@ -264,7 +245,7 @@ def is_whole(key: str, config: DictConfig, plan: Plan) -> bool:
 
 
 def _int_only(owner: Any, name: str) -> bool:
-    """Whether a dataclass's field takes whole numbers, and nothing else but None."""
+    """Whether a dataclass's field takes only whole numbers and None."""
     wanted = typing.get_type_hints(owner).get(name) if isinstance(owner, type) else None
     return set(typing.get_args(wanted) or (wanted,)) - {type(None)} == {int}
 

@@ -1,6 +1,4 @@
-"""A named study at the head of a sweep: its name, what its file describes, and a digest of what it
-trains.
-"""
+"""The named study of a sweep: its name, the description in its file, and a digest of the rest."""
 
 from __future__ import annotations
 
@@ -21,10 +19,11 @@ from dlexp.sweeps.study_file import description_of
 
 @dataclass(frozen=True)
 class NamedStudy:
-    """`conf/experiment/<name>.yaml`: `description` is what stands under its key `study`, None if
-    nothing does; `digest` is of all the rest.
+    """`conf/experiment/<name>.yaml`: its `description` (the key `study`) and a `digest` of the
+    rest.
 
-    The description gains a key `changes`: what is trained otherwise than the file says.
+    The description is None if there is none. It gains a key `changes`: how the training differs
+    from the file.
     """
 
     name: str
@@ -33,9 +32,7 @@ class NamedStudy:
 
     @staticmethod
     def of(config: DictConfig) -> NamedStudy | None:
-        """The study that was chosen, or None. Raises the `UserError` of a key, figure or claim that
-        is wrong.
-        """
+        """The chosen study, or None. Raises `UserError` for a wrong key, figure or claim."""
         name = config.hydra.runtime.choices.get("experiment")
         if not name:
             return None
@@ -49,13 +46,11 @@ class NamedStudy:
 
 
 def refuse_single(config: Any, hydra: Any) -> None:
-    """Raises `UserError` where one run would be trained of a file that sweeps, or that claims
-    something.
-    """
+    """Raises `UserError` if one run would be trained from a file with a sweep or with claims."""
     name, sweeper = hydra.runtime.choices.get("experiment"), hydra.sweeper
     if name and (config.get("study") is not None or sweeper.get("params") or sweeper.get("parts")):
-        wrong = "is a study, and this would train one run of it and drop its claims"
-        hint = "its file lacks mode: MULTIRUN under hydra; or say -m"
+        wrong = "is a study; this command would train one run of it and ignore its claims"
+        hint = "its file lacks mode: MULTIRUN under hydra; or add -m"
         raise UserError(f"{wrong}: {hint}", key="experiment", value=name)
 
 
@@ -66,9 +61,7 @@ def _files(config: DictConfig, name: str) -> list[Path]:
 
 
 def _digest(files: list[Path]) -> str:
-    """Of the study's files without their descriptions: comments, titles and claims may change, what
-    is trained may not.
-    """
+    """The digest of the study's files without their `study` key, which changes no training."""
     contents = []
     for path in files:
         content: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)

@@ -1,4 +1,4 @@
-"""What a command trains otherwise than the study's file says."""
+"""How a command's training differs from the study's file."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from omegaconf import DictConfig, OmegaConf
 from dlexp.config.plan import Plan, as_typed
 from dlexp.core.silent_keys import SILENT, root
 
-NO_NUMBERS = (*SILENT, "quick", "study", "experiment")  # a change of these changes no number
+NO_NUMBERS = (*SILENT, "quick", "study", "experiment")  # changing these changes no number
 
 
 def changes(
     own: Mapping[str, Plan], now: Mapping[str, Plan], file: Any
 ) -> dict[str, list[dict[str, str]]]:
-    """Part by part how what is trained `now` differs from the study's `own` plans and `file`, in
-    both languages.
+    """How the training `now` differs from the study's `own` plans and `file`, part by part.
 
-    More seeds are no difference: they extend the study.
+    The texts are in English and Chinese. More seeds are no difference: they extend the study.
     """
     changed = {}
     for name, plan in now.items():
@@ -42,18 +41,20 @@ def _in_file(file: Any, key: str) -> tuple[str, ...] | None:
     if value is None or OmegaConf.is_dict(value):
         return None
     return (
-        _shown(as_typed(OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)),
+        _canonical(
+            as_typed(OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
+        ),
     )
 
 
 def _values(plan: Plan) -> dict[str, tuple[str, ...]]:
     fixed = dict(word.partition("=")[::2] for word in plan.fixed)
     both = {**{key: (value,) for key, value in fixed.items()}, **plan.swept}
-    return {key: tuple(_shown(value) for value in values) for key, values in both.items()}
+    return {key: tuple(_canonical(value) for value in values) for key, values in both.items()}
 
 
-def _shown(value: str) -> str:
-    """A value by which equal ones are equal: `1` and `1.0`."""
+def _canonical(value: str) -> str:
+    """A canonical form of a value: `1` and `1.0` are equal."""
     try:
         return f"{float(value):.12g}"
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the file of a study says under its key `study`: titles, parts, figures, claims; checked."""
+"""Checks what a study's file has under its key `study`: titles, parts, figures, claims."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ KEYS_OF_PART = ("title", "metric", "better", "tuned")
 
 
 def description_of(config: DictConfig) -> dict[str, Any] | None:
-    """What the study says of itself, checked; None where it says nothing. Raises `UserError`."""
+    """The checked description of the study, None if there is none. Raises `UserError`."""
     name = str(config.hydra.runtime.choices.get("experiment") or "")
     node = config.get("study")
     if node is None:
         return None
     study: Any = OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
-    # imported here since most commands have no claims, and this takes a quarter second
+    # imported here: most commands have no claims, and the import takes a quarter second
     from dlexp.report.claims.spec import read
     from dlexp.report.plots.study import check_figures
 
@@ -71,9 +71,7 @@ def _mapping(value: Any, key: str, known: Collection[str] = ()) -> Mapping[str, 
     for word in value if known else ():
         if word not in known:
             hint = nearest(str(word), known)
-            raise UserError(
-                "there is no such word", key=f"{key}.{word}", allowed=allowed, hint=hint
-            )
+            raise UserError("there is no such key", key=f"{key}.{word}", allowed=allowed, hint=hint)
     return value
 
 

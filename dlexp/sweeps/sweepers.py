@@ -1,4 +1,4 @@
-"""What `hydra/sweeper=` chooses: every combination, or a search."""
+"""The options of `hydra/sweeper=`: a grid of all combinations, or a search."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dlexp.sweeps.study import NamedStudy
 
 
 def conduct(sweep: Composition, session: Session) -> None:
-    """Validate all jobs of a sweep, then train those that are missing. Raises `UserError`."""
+    """Validate all jobs of a sweep, then train the missing ones. Raises `UserError`."""
     config, n_jobs = sweep.config, sweep.config.hydra.launcher.n_jobs
     if sweep.sweeper != "grid":
-        asked = config.hydra.sweeper
-        options = search.Options(asked.n_trials, asked.seed, asked.metric)
+        sweeper = config.hydra.sweeper
+        options = search.Options(sweeper.n_trials, sweeper.seed, sweeper.metric)
         search.run(sweep.sweeper, sweep, session, options, n_jobs)
         return
     parts = grid.grid(config)
@@ -21,7 +21,7 @@ def conduct(sweep: Composition, session: Session) -> None:
     session.study = NamedStudy.of(config)
     jobs = validate.jobs(sweep, [job for part in parts.values() for job in part])
     if session.study is not None and session.study.description is not None:
-        # imported here since most sweeps have no claims, and this takes a quarter second
+        # imported here: most sweeps have no claims, and the import takes a quarter second
         from dlexp.sweeps import claim_checks
 
         claim_checks.check(session.study, jobs, session.parts, list(config.hydra.overrides.task))

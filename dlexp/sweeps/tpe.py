@@ -1,4 +1,4 @@
-"""Trials drawn where the results so far promise most, with Optuna's sampler."""
+"""Trials drawn by Optuna's sampler where the results so far promise most."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from dlexp.errors import UserError
 from dlexp.sweeps.space import Axis, Interval, Point, Space
 from dlexp.sweeps.trials import Search
 
-AGAIN = 20  # times that a draw may repeat a trial before another is drawn at random
+AGAIN = 20  # draws that may repeat a trial before one is drawn at random
 
 
 def tpe(search: Search) -> None:
-    """Draw as many trials as there are workers, learn from them, draw again: tree-structured Parzen
-    estimators.
+    """Tree-structured Parzen estimators: draw a trial per worker, learn from the results, repeat.
 
     The trials depend on the seed, the number of workers and the results. The first ten are random.
     Source: Bergstra et al. (2011),
@@ -26,8 +25,8 @@ def tpe(search: Search) -> None:
     if search.session.dry_run:
         names = ", ".join(axis.name for axis in search.space.axes)
         print(
-            f"{n} trials, {batch} at a time, over {names}: which ones depends on the results, so"
-            " none is listed"
+            f"{n} trials, {batch} at a time, over {names}; they depend on the results"
+            " and cannot be listed"
         )
         return
     package.logging.set_verbosity(package.logging.ERROR)
@@ -43,14 +42,14 @@ def tpe(search: Search) -> None:
 
 
 class _Sampler:
-    """Optuna's trials, each with its point. One that repeats another is drawn again, until there
-    are no others.
-    """
+    """Optuna's trials with their points; a repeated point is drawn again while others are left."""
 
     def __init__(self, package: Any, space: Space, seed: int) -> None:
         self.study = package.create_study(sampler=package.samplers.TPESampler(seed=seed))
         self._distributions = {axis.name: _distribution(package, axis) for axis in space.axes}
-        self._failed = package.trial.TrialState.FAIL  # what failed tells the sampler nothing
+        self._failed = (
+            package.trial.TrialState.FAIL
+        )  # a failed trial gives the sampler no information
         self._space, self._seed = space, seed
         self._seen: set[tuple[str, ...]] = set()
 
@@ -81,7 +80,7 @@ class _Sampler:
 
 
 def optuna() -> Any:
-    """The package. Raises the `UserError` that says how to install it."""
+    """The package. Raises `UserError` if it is not installed."""
     try:
         import optuna as package
     except ImportError:
@@ -91,7 +90,7 @@ def optuna() -> Any:
 
 
 def _distribution(package: Any, axis: Axis) -> Any:
-    """An axis as Optuna draws from it; of listed numbers, neighbours tell of each other."""
+    """An axis as a distribution of Optuna; listed numbers are ordered."""
     if isinstance(axis, Interval):
         kind = (
             package.distributions.IntDistribution

@@ -1,4 +1,4 @@
-"""The trials of a search: drawn points are trained, and judged by a metric."""
+"""The trials of a search: trains the drawn points and judges them by a metric."""
 
 from __future__ import annotations
 
@@ -35,9 +35,7 @@ WORST = math.inf
 
 @dataclass(frozen=True)
 class Options:
-    """`hydra.sweeper.…`: how many trials, what they are drawn with, and what they are judged by
-    (None: PREFERRED).
-    """
+    """`hydra.sweeper.…`: number of trials, seed and metric (None: the first of PREFERRED)."""
 
     n_trials: int
     seed: int
@@ -52,7 +50,7 @@ class Options:
 
 @dataclass
 class Search:
-    """One search: what is drawn, and how the trials ended. Small costs are good."""
+    """One search: the space, and the results of its trials. Small costs are good."""
 
     sweep: Composition
     session: Session
@@ -67,7 +65,7 @@ class Search:
 
     @staticmethod
     def of(sweep: Composition, session: Session, options: Options, n_jobs: int | None) -> Search:
-        """Read and check all there is to check before the first job. Raises `UserError`."""
+        """Read and check everything before the first job. Raises `UserError`."""
         config = sweep.config
         plan = grid.plan_of(config)
         pairs = pairs_of(
@@ -87,8 +85,7 @@ class Search:
         return Search(sweep, session, options, n_jobs or n_cores(), plan, space, metric, sign)
 
     def train(self, points: Sequence[Point]) -> list[float]:
-        """Validate and train these trials, and return the cost of each; a job that was trained
-        before is not repeated.
+        """Validate and train these trials and return their costs; trained jobs are not repeated.
 
         A trial that failed or diverged costs more than any other. A dry run lists the jobs, and
         returns nothing.
@@ -122,7 +119,7 @@ class Search:
         return -self.sign * metrics[self.metric]
 
     def best(self) -> str:
-        """A line about the best trial: its metric, and the overrides that were drawn."""
+        """A line about the best trial: its metric and its overrides."""
         n = len(self.trials)
         at = min(range(n), key=lambda i: self.trials[i][1])
         point, cost, entries = self.trials[at]
@@ -136,9 +133,7 @@ class Search:
 
 
 def read_metrics(folder: Path) -> dict[str, float]:
-    """A run's metrics by its journal: the latest, or where early stopping chose weights those of
-    its choice.
-    """
+    """The latest metrics in a run's journal, or those of the weights that early stopping chose."""
     try:
         events, _ = journal.events(folder)
     except (OSError, ValueError):
@@ -151,9 +146,7 @@ def read_metrics(folder: Path) -> dict[str, float]:
 
 
 def _corners(sweep: Composition, plan: Plan, space: Space) -> list[Setup]:
-    """Setups at the ends of all axes. Raises the `UserError` of the first that is not allowed, with
-    the interval.
-    """
+    """Setups at the ends of all axes. Raises the `UserError` of the first invalid one."""
     try:
         ends = [space.jobs(point)[0] for point in space.corners()]
         return [setup for _, setup in validate.jobs(sweep, ends)]
@@ -164,9 +157,9 @@ def _corners(sweep: Composition, plan: Plan, space: Space) -> list[Setup]:
 
 
 def choose_metric(chosen: str | None, setups: Sequence[Setup]) -> tuple[str, int]:
-    """The metric all trials are judged by, and +1 where more of it is better, else −1.
+    """The metric that judges all trials, and +1 if larger is better, else −1.
 
-    It is one of the validation's; of training only where there is no validation.
+    It is a validation metric, or a training metric if there is no validation split.
     """
     one_each = {setup.experiment.objective: setup.experiment for setup in setups}
     with one_blas_thread(), np.errstate(all="ignore"):
@@ -182,12 +175,12 @@ def choose_metric(chosen: str | None, setups: Sequence[Setup]) -> tuple[str, int
         }
         if len(signs) == 1:
             return chosen, signs.pop()
-        raise _refused("metric", chosen, "more of it is better by one objective, less by another")
-    wrong = "is not what every trial can be judged by"
+        raise _refused("metric", chosen, "must be large for one objective and small for another")
+    wrong = "is not measured by every trial"
     if chosen is None:
         wrong = f"must be given: the trials have none of {', '.join(PREFERRED)} in common"
     elif chosen.startswith("test/"):
-        wrong = "a search never sees the test data, or its result would be no test"
+        wrong = "a search must not use the test data, or its result would not be a test"
     raise _refused(
         "metric", chosen, wrong, allowed=", ".join(known), hint=nearest(chosen or "", known)
     )

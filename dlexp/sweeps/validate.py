@@ -1,4 +1,4 @@
-"""Jobs that are known to be right before the first of them starts."""
+"""Validates all jobs before the first of them starts."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from dlexp.runs.run import Run
 
 
 def jobs(sweep: Composition, overrides: Iterable[Sequence[str]]) -> list[tuple[list[str], Setup]]:
-    """Each job's overrides and setup. Raises the `UserError` of the first that is wrong.
+    """Each job's overrides and setup. Raises the `UserError` of the first invalid job.
 
-    Data are loaded and networks laid out once for every different combination of the parts that can
-    be refused then.
+    Data are loaded and networks built once for each different combination of the parts that matter
+    for it.
     """
     made = []
     tried: set[Any] = set()

@@ -1,7 +1,6 @@
-"""One job, as a worker trains it: its run goes on from its checkpoint where it can, and is trained
-from the start where it cannot.
+"""Trains one job in a worker: resumes its run from the checkpoint, or trains it from the start.
 
-What this module imports is what every worker has ready.
+Every worker has imported what this module imports before its first job.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from dlexp.sweeps.launcher import JobRefused
 
 
 def train_job(job: Job) -> JobResult | JobRefused | JobElsewhere:
-    """Train it. Whatever goes wrong is in the result."""
+    """Train a job. Any failure is part of the result."""
     began, cpu_began = time.monotonic(), time.process_time()
     try:
         place = Place(
@@ -60,7 +59,7 @@ def train_job(job: Job) -> JobResult | JobRefused | JobElsewhere:
 
 @dataclass(frozen=True)
 class _Trained:
-    """A run that has ended, and the seconds it took in all its parts; see `JobResult`."""
+    """An ended run, and the seconds it took in all its sessions; see `JobResult`."""
 
     run: Run
     seconds: float
@@ -69,12 +68,11 @@ class _Trained:
 
 
 def _train(setup: Setup, place: Place, ingredients: Ingredients) -> _Trained:
-    """Go on with the run in the folder; or train it from the start, if there is none or it cannot
-    go on.
+    """Resume the run in the folder, or train it from the start if that is impossible.
 
-    A run goes on as its own configuration says, bit for bit as if it had not been cut short. Raises
-    `Changed` where the code or the data are not those it was planned with, `Busy` while another
-    process trains it, and `UserError` for what cannot be trained.
+    A run continues with its own configuration, bit for bit as if it had not been interrupted.
+    Raises `Changed` if code or data differ from the plan, `Busy` while another process trains it,
+    and `UserError` for a run that cannot be trained.
     """
     ingredients.check()
     restarted = ""
@@ -102,7 +100,7 @@ def _resumed(run: Run, folder: Path) -> _Trained:
 
 
 def _reason(error: UserError, folder: Path) -> str:
-    """Why a run cannot go on; an empty string where it was killed before it had measured anything."""
+    """Why a run cannot be resumed; empty if it was killed before it had measured anything."""
     try:
         if not any(event.is_measurement for event in journal.events(folder)[0]):
             return ""
@@ -112,7 +110,7 @@ def _reason(error: UserError, folder: Path) -> str:
 
 
 def _clear(folder: Path) -> None:
-    """Remove a run's folder. Raises `Busy` while another process writes it."""
+    """Remove a run's folder. Raises `Busy` while another process writes to it."""
     if folder.is_symlink():
         atomic.remove(folder)
         return
@@ -129,7 +127,7 @@ def _clear(folder: Path) -> None:
                 path.unlink()
     finally:
         lock.release()
-    with suppress(OSError):  # another process asks at this moment whether the run is alive
+    with suppress(OSError):  # another process is just checking whether the run is alive
         shutil.rmtree(folder)
 
 
@@ -138,10 +136,10 @@ def _line(error: BaseException | None) -> str | None:
 
 
 def _peak_mb() -> float:
-    """The most memory this process ever had; 0 where the system has no such number."""
+    """The peak memory of this process; 0 if the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows
         return 0.0
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kilobytes elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20

@@ -1,8 +1,7 @@
-"""The mirror: a process of its own follows run folders and writes to MLflow what they say.
+"""The mirror: a separate process follows run folders and sends their content to MLflow.
 
-Training never waits for MLflow and never imports it: this file and what it imports know nothing of
-it. What is not sent when a command ends is sent by the next `python -m dlexp sync`, which is the
-same code.
+Training never waits for MLflow and never imports it, nor do this file and its imports. What is not
+sent when a command ends is sent by the next `python -m dlexp sync`, which uses the same code.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ from dlexp.tracking.address import store_file, store_uri
 LOG = "tracking.log"
 SYNC = "python -m dlexp sync"
 
-# One call to a dead server blocks for four minutes unless retries are bounded. The sender tries
-# again itself, since it looks first whether a call that was not answered was carried out after all.
-# A user's own settings of these stand.
+# A call to a dead server blocks for four minutes unless retries are limited. The sender repeats
+# calls itself, because it checks first whether an unanswered call was carried out. A user's own
+# settings of these variables are kept.
 PATIENCE = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -43,16 +42,16 @@ SILENCE = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
-# run folders and MLflow's addresses are, whatever the locale says of names of files
+# run folders and MLflow's addresses are UTF-8, whatever the locale
 UTF8 = {"PYTHONUTF8": "1"}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What MLflow has of the runs sent: all of them (`complete`), or why not, in one line.
+    """The state of MLflow's copy: `complete`, or in one line why not.
 
-    `experiment_id` and `run_id` are MLflow's, of the first run that has any; of a sweep, they are
-    its own run's. `chosen` says which variables of the environment decided where that is.
+    `experiment_id` and `run_id` are MLflow's, of the first run that has any, or of the sweep's own
+    run. `chosen` names the environment variables that decided the store.
     """
 
     complete: bool
@@ -75,13 +74,11 @@ class Sender:
         self.folders, self.process, self._why = [Path(f) for f in folders], process, why
 
     def is_at_work(self) -> bool:
-        """Whether the process lives."""
+        """Whether the process is alive."""
         return self.process is not None and self.process.poll() is None
 
     def wait(self, timeout: float | None = None) -> Outcome:
-        """Wait until it has sent everything or given up, `timeout` seconds at most. It goes on by
-        itself afterwards.
-        """
+        """Wait until all is sent or given up, at most `timeout` seconds; the process goes on."""
         if self.process is not None:
             try:
                 self.process.wait(timeout)
@@ -90,32 +87,28 @@ class Sender:
         return outcome(self.folders, self._why)
 
     def left(self, why: str = "") -> Outcome:
-        """What it has sent so far, when nobody waits for it any longer, and why that is."""
-        on = f"it goes on in the background; `{SYNC}` completes it if that is cut short"
+        """What has been sent so far, and why nothing more is waited for."""
+        on = f"it continues in the background; `{SYNC}` completes it if that is interrupted"
         return outcome(self.folders, "; ".join(filter(None, [why, on])))
 
 
 def start(folders: Sequence[Path]) -> Sender:
-    """Start a process that mirrors these run folders, live while they are written; returns at once.
+    """Start a process that mirrors these run folders while they are written; returns at once.
 
-    Each folder's `run.json` must stand and its lock be held before. The process survives Ctrl-C and
-    the death of its parent; what it says goes to `tracking.log` in the first folder. Raises
-    nothing: `wait` tells what went wrong.
+    Each folder needs its `run.json` and its lock before. The process survives Ctrl-C and the death
+    of its parent; its output goes to `tracking.log` in the first folder. Raises nothing: `wait`
+    reports failures.
     """
     return _start([str(Path(f).absolute()) for f in folders], folders)
 
 
 def start_sweep(folder: Path) -> Sender:
-    """The same for a sweep, whose `sweep.json` must stand; at low priority, so that training is not
-    slowed.
-    """
+    """The same for a sweep with a `sweep.json`; at low priority, to keep training fast."""
     return _start(["--sweep", str(Path(folder).absolute())], [folder])
 
 
 def finish_sweep(folder: Path, sender: Sender | None, timeout: float | None = None) -> Outcome:
-    """Wait for the sender of a sweep that has come to rest; where there is none and something is
-    left, start one.
-    """
+    """Wait for the sender of an ended sweep; start one if there is none and something is left."""
     if sender is None:
         if state.is_complete(folder):
             return outcome([folder])
@@ -146,9 +139,7 @@ def _start(words: Sequence[str], folders: Sequence[Path]) -> Sender:
 
 
 def environment() -> dict[str, str]:
-    """Ours, in UTF-8, with MLflow's telemetry off, its patience bounded, and dlexp importable from
-    wherever it was.
-    """
+    """Our environment in UTF-8, without telemetry, with short timeouts, and dlexp importable."""
     home = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(
         dict.fromkeys(filter(None, [home, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]))
@@ -157,20 +148,18 @@ def environment() -> dict[str, str]:
 
 
 def outcome(folders: Sequence[Path], why: str = "") -> Outcome:
-    """What `mlflow.json` of each folder says; `why` explains what is missing where no error was
-    noted.
-    """
+    """The outcome by each folder's `mlflow.json`; `why` is the reason if no error was noted."""
     states = [state.load(f) for f in folders]
     missing = [(f, s) for f, s in zip(folders, states, strict=True) if not state.is_complete(f)]
-    shown = next((s for s in states if s.run_id), states[0])
+    first = next((s for s in states if s.run_id), states[0])
     if not missing:
         sweep = len(folders) == 1 and is_sweep(folders[0])
-        runs = f"{shown.sent} run{'s' * (shown.sent != 1)}"
-        said = f"the sweep's run {shown.run_id} and its {runs}" if sweep else ""
+        runs = f"{first.sent} run{'s' * (first.sent != 1)}"
+        text = f"the sweep's run {first.run_id} and its {runs}" if sweep else ""
         return Outcome(
-            True, shown.uri, shown.experiment_id, shown.run_id, said, _chosen(folders[0])
+            True, first.uri, first.experiment_id, first.run_id, text, _chosen(folders[0])
         )
-    uri = shown.uri or str(_asked_for(folders[0]).get("uri", ""))
+    uri = first.uri or str(_recorded_tracking(folders[0]).get("uri", ""))
     error = next((s.error for _, s in missing if s.error), "")
     if not why:
         why = (
@@ -180,30 +169,30 @@ def outcome(folders: Sequence[Path], why: str = "") -> Outcome:
         )
     one = "the sweep is" if is_sweep(folders[0]) else "the run is"
     which = f"{len(missing)} of {len(folders)} runs are" if len(folders) > 1 else one
-    said = "; ".join(filter(None, [error, why]))
-    said = f"{which} not all there yet: {said}"
-    return Outcome(False, uri, shown.experiment_id, shown.run_id, said, _chosen(folders[0]))
+    text = f"{which} not complete yet: {'; '.join(filter(None, [error, why]))}"
+    return Outcome(False, uri, first.experiment_id, first.run_id, text, _chosen(folders[0]))
 
 
-def _asked_for(folder: Path) -> dict[str, Any]:
-    """What a run or sweep says of the store it is meant for, as it lies now; nothing where that
-    cannot be read.
-    """
+def _recorded_tracking(folder: Path) -> dict[str, Any]:
+    """What a run or sweep records of its store, with its present address; empty if unreadable."""
     try:
-        said = description_of(folder).tracking or {}
-        return {**said, "uri": redacted(address.asked_for(said, address.outputs_of(folder)))}
+        tracking = description_of(folder).tracking or {}
+        return {
+            **tracking,
+            "uri": redacted(address.asked_for(tracking, address.outputs_of(folder))),
+        }
     except (OSError, ValueError, LookupError):
         return {}
 
 
 def _chosen(folder: Path) -> str:
-    """Which variables of the environment decided where a run or sweep is shown, and what they said."""
-    said = _asked_for(folder)
+    """The environment variables that decided the store of a run or sweep, and their values."""
+    recorded = _recorded_tracking(folder)
     values = {
-        "MLFLOW_TRACKING_URI": said.get("uri"),
-        "MLFLOW_EXPERIMENT_NAME": said.get("experiment"),
+        "MLFLOW_TRACKING_URI": recorded.get("uri"),
+        "MLFLOW_EXPERIMENT_NAME": recorded.get("experiment"),
     }
-    by = said.get("environment") or ()
+    by = recorded.get("environment") or ()
     return ", ".join(
         f"{name}={' '.join(str(value).split())}" for name, value in values.items() if name in by
     )
@@ -212,7 +201,7 @@ def _chosen(folder: Path) -> str:
 def experiment_link(
     base_url: str, experiment_id: str, view: str = "", *, charts: bool = False
 ) -> str:
-    """The page of an experiment's runs, as a table or `charts`, in a ready-made view.
+    """The URL of an experiment's runs, as a table or `charts`, in a saved view.
 
     Without its last part MLflow opens another page.
 
@@ -222,20 +211,22 @@ def experiment_link(
     shown = (f"&viewStateShareKey={view}" if view else "") + (
         "&compareRunsMode=CHART" if charts else ""
     )
-    return f"{base_url.rstrip('/')}/#/experiments/{experiment_id}/runs?workflowType=machine_learning{shown}"
+    page = f"{base_url.rstrip('/')}/#/experiments/{experiment_id}/runs"
+    return f"{page}?workflowType=machine_learning{shown}"
 
 
 def run_link(base_url: str, experiment_id: str, run_id: str) -> str:
-    """The page of a run.
+    """The URL of a run.
 
     >>> run_link("http://127.0.0.1:5000/", "1", "0f3a")
     'http://127.0.0.1:5000/#/experiments/1/runs/0f3a?workflowType=machine_learning'
     """
-    return f"{base_url.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}?workflowType=machine_learning"
+    page = f"{base_url.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+    return f"{page}?workflowType=machine_learning"
 
 
 def ui_command(uri: str) -> str:
-    """MLflow's own command to look at a store, ready for a shell; for a server, its address.
+    """MLflow's own command to view a store, ready for a shell; the address, if it is a server.
 
     >>> ui_command("sqlite:////home/ann/my outputs/mlflow.db")
     "mlflow ui --backend-store-uri 'sqlite:////home/ann/my outputs/mlflow.db'"

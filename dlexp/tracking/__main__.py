@@ -1,6 +1,6 @@
 """`python -m dlexp.tracking [--sweep] <folder>…`: mirror these runs and sweeps to MLflow, then end.
 
-With `--sweep`, at low priority: others are training meanwhile.
+With `--sweep`, the process has a low priority, because jobs are training meanwhile.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 from dlexp.tracking import environment
 
 if __name__ == "__main__":
-    os.environ.update(environment())  # before MLflow is imported: it reads some of it then
-    # a process of MLflow's alone: what it says of its own insides helps nobody here
+    os.environ.update(environment())  # before MLflow is imported, which reads some of it then
+    # this process serves only MLflow, whose internal messages help nobody here
     warnings.simplefilter("ignore")
     if "--sweep" in sys.argv and hasattr(os, "nice"):
         os.nice(10)

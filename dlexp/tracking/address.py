@@ -1,7 +1,7 @@
-"""Addresses of stores, as MLflow takes them and as run folders record them.
+"""Addresses of stores, in the form of MLflow and in the form that run folders record.
 
-A store beside the runs is recorded by its place relative to the outputs folder, so that a project
-can be moved, renamed and copied: its runs then belong to the store that stands beside them.
+A store beside the runs is recorded relative to the outputs folder, so that a project can be moved,
+renamed and copied: its runs then belong to the store beside them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from dlexp.errors import UserError
 from dlexp.paths import native
 
 STORE, ARTIFACTS = "mlflow.db", "mlartifacts"  # under an outputs folder
-BESIDE = "sqlite:///{outputs}/"  # begins a recorded address that is relative to the outputs folder
+BESIDE = (
+    "sqlite:///{outputs}/"  # start of a recorded address that is relative to the outputs folder
+)
 OWN = BESIDE + STORE
 
 
@@ -54,13 +56,13 @@ def store_file(uri: str) -> Path | None:
 
 
 def outputs_of(folder: Path) -> Path:
-    """The outputs folder of a run or sweep; the current one for a folder that stands in none."""
+    """The outputs folder of a run or sweep; the current one if the folder is in none."""
     return paths.home(folder) or paths.outputs()
 
 
 def to_record(uri: str, outputs: Path) -> str:
-    """How an address is recorded: of an SQLite file in the folder that holds `outputs`, its place
-    relative to that.
+    """The recorded form of an address: relative, for an SQLite file in the folder that holds
+    `outputs`.
 
     >>> to_record("sqlite:////home/ann/outputs/mlflow.db", Path("/home/ann/outputs"))
     'sqlite:///{outputs}/mlflow.db'
@@ -82,8 +84,7 @@ def to_record(uri: str, outputs: Path) -> str:
 
 
 def recorded(uri: str, outputs: Path) -> str:
-    """The address that `to_record` wrote down, for the outputs folder as it stands now. Raises
-    `UserError`.
+    """The address that `to_record` recorded, for the current outputs folder. Raises `UserError`.
 
     >>> recorded("sqlite:///{outputs}/../mine.db", Path("/srv/copy/outputs"))
     'sqlite:////srv/copy/mine.db'
@@ -94,10 +95,10 @@ def recorded(uri: str, outputs: Path) -> str:
 
 
 def asked_for(tracking: Mapping[str, Any], outputs: Path) -> str:
-    """The store that `run.json` or `sweep.json` asks for; `tracking` is what that says.
+    """The store that the `tracking` of a `run.json` or `sweep.json` names.
 
     Earlier versions recorded the store under the outputs folder as an absolute path, and its
-    artifacts' folder with it. Raises `UserError`, and `KeyError` where no address is recorded.
+    artifacts' folder with it. Raises `UserError`, and `KeyError` if no address is recorded.
     """
     uri = str(tracking["uri"])
     return recorded(OWN if tracking.get("artifacts") else uri, outputs)

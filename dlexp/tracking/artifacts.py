@@ -1,9 +1,8 @@
-"""Where an SQLite store says that artifacts lie, which MLflow writes down as absolute places.
-Imports no MLflow.
+"""The places of artifacts in an SQLite store, which MLflow keeps as absolute paths. No MLflow.
 
-A store that was moved or copied with its folder still names the place it stood at. dlexp makes its
-experiments with the folder `mlartifacts` beside the store, so another folder of that name there is
-the store's former place.
+A store that was moved or copied with its folder still names its former place. dlexp creates its
+experiments with the folder `mlartifacts` beside the store, so another folder of that name is the
+former place of the store.
 """
 
 from __future__ import annotations
@@ -35,16 +34,14 @@ PLACES = {  # the columns of MLflow's tables that hold places of artifacts
     "model_versions": ("source", "storage_location"),
     "trace_tags": ("value",),
 }
-# of pages that name folders
+# the texts of pages that name folders
 NOTES = {"tags": ("key", "value"), "logged_model_tags": ("tag_key", "tag_value")}
 NOTE = "mlflow.note.content"
 
 
 @dataclass(frozen=True)
 class Moved:
-    """A store's former folder, the one it is in now, and how many places of artifacts name the
-    former one.
-    """
+    """A store's former and present folder, and how many places of artifacts name the former."""
 
     before: Path
     now: Path
@@ -52,28 +49,25 @@ class Moved:
 
 
 def settle(store: Path, *, dry: bool = False) -> list[Moved]:
-    """Set right what a store says of the place it stood at before; hold its lock. A `dry` run only
-    counts.
+    """Correct the former places in a store; the caller holds its lock. `dry` only counts.
 
-    Raises `sqlite3.Error` for a store that cannot be read, or cannot be written although it has to
+    Raises `sqlite3.Error` for a store that cannot be read, or cannot be written although it must
     be.
     """
     with _opened(store) as file:
-        found = [
+        moves = [
             Moved(before, store.parent, _count(file, before))
             for before in _former(file, store.parent)
         ]
-    if found and not dry:
+    if moves and not dry:
         with _opened(store, "rw") as file, file:
-            for moved in found:
+            for moved in moves:
                 _rewrite(file, moved)
-    return found
+    return moves
 
 
 def settle_if_possible(store: Path) -> None:
-    """The same, for whoever is about to read a store and can do without; takes the lock of the
-    store itself.
-    """
+    """The same, with the store's lock, for readers that do not depend on it; ignores failures."""
     with suppress(sqlite3.Error, OSError, Timeout):
         if store.is_file() and settle(store, dry=True):
             with atomic.lock(store.with_name(f"{store.name}.lock"), timeout=BUSY):
@@ -81,9 +75,7 @@ def settle_if_possible(store: Path) -> None:
 
 
 def keep_beside(store: Path) -> None:
-    """Have MLflow's own experiment of a new store keep its artifacts beside the store, not in the
-    working folder.
-    """
+    """Make MLflow's default experiment of a new store keep its artifacts beside the store."""
     with _opened(store, "rw") as file, file:
         place = (store.parent / ARTIFACTS / "0").as_uri()
         file.execute(
@@ -92,9 +84,7 @@ def keep_beside(store: Path) -> None:
 
 
 def lost(folder: Path, state: State | None = None) -> list[str]:
-    """The files of a run or sweep that were sent to an SQLite store and are not among its artifacts
-    any more.
-    """
+    """The sent files of a run or sweep that are no longer artifacts in an SQLite store."""
     state = state or states.load(folder)
     store = store_file(state.uri)
     if store is None or not state.run_id or not store.is_file():
@@ -120,12 +110,12 @@ def lost(folder: Path, state: State | None = None) -> list[str]:
 
 
 def is_whole_model(place: Path) -> bool:
-    """Whether the folder of a logged model holds what is needed to load it."""
+    """Whether the folder of a logged model has all that is needed to load it."""
     return (place / "MLmodel").is_file() and (place / "data" / NETWORK).is_file()
 
 
 def local(uri: str | None) -> Path | None:
-    """The folder of an address of artifacts on this machine; None for any other.
+    """The local folder of an artifact address; None for any other address.
 
     >>> local("file:///home/ann/my%20outputs").as_posix(), local("mlflow-artifacts:/1")
     ('/home/ann/my outputs', None)
@@ -136,7 +126,7 @@ def local(uri: str | None) -> Path | None:
 
 
 def _sent(folder: Path) -> Iterator[str]:
-    """The names under which the files of a run's or sweep's folder are sent."""
+    """The names under which the files of a run or sweep are sent."""
     sweep = is_sweep(folder)
     for name in () if sweep else FILES:
         if (folder / name).is_file():
@@ -157,7 +147,7 @@ def _columns(file: sqlite3.Connection, table: str) -> set[str]:
 
 
 def _former(file: sqlite3.Connection, here: Path) -> list[Path]:
-    """The folders that dlexp's experiments say the store is in, where that is not the one it is in."""
+    """The folders of the store by dlexp's experiments, except its present one."""
     if not _columns(file, "experiments") or not _columns(file, "experiment_tags"):
         return []
     wanted = (
@@ -165,21 +155,22 @@ def _former(file: sqlite3.Connection, here: Path) -> list[Path]:
         " (experiment_id) WHERE key = ?"
     )
     places = [local(uri) for (uri,) in file.execute(wanted, (page.VIEW_TAG,))]
-    found = [place.parent for place in places if place is not None and place.name == ARTIFACTS]
-    return [before for before in found if os.path.realpath(before) != os.path.realpath(here)]
+    moves = [place.parent for place in places if place is not None and place.name == ARTIFACTS]
+    return [before for before in moves if os.path.realpath(before) != os.path.realpath(here)]
 
 
 def _pairs(before: Path, here: Path) -> list[tuple[str, str]]:
-    """What a place may begin with, and what it begins with now.
+    """Former beginnings of places with their present ones.
 
-    MLflow's own experiment used to keep its artifacts in the working folder, where `outputs` was.
+    MLflow's default experiment used to keep its artifacts in the working folder, which contained
+    `outputs`.
     """
     folders = [(before, here), (before.parent / "mlruns", here.parent / "mlruns")]
     return [pair for b, h in folders for pair in ((b.as_uri(), h.as_uri()), (str(b), str(h)))]
 
 
 def _now(uri: str | None, former: Sequence[Path], here: Path) -> Path | None:
-    """Where artifacts lie whose address may name a former folder."""
+    """The present folder of artifacts whose address may name a former one."""
     place = local(uri)
     for before in former:
         if place is not None and before in place.parents:
@@ -200,18 +191,18 @@ def _count(file: sqlite3.Connection, before: Path) -> int:
     number = 0
     for table, column in _columns_of_places(file):
         for old, _ in _pairs(before, before):
-            asked = f"SELECT count(*) FROM {table} WHERE {BEGINS.format(column)}"
-            number += int(file.execute(asked, {"old": old}).fetchone()[0])
+            query = f"SELECT count(*) FROM {table} WHERE {BEGINS.format(column)}"
+            number += int(file.execute(query, {"old": old}).fetchone()[0])
     return number
 
 
 def _rewrite(file: sqlite3.Connection, moved: Moved) -> None:
     for old, new in _pairs(moved.before, moved.now):
         for table, column in _columns_of_places(file):
-            said = f"UPDATE {table} SET {column} = :new || substr({column}, length(:old) + 1)"
-            file.execute(f"{said} WHERE {BEGINS.format(column)}", {"old": old, "new": new})
+            query = f"UPDATE {table} SET {column} = :new || substr({column}, length(:old) + 1)"
+            file.execute(f"{query} WHERE {BEGINS.format(column)}", {"old": old, "new": new})
     old, new = f"{moved.before}/", f"{moved.now}/"
     for table, (key, text) in NOTES.items():
         if _columns(file, table):
-            said = f"UPDATE {table} SET {text} = replace({text}, ?, ?) WHERE {key} = ?"
-            file.execute(said, (old, new, NOTE))
+            query = f"UPDATE {table} SET {text} = replace({text}, ?, ?) WHERE {key} = ?"
+            file.execute(query, (old, new, NOTE))

@@ -1,4 +1,4 @@
-"""What MLflow keeps of a run, back on the disk."""
+"""Fetches MLflow's copy of a run."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ WANTED = (RUN_FILE, journal.EVENTS, CONFIG_FILE)
 
 
 def run_folder(run_id: str, uri: str | None, into: Path) -> Path:
-    """Fetch what describes a run into a folder. Raises `UserError` where MLflow has no such run, or
-    not all of it.
-    """
+    """Fetch what describes a run into a folder. Raises `UserError` if it is incomplete."""
     for name, value in {**PATIENCE, **SILENCE, **paths.substitutes()}.items():
         os.environ.setdefault(name, value)
     from mlflow.exceptions import MlflowException
@@ -39,8 +37,8 @@ def run_folder(run_id: str, uri: str | None, into: Path) -> Path:
             for name in WANTED:
                 client.download_artifacts(run_id, name, str(into))
     except (MlflowException, OSError) as e:
-        said = " ".join(str(e).replace(where, redacted(where)).split())
+        reason = " ".join(str(e).replace(where, redacted(where)).split())
         raise UserError(
-            f"cannot be fetched from {redacted(where)}: {said}", key="run", value=run_id
+            f"cannot be fetched from {redacted(where)}: {reason}", key="run", value=run_id
         ) from None
     return into

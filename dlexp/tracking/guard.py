@@ -1,8 +1,7 @@
-"""MLflow's pages, for this machine only: what `ui` has MLflow serve (its entry point `mlflow.app`,
-named dlexp).
+"""Serves MLflow's pages to this machine only (entry point `mlflow.app`, named dlexp).
 
-MLflow's own checks leave out what stands outside its `/api`, such as `/graphql`, and trust every
-port of this machine.
+MLflow's own checks omit what is outside its `/api`, such as `/graphql`, and trust every port of
+this machine.
 """
 
 from __future__ import annotations
@@ -23,9 +22,7 @@ def app() -> App:
 
 
 def guarded(app: App) -> App:
-    """An ASGI application, for whoever calls this machine by its own names, and for no page but its
-    own.
-    """
+    """An ASGI application that accepts only requests to this machine, from its own pages."""
 
     async def guard(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and not is_own(scope["headers"]):
@@ -46,8 +43,7 @@ def guarded(app: App) -> App:
 
 
 def is_own(headers: list[tuple[bytes, bytes]]) -> bool:
-    """Whether a request was sent to this machine by name, and by nobody or by a page of the same
-    place.
+    """Whether a request was sent to this machine by name, without origin or from its own page.
 
     >>> is_own([(b"host", b"localhost:5000"), (b"origin", b"http://localhost:5000")])
     True

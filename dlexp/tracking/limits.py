@@ -1,8 +1,8 @@
-"""What one request to a server may take: so many seconds in all, and so much memory for its answer.
+"""Limits the time of a request to a server, and the size of its answer.
 
-`requests` bounds the wait for each piece of an answer only, and holds an answer whole: a server
-that sends a byte now and then is waited for as long as it likes, and one that sends without end
-fills the memory.
+`requests` limits only the wait for each piece of an answer, and keeps an answer in memory: a server
+that sends a byte now and then would be waited for without end, and one that never stops sending
+would fill the memory.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from dlexp.tracking import PATIENCE
 
-ANSWER = 2**27  # bytes of an answer, unpacked: the largest that MLflow gives are some megabytes
-PIECES = 3  # a request may take so many times the patience with a silent server
-# bytes a second: what is sent itself, such as a model, may take as long as that beside
+ANSWER = 2**27  # bytes of an unpacked answer: MLflow's largest are some megabytes
+PIECES = 3  # the time of a request, as a multiple of the timeout for silence
+# bytes a second: time is added for what is sent, such as a model
 SLOWEST = 50_000
 
-_watched = threading.local()  # the watch of the request that this thread is making
+_watched = threading.local()  # the deadline of the current request of this thread
 
 
 class TooLarge(RequestException):
@@ -35,7 +35,7 @@ class TooLarge(RequestException):
 
 
 class Deadline:
-    """Ends the connections that this thread uses when the time is over."""
+    """Closes the connections of this thread when the time is over."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds, self.over = seconds, False
@@ -44,35 +44,33 @@ class Deadline:
         self._timer.daemon = True
 
     def start(self) -> None:
-        """Let the time begin."""
+        """Start the timer."""
         self._timer.start()
 
     def cancel(self) -> None:
-        """The answer is there."""
+        """Stop the timer: the answer has arrived."""
         self._timer.cancel()
 
     def use(self, line: socket.socket | None) -> None:
-        """The connection that is used now. Raises `TimeoutError` where the time is over already."""
+        """Register the current connection. Raises `TimeoutError` if the time is already over."""
         self.line = line
         if self.over:
-            raise TimeoutError(self.said)
+            raise TimeoutError(self.message)
 
     @property
-    def said(self) -> str:
-        """What to say of a server that was ended."""
+    def message(self) -> str:
+        """The message about a server that exceeded the limit."""
         return f"did not answer within {self.seconds:g} s"
 
     def _end(self) -> None:
         self.over = True
         if self.line is not None:
             with suppress(OSError):
-                self.line.shutdown(socket.SHUT_RDWR)  # wakes whoever waits for it
+                self.line.shutdown(socket.SHUT_RDWR)  # wakes the waiting reader
 
 
 class _Line:
-    """A connection that tells the watch of its thread what to end: its socket under any TLS, before
-    the handshake.
-    """
+    """A connection that registers its socket with its thread's deadline before TLS starts."""
 
     line: socket.socket | None = None
 
@@ -84,12 +82,12 @@ class _Line:
         return sock
 
     def request(self, *words: Any, **more: Any) -> None:
-        """One more request on this connection."""
+        """Send one more request on this connection."""
         _use(self.line)
         super().request(*words, **more)  # type: ignore[misc]
 
     def close(self) -> None:
-        """Both ends of it."""
+        """Close both ends."""
         super().close()  # type: ignore[misc]
         if self.line is not None:
             self.line.close()
@@ -111,9 +109,7 @@ def _use(line: socket.socket | None) -> None:
 
 @contextmanager
 def limited() -> Iterator[None]:
-    """Inside, each request of this process has its limits; what goes beyond them is raised as
-    `requests` does.
-    """
+    """Context manager: requests of this process are limited; violations raise as in `requests`."""
     plain, tls, send = (
         HTTPConnectionPool.ConnectionCls,
         HTTPSConnectionPool.ConnectionCls,
@@ -130,7 +126,7 @@ def limited() -> Iterator[None]:
             answer = send(self, request, stream=stream, **more)
             _bound(answer, watch)
             if not stream:
-                answer.content  # read now, while the watch looks  # noqa: B018
+                answer.content  # read now, while the deadline is active  # noqa: B018
             return answer
         except TooLarge:
             watch.cancel()
@@ -138,7 +134,7 @@ def limited() -> Iterator[None]:
         except Exception as e:
             watch.cancel()
             if watch.over:
-                raise Timeout(watch.said, request=request) from e
+                raise Timeout(watch.message, request=request) from e
             raise
         finally:
             _watched.watch = None
@@ -152,9 +148,7 @@ def limited() -> Iterator[None]:
 
 
 def _seconds(headers: Mapping[str, Any], timeout: Any) -> float:
-    """The time for a request whose socket may be silent for `timeout` seconds (of a pair, the
-    second).
-    """
+    """The time for a request with this `timeout` for silence (of a pair, the second)."""
     silent = timeout[-1] if isinstance(timeout, tuple) else timeout
     if silent is None:
         silent = (
@@ -165,9 +159,9 @@ def _seconds(headers: Mapping[str, Any], timeout: Any) -> float:
 
 
 def _bound(answer: Response, watch: Deadline) -> None:
-    """Let the body be read up to the limit only, and the watch end with it."""
+    """Limit the size of the body; the deadline ends after it."""
     pieces = answer.raw.stream
-    said = f"an answer of more than {ANSWER:,} bytes"
+    message = f"an answer of more than {ANSWER:,} bytes"
 
     def stream(*words: Any, **more: Any) -> Iterator[bytes]:
         size = 0
@@ -176,22 +170,22 @@ def _bound(answer: Response, watch: Deadline) -> None:
                 size += len(piece)
                 if size > ANSWER:
                     answer.close()
-                    raise TooLarge(said, request=answer.request)
+                    raise TooLarge(message, request=answer.request)
                 yield piece
         except TooLarge:
             raise
         except Exception as e:
             if watch.over:
-                raise Timeout(watch.said, request=answer.request) from e
+                raise Timeout(watch.message, request=answer.request) from e
             raise
         else:
-            if watch.over:  # the end of the line looks like the end of an answer that has no length
-                raise Timeout(watch.said, request=answer.request)
+            if watch.over:  # a closed connection looks like the end of an answer without a length
+                raise Timeout(watch.message, request=answer.request)
         finally:
             watch.cancel()
 
     declared = answer.headers.get("Content-Length", "0")
     if declared.isdecimal() and int(declared) > ANSWER:
         answer.close()
-        raise TooLarge(said, request=answer.request)
+        raise TooLarge(message, request=answer.request)
     answer.raw.stream = stream

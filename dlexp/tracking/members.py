@@ -1,8 +1,7 @@
-"""The runs of a sweep in MLflow: each is sent whole when it has ended, in as few calls as there can
-be.
+"""Sends the ended runs of a sweep to MLflow, each as a whole, in as few calls as possible.
 
-Also cut short at any moment, a run is there once. One that went on is completed there; one that was
-trained anew replaces what was there, which MLflow keeps among the deleted.
+Also after an interruption at any moment, a run is there once. A resumed run is completed there; a
+run that was trained again replaces the earlier one, which MLflow keeps as deleted.
 """
 
 from __future__ import annotations
@@ -25,9 +24,7 @@ if TYPE_CHECKING:
 
 
 class Members:
-    """The runs of one sweep: `key` is the sweep's, `sweep_run` the id of its own run in MLflow,
-    `swept` its axes.
-    """
+    """The runs of one sweep: `key` is the sweep's, `sweep_run` its own run, `swept` its axes."""
 
     def __init__(
         self, folder: Path, store: Store, uri: str, key: str, sweep_run: str, swept: Sequence[str]
@@ -36,11 +33,10 @@ class Members:
         self.key, self.sweep_run, self.swept = key, sweep_run, swept
         self._known: dict[str, list[Run]] | None = None
 
-    def send(self, entry: LedgerEntry, *, shown: bool) -> None:
-        """Send a run that has ended as its ledger says; `shown` in the sweep's view. Nothing
-        happens if it is there.
+    def send(self, entry: LedgerEntry, *, visible: bool) -> None:
+        """Send an ended run by its ledger entry, `visible` in the sweep's view, unless it is there.
 
-        Raises `Refused` for a damaged folder, and what MLflow raises.
+        Raises `Refused` for a damaged folder, and MLflow's exceptions.
         """
         place = place_of(self.folder, entry)
         state = states.load(place)
@@ -51,21 +47,21 @@ class Members:
             return
         run = Ended.read(self.folder, entry, own_id := f"{self.key}.{entry.key}")
         if run.began is not None and (run.ended > entry.time_ms or journal.is_alive(place)):
-            return  # it has gone on since: the ledger will say how that ended
-        found = self._found(own_id, run.began)
-        if found is None:
-            found = self._begin(run, shown)
-            self._listed().setdefault(own_id, []).append(found)
-        run_id = str(found.info.run_id)
-        went_on = grown or found.data.tags.get("dlexp.status") != run.status
-        if found.info.lifecycle_stage == "active" and (
-            went_on or found.info.status == Status.RUNNING
+            return  # it has been resumed since: the ledger will report its end
+        copy = self._copy_of(own_id, run.began)
+        if copy is None:
+            copy = self._begin(run, visible)
+            self._listed().setdefault(own_id, []).append(copy)
+        run_id = str(copy.info.run_id)
+        went_on = grown or copy.data.tags.get("dlexp.status") != run.status
+        if copy.info.lifecycle_stage == "active" and (
+            went_on or copy.info.status == Status.RUNNING
         ):
             if went_on:
-                self._reopen(run_id, run, found.data.tags)
-            self._fill(run_id, run, found.data.params)
+                self._reopen(run_id, run, copy.data.tags)
+            self._fill(run_id, run, copy.data.params)
             self.store.client.set_terminated(run_id, run.status.mlflow, run.ended)
-        elif lost and found.info.lifecycle_stage == "active":
+        elif lost and copy.info.lifecycle_stage == "active":
             send_files(self.store, run_id, run.place, run.description)
         if place.is_dir():
             sent = State(
@@ -79,10 +75,9 @@ class Members:
             sent.save(place)
 
     def hide(self, entries: Sequence[LedgerEntry]) -> None:
-        """Take runs whose place another has taken out of the sweep's view; they stay in MLflow.
+        """Take replaced runs out of the sweep's view; they stay in MLflow.
 
-        Earlier attempts are among the deleted, of which MLflow lets nobody change a thing, and
-        which no view shows.
+        Earlier attempts are deleted ones, which MLflow does not change and no view shows.
         """
         wanted = {f"{self.key}.{entry.key}" for entry in entries}
         for run in self._search(f"tags.`{view.MEMBER}` = '{self.key}'") if wanted else ():
@@ -90,11 +85,11 @@ class Members:
                 self.store.client.delete_tag(run.info.run_id, view.MEMBER)
 
     def forget(self) -> None:
-        """Ask MLflow anew: a call was not answered, and may have been carried out."""
+        """Ask MLflow again: an unanswered call may have been carried out."""
         self._known = None
 
-    def _found(self, own_id: str, began: int | None) -> Run | None:
-        """What MLflow has of this attempt at the run; earlier attempts are deleted there."""
+    def _copy_of(self, own_id: str, began: int | None) -> Run | None:
+        """MLflow's copy of this attempt at the run; earlier attempts are deleted there."""
         runs = self._listed().get(own_id, [])
         same = [run for run in runs if began in (None, run.info.start_time)]
         for run in runs:
@@ -104,7 +99,7 @@ class Members:
         return min(same, key=lambda run: run.info.lifecycle_stage != "active", default=None)
 
     def _listed(self) -> dict[str, list[Run]]:
-        """What MLflow has of the sweep's runs, asked once: this process is the only one to add any."""
+        """The sweep's runs in MLflow, requested once: only this process adds any."""
         if self._known is None:
             known: dict[str, list[Run]] = {}
             for run in self._search(f"tags.`dlexp.run_id` LIKE '{self.key}.%'"):
@@ -125,9 +120,9 @@ class Members:
             if not token:
                 return
 
-    def _begin(self, run: Ended, shown: bool) -> Run:
+    def _begin(self, run: Ended, visible: bool) -> Run:
         tags = {**run.tags, view.GROUP: label(self.swept, run.params)} | (
-            {view.MEMBER: self.key} if shown else {}
+            {view.MEMBER: self.key} if visible else {}
         )
         name = run_name(self.swept, run.params, run.name)
         began = run.ended if run.began is None else run.began
@@ -136,21 +131,19 @@ class Members:
         )
 
     def _reopen(self, run_id: str, run: Ended, tags: Mapping[str, str]) -> None:
-        """Take up a run that was sent as cut short, and has gone on since."""
+        """Reopen a run that was sent as interrupted and has been resumed since."""
         from mlflow.entities import RunTag
 
-        self.store.client.update_run(run_id, Status.RUNNING)  # until all of it is there
+        self.store.client.update_run(run_id, Status.RUNNING)  # until it is complete
         changed = [RunTag(key, value) for key, value in run.tags.items() if tags.get(key) != value]
         self.store.client.log_batch(run_id, tags=changed)
 
     def _fill(self, run_id: str, run: Ended, logged: Mapping[str, str]) -> None:
-        """The files; parameters and measurements together, as many as MLflow takes in one call; the
-        data set.
-        """
+        """Send files, data set, and parameters with measurements, as many as one call can take."""
         from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 
         client = self.store.client
-        # MLflow reads the run for it, which is short as yet
+        # MLflow reads the run for it, while it is still short
         send_files(self.store, run_id, run.place, run.description)
         params = [Param(k, v) for k, v in run.params.items() if k not in logged]
         metrics = [Metric(p.name, p.value, p.time_ms, p.step) for p in run.points]

@@ -1,4 +1,4 @@
-"""One run in MLflow: begun, filled, ended. Each step may be cut short and done again.
+"""One run in MLflow: begin, fill, end. Each step may be interrupted and repeated.
 
 The next sender finds the run by its tag `dlexp.run_id` and sends what is missing; what was sent
 twice is stored once.
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 METRICS, PARAMS = 1000, 100  # MLflow's limits for one call
 
 LOST = (
-    "its journal has lost lines that MLflow has: take back a copy (MLflow's is its artifact), or"
+    "its journal has lost lines that MLflow has: restore a copy (from its artifacts in MLflow), or"
     " resume the run"
 )
 
@@ -38,10 +38,9 @@ Events = Sequence[JournalEvent]
 
 
 class Mirror:
-    """A run folder's image in an open store.
+    """The copy of a run folder in an open store.
 
-    Made by finding the run in MLflow, or beginning it. Raises `Refused` for a run that MLflow's
-    user has deleted.
+    Finds the run in MLflow or begins it. Raises `Refused` for a run that was deleted in MLflow.
     """
 
     def __init__(
@@ -49,31 +48,31 @@ class Mirror:
     ) -> None:
         self.folder, self.store, self.uri, self.description = folder, store, uri, description
         self.state = states.load(folder)
-        self._there: set[tuple[str, int, float]] | None = None  # what MLflow has, once it was asked
-        found = find(store, self.state, uri, description.id)
-        if found is None:
+        # MLflow's measurements, once requested
+        self._there: set[tuple[str, int, float]] | None = None
+        run = find(store, self.state, uri, description.id)
+        if run is None:
             self.state = State(redacted(uri), store.experiment_id, self._begin(events))
-        elif found.info.lifecycle_stage != "active":
+        elif run.info.lifecycle_stage != "active":
             raise Refused("the run was deleted in MLflow; restore it there to have it sent")
-        elif (self.state.uri, self.state.run_id) != (redacted(uri), found.info.run_id):
-            self.state = State(redacted(uri), found.info.experiment_id, found.info.run_id, ask=True)
+        elif (self.state.uri, self.state.run_id) != (redacted(uri), run.info.run_id):
+            self.state = State(redacted(uri), run.info.experiment_id, run.info.run_id, ask=True)
         self.state.error = None
         if self.state.done and artifacts.lost(folder, self.state):
             self.state.done = False  # they are sent again
         self.state.save(folder)
         if not self.state.done:
-            self._describe(found.data.params if found else {})
+            self._describe(run.data.params if run else {})
 
     @property
     def run_id(self) -> str:
-        """MLflow's name for the run."""
+        """MLflow's id of the run."""
         return str(self.state.run_id)
 
     def send(self, events: Events) -> None:
-        """Send the measurements that are new in a journal's events.
+        """Send the new measurements in a journal's events.
 
-        Raises `Refused` for a journal that has lost what was sent: MLflow's copy may be the only
-        one.
+        Raises `Refused` for a journal that has lost sent lines: MLflow's copy may be the only one.
         """
         from mlflow.entities import Metric
 
@@ -91,16 +90,14 @@ class Mirror:
         for some in batches(self._new(translate.points(events, after=self.state.sent)), METRICS):
             metrics = [Metric(p.name, p.value, p.time_ms, p.step) for p in some]
             self.store.client.log_batch(self.run_id, metrics=metrics)
-            # of the last line the next batch may have the rest
+            # the next batch may contain the rest of the last line
             self.state.count(events, some[-1].line - 1)
             self.state.save(self.folder)
         self.state.count(events, len(events))
         self.state.save(self.folder)
 
     def finish(self, events: Events) -> None:
-        """Send the files and the model, and last of all how it ended: a journal without an end is a
-        killed run's.
-        """
+        """Send files, model and status; a journal without an end is that of a killed run."""
         from mlflow.entities import RunTag
 
         if self.state.done:
@@ -121,15 +118,15 @@ class Mirror:
         self.state.save(self.folder)
 
     def _new(self, points: Iterator[translate.Point]) -> Iterator[translate.Point]:
-        """Those that MLflow has not got, where that is in doubt."""
+        """The measurements that MLflow does not have, if that is in doubt."""
         if not self.state.ask:
             return points
         if self._there is None:
             names = self.store.client.get_run(self.run_id).data.metrics
-            told = (
+            metrics = (
                 m for name in names for m in self.store.client.get_metric_history(self.run_id, name)
             )
-            self._there = {(m.key, m.step, m.value) for m in told}
+            self._there = {(m.key, m.step, m.value) for m in metrics}
         there = self._there
         return (p for p in points if (p.name, p.step, p.value) not in there)
 
@@ -148,7 +145,7 @@ class Mirror:
         return str(begun.info.run_id)
 
     def _describe(self, logged: dict[str, str]) -> None:
-        """Parameters that are not there yet (MLflow lets none be changed), and the data set."""
+        """Send missing parameters, which MLflow never changes, and the data set."""
         from mlflow.entities import Dataset, DatasetInput, InputTag, Param
 
         missing = [
@@ -163,9 +160,7 @@ class Mirror:
             )
 
     def _send_model(self, events: Events) -> None:
-        """The network, with its test scores. One that cannot be read is left out; the run is sent
-        without it.
-        """
+        """Log the network with its test scores; an unreadable one is left out with a warning."""
         points = list(translate.points(events))
         try:
             model.log_network(
@@ -182,9 +177,7 @@ class Mirror:
 
 
 def find(store: Store, state: State, uri: str, own_id: str) -> Run | None:
-    """A run in MLflow, by the id noted in `mlflow.json` or by its tag `dlexp.run_id`; None where
-    there is none.
-    """
+    """Find a run in MLflow by the id in `mlflow.json` or by its tag; None if it is missing."""
     from mlflow.entities import ViewType
     from mlflow.exceptions import MlflowException
 
@@ -204,11 +197,11 @@ def find(store: Store, state: State, uri: str, own_id: str) -> Run | None:
 
 
 def send_files(store: Store, run_id: str, folder: Path, description: RunDescription) -> None:
-    """What stands in a run folder, under the same names; what was sent before is overwritten."""
-    shown = description.tracking or {}
-    uri = str(shown.get("uri", ""))
+    """Send the files of a run folder under the same names; earlier copies are overwritten."""
+    tracking = description.tracking or {}
+    uri = str(tracking.get("uri", ""))
     if uri != redacted(uri):
-        without = replace(description, tracking={**shown, "uri": redacted(uri)})
+        without = replace(description, tracking={**tracking, "uri": redacted(uri)})
         text = (
             json.dumps(to_json(without), indent=2, ensure_ascii=False)
             .encode("utf-8", "replace")

@@ -1,8 +1,8 @@
-"""The trained network as an MLflow model: the folder, and the entry on the Models page.
+"""Logs the trained network as an MLflow model: its folder, and its entry on the Models page.
 
-MLflow's own `pyfunc.log_model` writes the same folder, but first lists the files of every installed
-package to compare versions, which takes as long as training; so the folder is made here, with
-MLflow's public pieces.
+MLflow's own `pyfunc.log_model` writes the same folder, but first lists the files of all installed
+packages to compare versions, which takes as long as training; so the folder is made here with
+MLflow's public functions.
 """
 
 from __future__ import annotations
@@ -39,33 +39,33 @@ def log_network(
     data: Mapping[str, str] | None,
     step: int,
 ) -> None:
-    """Log the network file as the run's model, once: a model that is there is left alone, half a
-    one is completed, and so is one whose files were deleted.
+    """Log the network file as the run's model, unless it is complete already; an incomplete one is
+    completed.
 
-    `scores` are measurements of the network itself, on `data` (a name and a digest).
-    Raises `DataError` for a damaged file, and what MLflow raises.
+    `scores` are measurements of the network itself, on `data` (a name and a digest). Raises
+    `DataError` for a damaged file, and MLflow's exceptions.
     """
     from mlflow.entities import LoggedModelOutput, Metric
 
-    told = network_file.describe(network) | {"table": network_file.load_preparation(network)}
+    description = network_file.describe(network) | {"table": network_file.load_preparation(network)}
     digest = hashlib.sha256(network.read_bytes()).hexdigest()
-    found = _existing(store, run_id, digest)
+    model = _existing(store, run_id, digest)
     place = (
-        artifacts.local(found.artifact_location)
-        if found is not None and store_file(store.uri)
+        artifacts.local(model.artifact_location)
+        if model is not None and store_file(store.uri)
         else None
     )
     if (
-        found is not None
-        and found.status == "READY"
+        model is not None
+        and model.status == "READY"
         and (place is None or artifacts.is_whole_model(place))
     ):
         return
     client = store.client
-    if found is None:
-        tags = {FINGERPRINT: digest, "mlflow.note.content": _note(store, run_id, told)}
-        kind = "regressor" if told["output"] == "identity" else "classifier"
-        found = client.create_logged_model(
+    if model is None:
+        tags = {FINGERPRINT: digest, "mlflow.note.content": _note(store, run_id, description)}
+        kind = "regressor" if description["output"] == "identity" else "classifier"
+        model = client.create_logged_model(
             store.experiment_id,
             NAME,
             source_run_id=run_id,
@@ -74,40 +74,40 @@ def log_network(
             model_type=kind,
         )
     known = client.get_run(run_id).outputs
-    # MLflow refuses it twice
-    if known is None or found.model_id not in [m.model_id for m in known.model_outputs]:
-        client.log_outputs(run_id, [LoggedModelOutput(found.model_id, step)])
+    # MLflow refuses a second time
+    if known is None or model.model_id not in [m.model_id for m in known.model_outputs]:
+        client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step)])
     with tempfile.TemporaryDirectory() as folder:
-        _write(Path(folder), network, told, found, run_id)
-        client.log_model_artifacts(found.model_id, folder)
-    of_model = {"model_id": found.model_id, "run_id": run_id}
+        _write(Path(folder), network, description, model, run_id)
+        client.log_model_artifacts(model.model_id, folder)
+    of_model = {"model_id": model.model_id, "run_id": run_id}
     if data:
         of_model |= {"dataset_name": data["name"], "dataset_digest": data["digest"]}
     client.log_batch(
         run_id, metrics=[Metric(p.name, p.value, p.time_ms, p.step, **of_model) for p in scores]
     )
-    client.finalize_logged_model(found.model_id, "READY")
+    client.finalize_logged_model(model.model_id, "READY")
 
 
-def _note(store: Store, run_id: str, told: Mapping[str, Any]) -> str:
-    """The model's page: how to use it."""
-    unasked, *others = predictor.ANSWERS[told["output"]]
+def _note(store: Store, run_id: str, description: Mapping[str, Any]) -> str:
+    """The text of the model's page: how to use it."""
+    default, *others = predictor.ANSWERS[description["output"]]
     code = (
         "import mlflow",
         f"mlflow.set_tracking_uri({redacted(store.uri)!r})",
         f'network = mlflow.pyfunc.load_model("runs:/{run_id}/{NAME}")',
-        f"network.predict(x)  # x: {_takes(told)}; {unasked} (n, {told['n_out']})",
+        f"network.predict(x)  # x: {_takes(description)}; {default} (n, {description['n_out']})",
         *(f'network.predict(x, params={{"output": "{other}"}})' for other in others),
     )
     return "\n".join(["Use it:", "", *(f"    {line}" for line in code), "", f"It {HOW}."])
 
 
-def _takes(told: Mapping[str, Any]) -> str:
-    """What the model is given."""
-    numbers = f"(n, {told['n_in']}) numbers: an array or a DataFrame"
-    if told["table"] is None:
+def _takes(description: Mapping[str, Any]) -> str:
+    """A description of the model's input."""
+    numbers = f"(n, {description['n_in']}) numbers: an array or a DataFrame"
+    if description["table"] is None:
         return numbers
-    names = [name for name, _ in told["table"].columns]
+    names = [name for name, _ in description["table"].columns]
     more = f", … ({len(names)} in all)" if len(names) > COLUMNS else ""
     return (
         f"a DataFrame with the table's columns, {', '.join(names[:COLUMNS])}{more}; or, scaled"
@@ -116,17 +116,17 @@ def _takes(told: Mapping[str, Any]) -> str:
 
 
 def _existing(store: Store, run_id: str, digest: str) -> LoggedModel | None:
-    """The run's model with these bytes, whole or half."""
-    found = store.client.search_logged_models(
+    """The run's model with these bytes, complete or not."""
+    models = store.client.search_logged_models(
         [store.experiment_id], filter_string=f"source_run_id = '{run_id}'"
     )
-    return next((m for m in found if m.tags.get(FINGERPRINT) == digest), None)
+    return next((m for m in models if m.tags.get(FINGERPRINT) == digest), None)
 
 
 def _write(
-    folder: Path, network: Path, told: Mapping[str, Any], entry: LoggedModel, run_id: str
+    folder: Path, network: Path, description: Mapping[str, Any], entry: LoggedModel, run_id: str
 ) -> None:
-    """The model's folder: MLmodel, the network, and the environments that MLflow knows to build."""
+    """Write the model's folder: MLmodel, the network, and environments that MLflow can build."""
     from mlflow import pyfunc
     from mlflow.models import Model
 
@@ -137,8 +137,8 @@ def _write(
         run_id=run_id,
         model_uuid=entry.model_id,
         model_id=entry.model_id,
-        signature=_signature(told),
-        metadata={"input": _takes(told), "loading": HOW},
+        signature=_signature(description),
+        metadata={"input": _takes(description), "loading": HOW},
     )
     pyfunc.add_to_model(
         model,
@@ -164,18 +164,18 @@ def _write(
     )
 
 
-def _signature(told: Mapping[str, Any]) -> Any:
-    """What comes out, and what may be asked for.
+def _signature(description: Mapping[str, Any]) -> Any:
+    """The model's output, and the parameter that selects it.
 
-    Nothing is said of what goes in: MLflow would refuse float64 arrays and whole numbers for a
-    float32 network, where `Predictor` just takes them.
+    The input is not part of it: MLflow would refuse float64 arrays and whole numbers for a float32
+    network, although `Predictor` accepts them.
     """
     import numpy as np
     from mlflow.models.signature import ModelSignature
     from mlflow.types.schema import DataType, ParamSchema, ParamSpec, Schema, TensorSpec
 
-    outputs = Schema([TensorSpec(np.dtype(told["dtype"]), (-1, told["n_out"]))])
-    unasked = predictor.ANSWERS[told["output"]][0]
+    outputs = Schema([TensorSpec(np.dtype(description["dtype"]), (-1, description["n_out"]))])
+    default = predictor.ANSWERS[description["output"]][0]
     return ModelSignature(
-        outputs=outputs, params=ParamSchema([ParamSpec("output", DataType.string, unasked)])
+        outputs=outputs, params=ParamSchema([ParamSpec("output", DataType.string, default)])
     )

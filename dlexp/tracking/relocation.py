@@ -1,4 +1,4 @@
-"""What `python -m dlexp doctor` finds and mends in MLflow's SQLite store."""
+"""Checks and repairs MLflow's SQLite store for `python -m dlexp doctor`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ from dlexp.tracking import artifacts
 BUSY = 5.0  # seconds to wait for a store
 
 
-def _unheld(store: Path, *, dry: bool) -> AbstractContextManager[Any]:
-    """A store that nobody makes or changes meanwhile; for a dry run, that nobody does now. Raises
-    `Timeout`.
-    """
+def _locked(store: Path, *, dry: bool) -> AbstractContextManager[Any]:
+    """A lock on a store; a dry run only checks that it is free. Raises `Timeout`."""
     name = store.with_name(f"{store.name}.lock")
     if dry and is_held(name):
         raise Timeout(str(name))
@@ -29,22 +27,20 @@ def _unheld(store: Path, *, dry: bool) -> AbstractContextManager[Any]:
 
 
 def check_store(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
-    """Ask SQLite whether the store is whole; its own rollback ends a write that was cut short.
-    Kinds and findings.
-    """
+    """Check a store with SQLite, which rolls back interrupted writes; kinds and findings."""
     new = file.with_name(f"{file.name}.new")
     if new.exists():
         try:
-            with _unheld(file, dry=dry):
+            with _locked(file, dry=dry):
                 left = [f for f in (new, *file.parent.glob(f"{new.name}-*")) if f.exists()]
                 for path in () if dry else left:
                     path.unlink()
             if left:
-                yield "mended", "a store that was never finished stands beside it: removed"
+                yield "repaired", "an incomplete store beside it: removed"
         except Timeout:
             return  # it is being made now
         except OSError as e:
-            yield "to do", f"cannot be mended: {describe_error(e)}"
+            yield "to do", f"cannot be repaired: {describe_error(e)}"
     if not file.exists():
         return
     yield from _moved(file, dry=dry)
@@ -54,12 +50,12 @@ def check_store(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
         except sqlite3.OperationalError as e:
             if "readonly" not in str(e):
                 raise
-            yield "mended", "a write to it was cut short: taken back"
+            yield "repaired", "an interrupted write to it: undone"
             wrong = "ok" if dry else _quick_check(file, "rw")
         if wrong == "ok":
             return
     except sqlite3.OperationalError as e:
-        yield "to do", f"cannot be looked at: {e}"
+        yield "to do", f"cannot be examined: {e}"
         return
     except sqlite3.DatabaseError as e:
         wrong = str(e)
@@ -68,14 +64,14 @@ def check_store(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
     yield (
         "to do",
         (
-            f"is damaged or no store: {wrong}; copy it and try `{tried}`, or move it away and fill"
-            f" a new one: `{away}`"
+            f"is damaged or not a store: {wrong}; copy it and try `{tried}`,"
+            f" or move it away and fill a new one: `{away}`"
         ),
     )
 
 
 def _quick_check(file: Path, mode: str) -> str:
-    """`ok`, or the first thing that is wrong."""
+    """`ok`, or the first defect."""
     with closing(
         sqlite3.connect(f"{file.absolute().as_uri()}?mode={mode}", uri=True, timeout=BUSY)
     ) as store:
@@ -83,22 +79,25 @@ def _quick_check(file: Path, mode: str) -> str:
 
 
 def _moved(file: Path, *, dry: bool) -> Iterator[tuple[str, str]]:
-    """Places of artifacts that name the folder a store was in before it was moved or copied."""
-    found: list[artifacts.Moved] = []
+    """Correct places of artifacts that name a former folder of the store."""
+    moves: list[artifacts.Moved] = []
     try:
-        found = artifacts.settle(file, dry=True)
-        if found and not dry:
+        moves = artifacts.settle(file, dry=True)
+        if moves and not dry:
             with lock(file.with_name(f"{file.name}.lock"), timeout=BUSY):
                 artifacts.settle(file)
     except Timeout:
-        return  # a run is being begun in it, which sets it right
+        return  # a run is being begun in it, which corrects the store
     except (OSError, sqlite3.DatabaseError) as e:
-        if found:
-            yield "to do", f"it was in {found[0].before}, and cannot be mended: {describe_error(e)}"
-        return  # or the next look says what is wrong with it
-    for moved in found:
+        if moves:
+            yield (
+                "to do",
+                f"it was in {moves[0].before}, and cannot be repaired: {describe_error(e)}",
+            )
+        return  # or the next check reports what is wrong with it
+    for moved in moves:
         n = moved.places
         yield (
-            "mended",
+            "repaired",
             f"it was in {moved.before}: {n} place{'s' * (n != 1)} of artifacts named that folder",
         )

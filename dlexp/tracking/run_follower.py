@@ -1,6 +1,4 @@
-"""Follows a run folder: when to read its journal, what to do while MLflow cannot be reached, and
-when to give up.
-"""
+"""Follows a run folder: reads its journal, sends it to MLflow, and repeats failed calls."""
 
 from __future__ import annotations
 
@@ -25,9 +23,9 @@ from dlexp.tracking.state import Refused
 from dlexp.tracking.store import Store, explain, open_store
 
 LIVE = 1.0  # seconds between batches of a run under way
-TRIES = 3  # for a run that has ended; one under way is tried as long as it lives
+TRIES = 3  # for an ended run; a run in progress is tried as long as it lives
 WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)  # seconds after the first, second … failure in a row
-OTHERS = 60.0  # seconds to wait for another sender to finish a run that has ended
+OTHERS = 60.0  # seconds to wait until another sender finishes an ended run
 
 
 D = TypeVar("D", RunDescription, SweepDescription)
@@ -42,8 +40,8 @@ class Stores:
     def get(self, uri: str, experiment: str) -> Store:
         """The store at `uri`, opened once.
 
-        The garbage collector rests meanwhile, for MLflow imports a fifth faster, and leaves alone
-        what came of it.
+        Garbage collection is paused meanwhile, which makes the import of MLflow a fifth faster, and
+        does not examine its objects later.
         """
         if (uri, experiment) not in self._open:
             gc.disable()
@@ -69,17 +67,15 @@ class RunFollower:
         self._lock = FileLock(folder / "mlflow.lock")
 
     def look(self) -> None:
-        """Send what is new, if it is time; what goes wrong is noted, and tried again as long as
-        there is hope.
-        """
+        """Send what is new, if it is time; note failures, and repeat as long as it may help."""
         ended = True
-        if not self.folder.is_dir():  # it was moved: nothing is written to where it was
-            print(f"{self.folder}: is not there any more", flush=True)
+        if not self.folder.is_dir():  # it was moved: nothing is written to its former place
+            print(f"{self.folder}: no longer exists", flush=True)
             self.over = True
         try:
-            if not self.over and self._alone():
+            if not self.over and self._is_only_sender():
                 ended = self._read()
-                if ended and not self._ended:  # hope anew
+                if ended and not self._ended:  # start over
                     self._ended, self._failures, self._next = True, 0, 0.0
                 if time.monotonic() >= self._next:
                     self._send(ended)
@@ -91,13 +87,11 @@ class RunFollower:
             self.release()
 
     def release(self) -> None:
-        """Let other senders at the run."""
+        """Allow other senders to work on the run."""
         self._lock.release()
 
-    def _alone(self) -> bool:
-        """Whether no other sender is at this run. Where one is, wait: it may be about to end, and
-        the run resumed.
-        """
+    def _is_only_sender(self) -> bool:
+        """Whether no other sender works on this run; wait for one that may be ending."""
         if self._lock.is_locked:
             return True
         paths.check_inside(self.folder / "mlflow.lock")
@@ -112,13 +106,13 @@ class RunFollower:
                     states.is_complete(self.folder) or time.monotonic() > self._give_up_waiting
                 )
         if self.over:
-            print(f"{self.folder}: left alone, another sender is at work on it", flush=True)
+            print(f"{self.folder}: skipped, another sender is working on it", flush=True)
         return False
 
     def _read(self) -> bool:
-        """Read what is new in the journal, and say whether that was the end."""
+        """Read what is new in the journal; return whether it was the end."""
         try:
-            # before the journal is read, so that all that a dead writer wrote is read
+            # before the journal is read, so that all lines of a dead writer are read
             alive = journal.is_alive(self.folder)
             news, self._offset = journal.events(self.folder, self._offset)
             self.events += news
@@ -138,26 +132,25 @@ class RunFollower:
         return Mirror(self.folder, self._store(description), self.uri, description, self.events)
 
     def _described(self, read: Callable[[Path], D], file: str) -> D:
-        """The folder's description. Raises `Refused` for one that cannot be read, or is not for
-        MLflow.
-        """
+        """The folder's description. Raises `Refused` if it is unreadable, or not for MLflow."""
         try:
             description = read(self.folder)
-            shown = description.tracking or {}
-            self.uri = address.asked_for(shown, address.outputs_of(self.folder)) if shown else ""
+            tracking = description.tracking or {}
+            home = address.outputs_of(self.folder)
+            self.uri = address.asked_for(tracking, home) if tracking else ""
         except (OSError, ValueError, KeyError) as e:
             raise Refused(f"{file} cannot be read: {states.reason(e)}") from None
-        if not shown:
+        if not tracking:
             what = "run" if file == RUN_FILE else "sweep"
             raise Refused(f"the {what} was made with tracking=none")
         return description
 
     def _store(self, description: Description) -> Store:
-        shown = description.tracking or {}
-        return self.stores.get(self.uri, str(shown.get("experiment", "dlexp")))
+        tracking = description.tracking or {}
+        return self.stores.get(self.uri, str(tracking.get("experiment", "dlexp")))
 
     def _failed(self, e: Exception, ended: bool) -> None:
-        """Note what went wrong; try again later, unless that is of no use."""
+        """Note a failure; try again later, unless that cannot help."""
         self._failures += 1
         self._next = time.monotonic() + WAITS[min(self._failures, len(WAITS)) - 1]
         theirs = type(e).__module__.startswith(("mlflow", "requests", "sqlalchemy"))

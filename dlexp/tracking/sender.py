@@ -1,4 +1,4 @@
-"""The sender's process: it follows run folders and sweep folders until each is sent."""
+"""The sender's process: follows run folders and sweep folders until each is sent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ POLL = 0.1  # seconds between looks at the journals
 
 
 def run(folders: Sequence[Path]) -> int:
-    """Mirror these runs and sweeps until each has ended and is sent, or cannot be; 0 if all were."""
+    """Mirror these runs and sweeps until all are sent, or cannot be; 0 if all were sent."""
     stores = Stores()
     followers = [
         (SweepFollower if is_sweep(folder) else RunFollower)(folder, stores) for folder in folders

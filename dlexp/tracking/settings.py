@@ -1,4 +1,4 @@
-"""The options of the config group `tracking`: where runs are shown."""
+"""The options of the config group `tracking`: whether and where runs are sent."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from dlexp.tracking import address, redacted, store_file, store_uri
 class MLflow:
     """Mirror every run to MLflow: an SQLite store under the outputs folder, or the server at `uri`.
 
-    Where `uri` or `experiment` is not set, MLflow's own variables MLFLOW_TRACKING_URI and
-    MLFLOW_EXPERIMENT_NAME decide for new runs and sweeps; without them, it is the store under the
+    If `uri` or `experiment` is not set, MLflow's own variables MLFLOW_TRACKING_URI and
+    MLFLOW_EXPERIMENT_NAME decide for new runs and sweeps. The defaults are the store under the
     outputs folder, and the experiment `dlexp`.
 
-    No password stands in `uri`, nor what may be one (a user name, anything behind `?`), since a run
-    writes down its configuration: MLflow and the databases take it from the environment.
+    `uri` must not hold a password, nor what may be one (a user name, anything after `?`), because a
+    run records its configuration. MLflow and the databases read it from the environment.
     """
 
     uri: str | None = described(
@@ -48,7 +48,7 @@ class MLflow:
 
 
 def check_uri(uri: str, key: str) -> None:
-    """Raises `FieldError` for what is no address of a store."""
+    """Raises `FieldError` for an invalid address of a store."""
     if not re.match(r"(https?|sqlite|postgresql|mysql|mssql)(\+\w+)?://.", uri):
         wrong = (
             "must be a server or a database: http(s)://…, sqlite:///file.db, postgresql://…,"
@@ -58,7 +58,7 @@ def check_uri(uri: str, key: str) -> None:
 
 
 def check_no_secret(uri: str, key: str) -> None:
-    """Raises `FieldError` for an address with what may be a password."""
+    """Raises `FieldError` for an address that may hold a password."""
     if redacted(uri) != uri:
         wrong = (
             "holds what may be a password, which every run would write down: leave out what is ***"
@@ -72,7 +72,7 @@ def check_no_secret(uri: str, key: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class NoTracking:
-    """The run folder only; MLflow is not told."""
+    """The run folder only; nothing is sent to MLflow."""
 
 
 TRACKING: dict[str, type] = {"mlflow": MLflow, "none": NoTracking}
@@ -82,46 +82,45 @@ VARIABLES = {"uri": "MLFLOW_TRACKING_URI", "experiment": "MLFLOW_EXPERIMENT_NAME
 
 
 def of_environment(*names: str) -> dict[str, str]:
-    """What MLflow's own variables say of these options, as far as they are set.
+    """These options in MLflow's own variables, as far as they are set.
 
     Raises `UserError` for an address that cannot be used, or one that holds a secret.
     """
-    found = {
+    options = {
         name: value for name in names if (value := os.environ.get(VARIABLES[name], "").strip())
     }
-    if "uri" in found:
+    if "uri" in options:
         try:
-            check_uri(found["uri"], VARIABLES["uri"])
-            check_no_secret(found["uri"], VARIABLES["uri"])
+            check_uri(options["uri"], VARIABLES["uri"])
+            check_no_secret(options["uri"], VARIABLES["uri"])
         except FieldError as e:
             e.where, e.message = (
                 "environment",
-                f"{e.message}; or say tracking.uri=… or tracking=none",
+                f"{e.message}; or use tracking.uri=… or tracking=none",
             )
             raise
-    return found
+    return options
 
 
 def usual_uri() -> str:
-    """The store of new runs that are told no other. Raises `UserError` as `of_environment` does."""
+    """The store of new runs without an option. Raises `UserError` as `of_environment` does."""
     return of_environment("uri").get("uri") or store_uri(paths.outputs())
 
 
 def to_json(settings: object, before: object = None) -> dict[str, Any] | None:
-    """What `run.json` and `sweep.json` say of it: the options, and where the store is; None without
-    MLflow.
+    """The record in `run.json` and `sweep.json`: the options and the store; None without MLflow.
 
-    `before` is what a sweep that goes on has said: it keeps its store, whatever the environment
-    says now. `environment` names the variables that decided. Raises `UserError` for a variable that
+    `before` is the record of a continued sweep: it keeps its store, whatever the environment is
+    now. `environment` names the variables that decided. Raises `UserError` for a variable that
     cannot be used.
     """
     if not isinstance(settings, MLflow):
         return None
-    asked = {name: value for name in VARIABLES if (value := getattr(settings, name)) is not None}
-    left = [name for name in VARIABLES if name not in asked]
+    explicit = {name: value for name in VARIABLES if (value := getattr(settings, name)) is not None}
+    left = [name for name in VARIABLES if name not in explicit]
     if isinstance(before, Mapping) and before:
         known = {name: before.get(name) for name in left}
-        # as earlier versions recorded the store of our own
+        # earlier versions recorded our own store in this form
         if "uri" in known and before.get("artifacts"):
             known["uri"] = address.OWN
         by = [
@@ -130,16 +129,14 @@ def to_json(settings: object, before: object = None) -> dict[str, Any] | None:
     else:
         known = {**of_environment(*left)}
         by = [VARIABLES[name] for name in known]
-    chosen = known | asked
+    chosen = known | explicit
     uri = _recorded(str(chosen.get("uri") or address.OWN))
-    shown = {"uri": uri, "experiment": chosen.get("experiment") or "dlexp"}
-    return asdict(settings) | shown | ({"environment": by} if by else {})
+    store = {"uri": uri, "experiment": chosen.get("experiment") or "dlexp"}
+    return asdict(settings) | store | ({"environment": by} if by else {})
 
 
 def _recorded(uri: str) -> str:
-    """An address as `run.json` keeps it: our own store, and one named relative to the project,
-    wherever they lie.
-    """
+    """An address as `run.json` keeps it; our own store's and a project's are relative."""
     file, outputs = store_file(uri), paths.outputs()
     if file is None or uri.startswith(address.BESIDE):
         return uri

@@ -1,4 +1,4 @@
-"""How far a run has been mirrored: the file `mlflow.json` in its folder."""
+"""The progress of mirroring a run: the file `mlflow.json` in its folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REPORT = "report"  # in a sweep's folder
 
 
 def reason(e: BaseException) -> str:
-    """What went wrong; of what is not a message to the user, with its kind.
+    """The reason of a failure; with its type, unless it is a message to the user.
 
     >>> reason(KeyError("id")), reason(UserError("is damaged", key="run.json"))
     ("KeyError: 'id'", 'run.json: is damaged')
@@ -32,20 +32,19 @@ def reason(e: BaseException) -> str:
 
 
 class Refused(Exception):
-    """MLflow cannot take this run until somebody does something; the message says what."""
+    """MLflow cannot take this run until a person acts; the message says how."""
 
 
 @dataclass
 class State:
-    """Where a run is shown, how many lines of its journal are there, and what stood in the way
-    last.
+    """The store of a run, how many lines of its journal were sent, and the latest failure.
 
     `done` says that everything the folder held was sent, artifacts and model too. A sweep has a
     state as well: `sent` counts its runs, `mark` is a digest of what was sent. In a run of a sweep,
     `mark` is the sweep's `run_id`.
 
     `last` is a digest of the last line that was sent: by it, a journal that was cut back by hand is
-    known. From then on MLflow is asked what it has (`ask`), since the same measurements may stand
+    recognized. From then on MLflow is asked what it has (`ask`), as the same measurements may be
     there with other times.
     """
 
@@ -60,7 +59,7 @@ class State:
     ask: bool = False
 
     def count(self, events: Sequence[JournalEvent], sent: int) -> None:
-        """So many lines of the journal are there."""
+        """Count lines of the journal as sent."""
         self.sent, self.last = sent, _digest(events[sent - 1]) if sent else None
 
     def fits(self, events: Sequence[JournalEvent]) -> bool:
@@ -70,7 +69,7 @@ class State:
         return self.last in (None, _digest(events[self.sent - 1]))
 
     def save(self, folder: Path) -> None:
-        """Write it, old or new, never half."""
+        """Write it atomically."""
         uri = address.to_record(self.uri, address.outputs_of(folder))
         write_atomically(
             folder / MIRROR_FILE, json.dumps(asdict(self) | {"uri": uri}, indent=2) + "\n"
@@ -82,17 +81,15 @@ def _digest(event: JournalEvent) -> str:
 
 
 def load(folder: Path) -> State:
-    """The state of a run; that of one never sent where there is none, or a damaged one: sending
-    again does no harm.
-    """
+    """The state of a run; a missing or damaged file counts as never sent, which is harmless."""
     try:
-        found = read_object(folder / MIRROR_FILE)
-        later = ("mark", "last", "ask")  # than the first of these files
+        values = read_object(folder / MIRROR_FILE)
+        later = ("mark", "last", "ask")  # this field is newer than the first of these files
         state = State(
             **{
-                f.name: found[f.name]
+                f.name: values[f.name]
                 for f in fields(State)
-                if f.name in found or f.name not in later
+                if f.name in values or f.name not in later
             }
         )
         if isinstance(state.sent, int) and isinstance(state.uri, str):
@@ -104,7 +101,7 @@ def load(folder: Path) -> State:
 
 
 def _here(uri: str, folder: Path) -> str:
-    """The store that a folder was sent to, as it is to be reached now.
+    """The store that a folder was sent to, by its present address.
 
     Earlier versions noted the store under the outputs folder by its absolute path, as they did in
     `run.json`.
@@ -116,14 +113,14 @@ def _here(uri: str, folder: Path) -> str:
         and uri != address.store_uri(home)
     ):
         with suppress(OSError, ValueError, KeyError):
-            shown = description_of(folder).tracking or {}
-            if redacted(str(shown["uri"])) == uri:
-                return redacted(address.asked_for(shown, home))
+            tracking = description_of(folder).tracking or {}
+            if redacted(str(tracking["uri"])) == uri:
+                return redacted(address.asked_for(tracking, home))
     return address.recorded(uri, home)
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether MLflow has all there is of a run that has ended, or of a sweep."""
+    """Whether MLflow has everything of an ended run, or of a sweep."""
     state = load(folder)
     if is_sweep(folder):
         return state.done and not state.error and state.mark == mark(folder)
@@ -135,14 +132,13 @@ def is_complete(folder: Path) -> bool:
 
 
 def mark(sweep: Path) -> str:
-    """A digest of all that is sent of a sweep beside its runs: what it says, which runs it has, its
-    report.
-    """
+    """A digest of all that is sent of a sweep beside its runs: description, runs, report."""
     digest = hashlib.sha256()
     try:
-        told = read_object(sweep / SWEEP_FILE)
-        told["ended_ms"] = told.get("ended_ms") is not None  # asked again, it ends at another time
-        digest.update(json.dumps(told, sort_keys=True).encode())
+        description = read_object(sweep / SWEEP_FILE)
+        # the time itself changes when the command is repeated
+        description["ended_ms"] = description.get("ended_ms") is not None
+        digest.update(json.dumps(description, sort_keys=True).encode())
     except (OSError, ValueError):
         digest.update(b"damaged")
     for file in [sweep / LEDGER, *sorted((sweep / REPORT).rglob("*"))]:

@@ -1,9 +1,8 @@
-"""Opening MLflow's store and finding the experiment in it, also when eight others are just doing
-the same.
+"""Opens MLflow's store and finds the experiment, also if several processes do so at once.
 
-A new SQLite store is made beside its place, under a lock, and moved there when it is whole:
-processes that fill the same new store together crash each other, and a killed one would leave half
-a store. It stays in SQLite's default journal mode: write-ahead logging gains little with one writer
+A new SQLite store is made beside its place, under a lock, and moved there when it is complete:
+processes that create the same store together crash each other, and a killed one would leave half a
+store. It stays in SQLite's default journal mode: write-ahead logging gains little with one writer
 and can damage a store on a network file system (https://www.sqlite.org/wal.html).
 """
 
@@ -35,7 +34,7 @@ MAGIC = b"SQLite format 3\x00"
 
 @dataclass(frozen=True)
 class Store:
-    """An open store, and the experiment that runs go into."""
+    """An open store, and the experiment of the runs."""
 
     uri: str
     client: MlflowClient
@@ -43,12 +42,11 @@ class Store:
 
 
 def open_store(uri: str, experiment: str) -> Store:
-    """Open the store at `uri`, made if it is an SQLite file that does not exist, and the experiment
-    in it.
+    """Open the store at `uri` (a missing SQLite file is created) and the experiment in it.
 
-    The files of a new experiment lie beside an SQLite file, or where the server puts them. A store
-    that was moved or copied is set right first: nothing is written to where it stood before. Raises
-    `Refused` for what trying again cannot cure, and what MLflow raises.
+    The files of a new experiment are beside an SQLite file, or where the server puts them. A store
+    that was moved or copied is corrected first: nothing is written to its former place. Raises
+    `Refused` for what a repetition cannot cure, and MLflow's exceptions.
     """
     file = store_file(uri)
     if file is not None:
@@ -58,7 +56,9 @@ def open_store(uri: str, experiment: str) -> Store:
             paths.check_inside(place)
     from mlflow.tracking import MlflowClient  # it takes seconds
 
-    if file is not None and not file.parent.is_dir():  # moved meanwhile: it must not come back
+    if (
+        file is not None and not file.parent.is_dir()
+    ):  # moved meanwhile: it must not be created again
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file.parent))
     with _alone(file):
         if file is not None:
@@ -75,13 +75,13 @@ def _alone(file: Path | None) -> AbstractContextManager[Any]:
 
 
 def _ready(file: Path) -> None:
-    """Make the store's file, whole or not at all; refuse a file that is something else."""
+    """Create the store's file completely or not at all; refuse another kind of file."""
     from mlflow.tracking import MlflowClient
 
     if file.exists():
         with file.open("rb") as stream:
             if stream.read(len(MAGIC)) not in (MAGIC, b""):
-                raise Refused(f"{file} is no SQLite database")
+                raise Refused(f"{file} is not an SQLite database")
         return
     staged = file.with_name(f"{file.name}.new")
     staged.unlink(missing_ok=True)
@@ -91,20 +91,18 @@ def _ready(file: Path) -> None:
 
 
 def _be_brief() -> None:
-    """MLflow tries ten times to reach a database, ever more slowly: a hundred seconds. Three will
-    do.
-    """
+    """Let MLflow try three times to reach a database, not ten, which takes a hundred seconds."""
     from mlflow.store.db import utils
 
     utils.MAX_RETRY_COUNT = 3
 
 
 def _experiment(client: MlflowClient, name: str, folder: Path | None) -> str:
-    """The experiment's id; it is made if there is none, whoever else may be making it."""
+    """The experiment's id; it is created if missing, also if others create it at the same time."""
     from mlflow.exceptions import MlflowException
 
-    found = client.get_experiment_by_name(name)
-    if found is None:
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
         location = folder.as_uri() if folder else None
         try:
             return str(
@@ -115,24 +113,24 @@ def _experiment(client: MlflowClient, name: str, folder: Path | None) -> str:
         except MlflowException as e:
             if e.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-            found = client.get_experiment_by_name(name)
-    return _usable(found, name)
+            experiment = client.get_experiment_by_name(name)
+    return _usable(experiment, name)
 
 
-def _usable(found: Experiment | None, name: str) -> str:
-    if found is None or found.lifecycle_stage != "active":
+def _usable(experiment: Experiment | None, name: str) -> str:
+    if experiment is None or experiment.lifecycle_stage != "active":
         wrong = (
             f"the experiment {name!r} was deleted in MLflow; restore it there, or choose another"
             " tracking.experiment"
         )
         raise Refused(wrong)
-    return str(found.experiment_id)
+    return str(experiment.experiment_id)
 
 
 def _of_another_version(revision: str, uri: str) -> str:
-    """What to do about a store whose tables are in a revision that MLflow does not work with.
+    """What to do about a store with tables of another revision.
 
-    An older one can be brought up to date; of a newer one, MLflow has no way back.
+    An older store can be upgraded; MLflow cannot downgrade a newer one.
     """
     from mlflow.store import db_migrations
     from mlflow.version import VERSION
@@ -150,18 +148,15 @@ def _of_another_version(revision: str, uri: str) -> str:
         f"the store was made by a newer MLflow (its revision {revision} is unknown to MLflow"
         f" {VERSION})"
     )
+    wrong += ": only that version can write to it"
     if file is None:
-        return (
-            f"{wrong}: only that one can write to it; choose another database with tracking.uri=…"
-        )
-    return (
-        f"{wrong}: only that one can write to it; `{shell.join(['mv', str(file), f'{file}.newer'])}"
-        f" && {SYNC}` moves it away and fills a new one"
-    )
+        return f"{wrong}; choose another database with tracking.uri=…"
+    moved = shell.join(["mv", str(file), f"{file}.newer"])
+    return f"{wrong}; `{moved} && {SYNC}` moves it away and fills a new one"
 
 
 def explain(e: BaseException, uri: str) -> tuple[str, bool]:
-    """What went wrong with MLflow, in one line, and whether trying again is of no use."""
+    """The error of MLflow in one line, and whether a repetition cannot help."""
     where, text = redacted(uri), " ".join(str(e).split())
     code = str(getattr(e, "error_code", ""))
     if isinstance(e, Refused):
@@ -172,24 +167,21 @@ def explain(e: BaseException, uri: str) -> tuple[str, bool]:
         return describe_error(e), getattr(e, "errno", None) == errno.ELOOP
     if isinstance(e, ImportError):
         return f"MLflow needs a Python package to reach {where}: {clean(text)}", True
-    if found := re.search(
+    if experiment := re.search(
         r"found version (\w+), but expected|locate revision identified by '(\w+)'", text
     ):
-        return _of_another_version(found[1] or found[2], uri), True
+        return _of_another_version(experiment[1] or experiment[2], uri), True
     if re.search("error code (401|403)", text) or code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
         return (
-            (
-                f"MLflow at {where} lets nobody in without MLFLOW_TRACKING_USERNAME and _PASSWORD,"
-                " or _TOKEN"
-            ),
+            (f"MLflow at {where} requires MLFLOW_TRACKING_USERNAME and _PASSWORD, or _TOKEN"),
             True,
         )
     if "error code 404" in text:
-        return f"what answers at {where} is no MLflow server", True
+        return f"the server at {where} is not an MLflow server", True
     if slow := re.search(r"did not answer within [\d.]+ s", text):
         return f"MLflow at {where} {slow[0]}", False
     if large := re.search("an answer of more than [\\d,]+ bytes", text):
-        return f"what answers at {where} is no MLflow server: it sends {large[0]}", True
+        return f"the server at {where} is not an MLflow server: it sends {large[0]}", True
     if reason := re.search(
         "Connection refused|timed out|Name or service not known|No route to host", text
     ):

@@ -1,6 +1,4 @@
-"""A sweep's folder as the sender reads it: the ledger, the runs it names, what varies. Imports no
-MLflow.
-"""
+"""Reads a sweep's folder for the sender: ledger, runs, varied parameters. Imports no MLflow."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ from dlexp.storage.status import Status
 from dlexp.tracking import state as states, translate
 from dlexp.tracking.state import Refused
 
-SAMPLE = 200  # runs looked at to learn what varies and what was measured
+SAMPLE = 200  # runs examined for varied parameters and metrics
 # before any run
 MEASURED = (
     "test/accuracy",
@@ -31,7 +29,7 @@ MEASURED = (
 
 
 class LedgerFollower:
-    """What a sweep's ledger says so far; `pending` are the entries not sent yet, by key."""
+    """The ledger of a sweep as read so far; `pending` are the entries not sent yet, by key."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -41,7 +39,7 @@ class LedgerFollower:
         self._offset = 0
 
     def read(self) -> None:
-        """Read what is new. A damaged line is left out: its run is trained again."""
+        """Read new entries. A damaged line is skipped: its run is trained again."""
         new = ledger.read(self.folder, self._offset)
         self._offset = new.end
         for entry in new.entries:
@@ -50,13 +48,11 @@ class LedgerFollower:
             self._latest[_combination(entry)] = entry.key
 
     def is_current(self, entry: LedgerEntry) -> bool:
-        """Whether no later run has the same overrides: with a plugin or the data changed, a run is
-        trained anew.
-        """
+        """Whether no later run has the same overrides, after a change of plugins or data."""
         return self._latest[_combination(entry)] == entry.key
 
     def current(self) -> list[LedgerEntry]:
-        """The entries that no other has taken the place of."""
+        """The entries that no later one replaces."""
         return [e for e in self.entries.values() if self.is_current(e)]
 
 
@@ -74,7 +70,7 @@ def place_of(folder: Path, entry: LedgerEntry) -> Path:
 
 @dataclass(frozen=True)
 class Ended:
-    """A run that has ended, in MLflow's words. `began` is None if it died before it had a journal."""
+    """An ended run in MLflow's terms. `began` is None if it died before it had a journal."""
 
     place: Path
     description: RunDescription
@@ -90,27 +86,25 @@ class Ended:
 
     @staticmethod
     def read(folder: Path, entry: LedgerEntry, own_id: str) -> Ended:
-        """A run by its entry in the ledger and its folder; `own_id` is its name in MLflow. Raises
-        `Refused`.
-        """
+        """Read a run by its ledger entry; `own_id` is its name in MLflow. Raises `Refused`."""
         place = place_of(folder, entry)
         try:
             try:
-                told, events = RunDescription.read(place), journal.events(place)[0]
+                description, events = RunDescription.read(place), journal.events(place)[0]
             except FileNotFoundError:
-                told, events = _borrowed(folder, entry), []
-            told, status = replace(told, id=own_id), entry.status
+                description, events = _from_ledger(folder, entry), []
+            description, status = replace(description, id=own_id), entry.status
             error = entry.error or (events[-1].error if events else None)
-            note = translate.note(told, events, place, status, error)
-            tags = translate.tags(told) | translate.mixture(events)
+            note = translate.note(description, events, place, status, error)
+            tags = translate.tags(description) | translate.mixture(events)
             return Ended(
                 place,
-                told,
-                translate.run_name(told),
+                description,
+                translate.run_name(description),
                 tags | {"dlexp.status": status, "mlflow.note.content": note},
-                translate.params(told),
+                translate.params(description),
                 list(translate.points(events)),
-                translate.dataset(told),
+                translate.dataset(description),
                 next((e.time_ms for e in events if e.kind == "start"), None),
                 (events[-1] if events else entry).time_ms,
                 status,
@@ -120,8 +114,8 @@ class Ended:
             raise Refused(f"{place.name} cannot be read: {states.reason(e)}") from None
 
 
-def _borrowed(folder: Path, entry: LedgerEntry) -> RunDescription:
-    """What the ledger knows of a run that died before it could say anything."""
+def _from_ledger(folder: Path, entry: LedgerEntry) -> RunDescription:
+    """What the ledger knows of a run that died before it wrote a description."""
     words = entry.overrides
     return RunDescription(
         name=" ".join(words) or entry.key,
@@ -133,11 +127,10 @@ def _borrowed(folder: Path, entry: LedgerEntry) -> RunDescription:
 
 @dataclass(frozen=True)
 class Survey:
-    """What there is to compare: the parameters that vary (without the seed), which of them are
-    numbers, the metrics.
+    """What can be compared: varied parameters (without the seed), numeric ones, and metrics.
 
-    `groups` are the labels of the runs that differ in their seed only; `seeds` says whether there
-    are several of those.
+    `groups` are the labels of runs that differ only in their seed; `seeds` tells whether there are
+    several.
     """
 
     varied: Sequence[str]
@@ -146,14 +139,14 @@ class Survey:
     groups: Sequence[str]
     seeds: bool
     runs: int
-    # which way metrics are better, as objectives declare
+    # the better direction of metrics, as objectives declare it
     better: Mapping[str, str] = field(default_factory=dict)
 
 
 def survey(
     folder: Path, swept: Mapping[str, Sequence[str]], entries: Sequence[LedgerEntry]
 ) -> Survey:
-    """Look at a sample of the runs, or before there are any, at what is swept."""
+    """Examine a sample of the runs, or the swept keys before there are any."""
     seen: list[dict[str, str]] = []
     metrics: dict[str, None] = {}
     better: dict[str, str] = {}
@@ -167,12 +160,12 @@ def survey(
         metrics |= {point.name: None for point in run.points}
     known = sorted({name for params in seen for name in params})
     several = [k for k in known if len({params.get(k) for params in seen}) > 1 and k != "seed"]
-    asked = [
+    swept_keys = [
         k
         for k, values in swept.items()
         if k != "seed" and (k in several or (not seen and len(values) > 1))
     ]
-    varied = asked or several[:4]
+    varied = swept_keys or several[:4]
     numeric = [k for k in varied if seen and all(_is_number(params.get(k)) for params in seen)]
     labels = dict.fromkeys(label(swept, params) for params in seen)
     return Survey(
@@ -187,25 +180,28 @@ def survey(
 
 
 def label(swept: Iterable[str], params: Mapping[str, str]) -> str:
-    """What runs that differ in their seed only have in common, in short.
+    """A short label for runs that differ only in their seed.
 
-    >>> label(["optimizer", "optimizer.lr", "regularizer", "seed"],
-    ...       {"optimizer": "adam", "optimizer.lr": "0.1", "regularizer": "none", "seed": "3", "epochs": "50"})
-    'adam · lr=0.1 · regularizer=none'
+    >>> label(["optimizer", "optimizer.lr", "seed"],
+    ...       {"optimizer": "adam", "optimizer.lr": "0.1", "seed": "3", "epochs": "50"})
+    'adam · lr=0.1'
     """
-    return translate.readable(" · ".join(_said(swept, params)), translate.NAME) or "all"
+    return translate.readable(" · ".join(_swept_values(swept, params)), translate.NAME) or "all"
 
 
 def run_name(swept: Iterable[str], params: Mapping[str, str], name: str) -> str:
-    """A run's name with what varies in front: MLflow's charts and lists show the first twenty
-    characters.
+    """A run's name that begins with what varies: MLflow shows the first twenty characters.
 
-    >>> run_name(["optimizer", "optimizer.lr", "seed"], {"optimizer": "sgd", "optimizer.lr": "0.01", "seed": "3"},
+    >>> run_name(["optimizer", "optimizer.lr", "seed"],
+    ...          {"optimizer": "sgd", "optimizer.lr": "0.01", "seed": "3"},
     ...          "sgd he hidden=8 blobs epochs=50 s3")
     'sgd lr=0.01 s3 he hidden=8 blobs epochs=50'
     """
     swept = list(swept)
-    first, seed = _said(swept, params), (f"s{params.get('seed')}", f"seed={params.get('seed')}")
+    first, seed = (
+        _swept_values(swept, params),
+        (f"s{params.get('seed')}", f"seed={params.get('seed')}"),
+    )
     first += [word for word in name.split() if word in seed and "seed" in swept]
     rest = [
         w for w in name.split() if w not in first and w.lstrip("+~").partition("=")[0] not in swept
@@ -213,15 +209,15 @@ def run_name(swept: Iterable[str], params: Mapping[str, str], name: str) -> str:
     return translate.readable(" ".join([*first, *rest]), translate.NAME) or name
 
 
-def _said(swept: Iterable[str], params: Mapping[str, str]) -> list[str]:
-    """The swept values but the seed's, a word each."""
-    said = []
+def _swept_values(swept: Iterable[str], params: Mapping[str, str]) -> list[str]:
+    """The swept values except the seed, a word each."""
+    words = []
     for key in swept:
         value = params.get(key)
         if key != "seed" and value is not None:
             itself = value[:1].isalpha() and value not in ("none", "null", "true", "false")
-            said.append(value if itself else f"{key.rpartition('.')[2]}={value}")
-    return said
+            words.append(value if itself else f"{key.rpartition('.')[2]}={value}")
+    return words
 
 
 def _is_number(text: str | None) -> bool:

@@ -1,5 +1,4 @@
-"""Follows a sweep folder: the runs are sent as the ledger names them, and the sweep's own run with
-the report when no command is at work on it.
+"""Follows a sweep folder: sends runs as the ledger names them, at the end the sweep's own run.
 
 A run that the ledger does not name has not ended: it will be trained again, and is not sent.
 """
@@ -31,7 +30,7 @@ from dlexp.tracking.sweep_folder import LedgerFollower, survey
 
 
 class SweepFollower(RunFollower):
-    """Follows one sweep until it is at rest and sent."""
+    """Follows one sweep until no command works on it and it is sent."""
 
     def __init__(self, folder: Path, stores: Stores) -> None:
         super().__init__(folder, stores)
@@ -40,7 +39,7 @@ class SweepFollower(RunFollower):
         self.refused: dict[str, str] = {}
 
     def _read(self) -> bool:
-        # before the ledger is read, so that all that a dead writer wrote is read
+        # before the ledger is read, so that all lines of a dead writer are read
         alive = journal.is_alive(self.folder)
         self.ledger.read()
         return not alive
@@ -68,10 +67,10 @@ class SweepFollower(RunFollower):
         return self._described(SweepDescription.read, SWEEP_FILE)
 
     def _send_one(self, sweep: SweepState, entry: LedgerEntry) -> None:
-        """Send a run; one that can never be sent stops no other."""
+        """Send a run; one that cannot be sent must not stop others."""
         self.refused.pop(entry.key, None)
         try:
-            sweep.members.send(entry, shown=self.ledger.is_current(entry))
+            sweep.members.send(entry, visible=self.ledger.is_current(entry))
         except Exception as e:
             sweep.members.forget()
             message, final = explain(e, self.uri)
@@ -87,19 +86,18 @@ class SweepFollower(RunFollower):
 class SweepState:
     """A sweep in an open store: its own run, and its runs.
 
-    Made by finding its own run, or beginning it; raises `Refused` if MLflow's user has deleted
-    that.
+    Finds its own run or begins it; raises `Refused` if it was deleted in MLflow.
     """
 
     def __init__(self, folder: Path, store: Store, uri: str, description: SweepDescription) -> None:
         self.folder, self.store, self.uri, self.key = folder, store, uri, page.key(description)
         state = states.load(folder)
-        found = find(store, state, uri, self.key)
-        if found is not None and found.info.lifecycle_stage != "active":
+        own = find(store, state, uri, self.key)
+        if own is not None and own.info.lifecycle_stage != "active":
             raise Refused(
                 "the sweep's own run was deleted in MLflow; restore it there to have the sweep sent"
             )
-        run_id = str(found.info.run_id) if found else self._begin(description)
+        run_id = str(own.info.run_id) if own else self._begin(description)
         if (state.uri, state.run_id) != (redacted(uri), run_id):
             state = State(redacted(uri), store.experiment_id, run_id)
         state.error = None
@@ -108,7 +106,7 @@ class SweepState:
         self.members = Members(folder, store, uri, self.key, run_id, list(description.axes))
 
     def stir(self, description: SweepDescription, ledger: LedgerFollower) -> None:
-        """Say that the sweep is at work, and show what there is of it so far."""
+        """Mark the sweep as running, and show what there is so far."""
         self.state.done = False
         self.state.save(self.folder)
         self.store.client.update_run(self.run_id, Status.RUNNING)
@@ -122,9 +120,7 @@ class SweepState:
         mark: str,
         refused: Sequence[str],
     ) -> None:
-        """Send what the sweep says of itself, and end its run. Of runs that were `refused`, say how
-        many and why.
-        """
+        """Send the sweep's page, with number and reason of `refused` runs, and end its run."""
         from mlflow.entities import Param, RunTag
 
         client, current = self.store.client, ledger.current()
@@ -175,15 +171,13 @@ class SweepState:
         return experiment_link("", self.store.experiment_id, self.key, charts=True).lstrip("/")
 
     def _show(self, description: SweepDescription, entries: Sequence[LedgerEntry]) -> None:
-        """Make the view of the sweep's runs, or renew it. A store that has no room for it does
-        without.
-        """
+        """Make or renew the view of the sweep's runs, if the store has room for it."""
         from mlflow.exceptions import MlflowException
 
-        found = survey(self.folder, description.axes, entries)
-        views = {self.key: found.seeds, self.key + page.EACH: False}
+        own = survey(self.folder, description.axes, entries)
+        views = {self.key: own.seeds, self.key + page.EACH: False}
         for key, grouped in views.items():
-            state = view.sweep(self.key, found, grouped=grouped, searched=description.searched)
+            state = view.sweep(self.key, own, grouped=grouped, searched=description.searched)
             name = description.id + ("" if key == self.key else ", each run")
             value = view.tag_value(name, state, time.time_ns() // 1_000_000)
             try:

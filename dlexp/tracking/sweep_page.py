@@ -1,4 +1,4 @@
-"""What a sweep's own run in MLflow is called and says. Imports no MLflow."""
+"""The name and the page of a sweep's own run in MLflow. Imports no MLflow."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ from dlexp.storage.status import Status
 from dlexp.tracking import translate
 
 REPORT = "report"
-EACH = "-runs"  # behind the key: the view of the runs one by one
+EACH = "-runs"  # after the key: the view of the single runs
 MARKS = {"SUPPORTED": "✓", "NOT SUPPORTED": "✗", "INCONCLUSIVE": "?"}
 ROWS = 40  # of the summary table
 GAP = "\u00a0" * 3  # other spaces have no width at the end of a cell
 
 
 def key(sweep: SweepDescription) -> str:
-    """The sweep's name among all that were ever sent to a store: its id may be used again, also by
-    other people.
+    """A name of the sweep that is unique in a store: its id may be used again, also by others.
 
     >>> key(SweepDescription(id="optimizers", created_ms=1700000000000))
     'optimizers-18bcfe56800'
@@ -57,11 +56,9 @@ def many(n: int, what: str) -> str:
 
 
 def params(sweep: SweepDescription) -> dict[str, str]:
-    """What is fixed, and which keys are swept. Their values can grow, so they are tags: no
-    parameter may change.
-    """
-    said = [o.lstrip("+~") for o in sweep.fixed]
-    fixed = dict(o.partition("=")[::2] for o in said if not is_silent(o))
+    """What is fixed, and which keys are swept; their values can grow, so they are tags instead."""
+    words = [o.lstrip("+~") for o in sweep.fixed]
+    fixed = dict(o.partition("=")[::2] for o in words if not is_silent(o))
     return {
         translate.key(k): translate.value(v)
         for k, v in {**fixed, "axes": " × ".join(sweep.axes)}.items()
@@ -69,7 +66,7 @@ def params(sweep: SweepDescription) -> dict[str, str]:
 
 
 def tags(sweep: SweepDescription, status: Status) -> dict[str, str]:
-    """The tags that stay true, or are set again."""
+    """The tags that stay valid, or are set again."""
     usual = translate.tags(RunDescription(id=key(sweep), tags={"dlexp.command": sweep.command}))
     swept = {
         translate.key(f"dlexp.axis.{k}"): ", ".join(values) for k, values in sweep.axes.items()
@@ -79,9 +76,7 @@ def tags(sweep: SweepDescription, status: Status) -> dict[str, str]:
 
 
 def status(sweep: SweepDescription, entries: Iterable[LedgerEntry]) -> Status:
-    """How the sweep stands: INTERRUPTED if its command did not end, FAILED if a run has no result,
-    else FINISHED.
-    """
+    """The sweep's status: INTERRUPTED without an end, FAILED without a result, else FINISHED."""
     if sweep.ended_ms is None:
         return Status.INTERRUPTED
     return Status.FINISHED if all(e.status.is_result for e in entries) else Status.FAILED
@@ -90,14 +85,12 @@ def status(sweep: SweepDescription, entries: Iterable[LedgerEntry]) -> Status:
 def note(
     sweep: SweepDescription, entries: Sequence[LedgerEntry], folder: Path, status: Status, link: str
 ) -> str:
-    """The run's page in Markdown: what was compared, the result, the command, how to go on; `link`
-    opens the view.
-    """
+    """The run's page in Markdown: comparison, result, commands; `link` opens the view."""
     counts = Counter(e.status.lower() for e in entries)
     ends = ", ".join(f"{n} {ended}" for ended, n in counts.most_common())
     compared = " × ".join(f"`{k}` {_listed(values)}" for k, values in sweep.axes.items())
     called = sweep.name or sweep.id
-    said = {
+    state = {
         Status.RUNNING: f"under way: {ends or 'no run has ended yet'}",
         Status.INTERRUPTED: f"**interrupted**: {ends or 'no run has ended'}",
     }.get(status, ends)
@@ -108,17 +101,15 @@ def note(
     parts = [
         *_study(sweep, folder / REPORT / "report.json"),
         (
-            f"**{many(len(entries), 'run')}**, {said}. [Charts of the groups]({link}), [of each"
+            f"**{many(len(entries), 'run')}**, {state}. [Charts of the groups]({link}), [of each"
             f" run]({each})"
         ),
         f"Compared: {compared}",
         *_result(folder / REPORT / "report.json"),
-        "It was asked for with",
+        "The command was",
         f"    {command}",
-        (
-            "which, said again, trains what is missing; with more values or seeds, only those. The"
-            " same, shorter; and the report, anew:"
-        ),
+        "Repeat it to train what is missing; with more values or seeds, it trains only those.",
+        "The short form, and a new report:",
         f"    {shell.command('resume', called)}\n    {shell.command('report', called)}",
         f"Sweep folder: `{folder}`",
     ]
@@ -132,7 +123,7 @@ def _listed(values: Sequence[str], most: int = 12) -> str:
 
 
 def _study(sweep: SweepDescription, path: Path) -> list[str]:
-    """What a named study shows, and the verdicts on its claims; nothing of any other sweep."""
+    """What a named study shows, and the verdicts on its claims; empty for any other sweep."""
     study = sweep.study
     if study is None:
         return []
@@ -141,7 +132,7 @@ def _study(sweep: SweepDescription, path: Path) -> list[str]:
         _in_english(study.get("shows")),
     ]
     try:
-        found = read_object(path)
+        verdicts = read_object(path)
         rows = [
             [
                 c["says"]["en"],
@@ -150,9 +141,9 @@ def _study(sweep: SweepDescription, path: Path) -> list[str]:
                 c["n"],
                 _short(c["p_holm"]),
             ]
-            for c in found["claims"]
+            for c in verdicts["claims"]
         ]
-        quick = ["> A smaller budget (quick=true): a preview"] if found.get("quick") else []
+        quick = ["> A smaller budget (quick=true): a preview"] if verdicts.get("quick") else []
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return list(filter(None, heads))
     head = [
@@ -168,7 +159,7 @@ def _study(sweep: SweepDescription, path: Path) -> list[str]:
 
 
 def _in_english(text: Any) -> str:
-    """A text of a study, which may be said in several languages, on one line."""
+    """A text of a study in English, on one line."""
     return " ".join(str((text.get("en") if isinstance(text, Mapping) else text) or "").split())
 
 
@@ -178,7 +169,7 @@ def _effect(claim: Mapping[str, Any]) -> str:
 
 
 def _result(path: Path) -> list[str]:
-    """The report's answer and its summary table; nothing where there is no report."""
+    """The report's answer and its summary table; empty without a report."""
     try:
         report = read_object(path)
         metric, groups = str(report["metric"]), list(report["groups"])
@@ -210,9 +201,7 @@ def _result(path: Path) -> list[str]:
 
 
 def _row(cells: Sequence[object]) -> str:
-    """A row of a Markdown table; spaces keep the columns apart, which MLflow's page does not: it
-    has no padding.
-    """
+    """A row of a Markdown table; spaces separate the columns, as MLflow's page has no padding."""
     plain = (" ".join(str(cell).split()).replace("|", "/") for cell in cells)
     return (
         "|" + "|".join(cell if set(cell) <= set("-:") else f"{cell}{GAP}" for cell in plain) + "|"

@@ -1,4 +1,4 @@
-"""`python -m dlexp sync`: send MLflow what it has not got yet, as often as you like."""
+"""`python -m dlexp sync`: sends to MLflow what it does not have; can be repeated."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ from dlexp.storage.records import RUN_FILE, SWEEP_FILE, description_of, is_sweep
 from dlexp.tracking import start
 
 
-def send(asked: Sequence[Path] = ()) -> int:
-    """Send the runs and sweeps in these folders, or all under outputs/; 0 if MLflow then has all
-    there is, 1 if not.
+def send(named: Sequence[Path] = ()) -> int:
+    """Send the runs and sweeps in these folders, or all under outputs/; 0 if MLflow has all then.
 
     Raises `UserError` for a folder that holds no run and no sweep.
     """
-    for folder in asked:
+    for folder in named:
         if not ((folder / journal.EVENTS).is_file() or is_sweep(folder)):
             raise UserError(f"there is no run in {folder}", key="sync", where="command line")
-    named = dict.fromkeys(f.parents[1] if _in_sweep(f) else f for f in asked)
+    wanted = dict.fromkeys(f.parents[1] if _in_sweep(f) else f for f in named)
     tracked = [
-        f for f in named or [*runs(paths.outputs()), *sweeps(paths.outputs())] if is_tracked(f)
+        f for f in wanted or [*runs(paths.outputs()), *sweeps(paths.outputs())] if is_tracked(f)
     ]
     folders = [f for f in tracked if not journal.is_alive(f)]
     if live := [f for f in tracked if f not in folders]:
-        print(f"{_counted(live)} under way: left to the sender beside it")
+        print(f"{_counted(live)} in progress, left to their own sender")
     if not folders:
         print(
             "nothing to send"
@@ -39,24 +38,23 @@ def send(asked: Sequence[Path] = ()) -> int:
     print(f"sending {_counted(folders)} …", flush=True)
     outcome = start(folders).wait()
     print(
-        f"all there: {outcome.uri}" if outcome.complete else outcome,
+        f"complete: {outcome.uri}" if outcome.complete else outcome,
         file=None if outcome.complete else sys.stderr,
     )
     return 0 if outcome.complete else 1
 
 
 def runs(outputs: Path) -> list[Path]:
-    """The folders of all runs under an outputs folder, oldest first; what MLflow has copied of them
-    are no runs.
+    """The folders of all runs under an outputs folder, oldest first, without those of sweeps.
 
-    Those of sweeps are left out: they go with their sweep, which knows which of them are whole.
+    The runs of sweeps are sent with their sweep. MLflow's copies of run folders do not count.
     """
-    found = (
+    folders = (
         f.parent
         for f in outputs.glob(f"runs/*/{journal.EVENTS}")
         if (f.parent / RUN_FILE).is_file()
     )
-    return sorted(found, key=lambda folder: folder.name)
+    return sorted(folders, key=lambda folder: folder.name)
 
 
 def sweeps(outputs: Path) -> list[Path]:
@@ -65,9 +63,7 @@ def sweeps(outputs: Path) -> list[Path]:
 
 
 def is_tracked(folder: Path) -> bool:
-    """Whether it is for MLflow. What has a damaged description is: the sender says what is wrong
-    with it.
-    """
+    """Whether it is for MLflow, or has a damaged description, which the sender will report."""
     try:
         return bool(description_of(folder).tracking)
     except (OSError, ValueError):

@@ -1,6 +1,4 @@
-"""A run folder in MLflow's words: names it accepts, values it can hold, a page to read. Imports no
-MLflow.
-"""
+"""Translates a run folder for MLflow: accepted names, values, a page. Imports no MLflow."""
 
 from __future__ import annotations
 
@@ -23,14 +21,13 @@ KEY, PARAM, TAG, NAME = 250, 6000, 8000, 250  # MLflow's limits, in characters
 
 
 def readable(text: object, limit: int) -> str:
-    """Text any store can hold: no control characters but line breaks and tabs, no half surrogates,
-    not too long.
+    """Text that any store accepts: no control characters, no half surrogates, not too long.
 
     >>> readable("a\\x00b", 10), readable("abcdef", 4)
     ('a b', 'abc…')
     """
-    shown = redaction.clean(str(text))
-    clean = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", " ", shown).encode("utf-8", "replace").decode()
+    public = redaction.clean(str(text))
+    clean = re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", " ", public).encode("utf-8", "replace").decode()
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
@@ -46,7 +43,7 @@ def key(name: str) -> str:
 
 
 def value(plain: Any) -> str:
-    """A plain value as one would type it on the command line.
+    """A plain value as it is typed on the command line.
 
     >>> [value(v) for v in (None, True, 0.001, [100, 50], "adam")]
     ['null', 'true', '0.001', '[100, 50]', 'adam']
@@ -62,12 +59,12 @@ def params(description: RunDescription) -> dict[str, str]:
 
 
 def run_name(description: RunDescription) -> str:
-    """One line, fit for a table."""
+    """The run's name on one line, for tables."""
     return " ".join(readable(description.name or description.id, NAME).split()) or description.id
 
 
 def tags(description: RunDescription) -> dict[str, str]:
-    """The run's own tags, and those that MLflow's pages look for."""
+    """The run's own tags, and those that MLflow's pages use."""
     given = description.tags
     try:
         user = getpass.getuser()
@@ -120,8 +117,7 @@ def dataset(description: RunDescription) -> dict[str, str] | None:
 
 @dataclass
 class Axis:
-    """The x axis of MLflow's charts: the epoch, and one more for a record in the middle of an
-    epoch.
+    """The x axis of MLflow's charts: the epoch, plus one for a record within an epoch.
 
     Two steps never share a place, and a step keeps its own.
 
@@ -134,7 +130,7 @@ class Axis:
     last: int = -1
 
     def place(self, epoch: int, step: int) -> int:
-        """Where the record of a step stands."""
+        """The position of the record of a step."""
         if step not in self.places:
             self.last = max(epoch, self.last + 1) if epoch <= self.last else epoch
             self.places[step] = self.last
@@ -143,7 +139,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Point:
-    """One finite measurement, and the number of the journal line it stands in, from 1."""
+    """One finite measurement, and the number of its journal line, from 1."""
 
     name: str
     value: float
@@ -153,9 +149,7 @@ class Point:
 
 
 def points(events: Sequence[JournalEvent], after: int = 0) -> Iterator[Point]:
-    """The measurements in the journal's lines behind the first `after` ones; what is not finite is
-    left out.
-    """
+    """The measurements after the first `after` lines of the journal, without NaN and infinity."""
     axis = Axis()
     for line, event in enumerate(events, start=1):
         if not event.is_measurement:
@@ -174,8 +168,8 @@ def note(
     status: Status,
     error: str | None,
 ) -> str:
-    """The run's page in Markdown: the result, the command, and how to have it again."""
-    told = description.tags
+    """The run's page in Markdown: the result, the command, and how to repeat it."""
+    tags = description.tags
     records = [e for e in events if e.kind == "record"]
     latest = {
         name: number for e in records for name, number in e.metrics.items() if number is not None
@@ -184,19 +178,19 @@ def note(
         name: number for name, number in latest.items() if name.endswith(("/loss", "/accuracy"))
     }
     result = " · ".join(f"**{name}** {number:.4g}" for name, number in sorted(tested.items()))
-    said = [f"> {line}" for line in (error or "").strip().splitlines()[:20]]
-    said += [f"> since it was resumed: {change}" for change in journal.changes(events)[:20]]
+    lines = [f"> {line}" for line in (error or "").strip().splitlines()[:20]]
+    lines += [f"> since it was resumed: {change}" for change in journal.changes(events)[:20]]
     lines = [
-        *said,
+        *lines,
         "",
         result or "nothing measured yet",
         "",
         f"{status.lower()} {_extent(records, events)}",
     ]
-    command = shell.one_line(str(told.get("dlexp.command", "python -m dlexp")))
-    commit = str(told.get("dlexp.git.commit", ""))[:10]
-    edited = " with uncommitted changes" if told.get("dlexp.git.dirty") == "true" else ""
-    version = told.get("dlexp.version.dlexp")
+    command = shell.one_line(str(tags.get("dlexp.command", "python -m dlexp")))
+    commit = str(tags.get("dlexp.git.commit", ""))[:10]
+    edited = " with uncommitted changes" if tags.get("dlexp.git.dirty") == "true" else ""
+    version = tags.get("dlexp.version.dlexp")
     source = [f"dlexp {version}" if version else "", f"commit {commit}{edited}" if commit else ""]
     lines += ["", "Repeat it:", "", f"    {command}", "", ", ".join(filter(None, source))]
     lines += ["", f"Complete configuration: artifact `config.yaml`. Run folder: `{folder}`"]
@@ -204,9 +198,7 @@ def note(
 
 
 def _extent(records: Sequence[JournalEvent], events: Sequence[JournalEvent]) -> str:
-    """`after 50 epochs (600 steps) in 0.9 s`; of a run that did not finish, where it was measured
-    last.
-    """
+    """`after 50 epochs (600 steps) in 0.9 s`; for an unfinished run, the last measurement."""
     if not records:
         return ""
     epoch, step, seconds = records[-1].epoch, records[-1].step, events[-1].elapsed

@@ -1,6 +1,4 @@
-"""`python -m dlexp ui`: MLflow's pages on this folder's runs, for this machine only. Imports no
-MLflow; starts it.
-"""
+"""`python -m dlexp ui`: serves MLflow's pages to this machine only. Starts MLflow, imports none."""
 
 from __future__ import annotations
 
@@ -35,9 +33,9 @@ from dlexp.tracking.sweep_page import key
 from dlexp.tracking.view import PREFIX
 
 HOST, PORT = "127.0.0.1", 5000
-READY = 120.0  # seconds MLflow may take to answer for the first time
-GRACE = 10.0  # seconds it may take to end
-NEAR = 20  # ports tried above the one wanted
+READY = 120.0  # seconds that MLflow may take to answer for the first time
+GRACE = 10.0  # seconds that it may take to end
+NEAR = 20  # ports tried after the preferred one
 # two processes and half a gigabyte, not ten and two
 FRUGAL = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
@@ -49,27 +47,26 @@ def open_pages(
     port: int | None = None,
     show: bool = False,
 ) -> int:
-    """Serve MLflow's pages on a store until Ctrl-C; where none is given, on that of new runs.
+    """Serve MLflow's pages on a store until Ctrl-C; by default, on the store of new runs.
 
-    Raises `UserError` where there is nothing to show.
+    Raises `UserError` if there is nothing to show.
     """
     if uri is not None:
         check_uri(uri, "--uri")
     given = {"uri": uri, "experiment": experiment}
-    said = of_environment(*(name for name in VARIABLES if given[name] is None))
-    for name, value in said.items():
+    variables = of_environment(*(name for name in VARIABLES if given[name] is None))
+    for name, value in variables.items():
         print(f"chosen    by the environment: {VARIABLES[name]}={value}", flush=True)
-    uri = uri or said.get("uri") or store_uri(paths.outputs())
-    experiment = experiment or said.get("experiment") or "dlexp"
+    uri = uri or variables.get("uri") or store_uri(paths.outputs())
+    experiment = experiment or variables.get("experiment") or "dlexp"
     return serve(uri, port=PORT if port is None else port, experiment=experiment, show=show)
 
 
 def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool = False) -> int:
-    """Run MLflow's server on a store, print where it is, and wait for Ctrl-C; 0 then, 1 if it ends
-    by itself.
+    """Run MLflow's server on a store, print links, and wait for Ctrl-C; 1 if it ends by itself.
 
     The last sweep has links of its own; `show` opens its charts, or else all runs, in the browser.
-    The store's tables are made by the first run; raises `UserError` where there has been none.
+    The first run creates the store's tables; raises `UserError` if there was none.
     """
     if uri.startswith(("http://", "https://")):
         _print(
@@ -83,8 +80,8 @@ def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool =
     file = store_file(uri)
     if file is not None and not file.is_file():
         raise UserError(
-            f"there are no runs yet: there is no {file}; `python -m dlexp optimizer=adam` makes the"
-            " first"
+            f"there are no runs yet: {file} does not exist;"
+            " `python -m dlexp optimizer=adam` makes the first"
         )
     if file is not None:
         artifacts.settle_if_possible(file.absolute())
@@ -109,7 +106,7 @@ def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool =
         "--default-artifact-root",
         (home / "mlartifacts").as_uri(),
     ]
-    # not for `ps`: it may hold a password
+    # not an argument, which `ps` shows: it may hold a password
     hidden = {"MLFLOW_BACKEND_STORE_URI": tracking.native(uri)}
     settings = {**environment(), **FRUGAL, **hidden}
     print("MLflow is starting …", flush=True)
@@ -135,7 +132,7 @@ def serve(uri: str, *, port: int = PORT, experiment: str = "dlexp", show: bool =
 
 
 def free_port(wanted: int) -> int:
-    """The port wanted, or the next one above that nobody listens on, or any."""
+    """The preferred port, or the next free one above, or any."""
     for port in [*range(wanted, min(wanted + NEAR, 65536)), 0] if wanted else [0]:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -151,7 +148,7 @@ def free_port(wanted: int) -> int:
 def _running(
     command: list[str], settings: dict[str, str], out: int
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process in a session of its own, which ends with all its children."""
+    """A process in its own session, which ends with all its children."""
     server = subprocess.Popen(
         command,
         env=settings,
@@ -173,16 +170,14 @@ def _running(
 
 
 def _kill(server: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    # all gone; macOS says of a group of zombies: not permitted
+    # all have ended; macOS reports zombies as not permitted
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(server.pid, number)
 
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM and a closed terminal end it as Ctrl-C does, also where a shell told us to ignore
-    that.
-    """
+    """SIGTERM and SIGHUP end it as Ctrl-C does, also if a shell made us ignore them."""
 
     def end(number: int, frame: object) -> None:
         raise KeyboardInterrupt
@@ -209,7 +204,7 @@ def _answers(base: str, server: subprocess.Popen[bytes]) -> bool:
 
 
 def _get(url: str) -> bytes | None:
-    """What stands there, or None. No proxy is asked the way to this machine itself."""
+    """The content at an address, or None; without a proxy, as it is on this machine."""
     import urllib.request
 
     try:
@@ -222,14 +217,14 @@ def _get(url: str) -> bytes | None:
 
 
 def _page(base: str, experiment: str) -> str:
-    """The experiment's page, or MLflow's first one where it does not know the experiment."""
+    """The experiment's page, or MLflow's first page if it does not know the experiment."""
     from urllib.parse import quote
 
-    found = _get(
+    content = _get(
         f"{base}/api/2.0/mlflow/experiments/get-by-name?experiment_name={quote(experiment)}"
     )
     try:
-        known = json.loads(found or b"{}")["experiment"]
+        known = json.loads(content or b"{}")["experiment"]
         has_view = any(tag["key"] == page.VIEW_TAG for tag in known.get("tags", ()))
         return experiment_link(base, str(known["experiment_id"]), page.VIEW if has_view else "")
     except (ValueError, KeyError):
@@ -237,10 +232,9 @@ def _page(base: str, experiment: str) -> str:
 
 
 def _last_sweep(outputs: Path, uri: str, base: str, *, ask: bool) -> list[tuple[str, str]]:
-    """The sweep in these outputs that began last, of those the store has: its own run, with the
-    report, and its charts.
+    """The latest sweep of these outputs that is in the store: its own run, and its charts.
 
-    `ask` the server at `base` which it has.
+    `ask` asks the server at `base` for it.
     """
     began = []
     for file in outputs.glob(f"sweeps/*/{SWEEP_FILE}"):
@@ -252,12 +246,12 @@ def _last_sweep(outputs: Path, uri: str, base: str, *, ask: bool) -> list[tuple[
         except (OSError, ValueError):
             continue
     for _, experiment_id, view, run_id in sorted(began, reverse=True):
-        found = (
+        content = (
             _get(f"{base}/api/2.0/mlflow/experiments/get?experiment_id={experiment_id}")
             if ask
             else None
         )
-        if not ask or f'"{PREFIX}{view}"'.encode() in (found or b""):
+        if not ask or f'"{PREFIX}{view}"'.encode() in (content or b""):
             charts = experiment_link(base, experiment_id, view, charts=True)
             return [("report", run_link(base, experiment_id, run_id)), ("sweep", charts)]
     return []

@@ -1,6 +1,6 @@
-"""Ready-made views of MLflow's table and charts, kept as tags of the experiment. Imports no MLflow.
+"""Saved views of MLflow's table and charts, kept as tags of the experiment. Imports no MLflow.
 
-Their form is undocumented, read off MLflow 3.17's own pages (`ExperimentPageUIState.tsx`,
+Their form is undocumented, derived from MLflow 3.17's own pages (`ExperimentPageUIState.tsx`,
 `runs-charts.types.ts` in https://github.com/mlflow/mlflow); an MLflow that does not know it ignores
 it.
 """
@@ -18,15 +18,15 @@ from dlexp.tracking.sweep_folder import Survey
 
 PREFIX = "mlflow.sharedViewState."
 MEMBER = "dlexp.view"  # the tag of the runs that a sweep's view shows
-# the first there is: the bars
+# the first one that exists is drawn as bars
 RESULTS = ("test/accuracy", "val/accuracy", "test/loss", "val/loss", "train/loss")
 COLUMNS = ("test/accuracy", "val/accuracy", "train/accuracy", "test/loss", "val/loss", "train/loss")
 CURVES = ("val/accuracy", "val/loss", "train/loss")
-GROUP = "dlexp.group"  # the tag that runs have in common which differ in their seed only
+GROUP = "dlexp.group"  # the common tag of runs that differ only in their seed
 NAME = "attributes.`Run Name`"
 PAGE = 100  # runs that MLflow's page loads at a time
-DRAWN = 30  # more groups than this make no readable chart: the first are drawn
-CLOSED = 60  # groups whose runs are folded away
+DRAWN = 30  # with more groups a chart is unreadable: the first are drawn
+CLOSED = 60  # from this number of groups on, their runs are folded away
 
 State = dict[str, Any]
 
@@ -60,35 +60,34 @@ def runs(
     }
 
 
-def sweep(key: str, found: Survey, *, grouped: bool, searched: bool = False) -> State:
-    """A sweep's runs with bars, parallel coordinates and curves: `grouped`, means over the seeds;
-    else each run alone.
+def sweep(key: str, survey: Survey, *, grouped: bool, searched: bool = False) -> State:
+    """The view of a sweep's runs: bars, parallel coordinates and curves, `grouped` over the seeds.
 
-    MLflow loads a hundred runs at a time. Of a larger sweep, the first by seed: so every group has
-    its share of them. A sweep that `searched` shows no test metric: whoever chooses by what is seen
-    here must choose on validation.
+    MLflow loads a hundred runs at a time. Of a larger sweep, these are the first by seed, so that
+    every group has its share. A sweep that `searched` shows no test metric: the choice must be made
+    on validation data.
     """
-    metrics = [m for m in found.metrics if not (searched and m.startswith("test/"))]
+    metrics = [m for m in survey.metrics if not (searched and m.startswith("test/"))]
     result = next((m for m in RESULTS if m in metrics), next(iter(metrics), ""))
-    params = [f"params.`{p}`" for p in [*found.varied, *(["seed"] if found.seeds else [])]]
+    params = [f"params.`{p}`" for p in [*survey.varied, *(["seed"] if survey.seeds else [])]]
     shown = [m for m in COLUMNS if m in metrics] or metrics[:6]
-    large = found.seeds and found.runs > PAGE
-    # the best on top, where it is known which that is
-    way = directions.better(result, found.better)
+    large = survey.seeds and survey.runs > PAGE
+    # the best first, if it is known which that is
+    way = directions.better(result, survey.better)
     order = "params.`seed`" if large else f"metrics.`{result}`" if way else "attributes.start_time"
     columns = [*(f"metrics.`{m}`" for m in shown), *params, "tags.`dlexp.status`"]
     state = runs(columns, f"tags.`{MEMBER}` = '{key}'", order, large or way == directions.LOW)
     by = {"aggregateFunction": "average", "groupByKeys": [{"mode": "tag", "groupByData": GROUP}]}
     closed = (
-        {f"tag.{GROUP}.{name}": False for name in found.groups}
-        if len(found.groups) <= CLOSED
+        {f"tag.{GROUP}.{name}": False for name in survey.groups}
+        if len(survey.groups) <= CLOSED
         else {}
     )
     return state | {
         "groupBy": by if grouped else None,
         "groupsExpanded": closed,
         "useGroupedValuesInCharts": True,
-        "runsHiddenMode": "FIRST_20_RUNS" if grouped and len(found.groups) > DRAWN else "SHOW_ALL",
+        "runsHiddenMode": "FIRST_20_RUNS" if grouped and len(survey.groups) > DRAWN else "SHOW_ALL",
         "hideEmptyCharts": True,
         "autoRefreshEnabled": True,
         "isAccordionReordered": True,
@@ -97,7 +96,7 @@ def sweep(key: str, found: Survey, *, grouped: bool, searched: bool = False) -> 
             _section("curves", True, 3),
             _section("more", False, 3),
         ],
-        "compareRunCharts": list(_charts(result, found, metrics, shown, grouped)),
+        "compareRunCharts": list(_charts(result, survey, metrics, shown, grouped)),
         "globalLineChartConfig": {
             "xAxisKey": "step",
             "lineSmoothness": 0,
@@ -118,25 +117,25 @@ def _section(name: str, display: bool, columns: int) -> State:
 
 
 def _charts(
-    result: str, found: Survey, metrics: Sequence[str], shown: Sequence[str], grouped: bool
+    result: str, survey: Survey, metrics: Sequence[str], shown: Sequence[str], grouped: bool
 ) -> Iterator[State]:
     if result:
         yield _chart("BAR", "results", result, metricKey=result)
     several = {
-        "selectedParams": list(found.numeric),
+        "selectedParams": list(survey.numeric),
         "selectedMetrics": [m for m in shown[::-1] if "accuracy" in m] or shown,
     }
-    # MLflow draws no words for a group
-    if not grouped or list(found.varied) == list(found.numeric):
-        several = {"selectedParams": list(found.varied), "selectedMetrics": [result]}
+    # MLflow draws no text for a group
+    if not grouped or list(survey.varied) == list(survey.numeric):
+        several = {"selectedParams": list(survey.varied), "selectedMetrics": [result]}
     if sum(map(len, several.values())) > 1:
         yield _chart("PARALLEL", "results", "axes", **several, showAllRuns=not grouped)
-    for metric in found.metrics:
+    for metric in survey.metrics:
         if metric not in metrics:
-            # or MLflow's page makes one
+            # otherwise MLflow's page makes one
             yield _chart("BAR", "more", metric, metricKey=metric) | {"deleted": True}
     for metric in sorted(metrics, key=lambda m: CURVES.index(m) if m in CURVES else len(CURVES)):
-        if metric != result or metric in CURVES:  # what is measured once makes no curve
+        if metric != result or metric in CURVES:  # a single measurement makes no curve
             yield _line(metric, "curves" if metric in CURVES else "more")
 
 

@@ -1,6 +1,4 @@
-"""The benchmarks measure the same work for everybody and compute their tables right. Nothing is
-timed here.
-"""
+"""The benchmarks measure the same work for all and compute correct tables. Nothing is timed."""
 
 import re
 import sys
@@ -40,9 +38,7 @@ ORDERED = [name for name in TRAINED if name != "scikit-learn"]  # they can be to
 
 @pytest.fixture(autouse=True)
 def denormal_numbers_are_what_they_were():
-    """PyTorch's module lets the processor flush them, for the whole thread: for good reason, but
-    not here.
-    """
+    """PyTorch's module makes the processor flush denormal numbers; these tests need them."""
     yield
     if "torch" in sys.modules:
         sys.modules["torch"].set_flush_denormal(False)
@@ -247,7 +243,7 @@ def test_a_budget_far_above_what_is_counted_is_out_of_date(monkeypatch, tmp_path
     for now, status, said in (
         (1000, 0, ""),
         (920, 0, ""),
-        (900, 1, "anew (--write): W1 peak"),
+        (900, 1, "renewed (--write): W1 peak"),
         (1030, 1, "over budget"),
     ):
         monkeypatch.setattr(budget, "peak_bytes", lambda workload, now=now: now)

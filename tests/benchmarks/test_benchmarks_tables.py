@@ -264,7 +264,7 @@ def test_jaxs_lower_bound_multiplies_what_a_network_without_activations_multipli
     assert {name: w.shape for name, w in training.parameters().items()} == {
         f"W{i + 1}": w.shape for i, w in enumerate(weights)
     }
-    with pytest.raises(ValueError, match="no whole number of blocks"):
+    with pytest.raises(ValueError, match="not a multiple of"):
         training.train(3)
     np.random.set_state(state)
 
@@ -309,7 +309,7 @@ def test_the_parts_of_a_step_are_what_is_left_of_its_products():
     assert (
         found["relu"],
         found["Adam's update"],
-        found["loop, watch for what is not finite, clocks"],
+        found["loop, check for NaN and infinity, clocks"],
     ) == ("50", "100", "30")
     assert (found["products alone"], found["all else"]) == ("250", "50")
     assert (found["the parts' sum"], found["a step"]) == ("460", "300")  # the last: JAX's

@@ -84,7 +84,7 @@ def advised(text, before):
 def test_several_values_without_m_are_answered_with_the_whole_command(in_tmp, capsys, swept):
     name = "it's a 模型 of $HOME"
     assert main([swept, *FAST[:-1], f"tracking.experiment={name}"]) == 2
-    words = advised(capsys.readouterr().err, "say ")
+    words = advised(capsys.readouterr().err, "use ")
     assert words[:-1] == ["-m", swept, *FAST[:-1]]
     assert compose_run(*FAST[:-1], words[-1]).tracking.experiment == name
     assert main([*words, "--dry-run"]) == 0
@@ -138,9 +138,7 @@ def path(tmp_path):
 
 
 def refused_store(outputs, revision):
-    """An outputs folder with a run, and a store whose tables are in another revision; what the
-    sender says of it.
-    """
+    """An outputs folder with a run and a store of another revision; returns the message."""
     uri = with_store(outputs)
     with closing(sqlite3.connect(outputs / "mlflow.db")) as db, db:
         db.execute("update alembic_version set version_num = ?", (revision,))
@@ -184,9 +182,7 @@ def test_a_store_of_a_newer_mlflow_is_moved_away_and_filled_anew_by_the_command_
 def test_a_store_of_an_older_mlflow_is_copied_and_brought_up_to_date_by_the_command_that_is_named(
     tmp_path, path
 ):
-    """MLflow 3.17 brings most of its older stores up to date by itself; of others it says what is
-    tried here.
-    """
+    """MLflow 3.17 upgrades most of its older stores by itself; this tests the others."""
     home = tmp_path / "it's a 模型"
     uri = with_store(home / "outputs")
     error = RuntimeError(

@@ -292,7 +292,7 @@ def test_fish_is_given_candidates_and_their_explanations(shell):
     )
     assert done.stdout.splitlines() == [
         "optimizer.own_field=\tmust be > 0 (default 0.1)",
-        "resume\tContinue an interrupted run bit for bit; of a sweep, train what is missing.",
+        "resume\tContinue an interrupted run bit for bit, or train the missing runs of a sweep.",
     ]
 
 

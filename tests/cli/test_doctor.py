@@ -1,6 +1,4 @@
-"""The doctor: dead runs are ended, half lines cut, leftovers removed, damage named; what lives is
-left alone.
-"""
+"""The doctor closes dead runs, repairs files, removes leftovers and reports damage."""
 
 import contextlib
 import json
@@ -56,15 +54,15 @@ def well(capsys):
 
 
 def test_where_nothing_is_all_is_well(in_tmp, capsys):
-    assert seen(capsys) == ["all is well (there is no run)"]
+    assert seen(capsys) == ["all is well (no runs)"]
     assert not any(in_tmp.iterdir())
 
 
 def test_a_dead_run_is_ended_as_killed_when_it_was_last_seen(home, capsys):
     folder = untracked(home, finish=None)
     said = seen(capsys)
-    assert said[0] == "mended    outputs/runs/a: killed; go on: python -m dlexp resume a"
-    assert said[1:] == ["1 mended, all is well (1 run)"]
+    assert said[0] == "repaired  outputs/runs/a: killed; go on: python -m dlexp resume a"
+    assert said[1:] == ["1 repaired, all is well (1 run)"]
     last = journal.events(folder)[0][-1]
     assert (last.kind, last.status, last.time_ms) == ("finish", "KILLED", BEGAN + 240)
     assert last.elapsed == 0.5
@@ -86,7 +84,7 @@ def test_the_half_of_a_last_line_is_cut_and_named(home, capsys):
     said = seen(capsys)
     assert (
         said[0]
-        == "mended    outputs/runs/a/journal.jsonl: its last line is half written: 14 bytes cut off"
+        == "repaired  outputs/runs/a/journal.jsonl: its last line is incomplete: 14 bytes removed"
     )
     assert (folder / "journal.jsonl").read_bytes().startswith(before)
     assert len(journal.events(folder)[0]) == 5
@@ -100,8 +98,8 @@ def test_dry_run_says_the_same_and_changes_nothing(home, capsys):
         file.write(b"{")
     before = files(home)
     said = seen(capsys, "--dry-run", status=1)
-    assert [line[:8].strip() for line in said[:-1]] == ["to mend"] * 3
-    assert said[-1] == "3 to mend, 0 to do (1 run)"
+    assert [line[:9].strip() for line in said[:-1]] == ["to repair"] * 3
+    assert said[-1] == "3 to repair, 0 to do (1 run)"
     assert files(home) == before
     assert len(seen(capsys)) == 4
 
@@ -111,7 +109,7 @@ def test_a_run_that_is_being_trained_is_not_touched(home, capsys):
     (folder / "x.999999999.part").write_text("")
     before = files(home)
     with FileLock(folder / "lock"):
-        assert seen(capsys) == ["all is well (1 under way and left alone)"]
+        assert seen(capsys) == ["all is well (1 in progress, skipped)"]
     assert files(home) == before
 
 
@@ -120,7 +118,7 @@ def test_a_run_that_is_resumed_between_two_looks_is_not_touched(home, capsys, mo
     before = files(home)
     monkeypatch.setattr(journal, "is_alive", lambda folder: False)
     with FileLock(folder / "lock"):
-        assert seen(capsys)[-1].endswith("1 under way and left alone)")
+        assert seen(capsys)[-1].endswith("1 in progress, skipped)")
     assert files(home) == before
 
 
@@ -184,7 +182,7 @@ def test_damage_is_named_and_nothing_is_deleted(home, capsys, file, text, said):
         (line,) = [line for line in lines if line.startswith("to do")]
         assert line.startswith(f"to do     outputs/runs/a/{file}: ")
         assert said in line
-        assert lines[-1] == f"{'1 mended, ' if mended else ''}1 to do (2 runs)"
+        assert lines[-1] == f"{'1 repaired, ' if mended else ''}1 to do (2 runs)"
     assert files(folder) == before
     assert journal.events(other)[0][-1].status == "KILLED"
 
@@ -240,16 +238,16 @@ def test_a_dead_sweep_is_named_with_its_command_and_its_killed_runs_are_ended(ho
     add(sweep, "dead", ["optimizer=adam", "seed=7"], status=None, ledger=False)
     said = seen(capsys)
     killed = (
-        "mended    outputs/sweeps/s1/runs/dead-x: killed; its sweep goes on with it: python -m"
+        "repaired  outputs/sweeps/s1/runs/dead-x: killed; its sweep goes on with it: python -m"
         " dlexp resume s1"
     )
     assert said[0] == killed
     assert (
         said[1]
-        == "open      outputs/sweeps/s1: cut short, 4 of its runs have ended; go on: python -m"
+        == "open      outputs/sweeps/s1: interrupted, 4 of its runs have ended; go on: python -m"
         " dlexp resume s1"
     )
-    assert said[2] == "1 mended, all is well (5 runs, 1 sweep)"
+    assert said[2] == "1 repaired, all is well (5 runs, 1 sweep)"
     assert seen(capsys)[1] == "all is well (5 runs, 1 sweep)"
 
 
@@ -260,7 +258,7 @@ def test_a_sweep_at_work_is_not_touched(home, capsys):
     (sweep / "x.999999999.part").write_text("")
     before = files(home)
     with FileLock(sweep / "lock"):
-        assert seen(capsys) == ["all is well (1 under way and left alone)"]
+        assert seen(capsys) == ["all is well (1 in progress, skipped)"]
     assert files(home) == before
 
 
@@ -296,7 +294,7 @@ def test_what_mlflow_does_not_know_is_sent_once_and_never_running(home, capsys):
     run_folder(home / "runs" / "a", uri, records(3), finish=None, net=False)
     run_folder(home / "runs" / "b", uri, records(3), net=False)
     said = seen(capsys)
-    assert sum("MLflow did not know all of it: sent" in line for line in said) == 2
+    assert sum("MLflow lacked a part of it: sent" in line for line in said) == 2
     with contextlib.closing(sqlite3.connect(home / "mlflow.db")) as store:
         statuses = store.execute("select status from runs order by status").fetchall()
         assert statuses == [("FINISHED",), ("KILLED",)]
@@ -308,8 +306,8 @@ def test_a_run_that_cannot_be_sent_is_left_to_do(home, capsys):
     (home / "mlflow.db").write_text("dear diary")
     run_folder(home / "runs" / "a", tracking.store_uri(home), records(3), net=False)
     said = seen(capsys, status=1)
-    assert "outputs/mlflow.db: is damaged or no store: file is not a database" in said[0]
-    assert "is no SQLite database" in said[1]
+    assert "outputs/mlflow.db: is damaged or not a store: file is not a database" in said[0]
+    assert "is not an SQLite database" in said[1]
     assert said[-1] == "2 to do (1 run)"
 
 
@@ -319,7 +317,7 @@ def test_a_damaged_store_is_named_and_not_written(home, capsys):
     (home / "mlflow.db").write_bytes(whole[: len(whole) // 2])
     before = files(home)
     assert (
-        "outputs/mlflow.db: is damaged or no store: database disk image is malformed"
+        "outputs/mlflow.db: is damaged or not a store: database disk image is malformed"
         in " ".join(seen(capsys, status=1))
     )
     assert files(home) == before
@@ -339,9 +337,9 @@ def test_a_write_that_was_cut_short_is_taken_back_by_sqlite(home, capsys):
     subprocess.run([sys.executable, "-c", code, str(home / "mlflow.db")], check=False)
     assert (home / "mlflow.db-journal").exists()
     before = files(home)
-    assert "a write to it was cut short" in seen(capsys, "--dry-run", status=1)[0]
+    assert "an interrupted write to it" in seen(capsys, "--dry-run", status=1)[0]
     assert files(home) == before
-    assert "a write to it was cut short: taken back" in seen(capsys)[0]
+    assert "an interrupted write to it: undone" in seen(capsys)[0]
     with contextlib.closing(sqlite3.connect(home / "mlflow.db")) as store:
         assert store.execute("select count(*) from t where x like 'z%'").fetchall() == [(0,)]
     well(capsys)
@@ -369,7 +367,7 @@ def test_it_looks_where_it_is_told_and_refuses_what_is_none_of_ours(
     untracked(home, finish=None)
     sweep = fill(sweep_folder(home / "sweeps" / "s1", None))
     place = add(sweep, "dead", ["optimizer=adam", "seed=7"], status=None, ledger=False)
-    assert seen(capsys, str(place))[-1] == "1 mended, all is well (5 runs, 1 sweep)"
+    assert seen(capsys, str(place))[-1] == "1 repaired, all is well (5 runs, 1 sweep)"
     with pytest.raises(UserError, match="holds no run, no sweep and no outputs"):
         doctor.examine([in_tmp])
     assert main(["doctor", "--dyr-run"]) == 2

@@ -1,6 +1,4 @@
-"""The doctor among half-written files and probes: what dead processes left is removed, what is
-others' stays.
-"""
+"""The doctor among incomplete files and probes: it removes only what dead processes left."""
 
 import os
 
@@ -22,8 +20,8 @@ def test_leftovers_are_removed_unless_their_process_lives(home, capsys):
         path.write_bytes(b"half")
     said = seen(capsys)
     assert [line.split(": ")[0] for line in said[:-1]] == [
-        "mended    outputs/runs/a/checkpoints/last.npz.999999999.part",
-        "mended    outputs/mlflow.db",
+        "repaired  outputs/runs/a/checkpoints/last.npz.999999999.part",
+        "repaired  outputs/mlflow.db",
     ]
     assert not dead.exists()
     assert alive.exists()
@@ -74,10 +72,10 @@ def test_a_dead_probe_is_ended_and_its_command_named(home, capsys):
     (probe / "x.999999999.part").write_text("")
     said = seen(capsys)
     assert (
-        said[0] == "mended    outputs/runs/a/probes/p: killed; again: python -m dlexp probe a"
+        said[0] == "repaired  outputs/runs/a/probes/p: killed; again: python -m dlexp probe a"
         " observer=curves"
     )
-    assert "x.999999999.part: left half written" in said[1]
+    assert "x.999999999.part: incomplete file" in said[1]
     well(capsys)
 
 
@@ -86,5 +84,5 @@ def test_what_a_probe_at_work_writes_is_left_alone(home, capsys):
     (probe / "x.999999999.part").write_text("of a process on another machine, that cannot be asked")
     before = files(home)
     with FileLock(probe / "lock"):
-        assert seen(capsys) == ["all is well (1 run, 1 under way and left alone)"]
+        assert seen(capsys) == ["all is well (1 run, 1 in progress, skipped)"]
     assert files(home) == before

@@ -1,6 +1,4 @@
-"""Help for named studies: they are listed with their titles, and each tells what it shows, its
-parts and its claims.
-"""
+"""Help for named studies: a list of titles; one page has figures, parts and claims of a study."""
 
 import pytest
 

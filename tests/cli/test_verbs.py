@@ -1,6 +1,4 @@
-"""The verbs: one file each, found by its name, imported when it is used; its help, and its errors in
-one line.
-"""
+"""The verbs: one file each, found by its name, imported when it is used; its help and errors."""
 
 import subprocess
 import sys
@@ -87,15 +85,16 @@ MISTAKES = [
     ("report --metric", "--metric (command line): needs a value"),
     (
         "replay",
-        "replay (command line): the argument RUN is missing; `python -m dlexp replay --help` explains",
+        "replay (command line): the argument RUN is missing;"
+        " `python -m dlexp replay --help` explains",
     ),
     ("replay a b", "replay (command line): got unexpected extra argument (b)"),
     ("replay a --tolerance nan", "--tolerance=nan (command line): must be a finite number >= 0"),
     ("probe last", "probe (command line): the argument OBSERVER=VALUE... is missing"),
     ("ui --port x", "--port (command line): 'x' is not a valid integer"),
     ("ui --port 65536", "--port=65536 (command line): must be a port, 0 to 65535"),
-    ("resume", "resume (command line): say which run or sweep"),
-    ("resume a b", "resume (command line): say which run or sweep"),
+    ("resume", "resume (command line): name a run or sweep"),
+    ("resume a b", "resume (command line): name a run or sweep"),
     ("resume a --anywy", "resume (command line): unrecognized arguments: --anywy", "'--anyway'?"),
     ("claims --config-dir", "--config-dir (command line): needs a value"),
     ("completion tcsh", "completion (command line)", "'tcsh' is not one of 'bash', 'zsh', 'fish'"),

@@ -24,13 +24,13 @@ TYPED = [  # what is typed, its key and place, what is said
     ("dtype=no", "dtype=no (command line)", "must be one of float32, float64"),
     ("optimizer=no", "optimizer=no (command line)", "there is no optimizer of that name"),
     ("optimizer=off", "optimizer=off (command line)", "there is no optimizer of that name"),
-    ("seed=010", "seed=010 (command line)", "a number does not begin with 0"),
+    ("seed=010", "seed=010 (command line)", "a number must not begin with 0"),
     (
         "model.hidden=[10,010]",
         "model.hidden=[10,010] (command line)",
-        "a number does not begin with 0",
+        "a number must not begin with 0",
     ),
-    ("-m seed=01,02", "seed=01,02 (command line)", "a number does not begin with 0"),
+    ("-m seed=01,02", "seed=01,02 (command line)", "a number must not begin with 0"),
     ("seed=1e3", "seed=1e3 (command line)", "must be a whole number"),
     ("seed=0x10", "seed=0x10 (command line)", "must be a whole number"),
     ("seed=1:30", "seed=1:30 (command line)", "must be a whole number"),
@@ -71,7 +71,7 @@ TYPED = [  # what is typed, its key and place, what is said
     ("=1", "(command line)", "there is no such key"),
     ("==", "(command line)", "cannot be read"),
     ("++", "++ (command line)", "an override is written key=value"),
-    ("~", "(command line)", "~ takes a part away"),
+    ("~", "(command line)", "~ removes a part"),
     # references
     ("optimizer.lr=${", "optimizer.lr=${ (command line)", "cannot be read"),
     ("optimizer.lr=${}", "optimizer.lr=${} (command line)", "cannot be read"),
@@ -82,17 +82,21 @@ TYPED = [  # what is typed, its key and place, what is said
     (
         "optimizer.lr=${oc.env:NO_SUCH}",
         "optimizer.lr=${oc.env:NO_SUCH} (command line)",
-        "names another key",
+        "may only name another key",
     ),
-    ("optimizer.lr=${nope:1}", "optimizer.lr=${nope:1} (command line)", "names another key"),
+    (
+        "optimizer.lr=${nope:1}",
+        "optimizer.lr=${nope:1} (command line)",
+        "may only name another key",
+    ),
     ("optimizer=${seed}", "optimizer=${seed} (command line)", "an option of optimizer is a name"),
     ("seed=???", "seed=??? (command line)", ""),
     ("optimizer.lr=???", "optimizer.lr=??? (command line)", "has no value"),
     # signs, deletions, whole groups
     ("++optimizer=adam", "optimizer=adam (command line)", "leave the + out"),
     ("+optimizer=adam", "optimizer=adam (command line)", "leave the + out"),
-    ("~optimizer.lr", "optimizer.lr (command line)", "~ takes a part away"),
-    ("~hydra", "hydra (command line)", "~ takes a part away"),
+    ("~optimizer.lr", "optimizer.lr (command line)", "~ removes a part"),
+    ("~hydra", "hydra (command line)", "~ removes a part"),
     ("checkpoint=5", "checkpoint=5 (command line)", "is a group of values"),
     ("early_stopping=null", "early_stopping=null (command line)", "cannot be null"),
     ("checkpoint.epochs=0", "checkpoint.epochs=0 (command line)", "must be >= 1"),
@@ -104,12 +108,12 @@ TYPED = [  # what is typed, its key and place, what is said
         "max_jobs=1,2 (command line)",
         "has one value for the whole sweep",
     ),
-    ("-m seed=glob(*)", "seed=glob(*) (command line)", "chooses by the names of files"),
+    ("-m seed=glob(*)", "seed=glob(*) (command line)", "matches names of files"),
     ("-m optimizer=glob(*)", "optimizer=glob(*) (command line)", ""),
     ("-m seed=choice()", "seed=choice() (command line)", "cannot be read"),
-    ("-m seed=range(0)", "seed=range(0", "without a value"),
+    ("-m seed=range(0)", "seed=range(0", "is an empty range"),
     ("-m seed=range(1e9)", "max_jobs", "1,000,000,000 values"),
-    ("-m seed=1", "-m sweeps", "nothing is swept"),
+    ("-m seed=1", "-m asks for a sweep", "no key has several values"),
     # Hydra's own
     ("hydra/launcher=basic", "hydra/launcher=basic (command line)", "choose from local"),
     ("hydra/sweeper=basic", "hydra/sweeper=basic (command line)", "choose from grid, random, tpe"),
@@ -118,25 +122,25 @@ TYPED = [  # what is typed, its key and place, what is said
     (
         "hydra.launcher._target_=os.system",
         "hydra.launcher._target_=os.system (command line)",
-        "not open",
+        "cannot be set",
     ),
     (
         "++hydra.sweeper._target_=os.system",
         "hydra.sweeper._target_=os.system (command line)",
-        "not open",
+        "cannot be set",
     ),
     (
         "hydra.sweeper.params._target_=os.system",
         "hydra.sweeper.params._target_=os.system (command line)",
         "",
     ),
-    ("hydra.searchpath=[/tmp]", "hydra.searchpath=[/tmp] (command line)", "not open"),
-    ("+hydra.job.env_set.X=1", "hydra.job.env_set.X=1 (command line)", "not open"),
-    ("hydra.job.chdir=true", "hydra.job.chdir=true (command line)", "not open"),
-    ("hydra/job_logging=default", "hydra/job_logging=default (command line)", "not open"),
+    ("hydra.searchpath=[/tmp]", "hydra.searchpath=[/tmp] (command line)", "cannot be set"),
+    ("+hydra.job.env_set.X=1", "hydra.job.env_set.X=1 (command line)", "cannot be set"),
+    ("hydra.job.chdir=true", "hydra.job.chdir=true (command line)", "cannot be set"),
+    ("hydra/job_logging=default", "hydra/job_logging=default (command line)", "cannot be set"),
     ("hydra.mode=X", "hydra.mode=X (command line)", "must be RUN or MULTIRUN"),
     ("hydra.mode=1.5", "hydra.mode=1.5 (command line)", "must be RUN or MULTIRUN"),
-    ("-m seed=0,1 hydra.mode=RUN", "hydra.mode=RUN (command line)", "-m asks for a sweep"),
+    ("-m seed=0,1 hydra.mode=RUN", "hydra.mode=RUN (command line)", "conflicts with -m"),
     *(
         (
             f"hydra.verbose={value}",
@@ -150,9 +154,13 @@ TYPED = [  # what is typed, its key and place, what is said
     (
         "hydra.sweeper.n_trials=3",
         "hydra.sweeper.n_trials=3 (command line)",
-        "only a search has it: say hydra/sweeper=",
+        "exists only in a search: use hydra/sweeper=",
     ),
-    ("hydra.sweeper.max_batch_size=3", "hydra.sweeper.max_batch_size=3 (command line)", "not open"),
+    (
+        "hydra.sweeper.max_batch_size=3",
+        "hydra.sweeper.max_batch_size=3 (command line)",
+        "cannot be set",
+    ),
     (
         "-m seed=0,1 hydra/sweeper=random hydra.sweeper.seed=x",
         "hydra.sweeper.seed=x (command line)",
@@ -188,7 +196,7 @@ TYPED = [  # what is typed, its key and place, what is said
     ("--config-dir nope", "--config-dir=nope (command line)", "there is no such folder"),
     ("--config-dir", "(command line)", "expected one argument"),
     ("--cfg job --package nope", "--package=nope (command line)", "no such part"),
-    ("--package seed", "--package=seed (command line)", "say --cfg job with it"),
+    ("--package seed", "--package=seed (command line)", "add --cfg job"),
     ("--info nope", "(command line)", "invalid choice"),
     ("-", "- (command line)", "an override is written key=value"),
     ("ui --uri nope", "--uri=nope", "must be a server or a database"),
@@ -198,7 +206,7 @@ TYPED = [  # what is typed, its key and place, what is said
     ("resume \0", "resume=", "(command line)"),
     ("replay /dev/null", "replay=/dev/null (command line)", "there is no run"),
     ("probe nope observer=[path]", "probe=nope (command line)", "there is no run"),
-    ("--resolve epochs=1", "--resolve (command line)", "say --cfg job with it"),
+    ("--resolve epochs=1", "--resolve (command line)", "add --cfg job"),
     ("observer=[[curves]]", "observer=[[curves]] (command line)", "takes names, not lists of them"),
     (
         "regularizer=[{dropout:1}]",
@@ -233,12 +241,12 @@ FILES = [  # what an experiment file holds, its place, what is said
     (
         GLOBAL + "seed: 1\nseed: 2\n",
         "(experiment/x.yaml, line 3)",
-        "the key seed stands there twice",
+        "the key seed occurs twice",
     ),
     (
         GLOBAL + "optimizer: {lr: 1, lr: 2}\n",
         "(experiment/x.yaml, line 2)",
-        "the key lr stands there twice",
+        "the key lr occurs twice",
     ),
     (
         GLOBAL.encode() + "study: {title: 学習}\n".encode("shift-jis"),
@@ -253,8 +261,8 @@ FILES = [  # what an experiment file holds, its place, what is said
     (GLOBAL + "epochs: 1\nquick: On\n", "(experiment/x.yaml, line 3)", "On means true to YAML"),
     (GLOBAL + "study: {title: {no: x}}\n", "(experiment/x.yaml, line 2)", "no means false to YAML"),
     (GLOBAL + "seed: 010\n", "(experiment/x.yaml, line 2)", "010 is read as an octal number"),
-    (GLOBAL + "seed: 0x10\n", "(experiment/x.yaml, line 2)", "0x10 is no decimal number"),
-    (GLOBAL + "seed: 0b11\n", "(experiment/x.yaml, line 2)", "0b11 is no decimal number"),
+    (GLOBAL + "seed: 0x10\n", "(experiment/x.yaml, line 2)", "0x10 is not a decimal number"),
+    (GLOBAL + "seed: 0b11\n", "(experiment/x.yaml, line 2)", "0b11 is not a decimal number"),
     (GLOBAL + "seed: 1:30\n", "(experiment/x.yaml, line 2)", "1:30 is read in base 60"),
     (GLOBAL + "seed: 2026-01-01\n", "seed (experiment/x.yaml)", "must be a whole number"),
     (GLOBAL + "epochs: 1e3\n", "epochs (experiment/x.yaml)", "must be a whole number"),
@@ -267,9 +275,9 @@ FILES = [  # what an experiment file holds, its place, what is said
     (
         GLOBAL + "seed: ${nope}\n",
         "seed (experiment/x.yaml)",
-        "refers to nope, and there is no such key",
+        "refers to nope, which does not exist",
     ),
-    (GLOBAL + "a: &a [*a]\n", "(experiment/x.yaml, line 2)", "*a stands inside itself"),
+    (GLOBAL + "a: &a [*a]\n", "(experiment/x.yaml, line 2)", "*a refers to itself"),
     (GLOBAL + "a: *b\n", "(experiment/x.yaml, line 2)", "is not valid YAML"),
     (
         GLOBAL + "a: " + "[" * 60 + "]" * 60,
@@ -281,13 +289,13 @@ FILES = [  # what an experiment file holds, its place, what is said
     (
         GLOBAL + "a: [" + "1," * 60_000 + "1]",
         "(experiment/x.yaml, line 2)",
-        "unfolds to more than 50,000 values",
+        "expands to more than 50,000 values",
     ),
     ("# @package a b c\nseed: 1\n", "(experiment/x.yaml)", "its first lines cannot be read"),
     ("seed: 1\n", "(experiment/x.yaml)", "# @package _global_"),
     (GLOBAL + "defaults: 5\n", "defaults (experiment/x.yaml)", "must be a list"),
     (GLOBAL + "defaults: [nope]\n", "(command line)", "there is no experiment of that name"),
-    (GLOBAL + "defaults:\n  - ../../etc/passwd\n", "(experiment/x.yaml)", "is none of the groups"),
+    (GLOBAL + "defaults:\n  - ../../etc/passwd\n", "(experiment/x.yaml)", "is not a group"),
     (
         GLOBAL + "defaults:\n  - override /optimizer: nope\n",
         "optimizer=nope (experiment/x.yaml)",
@@ -356,7 +364,7 @@ def test_a_file_of_a_few_lines_that_unfolds_to_billions_is_refused_without_unfol
         f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 10)
     ]
     err = refused(experiment(in_tmp, GLOBAL + "\n".join(lines)), in_tmp, capsys)
-    assert "(experiment/x.yaml, line 6): unfolds to more than 50,000 values" in err
+    assert "(experiment/x.yaml, line 6): expands to more than 50,000 values" in err
 
 
 HARMLESS = [
@@ -377,7 +385,7 @@ def test_a_byte_order_mark_windows_line_ends_and_references_do_no_harm(text, in_
 
 def test_a_variant_may_not_bear_the_name_of_a_plugin_nor_hide_it(in_tmp, capsys):
     err = refused(experiment(in_tmp, "lr: 3\n", "optimizer/adam.yaml"), in_tmp, capsys)
-    assert "(optimizer/adam.yaml): there is a plugin optimizer/adam already" in err
+    assert "(optimizer/adam.yaml): is also the name of the plugin optimizer/adam" in err
 
 
 @pytest.mark.parametrize(
@@ -387,7 +395,7 @@ def test_a_variant_whose_defaults_lead_back_to_it_is_told(others, in_tmp, capsys
     words = experiment(in_tmp, f"defaults: [{'a' if others else 'z'}]\n", "optimizer/z.yaml")
     for name, text in others.items():
         (in_tmp / "mine/optimizer" / f"{name}.yaml").write_text(text)
-    assert "defaults (optimizer/z.yaml): leads back to this file" in refused(words, in_tmp, capsys)
+    assert "defaults (optimizer/z.yaml): includes this file again" in refused(words, in_tmp, capsys)
 
 
 def test_a_variant_may_name_others_of_which_two_name_a_third(in_tmp, capsys):

@@ -42,7 +42,7 @@ TABLE = [
     (
         "regularizer.dropout.ratio=0.3",
         "regularizer.dropout.ratio=0.3 (command line)",
-        "not selected: say regularizer=dropout",
+        "not selected: use regularizer=dropout",
     ),
     ("early_stopping.foo=1", "early_stopping.foo=1", "patience, metric"),
     (
@@ -100,8 +100,8 @@ TABLE = [
     ("++optimizer.foo=1", "optimizer.foo=1 (command line): adam has no field foo", ""),
     ("+new.key=1", "new.key=1 (command line): there is no such key", ""),
     ("+optimizer.lr=1", "optimizer.lr=1 (command line)", "leave the + out"),
-    ("~optimizer", "optimizer (command line): ~ takes a part away", ""),
-    ("~seed", "seed (command line): ~ takes a part away", ""),
+    ("~optimizer", "optimizer (command line): ~ removes a part", ""),
+    ("~seed", "seed (command line): ~ removes a part", ""),
     ("optimizer=null", "optimizer=null (command line)", ""),
     ("regularizer=null", "regularizer=null (command line)", "regularizer=none"),
     ("optimizer=", "optimizer= (command line)", ""),
@@ -120,10 +120,10 @@ TABLE = [
     ("seed=range(3)", "seed=range(3) (command line): several values make a sweep", ""),
     (
         "hydra.run.dir=/tmp/x",
-        "hydra.run.dir=/tmp/x (command line): this key of Hydra's is not open",
+        "hydra.run.dir=/tmp/x (command line): this key of Hydra cannot be set",
         "",
     ),
-    ("+hydra.callbacks.x._target_=webbrowser.open", "hydra.callbacks.x._target_", "not open"),
+    ("+hydra.callbacks.x._target_=webbrowser.open", "hydra.callbacks.x._target_", "cannot be set"),
     (
         "optimizer._target_=os.system",
         "optimizer._target_=os.system (command line): adam has no field _target_",
@@ -132,7 +132,7 @@ TABLE = [
     (
         "optimizer.lr=${nope}",
         "optimizer.lr=${nope} (command line)",
-        "refers to nope, and there is no such key",
+        "refers to nope, which does not exist",
     ),
     ("optimizer.lr=0.1(", "optimizer.lr=0.1( (command line): cannot be read", ""),
     # a surface has no network
@@ -179,10 +179,10 @@ TABLE = [
     ),
     (
         "regularizer=[dropout,none]",
-        "regularizer=[dropout,none] (command line): each name once, and none alone",
+        "regularizer=[dropout,none] (command line): each name may occur once, and `none` only alone",
         "",
     ),
-    ("regularizer=[l1,l1]", "regularizer=[l1,l1] (command line): each name once", ""),
+    ("regularizer=[l1,l1]", "regularizer=[l1,l1] (command line): each name may occur once", ""),
     ("model.hidden={a:1}", "model.hidden={a:1} (command line): must be a list", ""),
     (
         "tracking.uri=nonsense://x",

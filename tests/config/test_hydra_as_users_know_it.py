@@ -1,4 +1,4 @@
-"""What people who know Hydra expect works: its flags, its groups and its words for several values."""
+"""What Hydra's users expect works: its flags, its groups and its syntax for several values."""
 
 import logging
 import re
@@ -231,10 +231,10 @@ def test_a_study_composes_to_the_jobs_of_its_smaller_budget_too(in_tmp):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["-m", "seed=0,1"], "the words ask for a sweep: say python -m dlexp -m seed=0,1"),
-        (["seed=0,1"], "several values make a sweep: say python -m dlexp -m seed=0,1"),
-        (["--dry-run"], "--dry-run (command line): is for the command line only"),
-        (["--cfg", "job"], "--cfg (command line): is for the command line only"),
+        (["-m", "seed=0,1"], "the words ask for a sweep: use python -m dlexp -m seed=0,1"),
+        (["seed=0,1"], "several values make a sweep: use python -m dlexp -m seed=0,1"),
+        (["--dry-run"], "--dry-run (command line): can be set only on the command line"),
+        (["--cfg", "job"], "--cfg (command line): can be set only on the command line"),
     ],
     ids=" ".join,
 )

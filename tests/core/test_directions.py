@@ -113,7 +113,7 @@ def test_a_search_judges_by_what_the_objectives_declare(objectives):
     setups = {name: compose_run(*FAST, f"objective={name}") for name in ("declared", "contrary")}
     assert choose_metric("val/r2", [setups["declared"]]) == ("val/r2", 1)
     assert choose_metric("val/r2", [setups["contrary"]]) == ("val/r2", -1)
-    with pytest.raises(UserError, match="by one objective, less by another"):
+    with pytest.raises(UserError, match="must be large for one objective and small for another"):
         choose_metric("val/r2", [*setups.values()])
 
 

@@ -1,6 +1,4 @@
-"""Who may import whom, how long a file may be, what `import dlexp` may load, and what must not
-stand in the code.
-"""
+"""Import directions, what `import dlexp` loads, and what the code must not contain."""
 
 import ast
 import graphlib
@@ -62,9 +60,7 @@ def holds(rule, paths):
 
 
 def imports(path, text, *, typing=False):
-    """Module names imported anywhere in a file; those under `if TYPE_CHECKING` only where asked
-    for.
-    """
+    """Module names imported anywhere in a file; those under `if TYPE_CHECKING` if requested."""
     hidden = {
         id(n)
         for node in nodes_of(text)
@@ -120,9 +116,7 @@ def module_of(path):
 
 
 def imports_in_a_circle(path, text):
-    """A circle of all modules, if this file has this text. Imports inside functions and those for
-    typing count.
-    """
+    """A circle of modules if this file has this text; counts all imports."""
     files = {module_of(other): (other, text_of(other)) for other in FRAMEWORK}
     files[module_of(path)] = (path, text)
     graph = {module: set() for module in files}

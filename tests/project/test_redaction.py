@@ -117,11 +117,9 @@ def test_what_is_no_secret_is_left_alone():
 
 
 def test_a_run_of_old_that_has_a_secret_is_still_read(in_tmp, capsys):
-    """New ones are refused; what an old one is called, and what it was asked for, is not needed to
-    train it again.
-    """
+    """New secrets are refused; an old run's name and overrides are not needed to train it again."""
     assert main([*FAST, f"data.path={SHAPES['s3']}", "data=csv"]) == 2
-    assert "which every run would write down" in capsys.readouterr().err
+    assert "which every run would record" in capsys.readouterr().err
     text = (
         compose_run(*FAST)
         .yaml.replace("name: digits", f"name: csv\n  path: {SHAPES['s3']}")

@@ -109,9 +109,10 @@ def test_nothing_runs_what_a_file_says():
     assert not found, "\n".join(["", *found])
 
 
-UNSAFE = """import pickle|from pickle import loads|import dill as d|eval('1')|exec('1')|os.system('ls')|import joblib
-yaml.load(x, Loader=y)|yaml.unsafe_load(x)|L = yaml.UnsafeLoader|np.save(f, x)|np.load(f, allow_pickle=True)
-subprocess.run('x', shell=True)|tempfile.mktemp()|from tempfile import mktemp|hydra.utils.instantiate(c)"""
+UNSAFE = """import pickle|from pickle import loads|import dill as d|eval('1')|exec('1')
+import joblib|os.system('ls')|tempfile.mktemp()|from tempfile import mktemp
+yaml.load(x, Loader=y)|yaml.unsafe_load(x)|L = yaml.UnsafeLoader|np.save(f, x)
+subprocess.run('x', shell=True)|np.load(f, allow_pickle=True)|hydra.utils.instantiate(c)"""
 
 
 def test_what_is_unsafe_would_be_found():

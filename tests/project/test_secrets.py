@@ -101,7 +101,7 @@ def test_no_value_asks_the_environment_on_the_command_line_or_in_a_file(
         assert err.startswith("dlexp: error: ")
         assert err.count("\n") == 1
         plain = "'" not in asking or words[0] == "--config-dir"
-        assert not plain or "names another key" in err or "cannot be read" in err, err
+        assert not plain or "may only name another key" in err or "cannot be read" in err, err
         assert "mine" not in words or "x.yaml, line 3): ${" in err
     assert [p.name for p in in_tmp.iterdir()] == ["mine"]
 

@@ -1,4 +1,4 @@
-"""`scripts/structure` measures made-up trees: circles, arrows, lines, files that name an example."""
+"""`scripts/structure` measures made-up trees: circles, imports, lines, files with a name."""
 
 import importlib.util
 from importlib.machinery import SourceFileLoader
@@ -90,10 +90,14 @@ def test_a_class_name_that_exists_twice_is_named(structure, tmp_path):
 
 def test_an_example_is_found_by_its_name_wherever_it_lies(structure, tmp_path):
     files = {
-        "dlexp/cli/commands/replay.py": '"""Replay."""\nlong = "Nothing else explains this in the tree."\n',
+        "dlexp/cli/commands/replay.py": (
+            '"""Replay."""\nlong = "Nothing else explains this in the tree."\n'
+        ),
         "dlexp/chinese.py": '{"Nothing else explains this in the tree": "…"}',
         "dlexp/cli/main.py": 'HELP = "python -m dlexp replay <run>"\n',
-        "dlexp/cli/other.py": '"""A replay."""\n\n\ndef f(x):\n    replay = x  # replay\n    return replay\n',
+        "dlexp/cli/other.py": (
+            '"""A replay."""\n\n\ndef f(x):\n    replay = x  # replay\n    return replay\n'
+        ),
         "conf/config.yaml": "seed: 1  # of a replay\n",
         "conf/experiment/a.yaml": "replay: 1\n",
         "tests/rules/test_architecture_order.py": 'ORDER = ["replay"]\n',

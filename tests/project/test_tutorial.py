@@ -1,6 +1,4 @@
-"""The tutorial and the studies agree: sentences, verdicts, numbers, figures, commands, in both
-languages.
-"""
+"""The tutorial and the studies agree: texts, verdicts, numbers, figures, in both languages."""
 
 import hashlib
 import importlib.util

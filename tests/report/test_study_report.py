@@ -249,7 +249,7 @@ def test_a_study_trained_again_elsewhere_gives_the_same_verdicts_byte_for_byte(
             "hydra.launcher.n_jobs=1",
         ]
         assert main(words) == 0
-        assert "12 trained now" in capsys.readouterr().out
+        assert "12 newly trained" in capsys.readouterr().out
         (path,) = (in_tmp / place).glob("sweeps/small-*/report/verdicts.json")
         found.append(path.read_bytes())
     assert found[0] == found[1]

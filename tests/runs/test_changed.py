@@ -186,7 +186,7 @@ def test_anyway_means_nothing_to_a_sweep(in_tmp, capsys):
     assert main(["-m", "seed=0,1", *UNTRACKED, "epochs=0"]) == 0
     capsys.readouterr()
     (sweep,) = (in_tmp / "outputs" / "sweeps").iterdir()
-    assert "--anyway (command line): means nothing to a sweep" in refused(
+    assert "--anyway (command line): applies only to a run" in refused(
         capsys, "resume", sweep.name, "--anyway"
     )
 

@@ -179,7 +179,7 @@ def test_a_half_trained_old_sweep_is_completed_and_its_finished_runs_are_not_tra
     before = {run: contents(run) for run in ended}
     assert main(["resume", "half"]) == 0
     resumed = ", 1 of them resumed from a checkpoint" if same_arithmetic else ""
-    assert f"sweep     6 finished; 3 trained now{resumed}\n" in capsys.readouterr().out
+    assert f"sweep     6 finished; 3 newly trained{resumed}\n" in capsys.readouterr().out
     assert {run: contents(run) for run in ended} == before
     assert bool(resumptions(cut)) == same_arithmetic
     runs = {run: member(run) for run in (sweep / "runs").iterdir()}
@@ -196,7 +196,7 @@ def test_a_finished_old_sweep_trains_nothing_again(how, sweep, project, capsys):
     before = contents(folder / "runs")
     words = ["resume", sweep] if how == "resumed" else shlex.split(command)[3:]
     assert main(words) == 0
-    assert f"sweep     {SWEEPS[sweep]} finished; 0 trained now\n" in capsys.readouterr().out
+    assert f"sweep     {SWEEPS[sweep]} finished; 0 newly trained\n" in capsys.readouterr().out
     assert contents(folder / "runs") == before
     assert sorted(path.name for path in folder.parent.iterdir()) == sorted(SWEEPS)
 
@@ -269,16 +269,16 @@ def findings(project, capsys):
     main(["doctor"])
     *lines, last = capsys.readouterr().out.splitlines()
     here = [line for line in lines if ": MLflow " not in line]
-    return {(line[:8].strip(), project / line[10:].split(": ")[0]) for line in here}, last
+    return {(line[:9].strip(), project / line[10:].split(": ")[0]) for line in here}, last
 
 
 def test_the_doctor_names_of_an_old_project_only_what_was_cut_short(project, in_process, capsys):
     with_store(project / "outputs")
     half = project / "outputs" / "sweeps" / "half"
-    killed = {("mended", run) for run in (run_of(project, "killed"), *unfinished(half))}
+    killed = {("repaired", run) for run in (run_of(project, "killed"), *unfinished(half))}
     first, last = findings(project, capsys)
     assert first == {("open", half), *killed}
-    assert last.endswith("mended, all is well (16 runs, 3 sweeps)")
+    assert last.endswith("repaired, all is well (16 runs, 3 sweeps)")
     assert findings(project, capsys) == ({("open", half)}, "all is well (16 runs, 3 sweeps)")
     assert records.read(run_of(project, "killed")).status == "KILLED"
 

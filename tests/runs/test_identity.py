@@ -105,7 +105,7 @@ def test_a_comment_makes_no_finished_sweep_train_again(in_tmp, edit, capsys, mon
     for words in (SWEEP, ("resume", "s")):
         capsys.readouterr()
         assert main([*words]) == 0
-        assert "sweep     2 finished; 0 trained now\n" in capsys.readouterr().out
+        assert "sweep     2 finished; 0 newly trained\n" in capsys.readouterr().out
 
 
 def test_a_comment_in_a_plugin_keeps_no_run_from_going_on(run, edit):

@@ -47,9 +47,9 @@ def test_a_command_that_is_cut_short_while_it_waits_for_mlflow_has_its_result_an
     assert main([*RUN]) == status
     out, err = capsys.readouterr()
     assert out.startswith("finished  test/accuracy 0.")
-    assert "\nMLflow    the run is not all there yet: " in out
+    assert "\nMLflow    the run is not complete yet: " in out
     assert (
-        "interrupted while sending; it goes on in the background; `python -m dlexp sync`"
+        "interrupted while sending; it continues in the background; `python -m dlexp sync`"
         " completes it" in out
     )
     assert err == ""

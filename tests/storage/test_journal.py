@@ -159,7 +159,7 @@ def test_what_no_run_wrote_behind_another_line_is_named_as_damage(name, in_tmp, 
     before = (in_tmp / "outputs" / "runs" / "a" / "journal.jsonl").read_bytes()
     assert main(["doctor"]) == 1
     said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith(f"to do     outputs/runs/a/journal.jsonl: {wrong}: take back a copy")
+    assert said[0].startswith(f"to do     outputs/runs/a/journal.jsonl: {wrong}: restore a copy")
     assert len(said) == 2
     assert (in_tmp / "outputs" / "runs" / "a" / "journal.jsonl").read_bytes() == before
 

@@ -77,7 +77,7 @@ def test_every_command_says_in_one_line_that_a_folder_is_read_only(mount):
     assert err.count("\n") == 1
     status, out, _ = said(["doctor"])
     assert status == 1
-    assert "cannot be mended: " in out
+    assert "cannot be repaired: " in out
     assert out.endswith("1 to do (1 run)\n")
 
 
@@ -151,7 +151,7 @@ def test_outputs_of_another_user_are_one_line_whatever_the_command(of_another):
             assert (
                 len([line for line in err.splitlines() if line.startswith("dlexp: error: ")]) <= 1
             ), words
-    assert "cannot be mended: " in results["doctor"][1]
+    assert "cannot be repaired: " in results["doctor"][1]
     assert results["replay last"][0] == 0
 
 

@@ -1,6 +1,4 @@
-"""`python -m dlexp claims`: which studies it runs, what it passes on, its table, and what it says
-of one that fails.
-"""
+"""`python -m dlexp claims`: its studies, their overrides, its table, and failures."""
 
 from types import SimpleNamespace
 
@@ -84,9 +82,7 @@ def launcher_of(end):
 
 @pytest.fixture
 def commands(monkeypatch):
-    """The commands that would have been run; each ends as `end` says, without verdicts, which is a
-    failure.
-    """
+    """The commands that would have been run; each ends as `end` says, without verdicts."""
     seen = []
     end = SimpleNamespace(returncode=0, stderr="", stdout="sweep  fine\n")
 
@@ -197,7 +193,7 @@ BAR = " 30%|███       | 3/10 [00:01<00:03,  2.0run/s, 2 running, 0 failed,
             "failed seed=3: boom (runs/x)",
         ),
         (f"Traceback (most recent call last):\nKeyError: 'x'\n{BAR}\n", "", "KeyError: 'x'"),
-        (f"{BAR}\n", "", "it said nothing"),
+        (f"{BAR}\n", "", "it printed nothing"),
     ],
     ids=["error", "run", "defect", "bar"],
 )

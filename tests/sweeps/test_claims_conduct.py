@@ -1,6 +1,4 @@
-"""Studies at work under `claims`: which folder is whose, what is refused first, Ctrl-C, files that
-cannot be read.
-"""
+"""Running studies of `claims`: folders, early refusals, Ctrl-C, unreadable files."""
 
 import json
 import os
@@ -81,7 +79,7 @@ def test_a_study_without_verdicts_is_a_failure_though_its_command_is_content(
     end = subprocess.CompletedProcess([], 0, "folder    nowhere\n", "")
     monkeypatch.setattr(run, "StudyCommands", launcher_of(lambda command: end))
     assert asked("zz") == 1
-    assert "zz: failed: it has written no verdicts" in capsys.readouterr().out
+    assert "zz: failed: it wrote no verdicts" in capsys.readouterr().out
 
 
 # --- what is refused before any study starts
@@ -102,7 +100,7 @@ def test_a_study_without_verdicts_is_a_failure_though_its_command_is_content(
             ["zz", "aa", "epochs=many"],
             "dlexp: error: epochs=many (command line): must be a whole number",
         ),
-        (["zz", "seed=range(5,5)"], "dlexp: error: seed=range(5,5,1): is a range without a value"),
+        (["zz", "seed=range(5,5)"], "dlexp: error: seed=range(5,5,1): is an empty range"),
     ],
     ids=["key", "field", "value", "range"],
 )
@@ -209,7 +207,7 @@ def test_an_interruption_says_which_studies_are_done_and_how_to_go_on(mine, in_t
         if child.poll() is None:
             os.killpg(child.pid, signal.SIGKILL)
     assert child.returncode == 130
-    assert "interrupted: aa done; what is trained is kept, and the same command goes on: " in err
+    assert "interrupted: aa done; trained runs are kept; repeat the command to go on: " in err
     assert err.strip().endswith("python -m dlexp claims aa zz --quick --config-dir mine")
     assert "failed" not in out + err
     assert "Traceback" not in err
@@ -244,6 +242,4 @@ def test_sigterm_that_only_the_first_process_gets_ends_the_studies_with_the_same
         if child.poll() is None:
             os.killpg(child.pid, signal.SIGKILL)
     assert child.returncode == 143
-    assert (
-        "interrupted: no study done; what is trained is kept, and the same command goes on: " in err
-    )
+    assert "interrupted: no study done; trained runs are kept; repeat the command to go on: " in err

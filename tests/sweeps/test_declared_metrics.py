@@ -72,7 +72,7 @@ def test_an_observer_that_measures_it_is_named(checked):
     status, error = checked("curves", "sharpness/top")
     assert status == 2
     assert (
-        "is measured by the observer sharpness only: say - override /observer: [sharpness]" in error
+        "is measured by the observer sharpness only: add - override /observer: [sharpness]" in error
     )
 
 

@@ -1,6 +1,4 @@
-"""Where jobs run is a launcher of four methods: a few lines run a whole sweep, and one loop keeps
-its jobs in flight.
-"""
+"""A launcher needs four methods: a short one runs a sweep, and one loop keeps jobs running."""
 
 import json
 from contextlib import nullcontext
@@ -85,7 +83,7 @@ def test_a_launcher_of_a_few_lines_runs_a_whole_sweep_to_the_ledger_and_weights_
     assert {entry[1] for entry in entries} == {"FINISHED", "DIVERGED"}
     assert entries == ledger(in_tmp / "usual")
     assert main([*WORDS, *sweeper]) == 0
-    assert "0 trained now" in capsys.readouterr().out
+    assert "0 newly trained" in capsys.readouterr().out
 
 
 def test_a_job_that_a_launcher_loses_is_killed_with_its_reason_and_trained_when_asked_again(
@@ -98,19 +96,17 @@ def test_a_job_that_a_launcher_loses_is_killed_with_its_reason_and_trained_when_
     words = ("-m", "seed=0,1", *FAST)
     launched_by(Losing())
     assert main([*words]) == 1
-    assert "1 killed, 1 finished; 2 trained now" in capsys.readouterr().out
+    assert "1 killed, 1 finished; 2 newly trained" in capsys.readouterr().out
     assert [(e[1], e[4]) for e in ledger(in_tmp) if e[1] != "FINISHED"] == [
         ("KILLED", "the node is gone")
     ]
     launched_by(InProcess())
     assert main([*words]) == 0
-    assert "2 finished; 1 trained now" in capsys.readouterr().out
+    assert "2 finished; 1 newly trained" in capsys.readouterr().out
 
 
 class Clerk:
-    """A launcher of jobs that are their own results, and how many were in flight at most; one ends
-    at a time, the one that was submitted last.
-    """
+    """A launcher whose jobs are their own results; counts running jobs, ends the newest."""
 
     def __init__(self):
         self.submitted, self.cancelled, self.most = [], [], 0

@@ -1,6 +1,4 @@
-"""Search beyond the grid: what is drawn, how it is judged, what is refused, and that it goes on
-where it stopped.
-"""
+"""Searches: what is drawn, how it is judged, what is refused, and that they can be continued."""
 
 import json
 import math
@@ -94,17 +92,17 @@ def test_the_same_search_again_trains_nothing_and_more_trials_only_the_new_ones(
     words = ("optimizer=sgd,adam", LR, "hydra.launcher.n_jobs=2")
     assert search(sweeper, n, *words) == 0
     out, err = capsys.readouterr()
-    assert f"{n} finished; {n} trained now" in out
+    assert f"{n} finished; {n} newly trained" in out
     assert "warning" not in err
     before = ledger(in_tmp)
     assert all(1e-4 <= float(drawn(e)[1].partition("=")[2]) <= 1 for e in before)
     if sweeper == "random":
         assert search(sweeper, n, *words) == 0
         again = capsys.readouterr().out
-        assert f"{n} finished; 0 trained now" in again
+        assert f"{n} finished; 0 newly trained" in again
         assert best(again) == best(out)
     assert search(sweeper, n + 1, *words) == 0
-    assert f"{n + 1} finished; 1 trained now" in capsys.readouterr().out
+    assert f"{n + 1} finished; 1 newly trained" in capsys.readouterr().out
     assert ledger(in_tmp)[:n] == before
 
 
@@ -144,8 +142,8 @@ def test_a_search_of_a_small_space_tries_every_trial_once_and_says_that_there_ar
     words = ("optimizer.lr=choice(0.1,0.2,3e38)", "optimizer=sgd", "hydra.sweeper.metric=val/loss")
     assert search(sweeper, 6, *words, "hydra.launcher.n_jobs=1") == 0
     out, err = capsys.readouterr()
-    assert "2 finished, 1 diverged; 3 trained now" in out
-    assert "space     only 3 different trials are possible; 6 were asked for" in out
+    assert "2 finished, 1 diverged; 3 newly trained" in out
+    assert "space     only 3 different trials are possible; 6 were requested" in out
     assert re.search(r"best      val/loss \S+, trial \d of 3: optimizer.lr=0.[12] ", out)
     assert "warning" not in err
 
@@ -155,7 +153,7 @@ def test_a_dry_run_of_a_random_search_lists_every_trial_of_a_small_space(in_tmp,
     out = capsys.readouterr().out
     jobs = [line for line in out.splitlines() if line.startswith("to do")]
     assert len(jobs) == len(set(jobs)) == 4
-    assert "only 4 different trials are possible; 5 were asked for" in out
+    assert "only 4 different trials are possible; 5 were requested" in out
 
 
 @pytest.mark.parametrize("n_jobs", [1, 3])
@@ -192,7 +190,7 @@ def test_a_search_is_another_sweep_than_the_grid_over_the_same_keys(in_tmp):
 def test_a_dry_run_of_tpe_says_that_its_trials_depend_on_results(in_tmp, capsys):
     assert search("tpe", 9, "--dry-run", LR, "hydra.launcher.n_jobs=3") == 0
     assert (
-        "9 trials, 3 at a time, over optimizer.lr: which ones depends on the results"
+        "9 trials, 3 at a time, over optimizer.lr; they depend on the results"
         in capsys.readouterr().out
     )
     assert list(in_tmp.iterdir()) == []
@@ -288,8 +286,8 @@ def test_trials_that_fail_or_diverge_are_recorded_count_as_the_worst_and_the_oth
     assert by["optimizer=sgd", "optimizer.lr=3e+38"] == "DIVERGED"
     assert {status for (o, _), status in by.items() if o == "optimizer=raiser"} == {"FAILED"}
     counts = [f"{n} {status.lower()}" for status, n in Counter(by.values()).items()]
-    (line,) = re.findall(r"sweep .* trained now", done.stdout)
-    assert sorted(re.findall(r"\d \w+", line)) == sorted([*counts, f"{len(by)} trained"])
+    (line,) = re.findall(r"sweep .* newly trained", done.stdout)
+    assert sorted(re.findall(r"\d \w+", line)) == sorted([*counts, f"{len(by)} newly"])
     assert re.search(
         r"best      val/loss \S+, trial \d+ of 4: optimizer=sgd optimizer.lr=0.001 \(", done.stdout
     )
@@ -326,8 +324,8 @@ def test_a_run_that_stopped_early_is_judged_by_the_weights_it_kept(tmp_path):
 def test_an_interval_is_not_for_the_grid(in_tmp, capsys):
     assert main(["-m", "optimizer.lr=interval(0.1,1)", *FAST]) == 2
     said = (
-        "optimizer.lr=interval(0.1,1) (command line): an interval has no list of values for a grid:"
-        " say hydra/sweeper="
+        "optimizer.lr=interval(0.1,1) (command line): a grid needs a list of values, not an"
+        " interval: use hydra/sweeper="
     )
     assert said in capsys.readouterr().err
     assert list(in_tmp.iterdir()) == []
@@ -352,15 +350,15 @@ REFUSED = [
     (["batch_size=interval(10,500)"], "at its end 500: there are only 100 training samples"),
     (["optimizer=sgd,adam", "optimizer.beta1=interval(0.1,0.9)"], "sgd has no field beta1"),
     (["optimizer=sgd,adm"], "optimizer=adm (command line): there is no optimizer of that name"),
-    (["dtype=interval(2,1)"], "dtype=interval(2,1) (command line): an interval goes from"),
-    (["seed=interval(1,9)"], "seed=interval(1,9) (command line): a search does not choose a seed"),
+    (["dtype=interval(2,1)"], "dtype=interval(2,1) (command line): the end of an interval must be"),
+    (["seed=interval(1,9)"], "seed=interval(1,9) (command line): a search does not draw seeds"),
     (["seed=0,1"], "there is nothing to search"),
     ([LR, "seed=0,-1"], "seed=-1 (command line): must be >= 0"),
     (
         [LR, "hydra.sweeper.metric=test/accuracy"],
         (
-            "hydra.sweeper.metric=test/accuracy (command line): a search never sees the test data,"
-            " or its result would be no test; choose from val/accuracy, val/loss"
+            "hydra.sweeper.metric=test/accuracy (command line): a search must not use the test"
+            " data, or its result would not be a test; choose from val/accuracy, val/loss"
         ),
     ),
     ([LR, "hydra.sweeper.metric=train/loss"], "choose from val/accuracy, val/loss"),
@@ -370,11 +368,11 @@ REFUSED = [
     ([LR, "max_jobs=5", "seed=0,1"], "the sweep has 6 jobs; max_jobs=5 is the limit"),
     (
         [LR, "hydra/launcher=basic"],
-        "hydra/launcher=basic (command line): there is no launcher of that name in dlexp",
+        "hydra/launcher=basic (command line): there is no launcher of this name in dlexp",
     ),
     (
         ["optimizer=sgd,adam", LR, "zip=[optimizer,optimizer.lr]"],
-        "a search pairs keys with listed values only",
+        "a search can pair only keys with lists of values",
     ),
     (
         ["optimizer=sgd,adam", "zip=[optimizer,optimizer.lr]"],
@@ -423,4 +421,4 @@ def test_a_study_can_choose_its_sweeper_and_the_command_line_another(in_tmp, cap
     assert main([*words, "hydra.sweeper.n_trials=3"]) == 0
     assert "3 jobs, 0 done" in capsys.readouterr().out
     assert main([*words, "hydra/sweeper=grid"]) == 2
-    assert "an interval has no list of values for a grid" in capsys.readouterr().err
+    assert "a grid needs a list of values, not an interval" in capsys.readouterr().err

@@ -1,6 +1,4 @@
-"""What a search draws from: intervals and lists, how likely each value is, and which of them are
-tried first.
-"""
+"""The space of a search: intervals and lists, probabilities of values, and corners."""
 
 import math
 import re
@@ -29,9 +27,7 @@ def shares(n=2000, seed=0):
 
 
 def distance(values, quantiles):
-    """Kolmogorov's: how far the values are from the law that `quantiles` maps to the uniform one,
-    times √n.
-    """
+    """Kolmogorov's distance of the values from the law of `quantiles`, times √n."""
     u = np.sort([quantiles(v) for v in values])
     steps = np.arange(len(u) + 1) / len(u)
     return math.sqrt(len(u)) * max((steps[1:] - u).max(), (u - steps[:-1]).max())
@@ -105,11 +101,11 @@ def test_listed_numbers_are_in_their_order_and_words_are_not():
 
 
 EMPTY = [
-    ("tag(log,interval(0,1))", "a logarithmic interval begins above 0"),
-    ("tag(lin,interval(0,1))", "the one tag of an interval is log"),
-    ("interval(1,0.1)", "an interval goes from a number to a larger one"),
-    ("interval(0.1,inf)", "an interval goes from a number to a larger one"),
-    ("interval(0.2,0.8)", "there is no whole number in it"),
+    ("tag(log,interval(0,1))", "a logarithmic interval must start above 0"),
+    ("tag(lin,interval(0,1))", "the only tag of an interval is log"),
+    ("interval(1,0.1)", "the end of an interval must be larger than its start"),
+    ("interval(0.1,inf)", "the end of an interval must be larger than its start"),
+    ("interval(0.2,0.8)", "contains no whole number"),
 ]
 
 

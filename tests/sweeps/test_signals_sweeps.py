@@ -1,6 +1,4 @@
-"""SIGTERM and SIGHUP at a sweep, a search and a study: the message of Ctrl-C, and the status a
-shell knows.
-"""
+"""SIGTERM and SIGHUP at a sweep, a search and a study: message and exit status."""
 
 import os
 import re

@@ -1,6 +1,4 @@
-"""Named studies: what is swept, in parts; which runs belong to which; an edited study is another
-one.
-"""
+"""Named studies: parts, their runs, and that an edited study is another sweep."""
 
 import json
 
@@ -51,7 +49,7 @@ def told(folder):
 def test_a_study_is_the_union_of_its_parts_and_a_run_may_belong_to_several(study, in_tmp, capsys):
     assert study() == 0
     out, err = capsys.readouterr()
-    assert "6 finished; 6 trained now" in out
+    assert "6 finished; 6 newly trained" in out
     assert "repeat" not in err  # two runs are in both parts, and that is no mistake
     parts = told(in_tmp)["parts"]
     assert [len(keys) for keys in parts.values()] == [4, 4]
@@ -86,7 +84,7 @@ def test_the_command_line_overrules_every_part(study, in_tmp, capsys):
 def test_more_seeds_extend_a_study_in_its_place(study, in_tmp, capsys):
     assert study() == 0
     assert study("seed=range(3)") == 0
-    assert "9 finished; 3 trained now" in capsys.readouterr().out
+    assert "9 finished; 3 newly trained" in capsys.readouterr().out
     assert [len(keys) for keys in told(in_tmp)["parts"].values()] == [6, 6]
 
 
@@ -99,7 +97,7 @@ def test_other_words_are_the_same_study_and_other_settings_another(study, in_tmp
         )
         == 0
     )
-    assert "0 trained now" in capsys.readouterr().out
+    assert "0 newly trained" in capsys.readouterr().out
     assert told(in_tmp)["study"]["title"]["en"] == "A fine study"
     assert study("seed=0", text=STUDY.replace("epochs: 1", "epochs: 2")) == 0
     assert len(list((in_tmp / "outputs" / "sweeps").iterdir())) == 2
@@ -109,7 +107,7 @@ def test_a_study_is_continued_and_reported_by_its_name(study, in_tmp, capsys):
     assert study() == 0
     capsys.readouterr()
     assert main(["resume", "small"]) == 0
-    assert "6 finished; 0 trained now" in capsys.readouterr().out
+    assert "6 finished; 0 newly trained" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -118,7 +116,7 @@ def test_a_study_is_continued_and_reported_by_its_name(study, in_tmp, capsys):
         (
             ["study.title=x"],
             STUDY,
-            "study.title=x (command line): what a study says and claims stands in its file",
+            "study.title=x (command line): is set only in the study's file",
         ),
         (
             [],

@@ -1,6 +1,4 @@
-"""What a study says is looked through before anything is trained: its words, and its claims against
-its jobs.
-"""
+"""The description of a study is checked before training: its keys, and its claims."""
 
 import pytest
 
@@ -89,12 +87,12 @@ WRONG = {
     ),
     "language": (
         replaced("zh: 一项研究", "de: Studie"),
-        "study.title.de (small): there is no such word; choose from",
+        "study.title.de (small): there is no such key; choose from",
     ),
     "cost": (replaced("cost: 2", "cost: much"), "study.cost=much (small): must be a number > 0"),
     "word": (
         replaced("  cost: 2", "  costs: 2"),
-        "study.costs (small): there is no such word; choose from title",
+        "study.costs (small): there is no such key; choose from title",
     ),
     "part-word": (
         replaced("metric: test/acc", "metrik: test/acc"),
@@ -132,8 +130,8 @@ WRONG = {
     "seeds": (
         replaced("range(11)", "range(10)"),
         (
-            "study.claims[0].tuned=faster (small): needs 5 seeds to choose with "
-            "and 6 others to judge; there are 10"
+            "study.claims[0].tuned=faster (small): needs 5 seeds to choose settings "
+            "and 6 others to judge them; there are 10"
         ),
     ),
     "tuned-key": (
@@ -263,8 +261,8 @@ def test_a_study_is_not_trained_as_one_run(study, in_tmp, capsys, text, how):
     err = capsys.readouterr().err
     assert (
         err
-        == "dlexp: error: experiment=small: is a study, and this would train one run of it and drop"
-        " its claims: its file lacks mode: MULTIRUN under hydra; or say -m\n"
+        == "dlexp: error: experiment=small: is a study, and this command would train one run of it"
+        " and ignore its claims: its file lacks mode: MULTIRUN under hydra; or add -m\n"
     )
     assert not (in_tmp / "outputs").exists()
 

@@ -1,6 +1,4 @@
-"""Sweeps: what is trained, what is remembered, what is refused; and what becomes of killed workers
-and commands.
-"""
+"""Sweeps: what is trained, recorded and refused; killed workers and commands."""
 
 import json
 import os
@@ -49,16 +47,16 @@ def test_a_sweep_trains_every_combination_and_keeps_each_in_its_folder(in_tmp, c
     assert {d.id for d in said} == {e["key"] for e in found}
     # the sweep's figures stand for them
     assert not list(in_tmp.glob("outputs/sweeps/*/runs/*/figures"))
-    assert "4 finished; 4 trained now" in capsys.readouterr().out
+    assert "4 finished; 4 newly trained" in capsys.readouterr().out
 
 
 def test_the_same_command_again_trains_nothing_and_more_seeds_only_the_new_ones(in_tmp, capsys):
     assert sweep("optimizer=sgd,adam", "seed=0,1") == 0
     before = {e["key"]: e["time_ms"] for e in entries(in_tmp)}
     assert sweep("optimizer=sgd,adam", "seed=0,1") == 0
-    assert "0 trained now" in capsys.readouterr().out
+    assert "0 newly trained" in capsys.readouterr().out
     assert sweep("optimizer=sgd,adam", "seed=range(3)") == 0
-    assert "6 finished; 2 trained now" in capsys.readouterr().out
+    assert "6 finished; 2 newly trained" in capsys.readouterr().out
     after = {e["key"]: e["time_ms"] for e in entries(in_tmp)}
     assert len(after) == 6
     assert before.items() <= after.items()
@@ -83,7 +81,7 @@ def test_changed_data_are_another_run(in_tmp, capsys):
     (in_tmp / "t.csv").write_text("\n".join(["x,y,label", *rows]))
     capsys.readouterr()
     assert sweep(*words) == 0
-    assert "2 finished; 2 trained now" in capsys.readouterr().out
+    assert "2 finished; 2 newly trained" in capsys.readouterr().out
 
 
 def test_a_sweep_can_have_a_name(in_tmp):
@@ -95,7 +93,7 @@ def test_resume_says_the_sweeps_own_command_again(in_tmp, capsys):
     assert sweep("seed=0,1", "sweep=mine") == 0
     capsys.readouterr()
     assert main(["resume", "mine"]) == 0
-    assert "2 finished; 0 trained now" in capsys.readouterr().out
+    assert "2 finished; 0 newly trained" in capsys.readouterr().out
     assert main(["resume", "min"]) == 2
     said = capsys.readouterr().err
     assert (
@@ -157,7 +155,7 @@ REFUSED = [
     (["batch_size=10,5000"], "batch_size=5000 (command line): there are only 100 training samples"),
     (["seed=range(100)", "max_jobs=99"], "the sweep has 100 jobs; max_jobs=99 is the limit"),
     (["seed=range(20001)"], "the sweep has 20,001 jobs; max_jobs=20000 is the limit"),
-    (["seed=1"], "-m sweeps, and nothing is swept"),
+    (["seed=1"], "-m asks for a sweep, but no key has several values"),
     (["seed=0,1", "sweep=../x"], "sweep=../x"),
     (
         ["seed=0,1", "zip=[seed,epoch]"],
@@ -243,7 +241,7 @@ def test_a_job_that_raises_or_kills_its_worker_is_recorded_as_what_it_is_and_the
     write_plugin(in_tmp, "raiser", "w -= lr * g")  # mended: another source, another run
     again = dlexp("-m", "optimizer=sgd,raiser,adam", "seed=0,1", cwd=in_tmp)
     assert again.returncode == 0
-    assert "6 finished; 2 trained now" in again.stdout
+    assert "6 finished; 2 newly trained" in again.stdout
 
 
 def test_failed_runs_are_trained_again_on_request_only(in_tmp):
@@ -252,12 +250,12 @@ def test_failed_runs_are_trained_again_on_request_only(in_tmp):
     )
     assert dlexp("-m", "optimizer=moody,sgd", cwd=in_tmp).returncode == 1
     (in_tmp / "calm").touch()
-    assert "1 failed, 1 finished; 0 trained now" in dlexp(
+    assert "1 failed, 1 finished; 0 newly trained" in dlexp(
         "-m", "optimizer=moody,sgd", cwd=in_tmp
     ).stdout.replace("1 finished, 1 failed", "1 failed, 1 finished")
     again = dlexp("-m", "--retry-failed", "optimizer=moody,sgd", cwd=in_tmp)
     assert again.returncode == 0
-    assert "2 finished; 1 trained now" in again.stdout
+    assert "2 finished; 1 newly trained" in again.stdout
 
 
 def ended(outputs):

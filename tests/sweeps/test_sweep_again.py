@@ -1,6 +1,4 @@
-"""Sweeps asked for again: what failed keeps its folder, resume means the whole sweep, wherever it
-lies.
-"""
+"""Repeated sweeps: failed runs keep their folders, `resume` continues the whole sweep anywhere."""
 
 import json
 import multiprocessing
@@ -81,7 +79,7 @@ def test_resume_completes_a_sweep_where_it_lies(in_tmp, quiet, capsys, monkeypat
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
     assert main(["resume", str(in_tmp / "outputs" / "sweeps" / "here")]) == 0
-    assert "2 finished; 0 trained now" in capsys.readouterr().out
+    assert "2 finished; 0 newly trained" in capsys.readouterr().out
     assert list(elsewhere.iterdir()) == []
     assert main(["resume", "here"]) == 2  # the outputs folder is this one's again
 
@@ -104,18 +102,18 @@ def test_resume_means_all_that_a_sweep_was_asked_for(in_tmp, quiet, capsys):
     (sweep / lost["folder"] / "journal.jsonl").unlink()
     capsys.readouterr()
     assert main(["resume", "s"]) == 0
-    assert "1 trained now" in capsys.readouterr().out
+    assert "1 newly trained" in capsys.readouterr().out
     assert {e["key"] for e in entries(sweep)} >= {lost["key"]}
 
 
 def test_a_name_used_for_something_else_is_said(in_tmp, quiet, capsys):
     assert main(["-m", "seed=0,1", "sweep=s", *FAST]) == 0
-    assert "also asked for" not in capsys.readouterr().err
+    assert "also run" not in capsys.readouterr().err
     assert main(["-m", "seed=0,1", "sweep=s", "observer=none", *FAST]) == 0  # changes no number
-    assert "also asked for" not in capsys.readouterr().err
+    assert "also run" not in capsys.readouterr().err
     assert main(["-m", "seed=0,1", "sweep=s", "batch_size=50", *FAST]) == 0
     assert (
-        "sweep s was also asked for with data.n_train=100 epochs=1 model.hidden=[5]: "
+        "sweep s was also run with data.n_train=100 epochs=1 model.hidden=[5]: "
         in capsys.readouterr().err
     )
 
@@ -123,11 +121,11 @@ def test_a_name_used_for_something_else_is_said(in_tmp, quiet, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("seed=range(0)",), "seed=range(0,0,1): is a range without a value"),
-        (("seed=range(5,3)",), "is a range without a value"),
+        (("seed=range(0)",), "seed=range(0,0,1): is an empty range"),
+        (("seed=range(5,3)",), "is an empty range"),
         (
             ("seed=range(100000000000)",),
-            "seed has 100,000,000,000 values; more than 1,000,000 are no sweep",
+            "seed has 100,000,000,000 values; the limit is 1,000,000",
         ),
         (
             ("seed=0,1", "hydra.launcher.n_jobs=0"),

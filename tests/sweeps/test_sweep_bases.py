@@ -1,6 +1,4 @@
-"""Fixed values in a sweep: each job is asked for itself whether it can take them. What `--cfg` and
-`--info` show.
-"""
+"""Fixed values of a sweep are checked job by job; `--cfg` and `--info` show its base."""
 
 import logging
 import re
@@ -163,4 +161,4 @@ def test_the_base_of_a_sweep_is_shown(in_tmp, capsys):
     assert main(["experiment=dropout", "seed=0,1", "--cfg", "job", "--package", "study.title"]) == 0
     assert list(in_tmp.iterdir()) == []
     assert main(["seed=0,1", "--cfg", "job"]) == 2
-    assert "several values make a sweep: say python -m dlexp -m seed=0,1" in capsys.readouterr().err
+    assert "several values make a sweep: use python -m dlexp -m seed=0,1" in capsys.readouterr().err

@@ -71,7 +71,7 @@ class Command:
 
 
 def kill(command, victim, chance):
-    """Send SIGKILL, in either order where it is to both; whether there was somebody to send it to."""
+    """Send SIGKILL, in either order if to both; return whether there was a process."""
     workers = command.workers() if victim != "command" else []
     if victim != "command" and not workers:
         return False
@@ -93,9 +93,7 @@ def ledger(folder):
 
 
 def written(folder, entries):
-    """What training wrote of the runs with a result: time and digest of each file. The sender's own
-    two may change.
-    """
+    """The files of runs with a result: times and digests, except the sender's own two files."""
     runs = [
         folder / "outputs/sweeps/killed" / e["folder"]
         for e in entries
@@ -143,7 +141,7 @@ def saved(folder):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
-    """How long the command takes when nothing disturbs it, in seconds, and the weights of its runs."""
+    """The time of the undisturbed command in seconds, and the weights of its runs."""
     folder = tmp_path_factory.mktemp("undisturbed")
     command = Command(folder)
     assert command.end() == 0, (folder / "said").read_text()

@@ -1,6 +1,4 @@
-"""A sweep's unfinished runs go on from their checkpoints; a run that another process trains is left
-alone.
-"""
+"""A sweep resumes its unfinished runs, and skips a run that another process trains."""
 
 import json
 import shutil
@@ -109,7 +107,8 @@ def test_a_run_that_was_cut_short_goes_on_from_its_checkpoint_to_the_bits_of_an_
     done = dlexp(*SWEEP, cwd=killed)
     assert done.returncode == 0, done.stderr
     assert (
-        "sweep     2 finished; 1 trained now, 1 of them resumed from a checkpoint\n" in done.stdout
+        "sweep     2 finished; 1 newly trained, 1 of them resumed from a checkpoint\n"
+        in done.stdout
     )
     assert resumed(place_of(killed, 0)) == [8]
     assert {seed: weights(place_of(killed, seed)) for seed in (0, 1)} == whole
@@ -154,7 +153,7 @@ def test_where_its_checkpoint_cannot_be_used_a_run_is_trained_anew_and_the_reaso
     harm(place_of(killed, 0))
     done = dlexp(*SWEEP, cwd=killed)
     assert done.returncode == 0, done.stderr
-    assert f"\nanew      1 unfinished run trained from the start: {reason}" in done.stdout
+    assert f"\nrestarted 1 unfinished run: {reason}" in done.stdout
     assert "delete it" not in done.stdout, "nobody need do that"
     assert resumed(place_of(killed, 0)) == []
     assert weights(place_of(killed, 0)) == whole[0]
@@ -168,7 +167,7 @@ def test_a_run_that_somebody_resumed_to_its_end_is_taken_over_whatever_the_ledge
     before = {path: path.read_bytes() for path in place.rglob("*") if path.is_file()}
     done = dlexp(*SWEEP, cwd=killed)
     assert done.returncode == 0, done.stderr
-    assert "2 finished; 0 trained now" in done.stdout
+    assert "2 finished; 0 newly trained" in done.stdout
     assert {path: path.read_bytes() for path in place.rglob("*") if path.is_file()} == before
     assert weights(place) == whole[0]
 
@@ -213,9 +212,7 @@ CHANGER = FUSE.replace("os.kill(os.getpid(), signal.SIGKILL)", "{what}")
 
 
 def change(folder, what):
-    """A sweep of three runs of one worker, of which the first changes something; how its command
-    ended.
-    """
+    """A sweep of three runs, of which the first changes a file; returns the ended command."""
     (folder / "plugins/optimizer").mkdir(parents=True)
     (folder / "plugins/optimizer/fuse.py").write_text(CHANGER.replace("{what}", what))
     (folder / "fuse").touch()
@@ -261,7 +258,7 @@ def test_a_job_whose_code_or_data_are_other_ones_is_refused_and_the_sweep_stops_
     assert last.startswith("dlexp: error: the sweep was stopped: ")
     assert reason in last
     assert (
-        "; 2 of 3 runs were not trained. To train with what is there now: python -m dlexp -m"
+        "; 2 of 3 runs were not trained. To train with the current files: python -m dlexp -m"
         " optimizer=fuse" in last
     )
     assert "Traceback" not in done.stderr

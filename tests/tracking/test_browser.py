@@ -1,6 +1,4 @@
-"""What a browser shows of a sweep in MLflow: links, ready-made charts, report, runs. Nothing leaves
-this machine.
-"""
+"""A browser's view of a sweep in MLflow: links, charts, report, runs. All is local."""
 
 import os
 import re
@@ -102,9 +100,7 @@ def card(page, section, title):
 
 
 def sections_are(page, **charts):
-    """The sections, each with its number of charts, and no other: MLflow makes one for what has no
-    chart. Opens all.
-    """
+    """Opens all sections; they have these numbers of charts, and there is no other section."""
     heads = page.get_by_test_id("experiment-view-compare-runs-section-header")
     page.expect(heads).to_have_text(
         [re.compile(rf"^\s*{name}\s*\({n}\)") for name, n in charts.items()]

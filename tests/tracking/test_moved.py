@@ -1,6 +1,4 @@
-"""A project that was moved or copied: its runs belong to the store beside them, and the old place
-is left alone.
-"""
+"""A moved or copied project: its runs belong to the store beside them, not to the old place."""
 
 import contextlib
 import json
@@ -25,9 +23,7 @@ SHOWN = {"experiment": "dlexp", "model": True, "wait": 60}
 
 
 def as_recorded(form, outputs):
-    """What run.json says of the store under `outputs`, as it is recorded now, or was by earlier
-    versions.
-    """
+    """The record of the store under `outputs` in run.json, today's or that of earlier versions."""
     if form == "now":
         return {**SHOWN, "uri": address.OWN}
     return {**SHOWN, "uri": tracking.store_uri(outputs), "artifacts": str(outputs / "mlartifacts")}
@@ -41,9 +37,7 @@ def make_old(folder, outputs):
 
 @pytest.fixture
 def project(request, in_tmp, monkeypatch):
-    """A project `a` whose run x, a sweep and a killed run y were sent, and the form in which it
-    recorded its store.
-    """
+    """A project with a sent run x, a sweep and a killed run y, and the form of its record."""
     outputs = in_tmp / "a" / "outputs"
     outputs.mkdir(parents=True)
     with_store(outputs)
@@ -149,10 +143,10 @@ def test_the_doctor_names_and_sets_right_what_a_moved_store_says_of_its_former_p
     monkeypatch.chdir(there)
     before = tree(there)
     assert main(["doctor", "--dry-run"]) == 1
-    assert f"to mend   outputs/mlflow.db: it was in {here}/outputs: " in capsys.readouterr().out
+    assert f"to repair outputs/mlflow.db: it was in {here}/outputs: " in capsys.readouterr().out
     assert tree(there) == before, "a dry run writes nothing"
     main(["doctor"])
-    assert f"mended    outputs/mlflow.db: it was in {here}/outputs: " in capsys.readouterr().out
+    assert f"repaired  outputs/mlflow.db: it was in {here}/outputs: " in capsys.readouterr().out
     run_id = state.load(there / "outputs" / "runs" / "x").run_id
     store = tracking.store_uri(there / "outputs")
     with tempfile.TemporaryDirectory() as spare:
@@ -189,7 +183,7 @@ def test_artifacts_that_were_deleted_are_noticed_by_the_doctor_and_sent_again(pr
     shutil.rmtree(outputs / "mlartifacts")
     assert main(["doctor", "--dry-run"]) == 1
     out = capsys.readouterr().out
-    assert "outputs/runs/x: 6 of its artifacts are not there any more" in out
+    assert "outputs/runs/x: 6 of its artifacts were missing in MLflow" in out
     assert "outputs/sweeps/s: " in out
     assert main(["sync"]) == 0
     names = {p.relative_to(outputs) for p in tree(outputs / "mlartifacts") if p.is_file()}
@@ -200,7 +194,7 @@ def test_artifacts_that_were_deleted_are_noticed_by_the_doctor_and_sent_again(pr
     ).unlink()
     main(["doctor"])
     assert (
-        "outputs/runs/x: 1 of its artifacts is not there any more: sent" in capsys.readouterr().out
+        "outputs/runs/x: 1 of its artifacts was missing in MLflow: sent" in capsys.readouterr().out
     )
     assert lost(outputs) == []
 

@@ -1,6 +1,4 @@
-"""The mirror: what MLflow has is what the run folder says, however often it is sent and wherever
-sending stopped.
-"""
+"""The mirror: MLflow has the content of the run folder, however often sending is repeated."""
 
 import contextlib
 import json
@@ -419,7 +417,7 @@ def test_a_store_that_is_no_database_is_refused_and_left_as_it_is(make, tmp_path
     (tmp_path / "mlflow.db").write_text("dear diary")
     folder = make(uri=f"sqlite:///{tmp_path}/mlflow.db", net=False)
     assert send(folder) == 1
-    assert "is no SQLite database" in state.load(folder).error
+    assert "is not an SQLite database" in state.load(folder).error
     assert (tmp_path / "mlflow.db").read_text() == "dear diary"
 
 

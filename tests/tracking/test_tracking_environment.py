@@ -1,6 +1,4 @@
-"""MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME decide where new runs are shown, unless the
-command does.
-"""
+"""MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME choose the store unless the command does."""
 
 import json
 import os

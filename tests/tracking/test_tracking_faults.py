@@ -1,6 +1,4 @@
-"""MLflow is dead, hangs, is broken, comes back; runs are killed and go on: training ends, then
-MLflow has it all.
-"""
+"""MLflow is dead, hangs, fails or returns; runs are killed: training ends, MLflow has it all."""
 
 import json
 import os
@@ -51,9 +49,7 @@ def rest(run):
 
 
 def trained(folder, done):
-    """The run's folder, after it is seen that the training has come to its end, and nothing of
-    MLflow hindered it.
-    """
+    """The run's folder, after a check that MLflow did not hinder the training."""
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     run = only_run(folder)
@@ -63,7 +59,7 @@ def trained(folder, done):
     assert (run / "network.npz").exists()
     assert done.stdout.startswith("finished  test/accuracy 0.")
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("MLflow ")]
-    assert "the run is not all there yet" in line
+    assert "the run is not complete yet" in line
     assert "python -m dlexp sync" in line
     return run, line
 
@@ -76,9 +72,7 @@ def measured(run):
 
 
 def mirrored(store, run):
-    """What a store has of a run: statuses, the measurements with their whole history, how many
-    models.
-    """
+    """A store's copy of a run: statuses, measurements with their history, number of models."""
     own = json.loads((run / "run.json").read_text())["id"]
     ids = "(select run_uuid from tags where key = 'dlexp.run_id' and value = ?)"
     return (
@@ -95,9 +89,7 @@ def mirrored(store, run):
     "kind", ["hanging", pytest.param("dead", marks=SLOW), pytest.param("broken", marks=SLOW)]
 )
 def test_training_ends_as_if_nothing_were_whatever_the_server_does(tmp_path, kind):
-    """The command waits for `tracking.wait` and no longer: the hanging server answers when the
-    command has ended.
-    """
+    """The command waits only for `tracking.wait`: the server answers when the command has ended."""
     with Gate(lambda n: AWAY.get(kind)) as gate:
         address = f"http://127.0.0.1:{free_port()}" if kind == "dead" else gate.address
         done = dlexp(tmp_path, *RUN, f"tracking.uri={address}", "tracking.wait=0.5", **PATIENT)
@@ -125,10 +117,8 @@ def server(tmp_path_factory):
 
 
 def synced(folder, store, run):
-    """Two calls of `sync`, after each of which MLflow has what the journal says, and each thing
-    once.
-    """
-    for said in ("all there", "all there"):
+    """Call `sync` twice; each time, MLflow has the content of the journal, and nothing twice."""
+    for said in ("complete: ", "complete: "):
         done = dlexp(folder, "sync")
         assert done.returncode == 0, done.stderr
         assert said in done.stdout

@@ -1,6 +1,4 @@
-"""A server that answers without an end, in time or in size: each request has its limits, and
-nothing is lost.
-"""
+"""A server whose answer never ends, in time or in size: each request is limited."""
 
 import gzip
 import json
@@ -75,7 +73,8 @@ def test_what_is_sent_itself_may_take_longer():
 
 
 @pytest.mark.parametrize(
-    ("what", "said"), [("drip", "did not answer within 3 s"), ("claim", "is no MLflow server: it")]
+    ("what", "said"),
+    [("drip", "did not answer within 3 s"), ("claim", "is not an MLflow server: it")],
 )
 def test_the_sender_says_what_the_server_does_and_keeps_the_run_for_sync(
     tmp_path, monkeypatch, what, said

@@ -1,6 +1,4 @@
-"""The mirror's processes: the parent without MLflow, the sender beside a live run, sync, and the
-server.
-"""
+"""The mirror's processes: the parent without MLflow, the sender of a live run, sync, the server."""
 
 import contextlib
 import os
@@ -114,7 +112,7 @@ def test_a_second_sender_does_not_wait_for_ever_nor_for_what_is_sent(tmp_path, c
     with run_follower.FileLock(folder / "mlflow.lock"), monkeypatch.context() as patched:
         patched.setattr(run_follower, "OTHERS", 0.05)
         assert send(folder) == 1
-    assert "another sender is at work" in capsys.readouterr().out
+    assert "another sender is working" in capsys.readouterr().out
     assert send(folder) == 0
     with run_follower.FileLock(folder / "mlflow.lock"):
         assert send(folder) == 0
@@ -154,7 +152,7 @@ def test_sync_finds_runs_and_no_copies_of_their_descriptions(in_tmp, capsys, mon
     assert rows(outputs, "select name, start_time from runs") == [("adam he dropout s0", BEGAN)] * 2
     with journal.FileLock(runs[1] / "lock"):
         assert sync.send() == 0
-    assert "1 run under way" in (said := capsys.readouterr().out)
+    assert "1 run in progress" in (said := capsys.readouterr().out)
     assert "sending 1 run " in said
     assert rows(outputs, "select count(*) from runs") == [(2,)]
 
@@ -289,9 +287,10 @@ def test_an_address_is_the_same_in_every_locale_and_is_printed_so_that_a_shell_u
         from dlexp.cli import summary
         uri = tracking.store_uri(paths.outputs())
         print(ascii(uri))
-        print(ascii(tracking.store_uri(paths.outputs()) == uri), tracking.store_file(uri).parent.parent.is_dir())
+        same = tracking.store_uri(paths.outputs()) == uri
+        print(ascii(same), tracking.store_file(uri).parent.parent.is_dir())
         print(tracking.ui_command(uri))
-        print(summary._shown(tracking.Outcome(True, uri, "1", "x"))[1].partition("(")[0])
+        print(summary._mlflow_lines(tracking.Outcome(True, uri, "1", "x"))[1].partition("(")[0])
     """
     address, same, command, look = in_plain(code, tmp_path / "fün").splitlines()
     assert address == ascii(store)

@@ -1,6 +1,4 @@
-"""How a named study is looked at in MLflow: its title, what it shows, and the verdicts on its
-claims.
-"""
+"""A named study in MLflow: its title, its text, and the verdicts on its claims."""
 
 import json
 

@@ -1,6 +1,4 @@
-"""Sweeps in MLflow: every run once and whole, the sweep's own run, the views; wherever sending or
-training stopped.
-"""
+"""Sweeps in MLflow: every run complete and once, the sweep's own run, the views."""
 
 import contextlib
 import json
@@ -301,9 +299,7 @@ def test_a_run_with_a_changed_plugin_takes_the_place_of_the_old_one_in_the_view(
 def test_a_plugin_that_failed_twice_and_was_then_mended_leaves_a_sweep_that_is_all_there(
     outputs, make_sweep
 ):
-    """The first attempt is deleted in MLflow, where nothing deleted can be changed; the second
-    makes room.
-    """
+    """The first attempt is deleted in MLflow, which does not change deleted runs."""
     folder = make_sweep()
     add(folder, "a", ["optimizer=sgd", "seed=0"])
     for attempt in range(2):
@@ -402,7 +398,7 @@ def test_a_dead_server_is_tried_a_few_times_and_the_sweep_waits(outputs, make_sw
         port = probe.getsockname()[1]
     folder = fill(make_sweep(uri=f"http://127.0.0.1:{port}"))
     assert send(folder) == 1
-    assert "the sweep is not all there yet: cannot reach MLflow" in str(tracking.outcome([folder]))
+    assert "the sweep is not complete yet: cannot reach MLflow" in str(tracking.outcome([folder]))
     say(folder, tracking={"uri": tracking.store_uri(outputs), "experiment": "dlexp"})
     assert send(folder) == 0  # nothing was lost
     assert len(found(outputs, folder)["runs"]) == 4

@@ -1,4 +1,4 @@
-"""How a sweep is looked at in MLflow: its views, the links to them, and the commands that send it."""
+"""How MLflow shows a sweep: its views, the links to them, and the commands that send it."""
 
 import base64
 import json
@@ -170,7 +170,7 @@ def test_a_command_sends_its_sweep_and_no_worker_imports_mlflow(in_tmp, outputs,
     assert "MLflow    the sweep's run " in said[0]
     assert "and its 4 runs" in said[0]
     assert "look      python -m dlexp ui --uri sqlite:" in said[0]
-    assert "0 trained now" in said[1]
+    assert "0 newly trained" in said[1]
     assert "and its 6 runs" in said[2]
     told = found(outputs, folder)
     assert (told["status"], len(told["runs"])) == ("FINISHED", 6)

@@ -34,7 +34,7 @@ from dlexp.cli.verbs import verb
     help="Studies of your own too: FOLDER/experiment/*.yaml.",
 )
 def command(words: Sequence[str], quick: bool, config_dir: Path | None) -> int:
-    """1 if a study failed, else 0, whatever the verdicts are."""
+    """Return 1 if a study failed, else 0, whatever the verdicts are."""
     from dlexp.sweeps import studies
 
     overrides = [word for word in words if "=" in word]

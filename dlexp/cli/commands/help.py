@@ -1,4 +1,4 @@
-"""Explain a command, group, option, study or key; without a word, list all.
+"""Explain a command, group, option, study or key; without an argument, list all.
 
 Examples: help resume, help optimizer, help adam, help adam.beta1, help checkpoint.seconds.
 """

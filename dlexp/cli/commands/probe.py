@@ -1,4 +1,4 @@
-"""Train a recorded run again with other observers, to see more of it.
+"""Train a recorded run again with other observers.
 
 RUN is a folder, a name, an id, or last. Only observers can be set: observer=[diagnostics],
 observer.histograms.every=2. The numbers are compared with those of the run, which stays as it is.
@@ -24,7 +24,7 @@ from dlexp.cli.verbs import verb
     shell_complete=observer_overrides,
 )
 def command(run: str, overrides: Sequence[str]) -> int:
-    """1 if the numbers differ."""
+    """Return 1 if the numbers differ."""
     from dlexp.runs import replay
 
     return replay.probe(run, overrides)

@@ -24,7 +24,7 @@ from dlexp.errors import UserError
 )
 @click.option("--uri", help="The MLflow store that has the run, if not the one under outputs/.")
 def command(run: str, tolerance: float | None, uri: str | None) -> int:
-    """1 if the numbers differ."""
+    """Return 1 if the numbers differ."""
     from dlexp.runs import replay
 
     if tolerance is not None and not 0 <= tolerance < math.inf:

@@ -24,21 +24,23 @@ from dlexp.errors import UserError
 )
 @click.option(
     "--metric",
-    help="What is compared (default: test/accuracy, or test/loss, or train/loss for a surface).",
+    help="The metric to compare (default: test/accuracy, test/loss, or train/loss for a surface).",
 )
 @click.option(
     "--better",
     type=click.Choice(["high", "low"]),
-    help="Which way the metric is better, if it is neither an accuracy nor a loss.",
+    help="Whether high or low is better, for a metric that is neither an accuracy nor a loss.",
 )
 @click.option(
-    "--target", type=float, help="Compare the time until the validation metric is this good."
+    "--target", type=float, help="Compare the time until the validation metric reaches this value."
 )
 @click.option(
-    "--margin", type=float, help="A difference that does not matter: allows the verdict EQUIVALENT."
+    "--margin",
+    type=float,
+    help="The largest difference without practical importance; allows the verdict EQUIVALENT.",
 )
 @click.option(
-    "--tuned", is_flag=True, help="Each method at its best setting, chosen on other seeds."
+    "--tuned", is_flag=True, help="Compare each method at its best setting, chosen on other seeds."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="The folder to write to.")
 def command(

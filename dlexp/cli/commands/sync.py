@@ -1,7 +1,7 @@
 """Send to MLflow what it does not have yet.
 
-The argument is a run or a sweep: its folder, its name, or last; without one, all runs and sweeps under outputs/ are sent. It
-may be repeated at any time: what MLflow has already is not sent again.
+The argument is a run or a sweep: its folder, its name, or last; without one, all runs and sweeps
+under outputs/ are sent. It may be repeated: what MLflow has already is not sent again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dlexp.errors import UserError
 @verb(__doc__)
 @click.argument("words", nargs=-1, metavar="[RUN|SWEEP]...", shell_complete=run_and_sweep_names)
 def command(words: Sequence[str]) -> int:
-    """0 if MLflow then has all there is, 1 if not."""
+    """Return 0 if MLflow then has everything, 1 if not."""
     from dlexp.storage.find import find
     from dlexp.tracking import sync
 

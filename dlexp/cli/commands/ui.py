@@ -27,7 +27,7 @@ from dlexp.errors import UserError
     "--open", "show", is_flag=True, help="Open the last sweep, or all runs, in the browser."
 )
 def command(port: int | None, uri: str | None, experiment: str | None, show: bool) -> int:
-    """0 after Ctrl-C, 1 if the server ends by itself."""
+    """Return 0 after Ctrl-C, 1 if the server ends by itself."""
     from dlexp.tracking import ui
 
     if port is not None and not 0 <= port < 65536:

@@ -1,7 +1,7 @@
-"""Jobs in long-lived processes of this machine: a job that kills its process costs no other job.
+"""Jobs in long-lived processes of this machine; a job that kills its process affects no other job.
 
-Processes come from a fork server that has imported NumPy and dlexp already (where the platform has
-that, else they start afresh), never import mlflow, and end with their parent, even if it is killed.
+Processes come from a fork server that has imported NumPy and dlexp (or start afresh on platforms
+without one), never import mlflow, and end with their parent, even if it is killed.
 """
 
 from __future__ import annotations
@@ -27,9 +27,7 @@ R = TypeVar("R")
 
 
 class LocalProcesses(Generic[J, R]):
-    """A launcher whose jobs are done by `work`, in processes of this machine. Use it in a `with`
-    block.
-    """
+    """A launcher whose jobs are done by `work` in local processes. Use it in a `with` block."""
 
     def __init__(self, work: Callable[[J], R]) -> None:
         methods = multiprocessing.get_all_start_methods()
@@ -49,7 +47,7 @@ class LocalProcesses(Generic[J, R]):
             self._kill(self._processes[-1])
 
     def submit(self, jobs: Sequence[J]) -> list[_Task]:
-        """Hand each job to an idle process, or to a new one. Raises `OSError` if none can start."""
+        """Give each job to an idle process or a new one. Raises `OSError` if none can start."""
         return [self._start(job) for job in jobs]
 
     def ended(self, tasks: Sequence[_Task]) -> list[_Task]:
@@ -58,7 +56,7 @@ class LocalProcesses(Generic[J, R]):
         return [task for task in tasks if task.process.pipe in ready]
 
     def result(self, task: _Task) -> R | JobRefused | JobLost:
-        """What `work` returned; `JobLost` where the process died."""
+        """The return value of `work`. Raises `JobLost` if the process died."""
         process = task.process
         try:
             result: R | JobRefused = process.pipe.recv()
@@ -88,7 +86,7 @@ class LocalProcesses(Generic[J, R]):
     def _new_process(self) -> _Process:
         try:
             process = _Process(self._context, self._work)
-        except (ConnectionError, EOFError) as e:  # the fork server has ended, or never began
+        except (ConnectionError, EOFError) as e:  # the fork server has ended, or did not start
             raise OSError(errno.EAGAIN, "cannot be started", "a worker process") from e
         self._processes.append(process)
         return process
@@ -109,7 +107,7 @@ class _Process:
         self.busy = False
 
     def death(self) -> str:
-        """How it died."""
+        """The message that says how it died."""
         self._process.join(10)
         code = self._process.exitcode or 0
         if code < 0:
@@ -125,13 +123,13 @@ class _Process:
 
 @dataclass(frozen=True, eq=False)
 class _Task:
-    """A job that a process does: the handle."""
+    """The handle of a job that a process does."""
 
     process: _Process
 
 
 def serve(pipe: Connection, work: Callable[[Any], Any]) -> None:
-    """What a process does: it takes a job, does it and sends the result, until its parent ends."""
+    """The loop of a process: receives jobs and sends their results, until its parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the parent
     try:
         _serve(pipe, work)

@@ -1,8 +1,8 @@
-"""`python -m dlexp claims`: every named study, several at a time, and one table of all verdicts.
+"""`python -m dlexp claims`: runs the named studies and prints one table of all verdicts.
 
-A study is a command of its own, `python -m dlexp experiment=<name>`, run here with one worker: as
-many studies at once as there are processors use them better than one study at a time, whose
-beginning and end are one process's work.
+A study is a command of its own, `python -m dlexp experiment=<name>`, run with one worker. Several
+studies at once use the processors better than one study at a time, because the beginning and the
+end of a study use a single process.
 """
 
 from __future__ import annotations
@@ -23,11 +23,10 @@ def put_to_test(
     quick: bool = False,
     home: Path | None = None,
 ) -> int:
-    """Run the studies of these names, or all, and print the table of their verdicts; 1 if one of
-    them failed, whatever the verdicts are.
+    """Run the named studies, or all, and print the table of their verdicts; 1 if a study failed.
 
-    `home` is a folder with studies of the user's own. Raises `UserError` for a study or an override
-    that there is not.
+    `home` is a folder with the user's own studies. Raises `UserError` for an unknown study or
+    override.
     """
     studies = chosen(names, home)
     from dlexp.sweeps.studies import precheck, run, verdict_table

@@ -1,6 +1,4 @@
-"""Which studies there are: files under conf/experiment/ and under a folder of the user's, and what
-they say.
-"""
+"""The available studies: files in conf/experiment/ and in a folder of the user."""
 
 from __future__ import annotations
 
@@ -17,16 +15,16 @@ from dlexp.report import words
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """A study that makes claims, as its file says, and how long it takes compared with others."""
+    """A study with claims: what its file contains, and its expected duration relative to others."""
 
     name: str
     title: str
     cost: float
-    home: Path | None = None  # a folder of the user's own, with an experiment/ in it
+    home: Path | None = None  # a folder of the user, which contains experiment/
 
 
 def words_of(path: Path) -> Mapping[str, Any]:
-    """What stands under `study` in a file. Raises `UserError` for a file that is no YAML."""
+    """The key `study` of a file. Raises `UserError` for invalid YAML."""
     import yaml
 
     try:
@@ -42,15 +40,13 @@ def words_of(path: Path) -> Mapping[str, Any]:
 
 
 def in_english(text: Any) -> str:
-    """A text of a study, which may be said in several languages, on one line."""
+    """A text of a study in English, on one line."""
     return words.plain((text.get("en") if isinstance(text, Mapping) else text) or "")
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The files of a folder of experiments by name: studies with claims, files without claims, files
-    that cannot be read.
-    """
+    """The files of a folder by name: studies with claims, other files, and unreadable files."""
 
     studies: dict[str, CatalogueEntry] = field(default_factory=dict)
     without_claims: dict[str, Path] = field(default_factory=dict)
@@ -80,24 +76,21 @@ def _cost(study: Mapping[str, Any]) -> float:
 
 
 def named(folder: Path) -> list[CatalogueEntry]:
-    """The studies with claims in a folder of experiments, by name; files that cannot be read are
-    left out.
-    """
+    """The studies with claims in a folder of experiments, by name, without unreadable files."""
     return list(Catalogue.of(folder).studies.values())
 
 
 def chosen(names: Sequence[str], home: Path | None) -> list[CatalogueEntry]:
-    """The studies of these names, or all there are, in the order of their names.
+    """The studies of these names, or all, sorted by name.
 
-    A file of the user's that cannot be read is warned of, and refused where it was asked for by its
-    name.
+    An unreadable file of the user gives a warning; if it was requested by name, an error.
     """
     shipped = Catalogue.of(paths.CONF / "experiment")
     own = _own(home, names) if home else Catalogue()
     for name in own.studies:
         if name in shipped.studies:
             raise UserError(
-                "dlexp has a study of this name: give yours another",
+                "dlexp has a study of this name: give yours another name",
                 key="--config-dir",
                 value=name,
                 where="command line",

@@ -1,4 +1,4 @@
-"""How a study's command ended: its verdicts, or what failed."""
+"""The result of a study's command: its verdicts, or the failure."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ from typing import Any
 from dlexp.storage.records import read_object
 from dlexp.sweeps.studies.catalogue import CatalogueEntry
 
-WRONG = 2  # the exit status of a command that was asked for something wrong: nothing was trained
+WRONG = 2  # the exit status for a user's mistake: nothing was trained
 
 
 @dataclass(frozen=True)
 class StudyOutcome:
-    """How a study's command ended; `verdicts` are those of its verdicts.json, None where there is
-    none; `failure` says what went wrong, if anything did.
-    """
+    """The result of a study's command: the content of its verdicts.json, or the `failure`."""
 
     study: CatalogueEntry
     status: int
@@ -31,7 +29,7 @@ class StudyOutcome:
 
     @staticmethod
     def of(study: CatalogueEntry, done: CompletedProcess[str], seconds: float) -> StudyOutcome:
-        """Read the command's output, which names the folder of its sweep, and the verdicts there."""
+        """Read the command's output, which names the sweep's folder, and the verdicts in it."""
         folder = _folder(done.stdout) if done.returncode != WRONG else None
         verdicts = folder and _verdicts(folder / "report" / "verdicts.json")
         page = folder / "report" / "report.html" if folder and verdicts else None
@@ -40,11 +38,11 @@ class StudyOutcome:
 
     @property
     def failed(self) -> bool:
-        """Whether anything went wrong: a run that failed, or no verdict."""
+        """Whether a run failed or there are no verdicts."""
         return bool(self.status) or self.verdicts is None
 
     def summary(self) -> str:
-        """`2 SUPPORTED, 1 INCONCLUSIVE`, or what failed."""
+        """`2 SUPPORTED, 1 INCONCLUSIVE`, or the failure."""
         if self.status or self.verdicts is None:
             return f"failed: {self.failure}"
         counts = Counter(str(v["verdict"]) for v in self.verdicts)
@@ -52,13 +50,14 @@ class StudyOutcome:
 
 
 def _folder(out: str) -> Path | None:
-    """The folder of the sweep, as the command prints it; None where it has made no report of it.
+    """The folder of the sweep, as the command prints it; None without a report.
 
-    >>> _folder("sweep     7 finished\\nfolder    outputs/sweeps/a b-1\\nreport  x"), _folder("report    no run ended")
-    (PosixPath('outputs/sweeps/a b-1'), None)
+    >>> _folder("sweep     7 finished\\nfolder    outputs/sweeps/a b-1\\nreport  x").as_posix()
+    'outputs/sweeps/a b-1'
+    >>> _folder("report    no run ended")
     """
     lines = out.splitlines()
-    # a line that says why there is no report; an older report may lie in the folder
+    # a line that says why there is no report; the folder may have an older one
     if any(line.startswith("report    ") for line in lines):
         return None
     folders = [line.removeprefix("folder    ") for line in lines if line.startswith("folder    ")]
@@ -95,6 +94,6 @@ def what_failed(err: str, out: str, status: int = 0) -> str:
         if line.startswith(("failed ", "killed ", "report    "))
     ]
     if status <= 0:
-        silent = f"it was killed by signal {-status}" if status else "it has written no verdicts"
+        silent = f"it was killed by signal {-status}" if status else "it wrote no verdicts"
         return next(iter([*errors[-1:], *failed[:1]]), silent)
-    return next(iter([*errors[-1:], *failed[:1], *lines[-1:], *printed[-1:]]), "it said nothing")
+    return next(iter([*errors[-1:], *failed[:1], *lines[-1:], *printed[-1:]]), "it printed nothing")

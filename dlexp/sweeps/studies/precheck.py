@@ -1,4 +1,4 @@
-"""What the commands of studies would refuse is found before one of them starts, and printed once."""
+"""Finds what the commands of studies would refuse before one of them starts; reports it once."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from dlexp.sweeps.study import NamedStudy
 def check(
     studies: Sequence[CatalogueEntry], overrides: Sequence[str], *, quick: bool, named: bool
 ) -> None:
-    """Raises the `UserError` of an override, or of the words of a study that was `named`, before
-    one of them starts.
+    """Raises `UserError` for an invalid override or study before a command starts.
 
-    An override may mean nothing to some studies (a surface has no data), and the others have their
-    verdicts. So it is refused here if it is always wrong, or if no study takes it. Each study that
-    is composed costs half a second, so the first that takes the overrides is the last that is
-    composed, unless studies were named.
+    An override may be invalid for some studies (a surface has no data), while the others have their
+    verdicts. So it is refused if it is always wrong, or if no study accepts it. Composing a study
+    takes half a second, so this stops at the first study that accepts the overrides, unless studies
+    were named.
     """
     if not (overrides or named):
         return
@@ -45,7 +44,7 @@ def check(
 def _check_study(name: str, overrides: Sequence[str], home: Path | None = None) -> None:
     """Compose a study and the first of its jobs. Raises the `UserError` its command would print.
 
-    A mistake that only its data or another of its jobs shows is left to the command.
+    Mistakes that depend on the data or on another job are left to the command.
     """
     words = [f"experiment={name}", *overrides]
     study = Composition.of(Flags(overrides=words, multirun=False, config_dir=home))

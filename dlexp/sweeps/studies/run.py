@@ -1,4 +1,4 @@
-"""Runs studies: each is a command of its own, as many at once as there are processors."""
+"""Runs studies, each as a command of its own, as many at once as there are processors."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from dlexp.sweeps.launcher import WAIT, n_cores, run_jobs
 from dlexp.sweeps.studies.catalogue import CatalogueEntry
 from dlexp.sweeps.studies.outcome import StudyOutcome
 
-# seconds after Ctrl-C in which the commands, to which a terminal sends it too, may end by themselves
+# seconds after Ctrl-C in which the commands may end by themselves
 GRACE = 5.0
 TERMINAL = {signal.SIGINT, getattr(signal, "SIGHUP", signal.SIGINT)}
-POLL = 0.05  # seconds between looks at the commands
+POLL = 0.05  # seconds between checks of the commands
 
 
 class Interrupted(Terminated):
@@ -33,7 +33,7 @@ class Interrupted(Terminated):
 
 @dataclass(eq=False)
 class StudyCommand:
-    """A study's command at work, and what it has printed."""
+    """A running command of a study, and its output."""
 
     study: CatalogueEntry
     process: subprocess.Popen[bytes]
@@ -43,9 +43,7 @@ class StudyCommand:
 
 
 class StudyCommands:
-    """The launcher of studies: `python -m dlexp experiment=<name>`, with `workers` processes each.
-    What the commands print is kept in `folder`.
-    """
+    """The launcher of studies, with `workers` processes each; `folder` receives their output."""
 
     def __init__(
         self, folder: Path, overrides: Sequence[str], *, quick: bool, workers: int
@@ -68,7 +66,7 @@ class StudyCommands:
             time.sleep(POLL)
 
     def result(self, command: StudyCommand) -> StudyOutcome:
-        """How a command ended."""
+        """The result of a command."""
         seconds = time.monotonic() - command.began
         status = command.process.wait()
         out, err = (path.read_text("utf-8", "replace") for path in (command.out, command.err))
@@ -76,7 +74,7 @@ class StudyCommands:
         return StudyOutcome.of(command.study, done, seconds)
 
     def cancel(self, command: StudyCommand) -> None:
-        """Ask a command to end. Its result, which waits for that, may still be good.
+        """Ask a command to end; its result, which waits for that, may still be good.
 
         A terminal sends Ctrl-C to the command as well, which then ends by itself. SIGTERM is sent
         to this process only.
@@ -93,9 +91,9 @@ class StudyCommands:
 
     def _start(self, study: CatalogueEntry) -> StudyCommand:
         words = command_of(study, self.overrides, quick=self.quick, workers=self.workers)
-        # files, since a full pipe would stop the command
+        # files, since a full pipe would block the command
         out, err = (self.folder / f"{study.name}.{stream}" for stream in ("out", "err"))
-        # whatever the terminal's encoding is: the output holds the folder's name
+        # the output has the folder's name, so its encoding must not depend on the terminal
         environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
         with out.open("wb") as stdout, err.open("wb") as stderr:
             process = subprocess.Popen(words, stdout=stdout, stderr=stderr, env=environment)
@@ -105,8 +103,7 @@ class StudyCommands:
 def run_studies(
     studies: Sequence[CatalogueEntry], overrides: Sequence[str], *, quick: bool
 ) -> list[StudyOutcome]:
-    """Run studies, as many at once as there are processors, the longest first; a line on stderr as
-    each ends.
+    """Run studies in parallel, the longest first, and print a line as each ends.
 
     Raises `Interrupted` at Ctrl-C, SIGTERM and SIGHUP.
     """
@@ -156,7 +153,7 @@ def run_studies(
 def command_of(
     study: CatalogueEntry, overrides: Sequence[str], *, quick: bool, workers: int
 ) -> list[str]:
-    """What is typed to run a study."""
+    """The command that runs a study."""
     own = ["--config-dir", str(study.home)] if study.home else []
     extra = [*(["quick=true", "tracking=none"] if quick else []), *overrides]
     launcher = f"hydra.launcher.n_jobs={workers}"

@@ -1,4 +1,4 @@
-"""What `claims` prints: the table of all verdicts, and where the pages are."""
+"""The output of `claims`: the table of all verdicts, and where the pages are."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def of_outcomes(outcomes: Sequence[StudyOutcome], *, quick: bool, seconds: float
 
 
 def _notes(outcomes: Sequence[StudyOutcome]) -> list[str]:
-    """What must be read with the verdicts, each note once with the claims it is about."""
+    """The notes on the verdicts, each once with the claims that it is about."""
     claims: dict[tuple[str, str], list[str]] = {}
     for outcome in outcomes:
         for v in outcome.verdicts or ():
@@ -73,9 +73,8 @@ def _effect(v: Mapping[str, Any]) -> str:
 
 
 def interrupted(done: Sequence[StudyOutcome], command: str) -> str:
-    """What Ctrl-C has left, and how to go on."""
+    """The message after Ctrl-C: which studies are done, and how to go on."""
     names = words.listed([outcome.study.name for outcome in done], 99) if done else "no study"
     return (
-        f"interrupted: {names} done; what is trained is kept, and the same command goes on:"
-        f" {command}"
+        f"interrupted: {names} done; trained runs are kept; repeat the command to go on: {command}"
     )
