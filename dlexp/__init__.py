@@ -1,6 +1,6 @@
-"""dlexp: a laboratory for the techniques that make neural networks train.
+"""dlexp: a laboratory for techniques that train neural networks.
 
-What a plugin author and a notebook need; nothing else is public.
+Plugin authors and notebooks use these names; nothing else is public.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlexp.errors import one_line
 
-# `python -m dlexp`, which loads this file first: memory may not do for NumPy
+# `python -m dlexp` loads this file first; the memory may be too small for NumPy
 if sys.argv[:1] == ["-m"]:
     sys.excepthook = one_line
 
@@ -74,7 +74,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> Any:
-        """What takes its time to import, when somebody asks for it."""
+        """Import on demand what is slow to import."""
         if name == "figures":
             return importlib.import_module("dlexp.figures")
         if name == "Run":
@@ -90,19 +90,18 @@ else:
 
 
 def run(*overrides: str, keep: bool = True) -> Run:
-    """Do what `python -m dlexp <overrides>` does and return the run: its config, records, metrics,
-    network, folder.
+    """Do what `python -m dlexp <overrides>` does, and return the run.
 
     `dlexp.run("optimizer=adam", "seed=3").metrics["test/accuracy"]`. With `keep=False` nothing is
-    written: no run folder, no figures, no MLflow. A diverged run is returned, its `status` says so.
-    Raises `UserError` for what the command line would refuse, and whatever the training raises.
+    written: no run folder, no figures, no MLflow. A diverged run is returned, with that `status`.
+    Raises `UserError` for what the command line would refuse, and errors of the training.
     """
     from dlexp.runs.lifecycle import log, run_overrides
 
-    made = run_overrides(overrides, keep=keep)
-    for warning in made.dataset.notes.get("warnings", ()) if made.dataset else ():
+    run = run_overrides(overrides, keep=keep)
+    for warning in run.dataset.notes.get("warnings", ()) if run.dataset else ():
         log.warning("%s", warning)
-    return made
+    return run
 
 
 __all__ = [

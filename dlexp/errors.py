@@ -1,7 +1,7 @@
-"""What a user did wrong, said in one line that ends the search.
+"""Errors of users and of the machine, each in one line.
 
-Whatever is raised as a `UserError` reaches the command line as `dlexp: error: …` and exit status 2;
-anything else that escapes is a defect of dlexp and keeps its traceback.
+A `UserError` becomes `dlexp: error: …` and exit status 2 on the command line; any other exception
+is a defect of dlexp and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -17,17 +17,16 @@ from typing import Any
 
 from dlexp.redaction import clean, cleaned_of
 
-LONGEST = 300  # letters of a value that are repeated in the message
+LONGEST = 300  # letters of a value in the message
 
 
 class UserError(ValueError):
-    """A request that cannot be met: which key, which value, where it stands, what is wrong and what
-    to do.
+    """A request that cannot be met: the key, the value, its place, what is wrong and what to do.
 
     >>> print(UserError("must be > 0", key="optimizer.lr", value=-1, where="command line"))
     optimizer.lr=-1 (command line): must be > 0
-    >>> print(UserError("there is no such optimizer", key="optimizer", value="adm", allowed="adam, sgd", hint="adam"))
-    optimizer=adm: there is no such optimizer; choose from adam, sgd; did you mean 'adam'?
+    >>> print(UserError("there is none", key="optimizer", value="adm", allowed="adam", hint="adam"))
+    optimizer=adm: there is none; choose from adam; did you mean 'adam'?
     """
 
     def __init__(
@@ -69,9 +68,7 @@ class UserError(ValueError):
 
 
 class FieldError(UserError):
-    """A plugin's or an experiment's field has a value outside its range; `key` is the field's own
-    name.
-    """
+    """A field of a plugin or an experiment is out of its range; `key` is the field's name."""
 
 
 class PluginError(UserError, LookupError):
@@ -83,21 +80,22 @@ class DataError(UserError):
 
 
 class Busy(UserError):
-    """Another process is at work on it."""
+    """Another process is using it."""
 
 
 class Stopped(Exception):
-    """What was asked for cannot be completed now, through no mistake of the request: one line, exit
-    status 1.
+    """A correct request cannot be completed now; one line, exit status 1.
 
     The message says why, and how to go on.
     """
 
 
 TOO_LITTLE = re.compile(
-    "cannot allocate memory|failed to map segment|can't start new thread|unable to allocate|out of"
-    " memory",
-    re.IGNORECASE,
+    "(?i)cannot allocate memory|failed to map segment|can't start new thread|unable to allocate"
+    "|out of memory"
+)
+MEMORY_DETAIL = re.compile(
+    r"Unable to allocate [^\n]*|[^\n]*failed to map segment[^\n]*|can't start new thread"
 )
 UNWRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM}  # a read-only disk, another user's folder
 MACHINE = {
@@ -115,28 +113,20 @@ MACHINE = {
 
 
 def is_of_the_machine(error: BaseException) -> bool:
-    """Whether neither the user's request nor our code is at fault: the disk is full, say. One line
-    tells all of it.
-    """
+    """Whether the machine is at fault (a full disk, say), neither the request nor our code."""
     return is_of_memory(error) or (isinstance(error, OSError) and error.errno in MACHINE)
 
 
 def is_of_memory(error: BaseException) -> bool:
-    """Whether there was too little memory: for an array, for a library that is loaded, or for a
-    thread.
-    """
-    said = isinstance(error, (ImportError, RuntimeError)) and TOO_LITTLE.search(str(error))
-    return (
-        bool(said)
-        or isinstance(error, MemoryError)
-        or getattr(error, "errno", None) == errno.ENOMEM
-    )
+    """Whether there was too little memory for an array, a library or a thread."""
+    if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+        return True
+    by_message = isinstance(error, (ImportError, RuntimeError))
+    return by_message and TOO_LITTLE.search(str(error)) is not None
 
 
 def one_line(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-    """What is printed of an exception that nobody caught (`sys.excepthook`): of the machine's
-    state, one line.
-    """
+    """An exception hook (`sys.excepthook`): one line for the machine's errors."""
     if is_of_the_machine(error):
         print(f"dlexp: error: {describe_error(error)}", file=sys.stderr)
     else:
@@ -144,8 +134,7 @@ def one_line(kind: type[BaseException], error: BaseException, trace: Any) -> Non
 
 
 def not_created(error: OSError, folder: Path, what: str) -> OSError | UserError:
-    """What to raise where the folder of a run or sweep cannot be created: the machine's state, or
-    what to change.
+    """The error to raise if the folder of a run or sweep cannot be created.
 
     >>> str(not_created(OSError(errno.ENOTDIR, "Not a directory"), Path("outputs/runs/x"), "run"))
     'outputs/runs/x: the run folder cannot be created: Not a directory'
@@ -157,8 +146,7 @@ def not_created(error: OSError, folder: Path, what: str) -> OSError | UserError:
 
 
 def describe_error(error: BaseException) -> str:
-    """What an error says, or, if nothing, what it is; of the system's, the file and its reason,
-    without a number.
+    """The message of an error, or its type; of a system's error, the file and the reason.
 
     >>> describe_error(OSError(30, "Read-only file system", "outputs/lock"))
     'outputs/lock: Read-only file system'
@@ -166,26 +154,19 @@ def describe_error(error: BaseException) -> str:
     'AssertionError'
     """
     if isinstance(error, SystemExit):
-        last = traceback.extract_tb(error.__traceback__)[-1:]
-        place = "".join(
-            f": {f.filename.removeprefix(f'{Path.cwd()}{os.sep}')}:{f.lineno}" for f in last
-        )
+        last, here = traceback.extract_tb(error.__traceback__)[-1:], f"{Path.cwd()}{os.sep}"
+        place = "".join(f": {f.filename.removeprefix(here)}:{f.lineno}" for f in last)
         return f"something in it called sys.exit({error.code}){place}"
     if is_of_memory(error):
-        found = re.search(
-            r"Unable to allocate [^\n]*|[^\n]*failed to map segment[^\n]*|can't start new thread",
-            str(error),
-        )
-        return "there is too little memory" + (f": {' '.join(found[0].split())}" if found else "")
+        match = MEMORY_DETAIL.search(str(error))
+        return "there is too little memory" + (f": {' '.join(match[0].split())}" if match else "")
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return clean(f"{os.fsdecode(error.filename)}: {error.strerror}")
     return clean(str(error)) or type(error).__name__
 
 
 def of_long_name(error: OSError, words: Sequence[str]) -> UserError:
-    """The mistake behind a name that the system finds too long, and which of the command's words
-    has it.
-    """
+    """The error for a name that is too long for the system, with the word that contains it."""
     name = max(Path(os.fsdecode(error.filename or "")).parts, key=len, default="")
     wrong = "the name is too long: a part of a path may have 255 bytes"
     if name and name in os.environ.get("DLEXP_OUTPUTS", ""):
@@ -193,17 +174,13 @@ def of_long_name(error: OSError, words: Sequence[str]) -> UserError:
     for before, word in zip(["", *words], words, strict=False):
         key, _, value = word.rpartition("=")
         if name and name in word:
-            return UserError(
-                wrong,
-                key=key or (before if before[:1] == "-" else words[0]),
-                value=value,
-                where="command line",
-            )
+            key = key or (before if before[:1] == "-" else words[0])
+            return UserError(wrong, key=key, value=value, where="command line")
     return UserError(wrong, value=name, key="file")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The known name most like `word`, or an empty string where none is near.
+    """The most similar known name; empty if none is similar.
 
     >>> nearest("optmizer", ["optimizer", "model"])
     'optimizer'
@@ -216,5 +193,5 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def shown(text: str) -> str:
-    """A cell or a name as a message repeats it."""
+    """A cell or a name in a message: quoted, and cut if long."""
     return repr(text if len(text) <= 40 else f"{text[:37]}…")

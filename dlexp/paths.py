@@ -1,4 +1,4 @@
-"""Where things are: what dlexp ships, and where a user's runs go."""
+"""Where shipped files, outputs and caches are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HERE = Path(__file__).resolve().parent
 
 
 def _shipped(name: str) -> Path:
-    """A folder that travels inside the package in a wheel, and stands beside it in a checkout."""
+    """A folder that is inside the package in a wheel, and beside it in a checkout."""
     return next(p for p in (_HERE / f"_{name}", _HERE.parent / name) if p.is_dir())
 
 
@@ -23,10 +23,9 @@ PLUGINS = _shipped("plugins")
 
 
 def native(text: str) -> str:
-    """A name of a file, which is UTF-8 in all that dlexp reads and writes, as this process says it
-    to the system.
+    """A file name in UTF-8, as dlexp reads and writes it, in the form for the system.
 
-    That is another one only where the locale has few letters (`LC_ALL=C`).
+    The two differ only in a locale with few letters (`LC_ALL=C`).
 
     >>> native("/home/ann/mlflow.db")
     '/home/ann/mlflow.db'
@@ -35,12 +34,12 @@ def native(text: str) -> str:
 
 
 def in_utf8(name: str | Path) -> str:
-    """Inverse of `native`: what the system or a command line says, as dlexp writes it down."""
+    """Inverse of `native`: a name from the system or a command line, in UTF-8."""
     return os.fsencode(name).decode("utf-8", "surrogateescape")
 
 
 def expanded(path: str) -> Path:
-    """The path with its ~ spelled out; as it stands where nobody is called so.
+    """The path with ~ expanded; unchanged if there is no such user.
 
     >>> expanded("~no_such_user/x").as_posix()
     '~no_such_user/x'
@@ -52,18 +51,15 @@ def expanded(path: str) -> Path:
 
 
 def outputs() -> Path:
-    """Where runs are kept: the environment variable `DLEXP_OUTPUTS`, or `outputs` in the working
-    folder.
+    """The outputs folder: the environment variable `DLEXP_OUTPUTS`, or `outputs`.
 
-    Raises `UserError` for a name that begins with the home folder of somebody who has none, and
-    `OSError` for a name that the system finds too long: `Path.exists` hides that from Python 3.14.
+    Raises `UserError` for a ~ without a home folder, and `OSError` for a name that is too long for
+    the system (`Path.exists` hides that from Python 3.14 on).
     """
     named = os.environ.get("DLEXP_OUTPUTS") or "outputs"
     folder = expanded(named)
     if named.startswith("~") and str(folder).startswith("~"):
-        wrong = (
-            "there is no such home folder: give the whole path, or ./~ for a folder of that name"
-        )
+        wrong = "there is no such home folder: give the whole path, or ./~ for a folder named ~"
         raise UserError(wrong, key="DLEXP_OUTPUTS", value=named, where="environment")
     try:
         folder.stat()
@@ -74,10 +70,9 @@ def outputs() -> Path:
 
 
 def cache() -> Path:
-    """Where fetched files are kept: the environment variable `DLEXP_CACHE`, or the user's cache
-    folder of the system.
+    """The cache of fetched files: the environment variable `DLEXP_CACHE`, or the user's cache.
 
-    A user who has none and cannot make one (a container's uid without a home folder) has it under
+    If neither exists or can be created (a container's uid without a home folder), the cache is in
     the outputs folder.
     """
     if own := os.environ.get("DLEXP_CACHE"):
@@ -86,7 +81,7 @@ def cache() -> Path:
 
     try:
         usual = Path(user_cache_dir("dlexp", appauthor=False))
-    except RuntimeError:  # nobody knows a home folder of this user
+    except RuntimeError:  # this user has no home folder
         return outputs() / "cache" / "dlexp"
     return usual if usual.is_dir() or _can_be_made(usual) else outputs() / "cache" / "dlexp"
 
@@ -97,49 +92,43 @@ def _can_be_made(folder: Path) -> bool:
 
 
 def substitutes() -> dict[str, str]:
-    """What the environment lacks where the user has no home folder: places for the libraries' own
-    files.
+    """Environment variables to add where the user has no home folder.
 
-    MLflow asks for a home folder when it is imported: it is told `/`, as in a container. matplotlib
-    and fontconfig keep what they know of the fonts, for otherwise each process looks at all of them
-    again.
+    MLflow needs a home folder when it is imported: it gets `/`. matplotlib and fontconfig get a
+    cache for fonts, because otherwise each process would search all of them.
     """
     try:
         if os.access(Path.home(), os.W_OK):
             return {}
-        found = {}
+        added = {}
     except RuntimeError:
-        found = {"HOME": os.sep}
+        added = {"HOME": os.sep}
     kept = outputs() / "cache"
     if cache() == kept / "dlexp":
         wanted = {"XDG_CACHE_HOME": kept, "MPLCONFIGDIR": kept / "matplotlib"}
-        found |= {name: str(folder) for name, folder in wanted.items() if not os.environ.get(name)}
-    return found
+        added |= {name: str(folder) for name, folder in wanted.items() if not os.environ.get(name)}
+    return added
 
 
 @contextmanager
 def outputs_at(folder: Path) -> Iterator[None]:
-    """Inside, runs are kept in another folder, by this process and those it starts."""
+    """Inside, this process and its children keep runs in another folder."""
     before = os.environ.get("DLEXP_OUTPUTS")
     if folder.resolve() != outputs().resolve():
         os.environ["DLEXP_OUTPUTS"] = str(folder)
     try:
         yield
     finally:
-        (
-            os.environ.pop("DLEXP_OUTPUTS", None)
-            if before is None
-            else os.environ.update(DLEXP_OUTPUTS=before)
-        )
+        os.environ.pop("DLEXP_OUTPUTS", None)
+        if before is not None:
+            os.environ["DLEXP_OUTPUTS"] = before
 
 
 RUNS, SWEEPS = "runs", "sweeps"  # the folders of an outputs folder
 
 
 def home(path: Path) -> Path | None:
-    """The outputs folder that a path lies in, told by the path's words alone; None for one that
-    lies in none.
-    """
+    """The outputs folder that contains a path, by its text alone; None if there is none."""
     whole, ours = _without_dots(path), outputs()
     if ours in whole.parents and whole.relative_to(ours).parts[0] in (RUNS, SWEEPS):
         return ours
@@ -154,9 +143,7 @@ def home(path: Path) -> Path | None:
 
 
 def _without_dots(path: Path) -> Path:
-    """The path from the root on; what stands before a `..` has its links followed, and nothing
-    behind it.
-    """
+    """The absolute path without `..`; links before a `..` are followed, none behind it."""
     whole = path.absolute()
     if ".." not in whole.parts:
         return whole
@@ -165,10 +152,9 @@ def _without_dots(path: Path) -> Path:
 
 
 def leads_out(path: Path) -> str:
-    """Where a path under an outputs folder really lies, if a symbolic link leads out of that; else
-    an empty string.
+    """The real path, if a symbolic link leads out of the outputs folder; else empty.
 
-    The outputs folder may be a link itself, and links inside it may lead to other places inside it.
+    The outputs folder may itself be a link, and links inside it may lead to places inside it.
     """
     base = home(path)
     if base is None:
@@ -178,21 +164,14 @@ def leads_out(path: Path) -> str:
 
 
 def check_inside(path: Path) -> None:
-    """Call it before a file or folder is written. Raises `OSError` where a link leads out of the
-    outputs folder.
-    """
+    """Call before writing. Raises `OSError` if a link leads out of the outputs folder."""
     if out := leads_out(path):
-        wrong = (
-            f"a link leads out of the outputs folder, to {out}, and nothing is written there:"
-            " replace it by a copy"
-        )
-        raise OSError(errno.ELOOP, wrong, str(path))
+        wrong = f"a link leads out of the outputs folder, to {out}, and nothing is written there"
+        raise OSError(errno.ELOOP, f"{wrong}: replace it by a copy", str(path))
 
 
 def made(folder: Path) -> Path:
-    """The folder, made where there is none. Raises `OSError` where that cannot be, or a link leads
-    out of outputs.
-    """
+    """The folder, created if missing. Raises `OSError`, also if a link leads out of outputs."""
     check_inside(folder)
     folder.mkdir(parents=True, exist_ok=True)
     return folder

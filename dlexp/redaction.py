@@ -1,4 +1,4 @@
-"""What may be a secret in an address: taken out of all that is printed, written down or sent."""
+"""Removes what may be a secret in an address from all that is printed, written or sent."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ import logging
 import re
 
 HIDDEN = "***"
-# A password in `scheme://user:password@host`; with one slash, as a path has it. Not a port:
+# A password in `scheme://user:password@host`, or with one slash, as in a path. Not a port:
 # `http://host:5000/a@b`.
 _PASSWORD = re.compile(r"(:/{1,3}[^\s:/@'\"]*:)(?!\d+/)[^\s@]+(?=@)")
-_TOKEN = re.compile(r"(?i)(https?:/{1,3})[^\s/@:]+(?=@)")  # whoever asks a server
+_TOKEN = re.compile(r"(?i)(https?:/{1,3})[^\s/@:]+(?=@)")  # a token or user name
 _NAMED = re.compile(
-    r"(?i)([?&;][\w.-]*(?:token|passw(?:or)?d|pwd|secret|signature|sig|credential|api[_-]?key|access[_-]?key|auth)"
+    r"(?i)([?&;][\w.-]*(?:token|passw(?:or)?d|pwd|secret|signature|sig|credential"
+    r"|api[_-]?key|access[_-]?key|auth)"
     r"[\w.-]*=)[^\s&;#'\"]+"
 )
 
 
 def clean(text: str) -> str:
-    """A text without the secrets of the addresses in it.
+    """A text without the secrets of its addresses.
 
-    >>> clean("data.path=s3://key:SE/CRET@host/x.csv: there is no file /home/ann/s3:/key:SE/CRET@host/x.csv")
-    'data.path=s3://key:***@host/x.csv: there is no file /home/ann/s3:/key:***@host/x.csv'
-    >>> clean("https://token@host:5000/a and https://host/x.csv?version=2&token=abc but not http://host:5000/a@b")
-    'https://***@host:5000/a and https://host/x.csv?version=2&token=*** but not http://host:5000/a@b'
+    >>> clean("s3://key:SE/CRET@host/x.csv: there is no file /home/ann/s3:/key:SE/CRET@host/x.csv")
+    's3://key:***@host/x.csv: there is no file /home/ann/s3:/key:***@host/x.csv'
+    >>> clean("https://token@host:5000/a, https://host/x.csv?token=abc but not http://host:5000/a@b")
+    'https://***@host:5000/a, https://host/x.csv?token=*** but not http://host:5000/a@b'
     """
     if ":/" not in text:
         return text
@@ -32,25 +33,22 @@ def clean(text: str) -> str:
 
 
 def cleaned_of(value: str, text: str) -> str:
-    """A text about a value: what is hidden in the value is hidden wherever the text repeats it,
-    spaces or not.
-    """
+    """A text about a value, without the secrets in the value, whatever the spaces."""
     for secret in re.findall(r"(?s):/{1,3}[^:/@]*:(?!\d+/)([^@]{3,})@", value):
         text = text.replace(secret, HIDDEN).replace(" ".join(secret.split()), HIDDEN)
     return clean(text)
 
 
 class Formatter(logging.Formatter):
-    """What is logged, tracebacks too, without secrets."""
+    """Formats log messages and tracebacks without secrets."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, or the lines, of a record."""
+        """The formatted record."""
         return clean(super().format(record))
 
 
 def redacted(uri: str) -> str:
-    """The address of a store without what may be a secret: a password, whoever asks a server, all
-    behind ? or #.
+    """The address of a store without what may be a secret: password, token, all after ? or #.
 
     >>> redacted("postgresql://ann:secret@db.example:5432/runs")
     'postgresql://ann:***@db.example:5432/runs'

@@ -1,4 +1,4 @@
-"""Commands as a message suggests them: they work when they are pasted into a POSIX shell."""
+"""Commands in messages, quoted so that they can be pasted into a POSIX shell."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from dlexp import paths
 
 
 def quoted(word: str, *, encoding: str | None = None) -> str:
-    """A word for a shell, on one line; its bytes where `encoding` (the terminal's) lacks one of its
-    letters.
+    """A word for a shell, on one line; as bytes if `encoding` (the terminal's) lacks a letter.
 
     >>> quoted("seed=range(0,3)"), quoted("it's"), quoted("a\\nb")
     ("'seed=range(0,3)'", '\\'it\\'"\\'"\\'s\\'', '"$(printf \\'a\\\\012b\\')"')
@@ -30,7 +29,7 @@ def quoted(word: str, *, encoding: str | None = None) -> str:
 
 
 def join(words: Iterable[str], *, encoding: str | None = None) -> str:
-    """Words as a shell reads them."""
+    """Words, quoted for a shell."""
     return " ".join(quoted(word, encoding=encoding) for word in words)
 
 
@@ -44,7 +43,7 @@ def command(*words: str) -> str:
 
 
 def one_line(recorded: str) -> str:
-    """A command as a run or a sweep recorded it, as one line for a page in UTF-8.
+    """A recorded command, as one line for a page in UTF-8.
 
     >>> one_line("python -m dlexp -m 'seed=range(0,3)'")
     "python -m dlexp -m 'seed=range(0,3)'"
@@ -56,6 +55,6 @@ def one_line(recorded: str) -> str:
 
 
 def name_of(folder: Path) -> str:
-    """What a command knows a run or sweep by: its name, if it is under outputs/, and else its path."""
+    """The name of a run or sweep in a command: its name under outputs/, else its path."""
     name = folder.name if paths.outputs() in folder.absolute().parents else str(folder)
     return name if not name.startswith("-") else f"./{name}"

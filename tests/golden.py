@@ -3,10 +3,10 @@
     python tests/golden.py     records the weights of this machine's arithmetic
 
 Do that after NUMERICS was raised (dlexp/core/identity.py), after a plugin's numbers changed
-(scripts/known_sources.py --other), or on a machine whose arithmetic is not recorded yet. Runs of one
-identity have the same bits: what is recorded of an identity stays. Bits differ between processors
-and versions of NumPy: digests are kept for each numerics fingerprint, and the weights themselves for
-machines that have none.
+(scripts/known_sources.py --other), or on a machine whose arithmetic is not recorded yet. Runs of
+one identity have the same bits: what is recorded of an identity stays. Bits differ between
+processors and versions of NumPy: digests are kept for each numerics fingerprint, and the weights
+themselves for machines that have none.
 """
 
 import dataclasses
@@ -23,8 +23,8 @@ import yaml
 FOLDER = Path(__file__).parent / "references" / "golden"
 DIGESTS, WEIGHTS = FOLDER / "digests.json", FOLDER / "weights.npz"
 TO_DO = (
-    "raise NUMERICS in dlexp/core/identity.py, or run scripts/known_sources.py --other if a plugin's"
-    " numbers changed; then: python tests/golden.py"
+    "raise NUMERICS in dlexp/core/identity.py, or run scripts/known_sources.py --other if a"
+    " plugin's numbers changed; then: python tests/golden.py"
 )
 SMALL = ("batch_size=20", "epochs=3")
 BASE = (*SMALL, "data=blobs", "data.n=200", "data.features=4", "model.hidden=[6]")
@@ -134,7 +134,9 @@ def is_close(a, b):
 
 
 def defaults():
-    """The defaults of the fields that dlexp's own classes have: `Experiment.epochs`, `Data.n_train`."""
+    """The defaults of the fields that dlexp's own classes have: `Experiment.epochs`,
+    `Data.n_train`.
+    """
     from dlexp.core.early_stopping import EarlyStopping
     from dlexp.core.experiment import Experiment
     from dlexp.core.registry import every

@@ -1,1 +1,1 @@
-"""What decides a number: plugins and their kinds, networks, data sets, the trainer, the experiment."""
+"""What decides a number: plugin kinds, networks, data sets, the trainer, the experiment."""

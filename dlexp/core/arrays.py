@@ -1,4 +1,4 @@
-"""What layers and optimizers are written with: arrays, by name, and the moment they are used in."""
+"""Arrays with names, and helpers for the formulas of layers and optimizers."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Rng = np.random.Generator
 Backward = Callable[[Array], Array]
 CACHE_LINE = 64  # bytes
-# smaller numbers no longer move a weight, and become denormal ones: many times slower in float32
+# smaller numbers do not move a weight; as denormal numbers they are many times slower in float32
 NEGLIGIBLE = 1e-30
 
 
 @dataclass(frozen=True)
 class Param:
-    """One array a layer owns.
+    """One array of a layer.
 
-    `start=None` says: a weight, drawn by the run's initializer and subject to weight decay; a
-    number fills a bias, a scale or a buffer. What is not `trainable` (running averages) has no
-    gradient and is left alone by the optimizer.
+    With `start=None` it is a weight: the initializer draws it, weight decay applies to it. A number
+    fills a bias, a scale or a buffer. An array that is not `trainable` (running averages) has no
+    gradient, and the optimizer does not change it.
     """
 
     shape: tuple[int, ...]
@@ -34,9 +34,7 @@ class Param:
 
 
 class Rebound(AttributeError):
-    """A declared array was bound to a new one, which no checkpoint, no saved network and no
-    optimizer would see.
-    """
+    """A declared array was rebound: checkpoints and optimizers would not see the new one."""
 
     def __init__(self, owner: str, name: str) -> None:
         wrong = f"{owner}.{name} is a declared array and cannot be bound to another one"
@@ -46,8 +44,8 @@ class Rebound(AttributeError):
 class Views(SimpleNamespace):
     """Arrays by short name: `p.W` and its gradient `p.dW` for a layer.
 
-    What it is made of are the declared arrays, views of a flat vector: `p.mean[...] = x` and
-    `p.mean += x` write them, `p.mean = x` raises `Rebound`. Other attributes are free.
+    The declared arrays are views of a flat vector: `p.mean[...] = x` and `p.mean += x` write them,
+    `p.mean = x` raises `Rebound`. Other attributes are free.
     """
 
     __slots__ = ("_declared",)  # not in `vars`, which are the arrays
@@ -58,17 +56,16 @@ class Views(SimpleNamespace):
         object.__setattr__(self, "_declared", frozenset(arrays))
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(
-            f"there is no array {name!r} here; there are {', '.join(vars(self)) or 'none'}"
-        )
+        known = ", ".join(vars(self)) or "none"
+        raise AttributeError(f"there is no array {name!r} here; there are {known}")
 
     def __setattr__(self, name: str, value: Any) -> None:
-        held = self.__dict__
-        if held.get(name, held) is value:  # `+=` assigns the array that is there
+        arrays = self.__dict__
+        if arrays.get(name, arrays) is value:  # `+=` assigns the array that is there
             return
         if name not in self._declared:
-            held[name] = value
-        elif not _same_memory(held[name], value):
+            arrays[name] = value
+        elif not _same_memory(arrays[name], value):
             raise Rebound(self.owner, name)
 
     def __delattr__(self, name: str) -> None:
@@ -82,7 +79,7 @@ class Views(SimpleNamespace):
 
 
 def _same_memory(a: Array, b: Any) -> bool:
-    """Whether b is a view of all of a: what `+=` gives for a subclass of NumPy's arrays."""
+    """Whether b is a view of all of a: `+=` gives one for a subclass of NumPy's arrays."""
     return isinstance(b, np.ndarray) and a.__array_interface__ == b.__array_interface__
 
 
@@ -95,10 +92,10 @@ class Slots(Views):
 
 @dataclass(frozen=True)
 class Context:
-    """What a layer may know of the moment it runs in; `rng` is the run's noise stream.
+    """What a layer may know when it is called; `rng` is the run's noise stream.
 
-    `input_is_data` marks the first layer: nobody asks for the gradient of the data, its backward
-    may return anything.
+    `input_is_data` marks the first layer: the gradient of the data is not used, so its backward may
+    return anything.
     """
 
     training: bool
@@ -107,19 +104,16 @@ class Context:
 
 
 def aligned_zeros(n: int, dtype: Any) -> Array:
-    """A vector of n zeros that begins with a line of the cache, as vector instructions like it
-    best.
-    """
+    """A vector of n zeros, aligned to a cache line for vector instructions."""
     more = CACHE_LINE // np.dtype(dtype).itemsize
     vector: Array = np.zeros(n + more, dtype)
     first = -vector.__array_interface__["data"][0] % CACHE_LINE // vector.itemsize
     return vector[first : first + n]
 
 
-@lru_cache(maxsize=32)  # a step asks for the same few again and again
+@lru_cache(maxsize=32)  # a step needs the same few again and again
 def constant(value: float, shape: int | tuple[int, ...], dtype: Any) -> Array:
-    """An array of one value, made once and shared: not to be written. The last 32 that were asked
-    for are kept.
+    """A shared, read-only array of one value; the last 32 are cached.
 
     NumPy takes two arrays up to three times as fast as an array and a number, where its loops are
     vectorized for the former only: `np.maximum(x, constant(0, x.shape, x.dtype))`.
@@ -130,11 +124,10 @@ def constant(value: float, shape: int | tuple[int, ...], dtype: Any) -> Array:
 
 
 def batch_sum(a: Array, out: Array | None = None) -> Array:
-    """Σ over the batch: (batch, n) → (n,), into `out` if given, which must be contiguous and of a's
-    type.
+    """Σ over the batch: (batch, n) → (n,). `out` must be contiguous and of a's type.
 
-    For numbers with a fraction (a sum of truth values is another thing). A product with ones takes
-    a third of the time of a sum. Raises `ValueError` for another `out`.
+    For floats only. A product with ones takes a third of the time of a sum. Raises `ValueError`
+    for another `out`.
 
     >>> batch_sum(np.array([[1.0, 2.0], [3.0, 4.0]]))
     array([4., 6.])
@@ -144,9 +137,7 @@ def batch_sum(a: Array, out: Array | None = None) -> Array:
 
 
 def coin_tosses(rng: Rng, shape: tuple[int, ...], p: float) -> Array:
-    """Truth values, each true with probability p, independently; p to within 2⁻¹⁷, as 16 random
-    bits say it.
-    """
+    """Independent truth values, each true with probability p (to within 2⁻¹⁷: 16 random bits)."""
     n = math.prod(shape)
     bits = rng.bit_generator.random_raw(-(-n // 4)).view(np.uint16)[:n]
     return (bits < round(p * 2**16)).reshape(shape)

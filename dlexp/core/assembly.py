@@ -1,6 +1,4 @@
-"""Whose fault it is that a run cannot be assembled: a plugin's own exceptions in one line, ours as
-they are.
-"""
+"""Errors while a run is assembled: those of a plugin's code become one line that names it."""
 
 from __future__ import annotations
 
@@ -19,38 +17,35 @@ if TYPE_CHECKING:
     from dlexp.core.registry import Plugin
 
 HOME = "dlexp.plugins."
-# raises only where a plugin asks its arrays for what they do not give, as in `p.mean = x`
-ASKED = "dlexp.core.arrays"
+# raises only where a plugin uses its arrays wrongly, as in `p.mean = x`
+ARRAYS = "dlexp.core.arrays"
 SAMPLES = 2  # shown to a network before its first step
 
 
 @contextmanager
 def blamed(plugins: Sequence[Plugin]) -> Iterator[None]:
-    """Inside, an ordinary exception out of the code of one of these plugins becomes a `PluginError`
-    that names it.
+    """Turn exceptions from the code of one of these plugins into a `PluginError` that names it.
 
-    Whose code it is, the innermost frame says that is a plugin's or dlexp's: what dlexp itself
-    raises keeps its traceback, and so do a lack of memory and what is of the machine.
+    The innermost frame of a plugin or of dlexp decides whose error it is. Errors of dlexp itself,
+    of the machine and of a lack of memory keep their traceback.
     """
     try:
         yield
     except UserError:
         raise
     except Exception as e:
-        at_fault = (
-            None if isinstance(e, MemoryError) or is_of_the_machine(e) else _at_fault(e, plugins)
-        )
-        if at_fault is None:
+        of_machine = isinstance(e, MemoryError) or is_of_the_machine(e)
+        if of_machine or (origin := _origin(e, plugins)) is None:
             raise
-        kind, name, place = at_fault
+        kind, name, place = origin
         data = "".join(f" for data={p.name}" for p in plugins if p.kind == "data" != kind)
         notes = "".join(f": {note}" for note in getattr(e, "__notes__", ()))
         wrong = f"cannot be built{data}{notes}: {type(e).__name__}: {describe_error(e)} ({place})"
         raise PluginError(" ".join(wrong.split()), key=kind, value=name) from e
 
 
-def _at_fault(error: Exception, plugins: Sequence[Plugin]) -> tuple[str, str, str] | None:
-    """Kind, name and line of the plugin whose code raised the error; None where it was dlexp's own."""
+def _origin(error: Exception, plugins: Sequence[Plugin]) -> tuple[str, str, str] | None:
+    """Kind, name and line of the plugin that raised the error; None if dlexp raised it."""
     modules = {type(p).__module__: p for p in plugins}
     for frame, line in reversed([*traceback.walk_tb(error.__traceback__)]):
         module = str(frame.f_globals.get("__name__"))
@@ -61,16 +56,15 @@ def _at_fault(error: Exception, plugins: Sequence[Plugin]) -> tuple[str, str, st
         if module.startswith(HOME):
             kind, _, name = module.removeprefix(HOME).partition(".")
             return kind, name, f"{file}:{line}"
-        if module != ASKED and (module.startswith("dlexp.") or module == "dlexp"):
+        if module != ARRAYS and (module.startswith("dlexp.") or module == "dlexp"):
             return None
     return None
 
 
 def try_out(problem: object) -> None:
-    """Show a problem's network two samples, in evaluation mode: its layers must take them, and keep
-    their widths.
+    """Pass two samples through a problem's network in evaluation mode, to check the layers' widths.
 
-    Raises `PluginError` for a layer that does not, and what the layers raise.
+    Raises `PluginError` for a layer of another width, and what the layers raise.
     """
     network = getattr(problem, "network", None)
     if not isinstance(network, Network):
@@ -81,8 +75,5 @@ def try_out(problem: object) -> None:
     with np.errstate(all="ignore"):
         for (_, y), (name, layer, width) in zip(outputs, shapes, strict=True):
             if np.shape(y) != (SAMPLES, width):
-                wrong = (
-                    f"{name} gives {np.shape(y)} for {SAMPLES} samples, its width() promises"
-                    f" {width} features"
-                )
-                raise PluginError(wrong, key=layer.kind, value=layer.name)
+                wrong = f"{name} gives {np.shape(y)} for {SAMPLES} samples, its width() promises"
+                raise PluginError(f"{wrong} {width} features", key=layer.kind, value=layer.name)

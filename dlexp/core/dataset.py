@@ -1,4 +1,4 @@
-"""Labelled samples in three splits, checked before anything is trained on them."""
+"""Labelled samples in three splits, checked before training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dlexp.errors import DataError, shown
 if TYPE_CHECKING:
     from zipfile import ZipFile
 
-NAMED = 20  # names in a message
+MAX_NAMES = 20  # in a message
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Split:
 
 
 class TablePreparation(Protocol):
-    """How the columns of a table became features, as a saved network keeps it."""
+    """How the columns of a table became features; saved with a network."""
 
     @property
     def features(self) -> Sequence[str]:
@@ -51,10 +51,9 @@ class TablePreparation(Protocol):
 
 @dataclass(frozen=True)
 class Dataset:
-    """The three splits of a task. Raises `DataError` where a split cannot be trained or tested on.
+    """The three splits of a task. Raises `DataError` for a split that cannot be used.
 
-    Of a table, `preparation` is how its columns became features, and `notes` say what was done to
-    them.
+    For a table, `preparation` is how its columns became features; `notes` record it.
     """
 
     train: Split
@@ -70,9 +69,8 @@ class Dataset:
             _check(name, split, self.train.x.shape[-1])
         # np.unique would import numpy.ma, 12 ms
         if self.train.labels.min() == self.train.labels.max():
-            raise DataError(
-                "the training labels are all of one class; at least two are needed", key="data"
-            )
+            wrong = "the training labels are all of one class; at least two are needed"
+            raise DataError(wrong, key="data")
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -113,7 +111,7 @@ class Dataset:
         }
 
     def messages(self) -> list[str]:
-        """What there is to say of a table, a line each."""
+        """Lines that describe a table."""
         return messages(self.describe()) if self.notes else []
 
 
@@ -123,7 +121,7 @@ def _check(name: str, split: Split, features: int) -> None:
     if x.ndim != 2 or labels.shape != x.shape[:1]:
         wrong = f"features {x.shape} and labels {labels.shape} must be (n, features) and (n,)"
     elif not len(split):
-        wrong = "there is not one sample in it"
+        wrong = "it has no samples"
     elif x.shape[1] != features:
         wrong = f"it has {x.shape[1]} features, the training split {features}"
     elif not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
@@ -157,7 +155,7 @@ def proportional(labels: Array, n: int, rng: np.random.Generator, *, least: int 
 
 
 def _quota(counts: Array, n: int, least: Array) -> Array:
-    """How many of each class make n; `least` is the fewest of each, together no more than n."""
+    """How many samples of each class make n; `least` are the minima, together no more than n."""
     share = counts * n / counts.sum()
     quota: Array = np.maximum(np.floor(share).astype(int), least)
     while quota.sum() < n:
@@ -168,15 +166,14 @@ def _quota(counts: Array, n: int, least: Array) -> Array:
 
 
 def stratified(split: Split, n: int, rng: np.random.Generator) -> Split:
-    """n samples of a split, the classes in proportion and every class among them.
+    """n samples of a split, the classes in proportion and each class at least once.
 
-    Raises `DataError` where n is more than there are, or fewer than the classes.
+    Raises `DataError` if n is larger than the split or smaller than the number of classes.
     """
     classes = len(np.unique(split.labels))
     if n > len(split):
-        raise DataError(
-            f"there are only {len(split)} training samples", key="data.n_train", value=n
-        )
+        wrong = f"there are only {len(split)} training samples"
+        raise DataError(wrong, key="data.n_train", value=n)
     if n < classes:
         wrong = f"there are {classes} classes, and each needs a training sample"
         raise DataError(wrong, key="data.n_train", value=n)
@@ -197,14 +194,13 @@ def three_way(
 
 
 def standardized(train: Split, validation: Split, test: Split) -> tuple[Split, Split, Split]:
-    """x ← (x − mean) / std, column by column, both taken from the training split alone; in float32.
+    """x ← (x − mean) / std by column, in float32; mean and std come from the training split.
 
-    Computed in float64. A column that is constant in the training split tells nothing and becomes 0
-    in all three.
+    Computed in float64. A column that is constant in the training split becomes 0 in all three.
     Source: LeCun, Bottou, Orr & Müller (1998), section 4.3, https://doi.org/10.1007/3-540-49430-8_2
     """
     shift, scale = shift_and_scale(train.x)
-    with np.errstate(over="ignore"):  # an infinite result is found and named by `Dataset`
+    with np.errstate(over="ignore"):  # `Dataset` refuses an infinite result
         done = [
             Split(((s.x - shift) * scale).astype(np.float32), s.labels)
             for s in (train, validation, test)
@@ -213,7 +209,7 @@ def standardized(train: Split, validation: Split, test: Split) -> tuple[Split, S
 
 
 def shift_and_scale(x: Array) -> tuple[Array, Array]:
-    """Of each column its mean and 1 / std, 0 where it is constant; computed in float64."""
+    """The mean and 1 / std (0 for a constant column) of each column, in float64."""
     x = x.astype(np.float64, copy=False)
     std = x.std(axis=0)
     varies = (x.min(axis=0) < x.max(axis=0)) & (std > np.finfo(np.float64).tiny)
@@ -221,7 +217,7 @@ def shift_and_scale(x: Array) -> tuple[Array, Array]:
 
 
 def messages(dataset: Mapping[str, Any] | None) -> list[str]:
-    """What a run says of its table, a line each: of the `dataset` in its run.json."""
+    """Lines that describe a table, from the `dataset` in a run.json."""
     if not dataset or "label" not in dataset:
         return []
     classes = [str(name) for name in dataset.get("class_names") or ()]
@@ -234,9 +230,8 @@ def messages(dataset: Mapping[str, Any] | None) -> list[str]:
     if n := dataset.get("dropped_samples"):
         parts.append(f"{n} samples with missing values left out")
     if filled := dataset.get("filled"):
-        parts.append(
-            f"filled with means: {_listed([f'{name} ({n})' for name, n in filled.items()])}"
-        )
+        counts = [f"{name} ({n})" for name, n in filled.items()]
+        parts.append(f"filled with means: {_listed(counts)}")
     return [
         f"table     {'; '.join(parts)}",
         *(f"warning   {line}" for line in dataset.get("warnings") or ()),
@@ -244,5 +239,5 @@ def messages(dataset: Mapping[str, Any] | None) -> list[str]:
 
 
 def _listed(names: Sequence[str]) -> str:
-    more = f", … ({len(names)} in all)" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+    more = f", … ({len(names)} in all)" if len(names) > MAX_NAMES else ""
+    return ", ".join(names[:MAX_NAMES]) + more

@@ -1,4 +1,4 @@
-"""The defaults of an experiment, which stand in `conf/config.yaml` only."""
+"""The defaults of an experiment; they are defined in `conf/config.yaml` only."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from dlexp.paths import CONF
 
 @dataclass(frozen=True)
 class Defaults:
-    """What stands in the file: the options `chosen` of each group, and plain `values` by their keys,
-    {"epochs": 50, "early_stopping.metric": "val/loss"}.
+    """The content of the file.
+
+    `chosen` are the options of each group, `values` plain values by key: {"epochs": 50,
+    "early_stopping.metric": "val/loss"}.
     """
 
     chosen: Mapping[str, tuple[str, ...]]
@@ -22,22 +24,20 @@ class Defaults:
 
 @cache
 def defaults() -> Defaults:
-    """The file, read when it is first needed: a run from the command line does not need it, because
-    Hydra reads the file itself.
-    """
+    """The file, read when first needed; Hydra reads it itself for the command line."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)((CONF / "config.yaml").read_bytes())
-    held = loader.get_single_data()
+    content = loader.get_single_data()
     chosen = {
         group: tuple(options if isinstance(options, list) else [options])
-        for item in held.pop("defaults")
+        for item in content.pop("defaults")
         if isinstance(item, dict)
         for group, options in item.items()
     }
-    del held["hydra"]
+    del content["hydra"]
     values: dict[str, Any] = {}
-    for key, value in held.items():
+    for key, value in content.items():
         if isinstance(value, dict):
             values |= {f"{key}.{name}": inner for name, inner in value.items()}
         else:
@@ -46,7 +46,7 @@ def defaults() -> Defaults:
 
 
 def default(key: str) -> Callable[[], Any]:
-    """A function that returns the default of a key, for a field that reads it when it is built."""
+    """A function that returns the default of a key, for use as a field's default factory."""
     return partial(_value, key)
 
 

@@ -1,4 +1,4 @@
-"""Early stopping: when to give up, and what to go back to."""
+"""Early stopping: when training stops, and which weights are kept."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ METRIC = f"{KEY}.metric"
 
 @dataclass(frozen=True, kw_only=True)
 class EarlyStopping:
-    """Stop after `patience` evaluations in a row without improvement of `metric`, and return to the
-    best weights.
+    """Stop after `patience` evaluations without improvement of `metric`; keep the best weights.
 
-    patience = None trains to the end. The objective declares which way the metric is better.
+    `patience=None` trains to the end. The objective declares which direction is better.
     Source: Goodfellow, Bengio & Courville (2016), algorithm 7.1, https://www.deeplearningbook.org
     """
 
@@ -32,30 +31,23 @@ class EarlyStopping:
         check_fields(self)
 
     def check(self, evaluate: Callable[[], Iterable[str]], better: Mapping[str, str]) -> None:
-        """Raises `UserError` where it is to stop by a metric that is not measured, or of which
-        nobody says the way.
-        """
+        """Raises `UserError` for a metric that is not measured or has no known direction."""
         if self.patience is None:
             return
         if self.metric not in (known := sorted(evaluate())):
-            wrong, hint = "there is no such metric", nearest(self.metric, known)
-            raise FieldError(
-                wrong, key=METRIC, value=self.metric, allowed=", ".join(known), hint=hint
-            )
+            hint, names = nearest(self.metric, known), ", ".join(known)
+            wrong = "there is no such metric"
+            raise FieldError(wrong, key=METRIC, value=self.metric, allowed=names, hint=hint)
         directions.sign(self.metric, better, key=METRIC)
 
     def cost(self, metrics: Mapping[str, float], better: Mapping[str, str] | None = None) -> float:
-        """The metric, signed so that less is better, as declared by `better`. Raises `UserError`
-        where nobody says.
-        """
+        """The metric, signed so that less is better. Raises `UserError` for an unknown sign."""
         return -directions.sign(self.metric, better, key=METRIC) * metrics[self.metric]
 
 
 @dataclass
 class Best:
-    """The best evaluation so far, its weights, and how many came since: the memory of early
-    stopping.
-    """
+    """The state of early stopping: the best evaluation, its weights, and how many came since."""
 
     cost: float = math.inf
     step: int = 0

@@ -1,4 +1,4 @@
-"""One run, completely described, as a value."""
+"""A complete description of one run, as a value."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ STREAMS = ("split", "init", "order", "noise")
 
 
 def streams(seed: int) -> dict[str, np.random.Generator]:
-    """One seed, named streams: each depends on the seed and its own name only, so adding one shifts
-    no other.
-    """
+    """Named random streams of a seed; each depends on the seed and its own name only."""
     keys = {
         name: np.random.SeedSequence(seed, spawn_key=(zlib.crc32(name.encode()),))
         for name in STREAMS
@@ -35,7 +33,7 @@ def streams(seed: int) -> dict[str, np.random.Generator]:
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment(Parts):
-    """What was asked for. Equal experiments give bit-identical runs on the same machine.
+    """The choices of a run. Equal experiments give bit-identical runs on the same machine.
 
     Its fields are those of `Parts`. Raises `FieldError` for a value out of its range.
     """
@@ -45,7 +43,7 @@ class Experiment(Parts):
         observer: tuple[Any, ...] = ()  # an observer sees experiments, so it is not named here
 
     def trainer(self) -> Trainer:
-        """Load the data and assemble the run. Raises a `UserError` for what cannot be trained."""
+        """Load the data and assemble the run. Raises `UserError` if it cannot be trained."""
         rngs = streams(self.seed)
         with blamed([p for _, chosen in self.plugins() for p in chosen]):
             problem = self.objective.build(self, rngs)
@@ -65,7 +63,7 @@ class Experiment(Parts):
         )
 
     def chosen(self) -> Iterator[tuple[Kind, tuple[Plugin, ...]]]:
-        """The kinds that matter to this objective, each with its plugins."""
+        """The kinds that apply to this objective, each with its plugins."""
         for kind in every():
             if kind.name not in self.objective.ignores:
                 value = getattr(self, kind.name)
@@ -85,9 +83,7 @@ class Experiment(Parts):
         }
 
     def params(self) -> dict[str, Any]:
-        """All that can change a number, flat: `optimizer: adam, optimizer.lr: 0.001`; for MLflow
-        and reports.
-        """
+        """All that can change a number, flat: `optimizer: adam, optimizer.lr: 0.001`."""
         flat: dict[str, Any] = {}
         for kind, plugins in self.chosen():
             if kind.identity:
@@ -99,9 +95,7 @@ class Experiment(Parts):
         return flat | self.settings()
 
     def defaults(self) -> dict[str, Any]:
-        """What fields among `params` are where nobody chooses, as far as their classes say:
-        `optimizer.lr: 0.001`.
-        """
+        """The defaults of the fields among `params`: `optimizer.lr: 0.001`."""
         plugins = [(f"{key_of(p)}.", p) for _, several in self.plugins() for p in several]
         owners = [*plugins, ("", self), ("early_stopping.", self.early_stopping)]
         flat = {

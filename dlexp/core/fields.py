@@ -1,8 +1,6 @@
-"""Hyper-parameters carry their range: `lr: float = positive(1e-3)`. A default may be a function that
-returns it.
+"""Hyper-parameters with ranges: `lr: float = positive(1e-3)`.
 
-A range is checked whenever a plugin is built, whether from the command line, a file, a notebook or
-a test.
+A default may be a function that returns it. A range is checked whenever a plugin is built.
 """
 
 from __future__ import annotations
@@ -59,7 +57,7 @@ def between(low: float, high: float, default: Default) -> Any:
 
 
 def fraction(default: Default) -> Any:
-    """A number in [0, 1): the share that is dropped, kept, or carried over."""
+    """A number in [0, 1)."""
     return _ranged(default, "must be >= 0 and < 1", lambda v: 0 <= v < 1)
 
 
@@ -93,12 +91,10 @@ def _hints(cls: type) -> dict[str, Any]:
 
 
 def check_fields(obj: Any) -> None:
-    """Check every field of a dataclass against its type and range; lists become tuples, whole
-    numbers floats.
+    """Check each field of a dataclass against its type and range; lists become tuples, ints floats.
 
     Raises `FieldError` with the field's name, its value and what is allowed. Only plain types are
-    checked (numbers, words, truth values, tuples of them, and None); a field of any other type is
-    left to its class.
+    checked (numbers, texts, truth values, tuples of them, and None).
     """
     types_of = _hints(type(obj))
     for f in dataclasses.fields(obj):
@@ -111,20 +107,18 @@ def check_fields(obj: Any) -> None:
 
 
 def defaults_of(obj: Any) -> dict[str, Any]:
-    """The fields of a dataclass that have a default, each with it, as `check_fields` would leave
-    it.
-    """
-    found: dict[str, Any] = {}
+    """The defaults of a dataclass's fields, converted as `check_fields` does."""
+    defaults: dict[str, Any] = {}
     for f in dataclasses.fields(obj):
         if f.default is not dataclasses.MISSING:
-            found[f.name] = _converted(f.name, f.default, _hints(type(obj))[f.name])
+            defaults[f.name] = _converted(f.name, f.default, _hints(type(obj))[f.name])
         elif f.default_factory is not dataclasses.MISSING:
-            found[f.name] = f.default_factory()
-    return found
+            defaults[f.name] = f.default_factory()
+    return defaults
 
 
 def _converted(name: str, value: Any, wanted: Any) -> Any:
-    """`value` as the type `wanted` says, or a `FieldError`."""
+    """`value` converted to the type `wanted`. Raises `FieldError`."""
     choices = typing.get_args(wanted) if isinstance(wanted, types.UnionType) else (wanted,)
     if value is None and type(None) in choices:
         return None
@@ -139,9 +133,8 @@ def _converted(name: str, value: Any, wanted: Any) -> Any:
     if wanted is int and (isinstance(value, bool) or not isinstance(value, int)):
         raise FieldError("must be a whole number", key=name, value=value)
     if wanted in (bool, str) and not isinstance(value, wanted):
-        raise FieldError(
-            "must be true or false" if wanted is bool else "must be text", key=name, value=value
-        )
+        wrong = "must be true or false" if wanted is bool else "must be text"
+        raise FieldError(wrong, key=name, value=value)
     return value
 
 

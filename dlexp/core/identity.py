@@ -1,7 +1,7 @@
-"""What makes two runs the same run: `NUMERICS`, the code of their plugins, their choices, their data.
+"""A run's identity: `NUMERICS`, the code of its plugins, its choices and its data.
 
-dlexp's own code is not part of it: moving it, or adding a comment to it, changes no run. Instead
-one number stands for all that it computes.
+dlexp's own code is not part of it, so it can be moved or commented. Instead, one number stands for
+all that it computes.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ NUMERICS = 1
 
 @dataclass(frozen=True)
 class Identity:
-    """All that decides a run's numbers, but its data and the machine.
+    """All that decides a run's numbers, except its data and the machine.
 
-    `numerics` is None where dlexp's code was one that no version had. `code` is the digest of each
-    plugin's file, `choices` are `choices_of` the experiment.
+    `numerics` is None if the code of dlexp belongs to no known version. `code` is the digest of
+    each plugin's file, `choices` are `choices_of` the experiment.
     """
 
     numerics: int | None
@@ -34,7 +34,7 @@ class Identity:
     choices: Mapping[str, Any]
 
     def key(self, data: Iterable[str] = ()) -> str:
-        """A short name for all of it, with the digests of the data's files.
+        """A short name for the identity and the digests of the data files.
 
         Names and folders of the files do not count.
         """
@@ -44,15 +44,15 @@ class Identity:
 
 
 def choices_of(e: Experiment) -> dict[str, Any]:
-    """The names of the plugins, and the fields that are not at their class's default.
+    """The names of the plugins, and the fields that differ from their class's default.
 
-    So a field that is added later, with a default, leaves older runs what they are.
+    So a new field with a default does not change the identity of older runs.
     """
     return not_at_default(e.params(), e.defaults())
 
 
 def not_at_default(params: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the parameters that have no default or another value."""
+    """The parameters that have no default or another value."""
     return {k: v for k, v in params.items() if k not in defaults or defaults[k] != v}
 
 
@@ -76,21 +76,18 @@ def settled(name: str, digest: str) -> str:
 
 
 def is_settled(name: str, digest: str) -> bool:
-    """Whether this is a digest of a shipped plugin's file that is known."""
+    """Whether this is a known digest of a shipped plugin's file."""
     return digest in _known()["plugins"].get(name, "").split()
 
 
 def numerics_of(framework: Mapping[str, str]) -> tuple[int | None, list[str]]:
-    """The NUMERICS of dlexp's own files, by the digests of their bytes, and the files that are
-    unknown.
+    """The NUMERICS of dlexp's own files, by the digests of their bytes, and the unknown files.
 
     For runs that did not record it.
     """
     unknown = []
     for number, known in _known()["framework"].items():
-        unknown = [
-            name for name, digest in framework.items() if digest not in known.get(name, "").split()
-        ]
+        unknown = [n for n, digest in framework.items() if digest not in known.get(n, "").split()]
         if not unknown:
             return int(number), []
     return None, unknown

@@ -1,4 +1,4 @@
-"""Layers every model is built from; they are no choice, hence no plugin."""
+"""Layers that every model uses; they cannot be chosen, so they are not plugins."""
 
 from __future__ import annotations
 

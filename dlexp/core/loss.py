@@ -8,10 +8,8 @@ from dlexp.core.arrays import NEGLIGIBLE, Array
 
 
 def log_softmax(logits: Array) -> Array:
-    """log(exp(zₖ) / Σⱼ exp(zⱼ)) of logits z (batch, classes); the row's maximum is taken off, so
-    nothing overflows.
-    """
-    # (classes, batch): NumPy goes faster down long columns than along short rows
+    """log(exp(zₖ) / Σⱼ exp(zⱼ)) of logits z (batch, classes), shifted by each row's maximum."""
+    # (classes, batch): NumPy is faster along long rows than along short ones
     z = np.ascontiguousarray(logits.T)
     z = z - z.max(axis=0)
     z -= np.log(np.exp(z).sum(axis=0))
@@ -20,8 +18,7 @@ def log_softmax(logits: Array) -> Array:
 
 
 def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[float, Array]:
-    """−log softmax(logits)[label], in nats, averaged over the batch; and its gradient with respect
-    to the logits.
+    """−log softmax(logits)[label] in nats, averaged over the batch, and its gradient by the logits.
 
     Shapes: logits (batch, classes), labels (batch,), gradient (batch, classes) = (softmax(logits) −
     one_hot) / batch, where a probability below 10⁻³⁰ counts as 0.
@@ -36,7 +33,7 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[float, Array]:
     total = p.sum(axis=0)
     loss = float((np.log(total) - z[chosen]).sum()) / n
     p /= total
-    p *= p > NEGLIGIBLE  # or else a network that is very sure of itself grows many times slower
+    p *= p > NEGLIGIBLE  # denormal numbers would make a very confident network slow
     p -= one_hot
     p /= n
     return loss, p.T

@@ -1,4 +1,4 @@
-"""Memory that arrays of a formula were freed from is kept for the next ones."""
+"""Keeps memory that was freed, for the next arrays."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ KEPT = 128 << 20  # bytes of freed memory that are kept at most
 
 @cache
 def keep_freed() -> bool:
-    """Let malloc keep what is freed, once per process. Whether it could be asked to: elsewhere than
-    glibc, it cannot.
+    """Let malloc keep what is freed, once per process; False if this is not possible (not glibc).
 
     Every intermediate result of `w -= lr * g / (np.sqrt(s.h) + eps)` is an array of its own. By
     default, one of more than 128 KiB is fetched from the system and given back each time, page by

@@ -1,4 +1,4 @@
-"""A network is a chain of layers, and is called like one."""
+"""A network: a chain of layers over one parameter vector."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dlexp.errors import PluginError
 
 @dataclass(frozen=True)
 class Trace:
-    """What passed through one layer: its output (batch, width) and ∂L/∂output of the same shape."""
+    """What passed through one layer: its output (batch, width) and ∂L/∂output."""
 
     name: str
     layer: Layer
@@ -29,8 +29,8 @@ class Trace:
 class Network:
     """Layers in sequence over one flat parameter vector.
 
-    Layers are named by what they are and how many of their like came before: dense1, batch_norm1,
-    relu1, dense2, …; their arrays `dense1.W`, `batch_norm1.gamma`.
+    Layers are named by type and number: dense1, batch_norm1, relu1, dense2, …; arrays by layer:
+    `dense1.W`, `batch_norm1.gamma`.
     """
 
     def __init__(self, layers: Iterable[Layer], n_in: int, dtype: Any = np.float32) -> None:
@@ -52,26 +52,20 @@ class Network:
         self._views = [self.params.views(name) for name in self.names]
 
     def initialize(self, initializer: Initializer, rng: Rng) -> None:
-        """Draw every weight (in float64, then rounded); biases, scales and buffers keep their
-        layer's start.
-        """
-        # what float32 cannot hold diverges at step 0, and is named there
+        """Draw every weight (in float64, then rounded); other arrays keep their start."""
+        # a value that float32 cannot hold is reported as divergence at step 0
         with np.errstate(over="ignore"):
             for name, spec in self.params.specs.items():
                 if spec.start is None:
                     if len(spec.shape) != 2:
-                        wrong = (
-                            f"{name} has the shape {spec.shape}: what an initializer draws is"
-                            " (fan_in, fan_out)"
-                        )
+                        wrong = f"{name} has the shape {spec.shape}: an initializer draws"
+                        wrong += " (fan_in, fan_out)"
                         raise PluginError(wrong, key="initializer", value=initializer.name)
                     fan_in, fan_out = spec.shape
                     self.params[name][...] = initializer(rng, fan_in, fan_out)
 
     def forward(self, x: Array, ctx: Context) -> tuple[Array, Backward]:
-        """The output, and the function that writes every gradient and returns the input's (unless
-        that is data).
-        """
+        """The output, and the function that writes every gradient and returns the input's."""
         tape = []
         first = Context(ctx.training, ctx.rng, input_is_data=True)
         for i, (layer, p) in enumerate(zip(self.layers, self._views, strict=True)):
@@ -92,8 +86,7 @@ class Network:
             yield name, x
 
     def trace(self, x: Array, ctx: Context, loss_gradient: Any) -> list[Trace]:
-        """One forward and backward pass, with what passed each layer. It writes every gradient, as
-        `backward` does.
+        """One forward and backward pass, recording each layer; it writes every gradient.
 
         `loss_gradient` maps the network's output to ∂L/∂output.
         """
@@ -111,7 +104,7 @@ class Network:
 
 
 def _check_sizes(name: str, layer: Layer, specs: Mapping[str, Param], width: object) -> None:
-    """Raises `PluginError` where a layer's sizes are none."""
+    """Raises `PluginError` for sizes that are not whole numbers from 1."""
     wrong = ""
     if not isinstance(width, (int, np.integer)) or width < 1:
         wrong = f"{name} has the width {width!r}"
@@ -119,9 +112,8 @@ def _check_sizes(name: str, layer: Layer, specs: Mapping[str, Param], width: obj
         if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in spec.shape):
             wrong = wrong or f"{array} has the shape {spec.shape}"
     if wrong:
-        raise PluginError(
-            f"{wrong}: sizes are whole numbers from 1", key=layer.kind, value=layer.name
-        )
+        wrong = f"{wrong}: sizes are whole numbers from 1"
+        raise PluginError(wrong, key=layer.kind, value=layer.name)
 
 
 def _numbered(names: Iterable[str]) -> Iterator[str]:

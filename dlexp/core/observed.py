@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 class ObservedRun(Protocol):
-    """A run under way or finished; `dlexp.Run` is one. `folder` is None for a run that keeps none."""
+    """A run in progress or finished; `dlexp.Run` is one. `folder` is None without a run folder."""
 
     @property
     def experiment(self) -> Experiment:
-        """What was asked for."""
+        """The choices of the run."""
 
     @property
     def trainer(self) -> Trainer:
-        """What trains it; `trainer.problem` is the problem."""
+        """The trainer; `trainer.problem` is the problem."""
 
     @property
     def folder(self) -> Path | None:
-        """Where it is written."""
+        """The run folder."""
 
     @property
     def records(self) -> Records:
@@ -41,28 +41,26 @@ class ObservedRun(Protocol):
 
     @property
     def network(self) -> Network | None:
-        """The network, where the problem has one."""
+        """The network, if the problem has one."""
 
     @property
     def dataset(self) -> Dataset | None:
-        """The data, where the problem has some."""
+        """The data, if the problem has some."""
 
     def lacks(self, observer: Any) -> str:
-        """What the observer needs and this run has not, in words; empty where nothing is missing."""
+        """What the observer needs and this run does not have, in words; else empty."""
 
     def history(self, metric: str) -> tuple[list[int], list[float]]:
         """Steps and values of a metric, as two lists."""
 
     def probe(self, n: int = 1000) -> tuple[Array, Array, Context]:
-        """Up to n training samples, evenly chosen, their labels, and a context to show them to the
-        network in.
-        """
+        """Up to n training samples, evenly spaced, their labels, and a context for the network."""
 
     def note(self, metrics: dict[str, float]) -> None:
-        """Write an observer's own measurements beside the run's metrics."""
+        """Write an observer's own measurements to the journal."""
 
     def figure_path(self, name: str) -> Path | None:
-        """Where to save the figure `name`, or None for a run that keeps no folder."""
+        """Where to save the figure `name`; None without a run folder."""
 
     def save_arrays(self, name: str, arrays: Mapping[str, Array]) -> None:
         """Write arrays into the run's folder, if it has one."""

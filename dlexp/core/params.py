@@ -25,8 +25,8 @@ class Parameters:
     >>> p.values[-2:]
     array([7., 7.], dtype=float32)
 
-    Raises `UserError` for more than there could be memory for, and `Rebound` where one of its two
-    vectors is replaced: every view would keep the old one.
+    Raises `UserError` for more than `MOST` numbers, and `Rebound` if one of its two vectors is
+    replaced: the views would keep the old one.
     """
 
     storage: Array
@@ -37,9 +37,8 @@ class Parameters:
         ranks = [_rank(spec) for spec in self.specs.values()]
         sizes = [math.prod(spec.shape) for spec in self.specs.values()]
         if (n := sum(sizes)) > MOST:
-            raise UserError(
-                f"its network would have {n:,} numbers; {MOST:,} is the most", key="model"
-            )
+            wrong = f"its network would have {n:,} numbers; {MOST:,} is the most"
+            raise UserError(wrong, key="model")
         ends = np.cumsum(sizes).tolist()
         self.slices = {
             name: slice(end - n, end) for name, n, end in zip(self.specs, sizes, ends, strict=True)
@@ -59,12 +58,12 @@ class Parameters:
 
     @property
     def values(self) -> Array:
-        """Everything the optimizer moves."""
+        """All trainable parameters."""
         return self.storage[: self.n_trainable]
 
     @property
     def weights(self) -> Array:
-        """Everything weight decay acts on."""
+        """All weights: what weight decay applies to."""
         return self.storage[: self.n_weights]
 
     @property
@@ -90,17 +89,17 @@ class Parameters:
 
     def views(self, prefix: str) -> Views:
         """The arrays of one layer by short name: W, and dW for its gradient."""
-        found = {}
+        arrays = {}
         for name, spec in self.specs.items():
             owner, _, short = name.rpartition(".")
             if owner == prefix:
-                found[short] = self[name]
+                arrays[short] = self[name]
                 if spec.trainable:
-                    found[f"d{short}"] = self.gradient(name)
-        return Views(**found)
+                    arrays[f"d{short}"] = self.gradient(name)
+        return Views(**arrays)
 
     def blocks(self) -> Iterator[slice]:
-        """The trainable vector cut into cache-sized pieces, which begin with a line of the cache."""
+        """The trainable vector in cache-sized blocks, each aligned to a cache line."""
         n = -(-self.n_trainable // BLOCK)
         line = math.gcd(BLOCK, CACHE_LINE // self.storage.itemsize)
         size = -(-self.n_trainable // max(1, n * line)) * line or line  # of all but the last
@@ -108,36 +107,25 @@ class Parameters:
             yield slice(start, min(start + size, self.n_trainable))
 
     def non_finite_value(self, flat: Array | None = None) -> str:
-        """The first array that holds a nan or an infinity; an empty string where all are finite.
+        """The first array that holds a NaN or an infinity; empty if all are finite.
 
-        `flat` is another vector with a number for each of the trainable ones: an optimizer's
-        running array.
+        `flat` may be another vector of the trainable size, such as an optimizer's running array.
         """
-        names, flat = (
-            (self.specs, self.storage)
-            if flat is None or flat is self.storage
-            else (self.trainable, flat)
-        )
+        flat = self.storage if flat is None else flat
+        names = self.specs if flat is self.storage else self.trainable
         return next((name for name in names if not np.isfinite(self.view(flat, name)).all()), "")
 
     def overflowing_norm(self) -> str:
-        """The first gradient whose Euclidean norm is not finite, though its numbers may be; else
-        all of them.
-        """
-        norms = ((name, np.linalg.norm(self.gradient(name))) for name in self.trainable)
-        return next(
-            (f"the norm of ∂L/∂{name}" for name, norm in norms if not np.isfinite(norm)),
-            "the gradient's norm",
-        )
+        """The first gradient whose Euclidean norm overflows; else the norm of all of them."""
+        for name in self.trainable:
+            if not np.isfinite(np.linalg.norm(self.gradient(name))):
+                return f"the norm of ∂L/∂{name}"
+        return "the gradient's norm"
 
     def non_finite(self) -> str:
-        """The first array, or else gradient, that holds a nan or an infinity; an empty string where
-        all are finite.
-        """
-        gradients = (
-            f"∂L/∂{name}" for name in self.trainable if not np.isfinite(self.gradient(name)).all()
-        )
-        return self.non_finite_value() or next(gradients, "")
+        """The first array or gradient that holds a NaN or an infinity; empty if all are finite."""
+        bad = (n for n in self.trainable if not np.isfinite(self.gradient(n)).all())
+        return self.non_finite_value() or next((f"∂L/∂{name}" for name in bad), "")
 
 
 def _rank(spec: Param) -> int:

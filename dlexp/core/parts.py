@@ -57,9 +57,9 @@ else:
 
 @dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class Parts(Plugins):
-    """The plugins and the values of an experiment, which an objective builds its problem of.
+    """The plugins and values of an experiment; an objective builds its problem from them.
 
-    `steps`, where given, overrules `epochs`; `eval_every` counts epochs; `clip_norm` bounds the
+    `steps` overrides `epochs`; `eval_every` counts epochs; `clip_norm` bounds the
     gradient's norm. Raises `FieldError` for a value out of its range.
     """
 

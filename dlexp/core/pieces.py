@@ -1,6 +1,4 @@
-"""What a step works on: the pieces of the parameters that an optimizer is handed, and the clipped
-gradient.
-"""
+"""What a step works on: pieces of the parameters for the optimizer, and gradient clipping."""
 
 from __future__ import annotations
 
@@ -17,9 +15,7 @@ Piece = tuple[Array, Array, Views]  # a part of the parameters, its gradient and
 
 
 def pieces(optimizer: Optimizer, params: Parameters, state: Mapping[str, Array]) -> Iterator[Piece]:
-    """What an optimizer's `update` is called with: cache-sized blocks, or whole arrays if it asks
-    for them.
-    """
+    """The arguments of `update`: cache-sized blocks, or whole arrays for `per_tensor`."""
     flats = (params.values, params.grads, *state.values())
     cuts = (
         ([params.view(flat, name) for flat in flats] for name in params.trainable)
@@ -31,11 +27,10 @@ def pieces(optimizer: Optimizer, params: Parameters, state: Mapping[str, Array])
 
 
 def clip(gradient: Array, limit: float) -> float:
-    """g ← g · limit/‖g‖ where ‖g‖ > limit (Pascanu et al. 2013, https://arxiv.org/abs/1211.5063).
-    Returns ‖g‖.
+    """g ← g · limit/‖g‖ where ‖g‖ > limit. Returns ‖g‖.
 
-    A norm that is not finite leaves the gradient as it is: scaled by limit/∞ = 0 it would look like
-    a gradient of zero.
+    A norm that is not finite leaves the gradient unchanged: limit/∞ = 0 would set it to zero.
+    Source: Pascanu et al. (2013), https://arxiv.org/abs/1211.5063
     """
     norm = float(np.linalg.norm(gradient))
     if limit < norm < math.inf:

@@ -1,4 +1,4 @@
-"""Samples to look into a network with."""
+"""Samples for measurements on a network."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from dlexp.core.network import Network
 
 
 def probe(network: Network, train: Split, n: int, noise: Rng) -> tuple[Array, Array, Context]:
-    """Up to n training samples, evenly chosen, their labels, and a context to show them to the
-    network in.
+    """Up to n training samples, evenly spaced, their labels, and a context for the network.
 
-    The context is evaluation mode, but training mode for a network that keeps running averages:
-    those of an untrained network are only where they start.
+    The context is evaluation mode, but training mode for a network with running averages: in an
+    untrained network these only have their start values.
     """
     params = network.params
     rows = np.linspace(0, len(train) - 1, min(n, len(train))).astype(int)

@@ -1,4 +1,4 @@
-"""What a trainer trains: parameters, batches, a loss, and how well it stands."""
+"""What a trainer trains: parameters, batches, a loss, and metrics."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from dlexp.core.params import Parameters
 class Problem(ABC):
     """The only thing a trainer knows of the task.
 
-    `steps_per_epoch` counts the batches of one pass; `epoch_name` is what a pass is called on axes
-    and in progress lines ("epoch", or "step" for a surface, whose every step is a pass of its own).
+    `steps_per_epoch` counts the batches of one pass; `epoch_name` names a pass on axes and in
+    progress lines ("epoch", or "step" for a surface, where each step is a pass).
     """
 
     params: Parameters
@@ -31,16 +31,12 @@ class Problem(ABC):
 
     @abstractmethod
     def evaluate(self) -> dict[str, float]:
-        """Metrics `train/…` and `val/…` as they stand, in evaluation mode, without penalty. Changes
-        nothing.
-        """
+        """Metrics `train/…` and `val/…` in evaluation mode, without penalties. Changes nothing."""
 
     def test(self) -> dict[str, float]:
-        """Metrics `test/…`, asked for once, at the end. Changes nothing."""
+        """Metrics `test/…`, computed once, at the end. Changes nothing."""
         return {}
 
     def explain(self, batch: Any, ctx: Context) -> str:
-        """Where the first non-finite number of this batch arises: a tensor and its layer. May
-        overwrite gradients.
-        """
+        """Where a batch's first non-finite number arises: tensor, layer. May write gradients."""
         return self.params.non_finite() or "loss"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Record:
-    """What is known at a step; step 0 is the untrained network."""
+    """The metrics at a step; step 0 is the untrained network."""
 
     epoch: int
     step: int
@@ -15,7 +15,7 @@ class Record:
 
 
 class Records(list[Record]):
-    """The records of a run, in the order of its steps."""
+    """The records of a run, by step."""
 
     @property
     def metrics(self) -> dict[str, float]:

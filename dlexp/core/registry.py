@@ -19,9 +19,9 @@ class Plugin(ABC):
     """Root of every kind. Subclass a kind from `dlexp.core.kinds`, not this.
 
     `kind` is the folder and the config group, `name` the file and the option. `known_failures`
-    names the conformance checks that this plugin is known to fail, each with the reason: they are
-    expected to fail, and it is an error if they pass. `does_nothing` is the option that stands for
-    the absence of its kind, such as a constant schedule: captions leave it out.
+    names the conformance checks that this plugin is known to fail, each with the reason; it is an
+    error if they pass. `does_nothing` marks the option that stands for the absence of its kind,
+    such as a constant schedule: captions leave it out.
     """
 
     kind: ClassVar[str]
@@ -34,9 +34,7 @@ class Plugin(ABC):
 
     @classmethod
     def misdeclared(cls) -> str:
-        """What its kind asks for and the class does not declare, or declares wrongly; empty where
-        nothing is wrong.
-        """
+        """What the class lacks or declares wrongly for its kind; empty if it is correct."""
         return ""
 
 
@@ -75,30 +73,26 @@ def plugin(name: str) -> Callable[[type[P]], type[P]]:
         _check_declared(cls, name)
         doc = cls.__doc__
         made = cast("type[P]", dataclasses.dataclass(frozen=True, kw_only=True)(cls))
-        # dataclass writes a signature where there is no docstring: that is no documentation
+        # without a docstring, dataclass writes a signature, which is no documentation
         made.__doc__ = doc
         made.name = name
         _check_bases(made)
         if missing := sorted(getattr(made, "__abstractmethods__", ())):
-            raise PluginError(
-                f"{made.__qualname__} lacks {', '.join(missing)}", key=made.kind, value=name
-            )
+            wrong = f"{made.__qualname__} lacks {', '.join(missing)}"
+            raise PluginError(wrong, key=made.kind, value=name)
         if wrong := made.misdeclared():
             raise PluginError(f"{made.__qualname__}: {wrong}", key=made.kind, value=name)
         taken = _registry.setdefault(made.kind, {}).setdefault(name, made)
         if taken is not made:
-            raise PluginError(
-                f"is already registered by {taken.__module__}.{taken.__qualname__}",
-                key=made.kind,
-                value=name,
-            )
+            wrong = f"is already registered by {taken.__module__}.{taken.__qualname__}"
+            raise PluginError(wrong, key=made.kind, value=name)
         return made
 
     return register
 
 
 def _check_declared(cls: object, name: object) -> None:
-    """What can be known to be wrong before there is a plugin. Raises `PluginError`."""
+    """Check the class and the name before it is made a plugin. Raises `PluginError`."""
     if not isinstance(name, str) or not re.fullmatch(r"\w[\w-]{0,79}", name):
         raise PluginError(f"a plugin's name is letters, digits and underscores, not {name!r}")
     if (
@@ -106,22 +100,17 @@ def _check_declared(cls: object, name: object) -> None:
         or not issubclass(cls, Plugin)
         or not isinstance(getattr(cls, "kind", None), str)
     ):
-        who = getattr(cls, "__qualname__", repr(cls))
-        raise PluginError(
-            f"{who} is of no kind: derive it from Optimizer, Layer, Data, …", value=name
-        )
+        wrong = f"{getattr(cls, '__qualname__', repr(cls))} is of no kind"
+        raise PluginError(f"{wrong}: derive it from Optimizer, Layer, Data, …", value=name)
 
 
 def _check_bases(cls: type[Plugin]) -> None:
-    """A field in a base class that is no dataclass would be no hyper-parameter at all: refuse it."""
+    """Refuse fields in a base class that is no dataclass: they would not be hyper-parameters."""
     for base in cls.__mro__:
         for name, value in vars(base).items():
             if isinstance(value, dataclasses.Field):
-                who = base.__name__
-                wrong = (
-                    f"{who}.{name} is no field: decorate {who} as @dataclass(frozen=True,"
-                    " kw_only=True)"
-                )
+                owner, decorator = base.__name__, "@dataclass(frozen=True, kw_only=True)"
+                wrong = f"{owner}.{name} is no field: decorate {owner} as {decorator}"
                 raise PluginError(wrong, key=cls.kind, value=cls.name)
 
 
@@ -131,7 +120,7 @@ def unregister(cls: type[Plugin]) -> None:
 
 
 def find(kind: str, name: str) -> type[Plugin]:
-    """The class registered as `name`, or a `PluginError` that says what to type instead."""
+    """The class registered as `name`. Raises `PluginError`, which lists the known names."""
     known = _registry.get(kind, {})
     if name not in known:
         raise PluginError(

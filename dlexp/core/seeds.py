@@ -1,10 +1,10 @@
-"""How many seeds a verdict takes."""
+"""How many seeds a verdict needs."""
 
 from __future__ import annotations
 
 ALPHA = 0.05
-FEWEST = 6  # pairs below which there is no verdict: with 5 the smallest two-sided p is 2/2⁵ = .0625
-TUNING, REPORTING = 5, 10  # seeds to choose with, and other seeds to report
+FEWEST = 6  # the fewest pairs for a verdict: with 5 the smallest two-sided p is 2/2⁵ = .0625
+TUNING, REPORTING = 5, 10  # seeds for choosing values, and other seeds for reporting
 
 
 def smallest_p(n: int) -> float:
@@ -17,8 +17,9 @@ def smallest_p(n: int) -> float:
 
 
 def seeds_needed(pairs: int) -> int:
-    """The fewest seeds with which one of so many comparisons can be significant after Holm: 2/2ⁿ ·
-    pairs ≤ .05.
+    """The fewest seeds with which one of these comparisons can be significant after Holm.
+
+    That is 2/2ⁿ · pairs ≤ .05.
 
     >>> seeds_needed(1), seeds_needed(6), seeds_needed(28)
     (6, 8, 11)

@@ -1,4 +1,4 @@
-"""Keys of a command that change none of a run's numbers: the one list of them."""
+"""The keys of a command that do not change a run's numbers."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ SILENT = (*SETTINGS, *(kind.name for kind in every() if not kind.identity))
 
 
 def is_silent(override: str) -> bool:
-    """Whether an override changes none of a run's numbers.
+    """Whether an override does not change a run's numbers.
 
-    >>> is_silent("checkpoint.seconds=5"), is_silent("hydra/launcher=local"), is_silent("+optimizer.lr=0.1")
+    >>> is_silent("checkpoint.seconds=5"), is_silent("hydra/launcher=local"), is_silent("+seed=1")
     (True, True, False)
     """
     return root(override) in SILENT

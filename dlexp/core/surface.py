@@ -1,4 +1,4 @@
-"""Surfaces f(x, y): problems of two parameters, on which the path of an optimizer can be seen."""
+"""Surfaces f(x, y): problems of two parameters, which show the path of an optimizer."""
 
 from __future__ import annotations
 
@@ -19,16 +19,15 @@ if TYPE_CHECKING:
     from dlexp.core.parts import Parts
 
 Interval = tuple[float, float]
-FARTHEST = 1e9  # float32 tells neighbouring points there no longer apart
+FARTHEST = 1e9  # beyond it, float32 cannot distinguish neighbouring points
 
 
 class Surface(Objective):
-    """A function of x and y to minimise from a start; its run records every step.
+    """A function of x and y to minimise; its run records every step.
 
-    A subclass writes `f` and `gradient`, which take numbers or arrays, and says which window shows
-    them, where the minimum is, and (as fields, so that they can be overridden) where to start and
-    how far from there: each seed starts at `start` + `spread`·u with u uniform in (−1, 1)². Without
-    spread all seeds walk the same way.
+    A subclass defines `f` and `gradient`, which take numbers or arrays, the `window` to show, the
+    `minimum`, and the fields `start` and `spread`: each seed starts at `start` + `spread`·u with u
+    uniform in (−1, 1)². Without spread, all seeds follow the same path.
     """
 
     ignores = (*(kind.name for kind in every() if kind.needs_network), "batch_size")
@@ -47,9 +46,8 @@ class Surface(Objective):
 
     def build(self, parts: Parts, rngs: Mapping[str, Rng]) -> Problem:
         if max(map(abs, self.start)) + self.spread > FARTHEST:
-            raise FieldError(
-                f"must be within ±{FARTHEST:g}", key="objective.start", value=list(self.start)
-            )
+            wrong = f"must be within ±{FARTHEST:g}"
+            raise FieldError(wrong, key="objective.start", value=list(self.start))
         start = np.array(self.start)
         if self.spread:
             start = start + self.spread * rngs["init"].uniform(-1, 1, 2)
@@ -57,7 +55,7 @@ class Surface(Objective):
 
 
 class Descent(Problem):
-    """The way down a surface; every step is an epoch of its own."""
+    """Descent on a surface; every step is an epoch."""
 
     epoch_name = "step"
     steps_per_epoch = 1
@@ -69,7 +67,7 @@ class Descent(Problem):
 
     @property
     def position(self) -> Array:
-        """(x, y) as it stands."""
+        """The current (x, y)."""
         return self.params["xy"]
 
     def batches(self, rng: Rng) -> Iterator[None]:

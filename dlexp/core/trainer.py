@@ -1,4 +1,4 @@
-"""The training loop: a generator of records; what becomes of them is not its business."""
+"""The training loop: a generator of records."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ FLUSH_EVERY = 64
 
 
 class Diverged(ArithmeticError):
-    """A number stopped being finite: at which step, and in which tensor of which layer it was found
-    first.
-    """
+    """A number is not finite; `step` and `tensor` say where it was noticed first."""
 
     def __init__(self, step: int, tensor: str) -> None:
         self.step, self.tensor = step, tensor
@@ -42,7 +40,7 @@ class Trainer:
 
     `total` is the number of steps to train, `eval_every` the number of epochs between records,
     `clip_norm` the largest Euclidean norm the whole gradient may have (None: no limit), `better`
-    which way metrics are better as far as names do not say, `rngs` the streams "order" and "noise".
+    the declared directions of metrics, `rngs` the streams "order" and "noise".
     """
 
     problem: Problem
@@ -70,7 +68,7 @@ class Trainer:
         self._context = Context(training=True, rng=self.rngs["noise"])
         self._epoch_start = self.rngs["order"].bit_generator.state
         self._objective, self._objective_steps = 0.0, 0
-        self._recorded = -1  # the last step of which there is a record
+        self._recorded = -1  # the last recorded step
 
     @property
     def epoch(self) -> int:
@@ -79,18 +77,16 @@ class Trainer:
 
     @property
     def exhausted(self) -> bool:
-        """Whether early stopping has lost its patience."""
+        """Whether early stopping ends the training."""
         patience = self.early_stopping.patience
         return patience is not None and self.best.waited >= patience
 
     def run(self, after_step: Callable[[], None] = lambda: None) -> Iterator[Record]:
-        """Train; yield a record of the untrained network, of every `eval_every`-th epoch and of the
-        last step.
+        """Train; yield records of step 0, of every `eval_every`-th epoch and of the last step.
 
-        The caller may look, save, or stop iterating; `after_step` is called between two steps, and may
-        do the same, or raise. The very last record holds the test metrics. Raises `Diverged` within
-        a step of the first number that is not finite. A trainer that was given a saved state goes
-        on from there.
+        The last record holds the test metrics. `after_step` is called between steps and may save or
+        raise. Raises `Diverged` within a step of the first number that is not finite. A trainer
+        with a loaded state continues from there.
         """
         while True:
             if self._is_due():
@@ -106,14 +102,12 @@ class Trainer:
         yield self.conclude()
 
     def _is_due(self) -> bool:
-        """Whether this step is to be recorded, and has not been."""
+        """Whether this step must be recorded, and has not been."""
         ended = self.t % self.problem.steps_per_epoch == 0 and self.epoch % self.eval_every == 0
         return self.t != self._recorded and (ended or self.t == self.total)
 
     def rest_of_epoch(self) -> Iterator[Any]:
-        """The batches from here to the end of the epoch; resumed in mid-epoch, it draws that
-        epoch's order anew.
-        """
+        """The remaining batches of the epoch; resumed in mid-epoch, its order is drawn again."""
         done = self.t % self.problem.steps_per_epoch
         order = self.rngs["order"]
         if done == 0:
@@ -123,13 +117,11 @@ class Trainer:
         return islice(self.problem.batches(order), done, None)
 
     def step(self, batch: Any) -> float:
-        """One minibatch: loss, gradient, regularization, update. Returns the loss with its
-        penalties.
-        """
+        """One minibatch: loss, gradient, penalties, update. Returns the loss with penalties."""
         params = self.problem.params
         lr = self.optimizer.lr * self.schedule(min(self.t, self.total - 1), self.total)
         self.t += 1
-        with np.errstate(all="ignore"):  # what overflows is found below, and named
+        with np.errstate(all="ignore"):  # overflow is detected below
             objective = self.problem.loss(batch, self._context)
             for r in self.regularizers:
                 objective += r.penalty(params.weights, params.weight_grads)
@@ -142,9 +134,9 @@ class Trainer:
             products = 0.0
             for w, g, s in self._pieces:
                 self.optimizer.update(w, g, s, lr, self.t)
-                # not finite if one number of either is not; the block is in the cache
+                # not finite if one number of w or g is not; the block is in the cache
                 products += np.vdot(w, g)
-            # only then is each of them looked at
+            # only then, check each array
             if not math.isfinite(products) and (tensor := params.non_finite()):
                 raise Diverged(self.t, tensor)
             if self.t % FLUSH_EVERY == 0:
@@ -161,10 +153,9 @@ class Trainer:
                 slot[np.abs(slot) < NEGLIGIBLE] = 0
 
     def _check_memory(self) -> None:
-        """Look at what can overflow while weights and loss stay finite: buffers, and the
-        optimizer's slots.
+        """Check what can overflow while weights and loss stay finite: buffers and slots.
 
-        An infinite running square keeps every weight where it is. Raises `Diverged`.
+        An infinite running square freezes its weights. Raises `Diverged`.
         """
         params = self.problem.params
         for name, vector in {"": params.storage, **self.state}.items():
@@ -174,9 +165,7 @@ class Trainer:
                 raise Diverged(self.t, f"{name} of {tensor}" if name else tensor)
 
     def evaluate(self) -> Record:
-        """The metrics as they stand; the best weights are remembered. Raises `Diverged` if one is
-        not finite.
-        """
+        """The metrics now; the best weights are kept. Raises `Diverged` if one is not finite."""
         with np.errstate(all="ignore"):
             metrics = self.problem.evaluate()
             self._check_memory()
@@ -192,11 +181,11 @@ class Trainer:
         return Record(self.epoch, self.t, metrics)
 
     def _origin(self) -> str:
-        """Where the next batch's first non-finite number arises; an empty string where it has none."""
+        """Where the next batch's first non-finite number arises; empty if all are finite."""
         with self.rehearsal(), np.errstate(all="ignore"):
             batch = next(self.rest_of_epoch())
-            found = self.problem.explain(batch, Context(training=False, rng=self.rngs["noise"]))
-        return "" if found == "loss" else found
+            tensor = self.problem.explain(batch, Context(training=False, rng=self.rngs["noise"]))
+        return "" if tensor == "loss" else tensor
 
     def _remember(self, cost: float) -> None:
         if cost < self.best.cost:
@@ -205,7 +194,7 @@ class Trainer:
             self.best.waited += 1
 
     def conclude(self) -> Record:
-        """Test, once, with the best weights where early stopping kept them."""
+        """Test, once, with the best weights if early stopping kept them."""
         metrics: dict[str, float] = {}
         if self.early_stopping.patience is not None and self.best.storage is not None:
             self.problem.params.storage[...] = self.best.storage
@@ -213,7 +202,7 @@ class Trainer:
         return Record(self.epoch, self.t, metrics | self.problem.test())
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on from here as if nothing had happened."""
+        """All state that is needed to continue as if nothing had happened."""
         return copy.deepcopy(
             {
                 "t": self.t,
@@ -245,9 +234,7 @@ class Trainer:
 
     @contextmanager
     def rehearsal(self) -> Iterator[None]:
-        """Steps taken inside are undone at the end, to the last bit: how an observer sees what
-        comes next.
-        """
+        """Steps taken inside are undone to the bit; observers use it to look ahead."""
         saved = self.state_dict()
         try:
             yield
@@ -256,10 +243,8 @@ class Trainer:
 
 
 def _fill(array: Array, saved: Array) -> None:
-    """Copy into place what has the same shape and type, and nothing else."""
+    """Copy an array in place. Raises `ValueError` for another shape or type."""
     if (saved.shape, saved.dtype) != (array.shape, array.dtype):
-        raise ValueError(
-            f"{saved.dtype} of shape {saved.shape} where {array.dtype} of shape {array.shape}"
-            " belong"
-        )
+        expected = f"{array.dtype} of shape {array.shape}"
+        raise ValueError(f"{saved.dtype} of shape {saved.shape} where {expected} belong")
     array[...] = saved

@@ -1,4 +1,4 @@
-"""The import home of every plugin, `dlexp.plugins.<kind>.<name>`, and what finds their files."""
+"""The package of every plugin, `dlexp.plugins.<kind>.<name>`, and the search for their files."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ IGNORED = ("kind", "type_comment", "type_ignores")  # fields of the tree that ar
 def code_digest(content: bytes | str) -> str:
     """The digest of a source's syntax tree: no comments, no docstrings, no formatting.
 
-    It is the same on every version of Python that reads the source: what newer versions add to
-    the tree is left out where it is empty. Raises `SyntaxError` or `ValueError`.
+    It is the same on every version of Python: what newer versions add to the tree is left out
+    if it is empty. Raises `SyntaxError` or `ValueError`.
     """
     words: list[str] = []
     todo: list[Any] = [ast.parse(content)]
@@ -38,11 +38,11 @@ def code_digest(content: bytes | str) -> str:
 
 
 class _Word(str):
-    """A part of a syntax tree's text, ready to be written."""
+    """A part of a syntax tree's text, ready to be hashed."""
 
 
 def _is_idle(node: Any) -> bool:
-    """Whether a statement is a text and nothing else, as a docstring is."""
+    """Whether a statement is only a text, as a docstring is."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)

@@ -1,9 +1,8 @@
-"""Finds plugin files and imports each as `dlexp.plugins.<kind>.<name>`, whichever folder it lies
-in.
+"""Finds plugin files and imports each as `dlexp.plugins.<kind>.<name>`.
 
-Folders, in this order: the shipped catalogue, `./plugins` of the working folder, and those in the
-environment variable `DLEXP_PLUGINS` (separated like PATH). Packages on the system can register
-theirs under the entry point group `dlexp.plugins`.
+Folders, in this order: the shipped plugins, `./plugins` in the working folder, and those in the
+environment variable `DLEXP_PLUGINS` (separated like PATH). Installed packages can register theirs
+under the entry point group `dlexp.plugins`.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("dlexp")
 
-HOME = "dlexp.plugins"  # the package that every plugin is imported from
+HOME = "dlexp.plugins"  # the package of all plugins
 
 source_code.watch(HOME)
 _broken: dict[tuple[str, str], PluginError] = {}
@@ -42,23 +41,21 @@ _loaded: set[Path] = set()
 
 
 def folders() -> list[Path]:
-    """The plugin folders that exist, each once."""
-    asked = [expanded(p) for p in os.environ.get("DLEXP_PLUGINS", "").split(os.pathsep) if p]
-    found = (p.resolve() for p in (PLUGINS, Path("plugins"), *asked) if p.is_dir())
-    return list(dict.fromkeys(found))
+    """The existing plugin folders, each once."""
+    named = [expanded(p) for p in os.environ.get("DLEXP_PLUGINS", "").split(os.pathsep) if p]
+    existing = (p.resolve() for p in (PLUGINS, Path("plugins"), *named) if p.is_dir())
+    return list(dict.fromkeys(existing))
 
 
 def discover() -> None:
-    """Import every `<folder>/<kind>/<name>.py`, which registers it; called again, it imports what
-    has come since.
+    """Import every `<folder>/<kind>/<name>.py`, which registers it; later calls import new files.
 
-    Only folders named after a kind are looked into. A file that cannot be imported, or that claims
-    a name already taken, is reported and left out: the others go on working, and selecting it fails
-    with the reason.
+    Only folders named after a kind are searched. A file that cannot be imported, or whose name is
+    taken, is reported and left out; selecting it fails with the reason.
     """
     home = sys.modules[HOME]
     home.__path__ = list(dict.fromkeys([*home.__path__, *map(str, folders())]))
-    for kind in KINDS:  # a package of our making, whatever `__init__.py` lies in somebody's folder
+    for kind in KINDS:  # made here: an `__init__.py` in a user's folder is not used
         package = sys.modules.setdefault(f"{HOME}.{kind}", ModuleType(f"{HOME}.{kind}"))
         package.__path__ = [str(Path(folder, kind)) for folder in home.__path__]
         setattr(home, kind, package)
@@ -73,12 +70,12 @@ def discover() -> None:
     installed = _installed()
     if not new and not installed:
         return
-    with Isolation() as quarantine:
+    with Isolation() as isolation:
         for kind, file in new:
             _loaded.add(file)
-            _load(kind, file, quarantine)
+            _load(kind, file, isolation)
         while installed:
-            _load_installed(installed.pop(0), quarantine)
+            _load_installed(installed.pop(0), isolation)
     source_code.remember(base.__module__ for cls in every() for base in source_code.lineage(cls))
     for cls in every():
         if cls.__module__.startswith(f"{HOME}.") and not is_shipped(cls):
@@ -87,35 +84,32 @@ def discover() -> None:
 
 
 def is_shipped(cls: type[Plugin]) -> bool:
-    """Whether a plugin comes with dlexp; those import no modules of the user's."""
+    """Whether a plugin comes with dlexp; shipped plugins import no modules of the user."""
     file = source_code.file_of(cls)
     return file is not None and file.is_relative_to(PLUGINS)
 
 
 @cache
 def _installed() -> list[EntryPoint]:
-    """Plugins of installed packages that are still to be loaded: looking through all packages takes
-    its time.
-    """
+    """Plugins of installed packages that are not loaded yet; cached, because the search is slow."""
     from importlib.metadata import entry_points
 
     return list(entry_points(group="dlexp.plugins"))
 
 
-def _load_installed(point: EntryPoint, quarantine: Isolation) -> None:
+def _load_installed(point: EntryPoint, isolation: Isolation) -> None:
     try:
-        quarantine.admit(point.value, point.load, partial(_say_of, point.value, point.value))
+        isolation.admit(point.value, point.load, partial(_warn, point.value, point.value))
     except BaseException as e:
-        if quarantine.interrupted:
+        if isolation.interrupted:
             raise
-        log.warning(
-            "plugin %s left out: %s: %s", point.value, type(e).__name__, " ".join(str(e).split())
-        )
+        wrong = f"{type(e).__name__}: {' '.join(str(e).split())}"
+        log.warning("plugin %s left out: %s", point.value, wrong)
 
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Inside, nothing is said of plugins that are left out."""
+    """Inside, plugins that are left out are not reported."""
     log.setLevel(logging.ERROR)
     try:
         yield
@@ -124,46 +118,43 @@ def quietly() -> Iterator[None]:
 
 
 def broken(kind: str, name: str) -> PluginError | None:
-    """Why the plugin file of that name could not be loaded, or None where nothing is wrong with it."""
+    """Why the plugin file of that name could not be loaded; None if it could."""
     return _broken.get((kind, name))
 
 
 def left_out(file: Path) -> PluginError | None:
-    """Why a plugin file is not in use, or None where it is."""
+    """Why a plugin file is not in use; None if it is."""
     return _left_out.get(file)
 
 
 def leave_out(cls: type[Plugin], wrong: str) -> None:
-    """Forget a registered plugin that cannot be used; selecting it fails with what is wrong."""
+    """Remove a registered plugin that cannot be used; selecting it fails with the message."""
     unregister(cls)
     _report(cls.kind, cls.name, wrong)
 
 
-def _load(kind: str, file: Path, quarantine: Isolation) -> None:
+def _load(kind: str, file: Path, isolation: Isolation) -> None:
     module = f"{HOME}.{kind}.{file.stem}"
     before = set(every())
     try:
         other = getattr(sys.modules.get(module), "__file__", None)
         if other is not None and Path(other).resolve() != file.resolve():
-            which = "it" if _comes_along(kind, file.stem) else "one of them"
+            which = "it" if _is_ours_in_use(kind, file.stem) else "one of them"
             raise PluginError(f"{file} has the same name as {other}; rename {which}")
         if not file.stem.isidentifier():
-            raise PluginError(
-                "the name of a plugin's file is letters, digits and underscores, and begins with"
-                " none"
-            )
-        said = partial(_say_of, f"{kind}/{file.stem}", str(file))
-        quarantine.admit(str(file), partial(importlib.import_module, module), said)
+            rule = "letters, digits and underscores, and does not begin with a digit"
+            raise PluginError(f"the name of a plugin's file is {rule}")
+        warn = partial(_warn, f"{kind}/{file.stem}", str(file))
+        isolation.admit(str(file), partial(importlib.import_module, module), warn)
         if file.stem not in (cls.name for cls in every(kind)):
-            raise PluginError(
-                f"it registers no {kind} called {file.stem}: file and option share a name"
-            )
+            wrong = f"it registers no {kind} called {file.stem}: file and option share a name"
+            raise PluginError(wrong)
         for cls in set(every()) - before:
-            typing.get_type_hints(cls)  # a field's type that cannot be found out is found out now
-    except BaseException as e:  # SystemExit, and whatever else there is
+            typing.get_type_hints(cls)  # an unknown type of a field is an error now
+    except BaseException as e:  # also SystemExit
         for cls in set(every()) - before:
             unregister(cls)
-        if quarantine.interrupted:
+        if isolation.interrupted:
             raise
         frames = reversed(traceback.extract_tb(e.__traceback__))
         line = next((f.lineno for f in frames if f.filename == str(file)), None)
@@ -172,22 +163,20 @@ def _load(kind: str, file: Path, quarantine: Isolation) -> None:
         _report(kind, file.stem, f"{place}: {type(e).__name__}: {' '.join(str(e).split())}", file)
 
 
-def _comes_along(kind: str, name: str) -> bool:
-    """Whether dlexp's own plugin of that name is in use, whatever is wrong with another file of
-    that name.
-    """
+def _is_ours_in_use(kind: str, name: str) -> bool:
+    """Whether dlexp's own plugin of that name is in use, so that another file cannot replace it."""
     ours = (PLUGINS / kind / f"{name}.py").resolve()
     return ours in _loaded and ours not in _left_out
 
 
 def _report(kind: str, name: str, wrong: str, file: Path | None = None) -> None:
     error = PluginError(f"cannot be loaded: {wrong}")
-    if file is None or not _comes_along(kind, name):
+    if file is None or not _is_ours_in_use(kind, name):
         _broken.setdefault((kind, name), error)
     if file is not None:
         _left_out[file] = error
     log.warning("plugin %s left out: %s", f"{kind}/{name}", wrong)
 
 
-def _say_of(name: str, place: str, what: str) -> None:
-    log.warning("plugin %s, when it is imported: %s: %s", name, place, what)
+def _warn(name: str, place: str, message: str) -> None:
+    log.warning("plugin %s, when it is imported: %s: %s", name, place, message)

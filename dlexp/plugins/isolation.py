@@ -1,6 +1,6 @@
-"""Foreign files are imported: what they do to others meanwhile is undone, and told.
+"""Undoes and reports what the import of a plugin does to the rest of the process.
 
-Against negligence, not malice: whoever writes a plugin may do whatever Python may.
+This protects against mistakes, not against malice.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _set_environment(before: dict[str, str]) -> None:
 def _working_folder() -> str:
     try:
         return os.getcwd()  # noqa: PTH109
-    except OSError:  # it is gone
+    except OSError:  # it was removed
         return ""
 
 
@@ -37,7 +37,7 @@ def _set_working_folder(before: str) -> None:
 
 
 def _umask() -> int:
-    before = os.umask(0o077)  # it cannot be asked for otherwise
+    before = os.umask(0o077)  # there is no other way to read it
     os.umask(before)
     return before
 
@@ -65,51 +65,35 @@ def _set_handlers(before: list[Any]) -> None:
             signal.signal(number, handler)
 
 
-SIGNALS = [
-    s
-    for s in signal.Signals
-    if s.name
-    in (
-        "SIGINT",
-        "SIGTERM",
-        "SIGHUP",
-        "SIGQUIT",
-        "SIGPIPE",
-        "SIGALRM",
-        "SIGCHLD",
-        "SIGUSR1",
-        "SIGUSR2",
-    )
+INTERRUPTIONS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
-# What all share: how to ask for it, and how to put it back.
+OTHERS = ("SIGQUIT", "SIGPIPE", "SIGALRM", "SIGCHLD", "SIGUSR1", "SIGUSR2")
+SIGNALS = [*INTERRUPTIONS, *(s for s in signal.Signals if s.name in OTHERS)]
+# state of the process: how to read it, and how to restore it
 SHARED: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "the working folder": (_working_folder, _set_working_folder),
     "the environment": (lambda: dict(os.environ), _set_environment),
     "the global random state": (_random_states, _set_random_states),
-    "NumPy's way with errors": (np.geterr, lambda kinds: np.seterr(**kinds)),
-    "the handlers of signals": (_handlers, _set_handlers),
+    "NumPy's handling of errors": (np.geterr, lambda kinds: np.seterr(**kinds)),
+    "the signal handlers": (_handlers, _set_handlers),
     "what is logged": (lambda: logging.root.manager.disable, logging.disable),
-    "the rights of new files": (_umask, os.umask),
-    "how deep calls may go": (sys.getrecursionlimit, sys.setrecursionlimit),
+    "the permissions of new files": (_umask, os.umask),
+    "the recursion limit": (sys.getrecursionlimit, sys.setrecursionlimit),
     "where errors are written": (lambda: sys.stderr, lambda stream: setattr(sys, "stderr", stream)),
 }
-INTERRUPTIONS = [
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-]
-# of sys: how modules are found; more may be added, nothing taken away
+# lists of sys that find modules; entries may be added, but not removed
 PATHS = ("path", "meta_path", "path_hooks")
 
 
 class Isolation:
-    """Inside, nobody ends the process, nor keeps it from ending: a thread that is started is not
-    waited for.
-    """
+    """Inside, plugins cannot end the process or keep it alive: their threads are not waited for."""
 
     def __init__(self) -> None:
-        self.interrupted = False  # by the user, not by somebody who raises KeyboardInterrupt
+        self.interrupted = False  # by the user, not by a plugin that raises KeyboardInterrupt
         self._handlers: dict[int, Callable[[int, Any], Any]] = {}
         self._process, self._thread = os.getpid(), threading.get_ident()
-        self._before = {what: ask() for what, (ask, _) in SHARED.items()}
+        self._before = {what: read() for what, (read, _) in SHARED.items()}
         self._builtins = builtins.__dict__.copy()
         self._paths = {name: (getattr(sys, name), list(getattr(sys, name))) for name in PATHS}
 
@@ -119,13 +103,11 @@ class Isolation:
         os._exit = self._refuse_exit  # type: ignore[assignment]
         threading.Thread.start = lambda thread: self._start_unawaited(thread)  # type: ignore
         if threading.current_thread() is threading.main_thread():
-            heard = {number: signal.getsignal(number) for number in INTERRUPTIONS}
-            self._handlers = {
-                number: handler for number, handler in heard.items() if callable(handler)
-            }
+            handlers = {number: signal.getsignal(number) for number in INTERRUPTIONS}
+            self._handlers = {n: handler for n, handler in handlers.items() if callable(handler)}
             for number in self._handlers:
                 signal.signal(number, self._interrupt)
-            self._before["the handlers of signals"] = _handlers()
+            self._before["the signal handlers"] = _handlers()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -135,48 +117,41 @@ class Isolation:
             if signal.getsignal(number) == self._interrupt:
                 signal.signal(number, handler)
 
-    def admit(self, file: str, load: Callable[[], Any], say: Callable[[str], None]) -> None:
-        """Call what imports a file, and say what it did beside; raises what that raises."""
-        heard, out, threads = _Heard(file), sys.stdout, set(threading.enumerate())
-        sys.stdout = heard
+    def admit(self, file: str, load: Callable[[], Any], report: Callable[[str], None]) -> None:
+        """Import a file and `report` its side effects; raises what the import raises."""
+        captured, out, threads = _Captured(file), sys.stdout, set(threading.enumerate())
+        sys.stdout = captured
         try:
             load()
         finally:
             changed = builtins.__dict__ != self._builtins
-            builtins.__dict__.update(self._builtins)  # first of all: nothing works without them
+            builtins.__dict__.update(self._builtins)  # first: nothing works without them
             sys.stdout = out
-            said = ["it changes Python's builtins, which are put back"] if changed else []
-            said += self._put_back()
-            if text := " ".join(heard.getvalue().split()):
-                said.append(
-                    f"line {heard.line} prints {text[:60]!r}"
-                    if heard.line
-                    else f"it prints {text[:60]!r}"
-                )
-            if started := set(threading.enumerate()) - threads:
-                said.append(
-                    f"it starts a thread, {next(iter(started)).name}, which nobody waits for"
-                )
-            for what in said:
-                say(what)
+            effects = ["it changes Python's builtins, which are restored"] if changed else []
+            effects += self._restore()
+            if text := " ".join(captured.getvalue().split()):
+                where = f"line {captured.line}" if captured.line else "it"
+                effects.append(f"{where} prints {text[:60]!r}")
+            for thread in [*(set(threading.enumerate()) - threads)][:1]:
+                effects.append(f"it starts a thread, {thread.name}, which is not waited for")
+            for effect in effects:
+                report(effect)
 
-    def _put_back(self) -> Iterator[str]:
-        self._builtins = builtins.__dict__.copy()  # what was added, stays
+    def _restore(self) -> Iterator[str]:
+        self._builtins = builtins.__dict__.copy()  # additions stay
         for name, (path, entries) in self._paths.items():
             now = getattr(sys, name)
             if not isinstance(now, list) or not all(entry in now for entry in entries):
                 path[:] = entries
                 setattr(sys, name, path)
-                yield f"it takes something out of sys.{name}, which is put back"
-        for what, (ask, put_back) in SHARED.items():
-            if ask() != self._before[what]:
-                put_back(self._before[what])
-                yield f"it changes {what}, which is put back"
+                yield f"it removes entries of sys.{name}, which are restored"
+        for what, (read, restore) in SHARED.items():
+            if read() != self._before[what]:
+                restore(self._before[what])
+                yield f"it changes {what}, which is restored"
 
     def _refuse_exit(self, status: int) -> None:
-        """What a plugin finds as `os._exit`; of a child process, and whoever keeps it, the true
-        one.
-        """
+        """Replaces `os._exit` for plugins; child processes and later calls get the real one."""
         if not self._active or os.getpid() != self._process:
             self._exit(status)
         raise SystemExit(f"os._exit({status})")
@@ -191,8 +166,8 @@ class Isolation:
         self._handlers[number](number, frame)
 
 
-class _Heard(io.StringIO):
-    """Stands where stdout was, and notes which line of a file speaks first."""
+class _Captured(io.StringIO):
+    """Replaces stdout, and notes the first line of a file that prints."""
 
     def __init__(self, file: str) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""The source code that this process runs: each file as it was when it was imported.
+"""The source code of this process: each file as it was when it was imported.
 
-A file can be edited while its process runs. What is recorded of a run must be the code that trained
-it, so no file is read a second time. A file has two digests: of its bytes, and of its code alone,
-which comments, docstrings and formatting do not change.
+A file can be edited while its process runs. The record of a run must be the code that trained it,
+so no file is read twice. A file has two digests: of its bytes, and of its code alone, which
+comments, docstrings and formatting do not change.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class Source:
 
     @cached_property
     def sha256(self) -> str:
-        """Of the bytes."""
+        """The SHA-256 of the bytes."""
         return hashlib.sha256(self.content).hexdigest()
 
     @cached_property
     def code(self) -> str:
-        """Of the code alone, shortened; of the bytes, where they are not Python's source."""
+        """The short digest of the code; of the bytes, if they are not Python source."""
         try:
             return code_digest(self.content)
         except (SyntaxError, ValueError):
@@ -53,10 +53,9 @@ _sources: dict[Path, Source] = {}
 
 
 def source(path: Path) -> Source:
-    """A source file as this process imported it. Raises `OSError` for one that is not there.
+    """A source file as this process imported it. Raises `OSError` if it is missing.
 
-    A file that was imported without `Finder` is read when it is first asked for: `remember` it in
-    time.
+    A file that was imported without `Finder` is read at the first call: `remember` it early.
     """
     if path not in _sources:
         _sources[path] = Source(path.read_bytes())
@@ -69,14 +68,12 @@ def digest(path: Path) -> str:
 
 
 def code_of(sha256: str) -> str | None:
-    """The digest of the code of a known file whose bytes have the SHA-256 that begins so."""
+    """The code digest of a known file whose SHA-256 starts with these digits."""
     return next((s.code for s in _sources.values() if s.sha256.startswith(sha256)), None)
 
 
 def remember(names: Iterable[str]) -> None:
-    """Read the files of modules that have just been imported; a module that is not imported is
-    passed over.
-    """
+    """Read the files of modules that were just imported; other names are ignored."""
     for name in dict.fromkeys(names):
         file = getattr(sys.modules.get(name), "__file__", None)
         if file is not None and Path(file).is_file():
@@ -84,13 +81,13 @@ def remember(names: Iterable[str]) -> None:
 
 
 def lineage(cls: type) -> list[type]:
-    """A class and those it is made of, as far as they are dlexp's or the user's."""
+    """A class and its bases, without those of Python."""
     return [base for base in cls.__mro__ if base.__module__ not in ("builtins", "abc")]
 
 
 @cache
 def file_of(cls: type) -> Path | None:
-    """The file that a class stands in; None for one that was typed into a notebook."""
+    """The file of a class; None for a class defined in a notebook."""
     try:
         return Path(inspect.getfile(cls))
     except (OSError, TypeError):
@@ -99,59 +96,53 @@ def file_of(cls: type) -> Path | None:
 
 @cache
 def companions(cls: type) -> frozenset[Path]:
-    """The files of the user's own modules that a class's file imports when it is imported, and that
-    those import.
+    """The user's own modules that a class's file imports at import time, directly or indirectly.
 
-    Not what is installed, nor dlexp: their versions are recorded. What a function imports is not
-    seen.
+    Installed packages and dlexp are left out, since their versions are recorded. Imports inside
+    functions are ignored.
     """
-    found: set[Path] = set()
+    files: set[Path] = set()
     todo = [cls.__module__]
     while todo:
         module = sys.modules.get(todo.pop())
         file = Path(getattr(module, "__file__", None) or "")
-        if module is None or file in found or file.suffix != ".py" or not _is_own(file):
+        if module is None or file in files or file.suffix != ".py" or not _is_own(file):
             continue
-        found.add(file)
+        files.add(file)
         todo += _imports(file, module.__package__ or "")
-    return frozenset(found - {file_of(cls)})
+    return frozenset(files - {file_of(cls)})
 
 
 def _is_own(file: Path) -> bool:
-    return not any(
-        file.is_relative_to(folder) for folder in (*INSTALLED, Path(__file__).parents[1])
-    )
+    others = (*INSTALLED, Path(__file__).parents[1])
+    return not any(file.is_relative_to(folder) for folder in others)
 
 
 def _imports(file: Path, package: str) -> list[str]:
-    """The modules that a source file names in its import statements, functions aside."""
-    found: list[str] = []
+    """The modules in the import statements of a source file, except inside functions."""
+    names: list[str] = []
     try:
         todo: list[ast.AST] = [ast.parse(file.read_bytes())]
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-    ):  # it was edited at this moment; its own digest will tell
-        return found
+    # it was edited just now: its own digest will differ
+    except (OSError, SyntaxError, ValueError):
+        return []
     while todo:
         node = todo.pop()
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             home = resolve_name("." * node.level + (node.module or ""), package)
-            found += [home, *(f"{home}.{alias.name}" for alias in node.names)]
+            names += [home, *(f"{home}.{alias.name}" for alias in node.names)]
         elif not isinstance(node, FUNCTIONS):
             todo += ast.iter_child_nodes(node)
-    return found
+    return names
 
 
 class _Loader(SourceFileLoader):
-    """Imports the very bytes it takes the digest of.
+    """Imports exactly the bytes whose digest it takes.
 
-    Python takes a cached `.pyc` for current if the source has its size and the second of its time.
-    After a quick edit that is wrong, so a cached file that is not clearly younger than its source
-    is not used.
+    Python compares a cached `.pyc` with its source by size and whole seconds. After a quick edit
+    that is not enough, so a cached file is used only if it is clearly younger than its source.
     """
 
     def get_code(self, fullname: str) -> CodeType | None:
@@ -166,7 +157,7 @@ class _Loader(SourceFileLoader):
         return self._source if path == self.path else super().get_data(path)
 
     def _is_cache_current(self) -> bool:
-        """Whether Python may use its cached file, or make one where there is none."""
+        """Whether Python may use its cached file, or write one if there is none."""
         try:
             cached = Path(cache_from_source(self.path)).stat().st_mtime_ns
         except (OSError, NotImplementedError):  # no cached file, or a Python that keeps none
@@ -175,9 +166,7 @@ class _Loader(SourceFileLoader):
 
 
 class Finder:
-    """Finds the modules of one package, such as all plugins, and remembers what was imported of
-    each.
-    """
+    """Finds the modules of one package, such as all plugins, and remembers their sources."""
 
     def __init__(self, package: str) -> None:
         self.package = package
@@ -185,7 +174,7 @@ class Finder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Where a module is, as Python itself finds it; None for one of another package."""
+        """The spec of a module, as Python finds it; None for another package."""
         if not fullname.startswith(f"{self.package}."):
             return None
         spec = PathFinder.find_spec(fullname, path, target)
@@ -195,8 +184,6 @@ class Finder:
 
 
 def watch(package: str) -> None:
-    """From now on, remember each module of this package as it is imported."""
-    if not any(
-        isinstance(finder, Finder) and finder.package == package for finder in sys.meta_path
-    ):
+    """From now on, remember the source of each module of this package when it is imported."""
+    if not any(isinstance(f, Finder) and f.package == package for f in sys.meta_path):
         sys.meta_path.insert(0, Finder(package))

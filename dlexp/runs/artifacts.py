@@ -1,4 +1,4 @@
-"""What observers leave in a run's folder: figures, and arrays for the figures of several runs."""
+"""What observers write in a run folder: figures, and arrays for the figures of several runs."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ class Artifacts:
         return paths.made(self.folder / "figures") / f"{name}.png"
 
     def save_arrays(self, name: str, arrays: Mapping[str, Array]) -> None:
-        """Write `<folder>/arrays/<name>.npz`, old or new, never half."""
+        """Write `<folder>/arrays/<name>.npz` atomically."""
         if self.folder is not None:
             write_arrays(paths.made(self.folder / "arrays") / f"{name}.npz", arrays)

@@ -1,4 +1,4 @@
-"""When a run's state is saved: by the clock, by the epoch, and before an interruption is obeyed."""
+"""Saves a run's state: by time, by epoch, and before an interruption ends it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from dlexp.storage.journal import PROBES, Journal
 
 
 class CheckpointError(DataError):
-    """A checkpoint that training cannot go on from."""
+    """A checkpoint from which training cannot continue."""
 
 
 class Checkpointer:
-    """What a run does between two of its steps: save what is due, and end if that was asked for."""
+    """Called between two steps: save what is due, and end the run if a signal requested it."""
 
     def __init__(
         self, run: Run, book: Journal, settings: Checkpointing, interruption: Interruption
@@ -33,8 +33,8 @@ class Checkpointer:
         self._saved, self._best = time.monotonic(), -1
 
     def __call__(self) -> None:
-        """Raises the interruption that was asked for, `OSError` where the state cannot be saved."""
-        if self.interruption.asked is not None or self._is_due():
+        """Raises the requested interruption, and `OSError` if the state cannot be saved."""
+        if self.interruption.requested is not None or self._is_due():
             self.save()
         self.interruption.raise_if_requested()
 
@@ -45,26 +45,20 @@ class Checkpointer:
         return every.seconds is not None and time.monotonic() - self._saved >= every.seconds
 
     def save(self) -> None:
-        """Write last.npz, and best.npz where there is a better one."""
+        """Write last.npz, and best.npz if the network has improved."""
         paths.made(self.folder)
-        self.book.sync()  # the state counts on what was measured before it
-        checkpoint.save(
-            self.folder / LAST, self.run.state_dict() | {"measured": self.book.measured}
-        )
+        self.book.sync()  # the state relies on the measurements before it
+        state = self.run.state_dict() | {"measured": self.book.measured}
+        checkpoint.save(self.folder / LAST, state)
         self.save_best()
         self._saved = time.monotonic()
 
     def save_best(self) -> None:
-        """Write the network at its best validation so far, if a state was ever saved and that one
-        is new.
-        """
+        """Write the best network so far, if a state was saved and this network was not."""
         best, network = self.run.trainer.best, self.run.network
-        if (
-            network is None
-            or best.storage is None
-            or best.step == self._best
-            or not self.folder.is_dir()
-        ):
+        if network is None or best.storage is None or best.step == self._best:
+            return
+        if not self.folder.is_dir():
             return
         storage = network.params.storage
         now = storage.copy()
@@ -79,12 +73,10 @@ class Checkpointer:
         self._best = best.step
 
     def restore(self, changes: Sequence[str] = ()) -> int:
-        """Put the run where it was last saved, or at its beginning; the step it goes on from.
+        """Restore the last saved state, or the start; return the step. `changes` are recorded.
 
-        The `changes` since it began are written down.
-
-        Raises `CheckpointError` for a checkpoint that is damaged, or of another network than this,
-        and `DataError` for a journal that has lost measurements.
+        Raises `CheckpointError` for a checkpoint that is damaged or of another network, and
+        `DataError` for a journal that has lost measurements.
         """
         for left in leftovers(self.folder.parent):  # of figures and arrays too
             with suppress(OSError):
@@ -110,11 +102,10 @@ class Checkpointer:
 
 
 def leftovers(folder: Path) -> list[Path]:
-    """What processes that are no more left half written of a run; its probes are others' business."""
-    found = (
-        path for path in folder.rglob(f"*{STAGED}") if PROBES not in path.relative_to(folder).parts
-    )
-    return sorted(filter(is_left, found))
+    """Half-written files of ended processes in a run folder, except its probes."""
+    staged = folder.rglob(f"*{STAGED}")
+    own = (path for path in staged if PROBES not in path.relative_to(folder).parts)
+    return sorted(filter(is_left, own))
 
 
 def _unfit(path: Path, e: Exception) -> CheckpointError:

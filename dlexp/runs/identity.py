@@ -21,14 +21,14 @@ from dlexp.plugins.code_digest import SHORT
 from dlexp.runs import provenance
 from dlexp.storage.records import RunDescription
 
-FRAMEWORK = "dlexp/"  # so begin the names of dlexp's own files among a run's `sources`
+FRAMEWORK = "dlexp/"  # prefix of dlexp's own files in a run's `sources`
 
 
 def of_experiment(e: Experiment) -> Identity:
     """The identity of a run of this experiment by this process."""
     code = {}
     for name, path in provenance.plugin_files(e).items():
-        with suppress(OSError):  # it was typed into a notebook's cell
+        with suppress(OSError):  # defined in a notebook
             code[name] = _code(name, source_code.source(path))
     return Identity(NUMERICS, code, choices_of(e))
 
@@ -40,16 +40,16 @@ def _code(name: str, source: source_code.Source) -> str:
 
 
 def describe(e: Experiment) -> dict[str, Any]:
-    """What run.json says of it, beside `params` and `defaults`."""
+    """What run.json records of the identity, beside `params` and `defaults`."""
     identity = of_experiment(e)
     return {"numerics": identity.numerics, "code": dict(identity.code)}
 
 
 def of_record(description: RunDescription) -> Identity | None:
-    """The identity of a recorded run; None where nothing is recorded of its code.
+    """The identity of a recorded run; None if its code was not recorded.
 
-    Older runs recorded the digests of the files' bytes only. A plugin's file whose bytes are
-    neither those of a version of dlexp nor those of now has a digest that no code has.
+    Older runs recorded the digests of the files' bytes only. If the bytes of a plugin's file belong
+    to no version of dlexp and differ from the present ones, its digest starts with `?`.
     """
     choices = not_at_default(description.params, description.defaults)
     if recorded := description.identity:
@@ -70,7 +70,7 @@ def of_record(description: RunDescription) -> Identity | None:
 
 
 def code_changes(before: Identity, now: Identity) -> Iterator[str]:
-    """The files that are not what they were, in words; none where only their names are others."""
+    """The files whose code changed, in words; none if only their names changed."""
     if sorted(before.code.values()) == sorted(now.code.values()):
         return
     for name in sorted({**before.code, **now.code}):

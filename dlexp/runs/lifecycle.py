@@ -1,7 +1,7 @@
-"""A run's life: compose → validate everything → create the run folder → train → finish.
+"""The life of a run: compose, validate everything, create the run folder, train, finish.
 
-A bad value is refused before any folder exists. Training writes the journal and nothing else; a
-sender, a process of its own, mirrors it to MLflow meanwhile.
+A bad value is refused before a folder exists. Training writes the journal only; a sender, in a
+separate process, mirrors it to MLflow.
 """
 
 from __future__ import annotations
@@ -42,11 +42,9 @@ EXIT = {Status.FINISHED: 0, Status.DIVERGED: 1, Status.FAILED: 1}
 
 
 def run_overrides(overrides: tuple[str, ...], *, keep: bool = True) -> Run:
-    """Train what `python -m dlexp <overrides>` would. Raises `UserError`, and whatever the training
-    raises.
+    """Train what `python -m dlexp <overrides>` would. Raises `UserError` and errors of training.
 
-    A diverged run is returned, with that status. `keep=False` writes nothing: no folder, no
-    figures, no MLflow.
+    A diverged run is returned, with that status. `keep=False` writes nothing.
     """
     from dlexp.config import compose_run
 
@@ -59,15 +57,13 @@ def run_overrides(overrides: tuple[str, ...], *, keep: bool = True) -> Run:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run is kept. One that is not `standalone` belongs to a sweep, which sends it to MLflow and
-    needs no model.
-    """
+    """Where a run is kept; a run that is not `standalone` belongs to a sweep, which tracks it."""
 
     folder: Path
     identity: str
     tags: Mapping[str, str] = field(default_factory=dict)
     standalone: bool = True
-    # what its sweep says: a worker's environment may say something else
+    # the settings of its sweep: a worker's environment may differ
     tracking: Mapping[str, Any] | None = None
 
     @staticmethod
@@ -85,12 +81,12 @@ def perform(
     place: Place | None = None,
     loaded: Callable[[], None] = lambda: None,
 ) -> Run:
-    """Train one setup and return its run, whatever became of it; `run.status` says which.
+    """Train one setup and return its run, however it ended; `run.status` says how.
 
-    `loaded` is called when the data are loaded and nothing is created yet, and may raise. Raises
-    `UserError` for what cannot be trained (the data, the sizes), before anything is created.
+    `loaded` is called after the data are loaded and before anything is created, and may raise.
+    Raises `UserError` for what cannot be trained (data, sizes), before anything is created.
     """
-    with _at_work() as interruption:
+    with _training() as interruption:
         run = assembled(setup)
         loaded()
         if not keep:
@@ -100,52 +96,47 @@ def perform(
         place = place or Place.new(setup.experiment)
         run.folder = place.folder
         name = provenance.run_name(run.experiment)
-        book = journal.begun(
-            run.folder,
-            _describe(setup, run, place, name),
-            {CONFIG_FILE: setup.yaml, "run.log": ""},
-        )
+        texts = {CONFIG_FILE: setup.yaml, "run.log": ""}
+        book = journal.begun(run.folder, _describe(setup, run, place, name), texts)
         with logged_to(run.folder / "run.log"):
             log.info("%s: %s", name, run.folder)
-            log.info("asked for: %s", " ".join(setup.overrides) or "the defaults")
+            log.info("overrides: %s", " ".join(setup.overrides) or "none")
             for line in run.dataset.messages() if run.dataset else ():
                 log.info("%s", line)
-            keeper = Checkpointer(run, book, setup.checkpoint, interruption)
-            _train_and_keep(run, setup, keeper, standalone=place.standalone)
+            checkpointer = Checkpointer(run, book, setup.checkpoint, interruption)
+            _train_and_keep(run, setup, checkpointer, standalone=place.standalone)
     return run
 
 
 def resume(folder: Path, *, anyway: bool = False) -> Run:
-    """Go on with a run that was cut short, from its last checkpoint or from the start; to the bit
-    the same run.
+    """Continue an interrupted run from its last checkpoint, bit-identical to one in one piece.
 
-    With `anyway`, also under other code or arithmetic: the run is then a mixture, and says so
-    wherever it is shown. Raises `UserError` for a run that is being trained, that has its result,
-    or that would be another run now.
+    With `anyway`, also if code or arithmetic changed: the run is then marked as mixed. Raises
+    `UserError` for a run that is being trained, has its result, or would be another run now.
     """
     try:
         return go_on(folder, anyway=anyway)
     except CheckpointError as e:
-        e.message += "; delete it to begin anew"
+        e.message += "; delete it to start again from step 0"
         raise
 
 
 def go_on(folder: Path, *, anyway: bool = False) -> Run:
-    """The same, without advice in the messages of its errors.
+    """The same, without advice in error messages.
 
-    Raises `Busy` while another process trains the run, `OtherRun` where it would be another run,
-    `CheckpointError` for a checkpoint that cannot be used, and other `UserError` for what cannot be
+    Raises `Busy` while another process trains the run, `OtherRun` if it would be another run,
+    `CheckpointError` for a checkpoint that cannot be used, and `UserError` for a run that cannot be
     read or has its result.
     """
     past = records.read(folder)
     past.check_resumable()
-    with _at_work() as interruption, logged_to(folder / "run.log"):
+    with _training() as interruption, logged_to(folder / "run.log"):
         run = assembled(past.setup)
         if note := past.framework_note(run):
             log.info(note)
-        changes = [change.said for change in past.check_same(run, anyway=anyway)]
+        changes = [change.text for change in past.check_same(run, anyway=anyway)]
         for change in changes:
-            log.warning("not as when the run began: %s", change)
+            log.warning("changed since the run began: %s", change)
         run.folder, run.mixed = folder, [*dict.fromkeys([*past.mixed, *changes])]
         try:
             book = journal.Journal.resumed(folder)
@@ -153,32 +144,26 @@ def go_on(folder: Path, *, anyway: bool = False) -> Run:
             raise Busy("is being trained now", key="resume", value=folder.name) from None
         except OSError as e:
             raise in_the_way(e, e.filename or folder) from None
-        keeper = Checkpointer(run, book, past.setup.checkpoint, interruption)
+        checkpointer = Checkpointer(run, book, past.setup.checkpoint, interruption)
         try:
-            log.info("resumed at step %d", keeper.restore(changes))
+            log.info("resumed at step %d", checkpointer.restore(changes))
         except UserError:
             book.close()
             raise
-        _train_and_keep(
-            run,
-            past.setup,
-            keeper,
-            standalone=past.description.sweep is None,
-        )
+        standalone = past.description.sweep is None
+        _train_and_keep(run, past.setup, checkpointer, standalone=standalone)
     return run
 
 
 @contextmanager
-def _at_work() -> Iterator[Interruption]:
-    """Inside, this process trains: with one BLAS thread and interruptions that wait for a step."""
+def _training() -> Iterator[Interruption]:
+    """Inside, this process uses one BLAS thread, and interruptions wait for the end of a step."""
     with _ONE_AT_A_TIME, provenance.one_blas_thread(), deferred_signals() as interruption:
         yield interruption
 
 
 def assembled(setup: Setup) -> Run:
-    """The run of a setup, before its first step. Raises `UserError` for what cannot be trained,
-    with its place.
-    """
+    """The run of a setup before its first step. Raises `UserError` if it cannot be trained."""
     try:
         run = Run(setup.experiment, setup.experiment.trainer())
     except UserError as e:
@@ -189,7 +174,7 @@ def assembled(setup: Setup) -> Run:
 def _train(
     run: Run, after_step: Callable[[], None], ended: Callable[[], None] = lambda: None
 ) -> None:
-    """Train, and do what belongs to a trained network; the status and the error say how it ended."""
+    """Train and save the network; the status and the error say how the run ended."""
     try:
         run.train(after_step)
         ended()
@@ -202,7 +187,7 @@ def _train(
     except SystemExit as e:
         run.status, run.error = Status.FAILED, e
         log.error("the run failed at step %d: %s", run.trainer.t, describe_error(e))
-        log.info("from here:", exc_info=True)
+        log.info("traceback:", exc_info=True)
     except BaseException as e:
         run.status, run.error = Status.FAILED, e
         if is_of_the_machine(e):
@@ -211,11 +196,13 @@ def _train(
             log.exception("the run failed at step %d", run.trainer.t)
 
 
-def _train_and_keep(run: Run, setup: Setup, keeper: Checkpointer, *, standalone: bool) -> None:
-    """Train with a folder, a journal and a sender; wait at the end for what is still to be sent."""
+def _train_and_keep(
+    run: Run, setup: Setup, checkpointer: Checkpointer, *, standalone: bool
+) -> None:
+    """Train with a folder, a journal and a sender; wait at the end until everything is sent."""
 
     def ended() -> None:
-        keeper.save_best()
+        checkpointer.save_best()
         if standalone and run.network is not None:
             output = run.experiment.objective.output
             network_file.save_network(
@@ -224,26 +211,26 @@ def _train_and_keep(run: Run, setup: Setup, keeper: Checkpointer, *, standalone:
 
     assert run.folder is not None
     folder = run.folder
-    run.journal = keeper.book
+    run.journal = checkpointer.book
     tracked = standalone and isinstance(setup.tracking, MLflow)
     sender = tracking.start([folder]) if tracked else None
     began = time.monotonic()
-    with keeper.interruption.patience():
-        _train(run, keeper, ended)
+    with checkpointer.interruption.patience():
+        _train(run, checkpointer, ended)
     log.info("%s after %d steps in %.2f s", run.status, run.trainer.t, time.monotonic() - began)
     try:
-        keeper.book.finish(
+        checkpointer.book.finish(
             run.status,
             describe_error(run.error) if run.error else None,
             weights=provenance.weights(run),
         )
     except OSError as e:
-        log.error("how the run ended cannot be written down: %s", describe_error(e))
+        log.error("the end of the run cannot be written to the journal: %s", describe_error(e))
     if sender is not None and isinstance(setup.tracking, MLflow):
         try:
             run.tracked = sender.wait(setup.tracking.wait)
         except KeyboardInterrupt as e:
-            # the run has its result, and says so; the command was cut short
+            # the run has its result; only the command was interrupted
             run.tracked = sender.left("interrupted while sending")
             run.error = run.error or e
 
@@ -266,11 +253,9 @@ def _describe(setup: Setup, run: Run, place: Place, name: str) -> RunDescription
 
 def exit_status(run: Run) -> int:
     """0 finished, 1 diverged or failed, 130 Ctrl-C, 143 SIGTERM, 129 a closed terminal."""
-    return (
-        signals.exit_status(run.error)
-        if isinstance(run.error, KeyboardInterrupt)
-        else EXIT[run.status]
-    )
+    if isinstance(run.error, KeyboardInterrupt):
+        return signals.exit_status(run.error)
+    return EXIT[run.status]
 
 
 __all__ = ["Experiment", "Record", "exit_status", "perform", "run_overrides"]

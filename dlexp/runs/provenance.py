@@ -1,6 +1,4 @@
-"""What can change a run's bits without being in its configuration: versions, source, the machine's
-arithmetic.
-"""
+"""What can change a run's bits beside its configuration: versions, source, arithmetic."""
 
 from __future__ import annotations
 
@@ -70,20 +68,15 @@ PACKAGES = (
 
 
 def one_blas_thread() -> AbstractContextManager[Any]:
-    """Inside, matrix products run on one thread: their bits depend on it, and processes use cores
-    better.
-    """
-    limits: AbstractContextManager[Any] = _libraries(len(sys.modules)).limit(
-        limits=1, user_api="blas"
-    )
+    """Inside, matrix products use one thread, because their bits depend on it."""
+    libraries = _libraries(len(sys.modules))
+    limits: AbstractContextManager[Any] = libraries.limit(limits=1, user_api="blas")
     return limits
 
 
 @lru_cache(maxsize=1)
 def _libraries(modules: int) -> Any:
-    """The BLAS libraries that are loaded; looked for again when more modules are, which may have
-    brought another.
-    """
+    """The loaded BLAS libraries; cached until the number of `modules` changes."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
@@ -94,24 +87,23 @@ def versions() -> dict[str, str]:
     """Python's and the packages' versions. Looked up once: it reads every package's metadata."""
     from importlib.metadata import PackageNotFoundError, version
 
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            versions[name] = "not installed"
+    return versions
 
 
 def numerics() -> dict[str, str]:
-    """The numerics fingerprint: what decides the bits of arithmetic. Ask for it inside
-    `one_blas_thread`.
+    """The numerics fingerprint: what decides the bits of arithmetic, within `one_blas_thread`.
 
     Equal fingerprints mean equal bits; `digest` is a short name for the whole.
     """
     blas = _blas()
     simd: Any = np.show_config(mode="dicts")
-    found = {
+    values = {
         "numpy": np.__version__,
         "blas": f"{blas.get('internal_api', '?')} {blas.get('version', '?')}",
         "core": str(blas.get("architecture", "?")),
@@ -120,19 +112,17 @@ def numerics() -> dict[str, str]:
         "machine": platform.machine(),
         "system": platform.system(),
     }
-    return found | {"digest": hashlib.sha256(repr(sorted(found.items())).encode()).hexdigest()[:12]}
+    digest = hashlib.sha256(repr(sorted(values.items())).encode()).hexdigest()
+    return values | {"digest": digest[:12]}
 
 
 def _blas() -> dict[str, Any]:
-    """NumPy's BLAS among those that are loaded: SciPy brings another, in no particular order."""
-    found = [lib for lib in _libraries(len(sys.modules)).info() if lib["user_api"] == "blas"]
+    """NumPy's BLAS among the loaded ones: SciPy brings another."""
+    blas = [lib for lib in _libraries(len(sys.modules)).info() if lib["user_api"] == "blas"]
     home = Path(np.__file__).parent
-    own = [
-        lib
-        for lib in found
-        if Path(lib["filepath"]).parent in (home.with_name("numpy.libs"), home / ".dylibs")
-    ]
-    return next(iter([*own, *found]), {})
+    folders = (home.with_name("numpy.libs"), home / ".dylibs")
+    own = [lib for lib in blas if Path(lib["filepath"]).parent in folders]
+    return next(iter([*own, *blas]), {})
 
 
 def source_files(e: Experiment) -> dict[str, Path]:
@@ -144,7 +134,7 @@ def source_files(e: Experiment) -> dict[str, Path]:
 
 
 def plugin_files(e: Experiment) -> dict[str, Path]:
-    """Those of them that are a plugin's, or are imported by one and the user's own."""
+    """The files of plugins, and of the user's own modules that they import."""
     classes = _classes(e)
     files = {file for file in _files_of_classes(e) if not _is_framework(file)}
     files = files.union(
@@ -158,7 +148,7 @@ def plugin_files(e: Experiment) -> dict[str, Path]:
 
 
 def _classes(e: Experiment) -> set[type]:
-    """What the chosen plugins are made of; observers change no number."""
+    """The classes of the chosen plugins and their bases; observers change no number."""
     chosen = (p for kind, several in e.chosen() if kind.identity for p in several)
     return {cls for p in chosen for cls in source_code.lineage(type(p))}
 
@@ -168,41 +158,36 @@ def _files_of_classes(e: Experiment) -> set[Path]:
 
 
 def _is_framework(file: Path) -> bool:
-    """Whether a file is dlexp's own, and no shipped plugin."""
+    """Whether a file is dlexp's own and not a shipped plugin."""
     return file.is_relative_to(HOME) and not file.is_relative_to(paths.PLUGINS)
 
 
 def sources(e: Experiment) -> dict[str, str]:
-    """The code that decides a run's numbers, as it was imported: each file with the beginning of
-    the SHA-256 of its bytes. For information: `dlexp.runs.identity` says what counts.
-    """
-    found = {}
+    """The code that decides a run's numbers, as imported: file → start of its SHA-256."""
+    digests = {}
     for name, path in source_files(e).items():
-        with suppress(OSError):  # it was typed into a notebook's cell
-            found[name] = source_code.digest(path)[:SHORT]
-    return found
+        with suppress(OSError):  # defined in a notebook
+            digests[name] = source_code.digest(path)[:SHORT]
+    return digests
 
 
 def weights(run: Run) -> str:
-    """The SHA-256 of all of a run's numbers as they are now: two runs with the same are the same to
-    the bit.
-    """
+    """The SHA-256 of a run's parameters now: equal digests mean bit-identical networks."""
     return hashlib.sha256(run.trainer.problem.params.storage.tobytes()).hexdigest()
 
 
 @cache
 def git(folder: Path, *, of: str = "") -> dict[str, str]:
-    """Commit and dirty flag of the checkout a folder belongs to; empty where there is none, or no
-    git.
+    """Commit and dirty flag of a folder's checkout; empty if there is none, or no git.
 
-    Dirty means that a file was changed, or one that git neither knows nor ignores was added (runs
-    under `outputs` aside). With `of`, the checkout counts only if that file is part of it: a
-    package installed inside somebody's repository has no commit of its own.
+    Dirty means that a file was changed or added, and is not ignored (runs under `outputs` do not
+    count). With `of`, the checkout counts only if that file is part of it: a package that is
+    installed inside another repository has no commit of its own.
     """
     try:
         if of:
-            _ask_git(folder, "ls-files", "--error-unmatch", of)
-        top, _, commit = _ask_git(folder, "rev-parse", "--show-toplevel", "HEAD").rpartition("\n")
+            _run_git(folder, "ls-files", "--error-unmatch", of)
+        top, _, commit = _run_git(folder, "rev-parse", "--show-toplevel", "HEAD").rpartition("\n")
         return {"commit": commit, "dirty": "true" if _is_dirty(Path(top)) else "false"}
     except OSError:
         return {}
@@ -210,16 +195,16 @@ def git(folder: Path, *, of: str = "") -> dict[str, str]:
 
 @cache
 def _is_dirty(top: Path) -> bool:
-    """Asked once of a checkout: dlexp's own is often the one that it is called in."""
+    """Cached: dlexp's own checkout is often the working folder."""
     outputs = (":(exclude)**/outputs/**", ":(exclude)outputs/**")
-    return bool(_ask_git(top, "status", "--porcelain", "--", ".", *outputs))
+    return bool(_run_git(top, "status", "--porcelain", "--", ".", *outputs))
 
 
-def _ask_git(folder: Path, *question: str) -> str:
-    """What git answers. Raises `OSError` where it cannot, or there is no git."""
+def _run_git(folder: Path, *words: str) -> str:
+    """The output of git. Raises `OSError` if it fails or is not installed."""
     import subprocess
 
-    command = ["git", "-C", str(folder), *question]
+    command = ["git", "-C", str(folder), *words]
     try:
         return subprocess.run(
             command, capture_output=True, text=True, timeout=10, check=True
@@ -229,27 +214,27 @@ def _ask_git(folder: Path, *question: str) -> str:
 
 
 def tags(overrides: list[str]) -> dict[str, str]:
-    """All of it as flat MLflow tags."""
+    """The provenance of a run as flat MLflow tags."""
     source, working = git(Path(__file__).resolve().parent, of=Path(__file__).name), git(Path.cwd())
-    found = {
+    tags = {
         "dlexp.overrides": clean(" ".join(overrides)),
         "dlexp.command": clean(shlex.join(["python", "-m", "dlexp", *overrides])),
         "dlexp.platform": f"{platform.system()} {platform.machine()}, {Path(sys.executable).name}",
     }
-    found |= {f"dlexp.git.{k}": v for k, v in source.items()}  # of dlexp itself
-    found |= {f"git.{k}": v for k, v in working.items()}  # of the folder it was called in
-    found |= {f"dlexp.version.{k}": v for k, v in versions().items()}
-    found |= {f"dlexp.numerics.{k}": v for k, v in numerics().items()}
+    tags |= {f"dlexp.git.{k}": v for k, v in source.items()}  # of dlexp itself
+    tags |= {f"git.{k}": v for k, v in working.items()}  # of the folder it was called in
+    tags |= {f"dlexp.version.{k}": v for k, v in versions().items()}
+    tags |= {f"dlexp.numerics.{k}": v for k, v in numerics().items()}
     if commit := (working or source).get("commit"):
-        found["mlflow.source.git.commit"] = commit
-    return found
+        tags["mlflow.source.git.commit"] = commit
+    return tags
 
 
 def run_name(e: Experiment) -> str:
     """The choices that matter, short enough for a table: `adam lr=0.01 he dropout s3`.
 
-    Optimizer and initializer always; what else was chosen; each value that is not its class's
-    default; the seed.
+    It has the optimizer, the initializer, other choices, values that differ from their class's
+    default, and the seed.
     """
     usual = defaults().chosen
     words: list[str] = []
@@ -264,7 +249,7 @@ def run_name(e: Experiment) -> str:
 
 
 def _changed(p: Plugin) -> list[str]:
-    """`field=value` for each field that is not at its default; a path by its last part only."""
+    """`field=value` for each field that differs from its default; only the last part of a path."""
     default = type(p)()
     pairs = ((f.name, getattr(p, f.name), getattr(default, f.name)) for f in fields(cast("Any", p)))
     return [f"{name}={_short(value)}" for name, value, usual in pairs if value != usual]

@@ -1,6 +1,4 @@
-"""A run as its folder tells it: what was asked, on what machine, with which code and data, and how
-it ended.
-"""
+"""A recorded run: configuration, machine, code, data, measurements and end."""
 
 from __future__ import annotations
 
@@ -22,26 +20,23 @@ from dlexp.storage.records import CONFIG_FILE, RUN_FILE, RunDescription
 from dlexp.storage.status import Status
 from dlexp.tracking.translate import value
 
-WHERE = ("data.path", "data.folder")  # what lies there is compared itself
+WHERE = ("data.path", "data.folder")  # not the path but the data are compared
 
 
 @dataclass(frozen=True)
 class Change:
-    """Something a run's numbers depend on that is not what it was when the run began."""
+    """A change since the run began in something that its numbers depend on."""
 
-    # configuration, numerics, code, data or arithmetic; or mixture: it was otherwise when the run
-    # was resumed
+    # configuration, numerics, code, data or arithmetic; mixture: the run was resumed with changes
     kind: str
-    said: str
+    text: str
 
     def __str__(self) -> str:
-        return self.said
+        return self.text
 
 
 class OtherRun(UserError):
-    """A run that cannot go on: with what has changed since it began, it would be another run, or
-    have other bits.
-    """
+    """A run that cannot continue: with the `changes` since it began, it would be another run."""
 
     def __init__(self, wrong: str, changes: Sequence[Change], value: str) -> None:
         super().__init__(wrong, key="resume", value=value)
@@ -50,10 +45,9 @@ class OtherRun(UserError):
 
 @dataclass(frozen=True)
 class Recorded:
-    """What is known of a run; `status` is None for one that is being trained, or was killed.
+    """A recorded run; `status` is None for one that is being trained or was killed.
 
-    `mixed` says what was not as in the beginning when the run was resumed, `last` what was not the
-    last time.
+    `mixed` are the changes at all times when it was resumed, `last` those of the last time.
     """
 
     folder: Path
@@ -67,7 +61,7 @@ class Recorded:
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Its name."""
         return self.description.name or self.folder.name
 
     def check_resumable(self) -> None:
@@ -79,32 +73,30 @@ class Recorded:
             raise UserError(wrong, key="resume", value=self.folder.name)
 
     def check_same(self, run: Run, *, anyway: bool) -> list[Change]:
-        """What is not as it was when the run began, if it may go on all the same.
+        """The changes since the run began, if it may continue with them.
 
-        Raises `OtherRun` where it would be one, of other values or data; where other code or
-        arithmetic would give it other bits, unless it is to go on `anyway`.
+        Raises `OtherRun` for other values or data, and, unless `anyway`, for other code or
+        arithmetic.
         """
-        found = [*self.changes(run)]
-        if self.last and not found:
-            back = "it was resumed otherwise, and all is as in the beginning again; it had been: "
-            found = [Change("mixture", back + "; ".join(self.last))]
-        said, wrong = "; ".join(map(str, found)), ""
-        if any(change.kind in ("configuration", "data") for change in found):
-            wrong = f"it would be another run: {said}"
-        elif found and not anyway:
-            advice = self._advice() if any(change.kind == "numerics" for change in found) else ""
-            wrong = (
-                f"it would not be the same to the bit: {said}; {advice}--anyway goes on regardless,"
-                " and records that"
-            )
+        changes = [*self.changes(run)]
+        if self.last and not changes:
+            undone = "it was last resumed with changes, which are undone now: "
+            changes = [Change("mixture", undone + "; ".join(self.last))]
+        text, kinds, wrong = "; ".join(map(str, changes)), {c.kind for c in changes}, ""
+        if kinds & {"configuration", "data"}:
+            wrong = f"it would be another run: {text}"
+        elif changes and not anyway:
+            advice = self._advice() if "numerics" in kinds else ""
+            wrong = f"it would not be the same to the bit: {text}; {advice}--anyway continues it"
+            wrong += " and marks it as mixed"
         if wrong:
-            raise OtherRun(wrong, found, self.folder.name)
-        return found
+            raise OtherRun(wrong, changes, self.folder.name)
+        return changes
 
     def changes(self, run: Run) -> Iterator[Change]:
-        """What is not as it was when the run began, of all that can change its numbers.
+        """The changes since the run began in all that can change its numbers.
 
-        Ask for it inside `one_blas_thread`.
+        Call it inside `one_blas_thread`.
         """
         for text in configuration_changes(self.description, run.experiment):
             yield Change("configuration", text)
@@ -115,26 +107,26 @@ class Recorded:
                 yield Change("numerics", text)
             for text in identity.code_changes(before, now):
                 yield Change("code", text)
-        data, found = (self.description.dataset or {}).get("sha256"), run.dataset
-        digest = found.describe()["sha256"] if found else None
-        if data != digest:
-            said = f"SHA-256 {str(data)[:12]}… when the run began, {str(digest)[:12]}… now"
-            yield Change("data", f"the data are not what they were: {said}")
-        told, here = self.numerics(), provenance.numerics()
-        for name in sorted(set(told) & set(here) - {"digest"}):
-            if told[name] != here[name]:
-                yield Change("arithmetic", f"{name} was {told[name]}, is {here[name]}")
+        recorded = (self.description.dataset or {}).get("sha256")
+        digest = run.dataset.describe()["sha256"] if run.dataset else None
+        if recorded != digest:
+            text = f"SHA-256 {str(recorded)[:12]}… when the run began, {str(digest)[:12]}… now"
+            yield Change("data", f"the data are not what they were: {text}")
+        numerics, here = self.numerics(), provenance.numerics()
+        for name in sorted(set(numerics) & set(here) - {"digest"}):
+            if numerics[name] != here[name]:
+                yield Change("arithmetic", f"{name} was {numerics[name]}, is {here[name]}")
 
     def _advice(self) -> str:
-        """What to do with a run of another NUMERICS."""
+        """Advice for a run of another NUMERICS."""
         tags = self.description.tags
         commit = str(tags.get("dlexp.git.commit") or "")[:12]
         version = f"commit {commit}" if commit else f"version {tags.get('dlexp.version.dlexp')}"
         command = tags.get("dlexp.command") or "python -m dlexp …"
-        return f"to complete it as it began, use dlexp's {version}; to train it anew: {command}; "
+        return f"to complete it as it began, use dlexp's {version}; to train it again: {command}; "
 
     def framework_note(self, run: Run) -> str:
-        """Where dlexp's own code is another, in words. That is information: NUMERICS decides."""
+        """Which files of dlexp differ although NUMERICS is the same; information only."""
         before, now = identity.of_record(self.description), identity.of_experiment(run.experiment)
         if before is None or before.numerics != now.numerics:
             return ""
@@ -144,7 +136,7 @@ class Recorded:
         return f"dlexp's own code differs, of the same NUMERICS: {files}" if names else ""
 
     def numerics(self) -> dict[str, str]:
-        """The numerics fingerprint the run was begun with."""
+        """The numerics fingerprint of the process that began the run."""
         prefix = "dlexp.numerics."
         return {
             key.removeprefix(prefix): str(value)
@@ -154,10 +146,10 @@ class Recorded:
 
 
 def configuration_changes(description: RunDescription, e: Experiment) -> Iterator[str]:
-    """The values that an experiment has and a recorded run had otherwise, in words.
+    """The values that differ between a recorded run and an experiment, in words.
 
-    A setting that only one of them knows came or went with the code: it counts if it was not at
-    its default.
+    A setting that only one of them has was added or removed in the code: it counts if it was not
+    at its default.
     """
     now = json.loads(json.dumps(e.params()))
     defaults = description.defaults
@@ -167,13 +159,11 @@ def configuration_changes(description: RunDescription, e: Experiment) -> Iterato
         if name in now and now[name] != was:
             yield f"{name} was {value(was)}, is {value(now[name])}"
         elif name not in now and was != defaults.get(name, was):
-            yield f"{name} was {value(was)}, and there is no such setting any more"
+            yield f"{name} was {value(was)}, and this setting no longer exists"
 
 
 def read(folder: Path) -> Recorded:
-    """The run in a folder. Raises `UserError` for one whose description, configuration or journal
-    cannot be read.
-    """
+    """The run in a folder. Raises `UserError` if one of its files cannot be read."""
     path = folder / RUN_FILE
     try:
         description = RunDescription.read(folder)

@@ -1,7 +1,7 @@
-"""A recorded run, trained again: is it the same to the bit, and what else is there to see in it?
+"""Trains a recorded run again and compares it to the bit; a probe adds observers.
 
-`python -m dlexp replay <run>` asks for the same numbers, `python -m dlexp probe <run>
-observer=[diagnostics]` for the same numbers under more eyes.
+`python -m dlexp replay <run>` checks for the same numbers, `python -m dlexp probe <run>
+observer=[diagnostics]` does so with other observers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MLFLOW_ID = 32  # hexadecimal digits
 
 @dataclass(frozen=True)
 class Difference:
-    """Where a number is not what it was; a value that one of them lacks is None."""
+    """A number that differs; a missing value is None."""
 
     step: int
     metric: str
@@ -44,16 +44,16 @@ class Difference:
         return abs(a - b) / max(abs(a), abs(b))
 
     def __str__(self) -> str:
-        said = [("nothing" if v is None else f"{v!r}") for v in (self.before, self.now)]
-        return f"{self.metric} at step {self.step} was {said[0]}, is {said[1]}"
+        before, now = ("nothing" if v is None else repr(v) for v in (self.before, self.now))
+        return f"{self.metric} at step {self.step} was {before}, is {now}"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A run held against its record: what was compared, what differs, what has changed since.
+    """A run compared with its record: extent, differences, and changes since.
 
-    `weights` are None where there was nothing to compare them with, else whether they are the same.
-    `note` says what else is another, and should change no number.
+    `weights` says whether they are the same; None if the record has none. `note` names differences
+    that should not change numbers.
     """
 
     records: int
@@ -65,42 +65,34 @@ class Comparison:
     same_machine: bool
     note: str = ""
 
-    def told(self, tolerance: float) -> tuple[str, int]:
-        """What there is to say, and the exit status: 1 where it is not the same run."""
+    def report(self, tolerance: float) -> tuple[str, int]:
+        """The report in words, and the exit status: 1 if it is not the same run."""
         extent = f"{self.records} records of {self.metrics} metrics"
         changed = [f"changed   {change}" for change in self.changes]
         changed += [f"note      {self.note}"] if self.note else []
         if not self.differences and not self.ending and self.weights is not False:
             same = f"same      {extent}{' and the weights' if self.weights else ''}, to the bit"
             return "\n".join([same, *changed]), 0
-        first = (
-            self.differences[0]
-            if self.differences
-            else self.ending or "the weights at the end are others"
-        )
+        first = next(iter(self.differences), self.ending or "the final weights differ")
         lines = [f"differs   {first}", *changed]
         if self.same_machine:
             if not self.changes and self.note:
                 lines.append(
-                    "note      if that code means to compute other numbers, raise NUMERICS"
+                    "note      if the numbers of that code changed on purpose, raise NUMERICS"
                 )
             elif not self.changes:
-                lines.append(
-                    "changed   nothing that was recorded: the same code, data and arithmetic should"
-                    " repeat it"
-                )
+                same = "the same code, data and arithmetic should repeat it"
+                lines.append(f"changed   nothing that was recorded: {same}")
             return "\n".join(lines), 1
         worst: dict[str, Difference] = {}
         for d in self.differences:
             if d.metric not in worst or d.relative > worst[d.metric].relative:
                 worst[d.metric] = d
         lines.append(
-            "The arithmetic is another one, so bits may differ; largest relative differences in"
-            f" {extent}:"
+            f"The arithmetic changed, so bits may differ; largest relative differences in {extent}:"
         )
-        lines += [
-            f"  {name:24} {d.relative:.2g}  (step {d.step})" for name, d in sorted(worst.items())
-        ]
+        for name, d in sorted(worst.items()):
+            lines.append(f"  {name:24} {d.relative:.2g}  (step {d.step})")
         off = max((d.relative for d in worst.values()), default=0.0)
         within = off <= tolerance and not self.ending
         lines.append(f"{'within' if within else 'outside'} the tolerance of {tolerance:g}")
@@ -111,37 +103,33 @@ class Comparison:
 
 
 def replay(word: str, *, tolerance: float | None = None, uri: str | None = None) -> int:
-    """Train the run that a word names again from what it recorded, and compare; 1 if it differs.
+    """Train a recorded run again and compare; 1 if it differs. `uri` is the MLflow store to search.
 
-    `uri` is the MLflow store that has it. Raises `UserError` where there is no such run.
+    Raises `UserError` if there is no such run.
     """
     with TemporaryDirectory(prefix="dlexp-replay-") as spare:
         past = _measured(_folder(word, uri, Path(spare)), "replay")
         silent = replace(past.setup.experiment, observer=tuple(_progress(past)))
-        run = lifecycle.perform(
-            replace(past.setup, experiment=silent, tracking=NoTracking()), keep=False
-        )
+        setup = replace(past.setup, experiment=silent, tracking=NoTracking())
+        run = lifecycle.perform(setup, keep=False)
     return _conclude(past, run, TOLERANCE if tolerance is None else tolerance)
 
 
 def probe(word: str, overrides: Sequence[str]) -> int:
-    """Train the run that a word names again with other observers, and prove that nothing changed.
+    """Train a recorded run again with other observers, and check that nothing changed.
 
     Raises `UserError` for an override of anything but an observer.
     """
     for override in overrides:
         if not override.lstrip("+").startswith(("observer=", "observer.")):
-            wrong = (
-                "only observers can be added to a run that was trained: what else changes, changes"
-                " its numbers"
-            )
+            wrong = "only observers can be changed in a trained run: all else changes its numbers"
             raise UserError(wrong, key=override.partition("=")[0], where="command line")
     folder = must_find(word, "probe", sweeps=False)
     past = _measured(folder, "probe")
-    looking = replace(past.setup.experiment, observer=compose_run(*overrides).experiment.observer)
+    observed = replace(past.setup.experiment, observer=compose_run(*overrides).experiment.observer)
     setup: Setup = replace(
         past.setup,
-        experiment=looking,
+        experiment=observed,
         tracking=NoTracking(),
         overrides=tuple(overrides),
         rebuilt=False,
@@ -159,37 +147,34 @@ def probe(word: str, overrides: Sequence[str]) -> int:
 
 
 def _folder(word: str, uri: str | None, spare: Path) -> Path:
-    """The run's folder; one that is only in MLflow is fetched into `spare`."""
-    found = find(word, sweeps=False) if uri is None else None
-    if found is None and len(word) == MLFLOW_ID and set(word) <= set("0123456789abcdef"):
+    """The run's folder; a run that is only in MLflow is fetched into `spare`."""
+    folder = find(word, sweeps=False) if uri is None else None
+    if folder is None and len(word) == MLFLOW_ID and set(word) <= set("0123456789abcdef"):
         from dlexp.tracking import fetch
 
         return fetch.run_folder(word, uri, spare)
-    return found or must_find(word, "replay", sweeps=False)
+    return folder or must_find(word, "replay", sweeps=False)
 
 
 def _measured(folder: Path, key: str) -> Recorded:
-    """The run in a folder. Raises `UserError` for one that has nothing to be compared with."""
+    """The run in a folder. Raises `UserError` if it has no measurements."""
     past = records.read(folder)
     if not past.records:
-        raise UserError(
-            "its journal holds no measurement: there is nothing to compare",
-            key=key,
-            value=folder.name,
-        )
+        wrong = "its journal holds no measurement: there is nothing to compare"
+        raise UserError(wrong, key=key, value=folder.name)
     return past
 
 
 def _conclude(past: Recorded, run: Run, tolerance: float) -> int:
     if isinstance(run.error, KeyboardInterrupt):
         raise run.error
-    said, status = compare(past, run).told(tolerance)
-    print(said)
+    report, status = compare(past, run).report(tolerance)
+    print(report)
     return status
 
 
 def compare(past: Recorded, run: Run) -> Comparison:
-    """Hold a run against what was recorded of it; of one that was cut short, against what there is."""
+    """Compare a run with its record; for an interrupted one, up to its last record."""
     ended = past.status is not None and past.status.is_result
     now = run.records if ended else run.records[: len(past.records)]
     differences = tuple(_differences(past, now))
@@ -200,10 +185,8 @@ def compare(past: Recorded, run: Run) -> Comparison:
         weights = provenance.weights(run) == past.weights
     with provenance.one_blas_thread():
         here = provenance.numerics()["digest"]
-        changes = [
-            *past.changes(run),
-            *(Change("mixture", f"since it was resumed: {said}") for said in past.mixed),
-        ]
+        mixed = [Change("mixture", f"since it was resumed: {text}") for text in past.mixed]
+        changes = [*past.changes(run), *mixed]
     return Comparison(
         records=len(past.records),
         metrics=len({name for r in past.records for name in r.metrics}),
@@ -217,7 +200,7 @@ def compare(past: Recorded, run: Run) -> Comparison:
 
 
 def _progress(past: Recorded) -> Iterator[Any]:
-    """Of the run's own observers, those that show the training to whoever waits."""
+    """The run's own observers that show progress."""
     return (p for p in past.setup.experiment.observer if p.live)
 
 
@@ -231,8 +214,10 @@ def _differences(past: Recorded, now: Sequence[Any]) -> Iterator[Difference]:
         if before and after and before.step != after.step:
             yield Difference(step, "the step itself", before.step, after.step)
         for name in {**a, **b}:
-            was, found = a.get(name), b.get(name)
-            if was != found and not (
-                was is not None and found is not None and math.isnan(was) and math.isnan(found)
-            ):
-                yield Difference(step, name, was, found)
+            was, is_now = a.get(name), b.get(name)
+            if was != is_now and not (_is_nan(was) and _is_nan(is_now)):
+                yield Difference(step, name, was, is_now)
+
+
+def _is_nan(value: float | None) -> bool:
+    return value is not None and math.isnan(value)

@@ -1,4 +1,4 @@
-"""An experiment under way or finished."""
+"""A run: an experiment in progress or finished."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dlexp.storage.status import Status
 
 
 class RecordWriter(Protocol):
-    """Where a run's records are written; a journal is one."""
+    """Writes a run's records; a journal is one."""
 
     def record(self, record: Record, event: str = "record") -> None:
         """Write an evaluation, or (event "note") an observer's own measurements."""
@@ -29,11 +29,11 @@ class RecordWriter(Protocol):
 
 @dataclass
 class Run:
-    """An experiment under way or finished: its trainer, its records, and where it is written.
+    """An experiment in progress or finished: its trainer, its records, and its folder.
 
     `metrics` are the latest values by name; `status` is one of RUNNING, FINISHED, DIVERGED, FAILED,
-    INTERRUPTED; `tracked` says what became of it in MLflow, `mixed` what had changed when it was
-    resumed all the same.
+    INTERRUPTED; `tracked` is the result of sending it to MLflow; `mixed` are the changes with which
+    it was resumed.
     """
 
     experiment: Experiment
@@ -51,7 +51,7 @@ class Run:
         self.observer_runners = ObserverRunners(self)
 
     def lacks(self, observer: Observer) -> str:
-        """What the observer needs and this run has not, in words; empty where nothing is missing."""
+        """What the observer needs and this run does not have, in words; else empty."""
         return observer.lacks(self)
 
     @property
@@ -65,49 +65,45 @@ class Run:
 
     @property
     def network(self) -> Network | None:
-        """The network, where the problem has one."""
+        """The network, if the problem has one."""
         return getattr(self.trainer.problem, "network", None)
 
     @property
     def dataset(self) -> Dataset | None:
-        """The data, where the problem has some."""
+        """The data, if the problem has some."""
         return getattr(self.trainer.problem, "dataset", None)
 
     def probe(self, n: int = 1000) -> tuple[Array, Array, Context]:
-        """Up to n training samples, evenly chosen, their labels, and a context to show them to the
-        network in. For runs on a data set.
+        """Up to n training samples, evenly spaced, their labels, and a context for the network.
 
-        The context is evaluation mode, but training mode for a network that keeps running averages.
-        Use it within `trainer.rehearsal()`.
+        The context is evaluation mode, but training mode for a network with running averages. Call
+        it within `trainer.rehearsal()`, in a run on a data set.
         """
         assert self.network is not None
         assert self.dataset is not None
         return probe(self.network, self.dataset.train, n, self.trainer.rngs["noise"])
 
     def note(self, metrics: dict[str, float]) -> None:
-        """Write an observer's own measurements beside the run's metrics; they are not part of its
-        records.
-        """
+        """Write an observer's own measurements to the journal; they are not among the records."""
         if self.journal is not None:
             self.journal.record(Record(self.trainer.epoch, self.trainer.t, metrics), "note")
 
     def figure_path(self, name: str) -> Path | None:
-        """Where to save the figure `name`, or None for a run that keeps no folder."""
+        """Where to save the figure `name`; None without a run folder."""
         return Artifacts(self.folder).figure_path(name)
 
     def save_arrays(self, name: str, arrays: Mapping[str, Array]) -> None:
-        """Write `<run folder>/arrays/<name>.npz`, old or new, never half; nothing without a folder.
+        """Write `<run folder>/arrays/<name>.npz` atomically; without a folder, do nothing.
 
-        Reports and studies know neither network nor surface: what their figures show of these, an
-        observer leaves here.
+        Reports and studies do not load networks or surfaces: observers save here what their figures
+        show of them.
         """
         Artifacts(self.folder).save_arrays(name, arrays)
 
     def train(self, after_step: Callable[[], None] = lambda: None) -> None:
-        """Train, and notify the observers; `after_step` is called between two steps, and may save or
-        raise.
+        """Train and notify the observers; `after_step` is called between steps and may raise.
 
-        What the training raises is raised, after the observers were notified.
+        Exceptions of the training are raised again after the observers were notified.
         """
         error: BaseException | None = None
         try:
@@ -124,16 +120,14 @@ class Run:
             self.observer_runners.notify("finish", error)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on as if nothing had happened, but the records: those are in the
-        journal.
-        """
+        """All state that is needed to continue, except the records: those are in the journal."""
         return {
             "trainer": self.trainer.state_dict(),
             "observers": self.observer_runners.state_dict(),
         }
 
     def load_state_dict(self, saved: Mapping[str, Any], records: Iterable[Record]) -> None:
-        """Inverse of `state_dict`, with the records of before."""
+        """Inverse of `state_dict`, with the earlier records."""
         self.trainer.load_state_dict(saved["trainer"])
         self.records[:] = records
         self.observer_runners.load_state_dict(saved["observers"])

@@ -1,4 +1,4 @@
-"""What dlexp says while a run is trained, also in the run's own `run.log`."""
+"""The log of a run, also in its own `run.log`."""
 
 from __future__ import annotations
 
@@ -15,28 +15,22 @@ log = logging.getLogger("dlexp")
 
 
 class _Log(logging.FileHandler):
-    """A log that ends where it can be written no more; the run does not, and says what matters
-    elsewhere.
-    """
+    """A log file that is given up when it cannot be written; the run continues."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """Without the traceback that logging prints of its own failures."""
+        """Do nothing: logging would print a traceback."""
 
 
 def in_the_way(e: OSError, path: str | Path) -> OSError | UserError:
-    """What to raise where a run's file cannot be written: what is of the machine as it is, or what
-    to move away.
-    """
-    return (
-        e
-        if is_of_the_machine(e)
-        else UserError(f"cannot be written: {e.strerror or e}", key=str(path))
-    )
+    """The error to raise if a run's file cannot be written: of the machine, or of the user."""
+    if is_of_the_machine(e):
+        return e
+    return UserError(f"cannot be written: {e.strerror or e}", key=str(path))
 
 
 @contextmanager
 def logged_to(path: Path) -> Iterator[None]:
-    """What dlexp says, also into a file."""
+    """Inside, the log is also written to a file."""
     try:
         paths.check_inside(path)
         handler = _Log(path, encoding="utf-8", errors="surrogateescape")

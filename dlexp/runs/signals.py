@@ -1,6 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal: the first waits for the end of the step under way, the
-second does not.
-"""
+"""Ctrl-C, SIGTERM and SIGHUP: the first signal waits for the end of the step."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ from typing import Any
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, or SIGHUP of a terminal that is closed: the same as Ctrl-C, from somebody else."""
+    """SIGTERM, or SIGHUP of a closed terminal; handled like Ctrl-C."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -25,7 +23,7 @@ def number_of(error: KeyboardInterrupt) -> int:
 
 
 def exit_status(error: KeyboardInterrupt) -> int:
-    """What a shell says of a process that such a signal ended: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP."""
+    """The exit status after such a signal: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP."""
     return 128 + number_of(error)
 
 
@@ -35,22 +33,16 @@ def _terminate(number: int, frame: object) -> None:
 
 @contextmanager
 def heard() -> Iterator[None]:
-    """Inside, SIGTERM and SIGHUP are raised as `Terminated`, as Ctrl-C is raised as
-    `KeyboardInterrupt`.
+    """Inside, SIGTERM and SIGHUP raise `Terminated`, as Ctrl-C raises `KeyboardInterrupt`.
 
-    A signal that this process ignores (`nohup`) or handles in its own way stays as it is, and so
-    does every other thread than the main one.
+    Signals that this process ignores (`nohup`) or handles otherwise are unchanged; so are other
+    threads.
     """
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
-        ours = [
-            number
-            for name in ("SIGTERM", "SIGHUP")
-            if (number := getattr(signal, name, None)) is not None
-        ]
-        before = {
-            n: signal.signal(n, _terminate) for n in ours if signal.getsignal(n) is signal.SIG_DFL
-        }
+        numbers = (getattr(signal, name, None) for name in ("SIGTERM", "SIGHUP"))
+        default = [n for n in numbers if n is not None and signal.getsignal(n) is signal.SIG_DFL]
+        before = {number: signal.signal(number, _terminate) for number in default}
     try:
         yield
     finally:
@@ -59,24 +51,22 @@ def heard() -> Iterator[None]:
 
 
 class Interruption:
-    """What was asked for by signals, and not yet done. Where there is no patience, it is done at
-    once.
-    """
+    """A signal's request to stop; without patience, it is raised at once."""
 
     def __init__(self) -> None:
-        self.asked: KeyboardInterrupt | None = None
+        self.requested: KeyboardInterrupt | None = None
         self.patient = False
 
     def __call__(self, number: int, frame: object) -> None:
         """The signals' handler."""
         error = KeyboardInterrupt() if number == signal.SIGINT else Terminated(number)
-        if self.asked is not None or not self.patient:
+        if self.requested is not None or not self.patient:
             raise error
-        self.asked = error
+        self.requested = error
 
     @contextmanager
     def patience(self) -> Iterator[None]:
-        """Inside are steps that are worth being ended first."""
+        """Inside, a signal waits for the end of the step."""
         self.patient = True
         try:
             yield
@@ -84,17 +74,16 @@ class Interruption:
             self.patient = False
 
     def raise_if_requested(self) -> None:
-        """Raise what was asked for, if anything was."""
-        if self.asked is not None:
-            raise self.asked
+        """Raise the requested interruption, if there is one."""
+        if self.requested is not None:
+            raise self.requested
 
 
 @contextmanager
 def deferred_signals() -> Iterator[Interruption]:
-    """Inside, an interruption may be waited with (where signals can be caught: in the main thread).
+    """Inside, an interruption can wait (in the main thread, where signals can be handled).
 
-    A process that ignores Ctrl-C or the end of its terminal (`nohup`), or has its own way with
-    them, goes on to.
+    Signals that this process ignores (`nohup`) or handles otherwise are unchanged.
     """
     interruption = Interruption()
     if threading.current_thread() is not threading.main_thread():

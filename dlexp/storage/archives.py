@@ -1,4 +1,4 @@
-"""Arrays as files: `.npz` archives without pickle, whose sizes are known before they are unpacked."""
+"""Arrays in `.npz` archives without pickle; sizes are checked before unpacking."""
 
 from __future__ import annotations
 
@@ -33,27 +33,24 @@ DAMAGE = (  # what reading a damaged archive of arrays may raise
     zlib.error,
     lzma.LZMAError,
 )
-# bytes of arrays that a file may hold: a small one can claim to unpack to gigabytes
+# bytes of arrays in a file: a small file can declare gigabytes
 LARGEST = 2**28
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Arrays by name as an `.npz` file, old or new, never half; the same arrays give the same
-    bytes.
+    """Write arrays as an `.npz` file, atomically; the same arrays give the same bytes.
 
     Raises `OSError` where it cannot be written, `ValueError` for arrays of Python objects.
     """
     with staged(path) as file, zipfile.ZipFile(file, "w") as archive:
-        # ZipInfo of its own: the time of day would change the bytes
+        # own ZipInfo: the default has the time of day
         for name, array in arrays.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as entry:
                 npy.write_array(entry, np.asanyarray(array), allow_pickle=False)
 
 
 def read_arrays(path: Path) -> dict[str, Array]:
-    """The arrays of an `.npz` file by name. Raises `FileNotFoundError`, and `DataError` for what is
-    none.
-    """
+    """The arrays of an `.npz` file. Raises `FileNotFoundError`, or `DataError` for damage."""
     try:
         with zipfile.ZipFile(path) as archive:
             check_archive(archive, LARGEST)
@@ -66,35 +63,32 @@ def read_arrays(path: Path) -> dict[str, Array]:
 
 
 def check_archive(archive: zipfile.ZipFile, most: int) -> None:
-    """Raises `ValueError` for one that claims to unfold to more than `most` bytes, or whose claim
-    cannot be relied on.
+    """Raises `ValueError` for an archive that declares more than `most` bytes or is unusual.
 
-    Python reads no more of an entry than it claims, but unpacks bzip2 and LZMA without a limit
-    before it counts.
+    Python reads no more of an entry than it declares, but unpacks bzip2 and LZMA without a limit.
     """
-    claimed, names = 0, archive.namelist()
+    declared, names = 0, archive.namelist()
     if len(set(names)) < len(names):
         raise ValueError("two of its arrays have the same name")
     for entry in archive.infolist():
         if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ValueError(f"{entry.filename} is packed in a way that NumPy does not use")
-        claimed += entry.file_size
-    if claimed > most:
+            raise ValueError(f"{entry.filename} is compressed in a way that NumPy does not use")
+        declared += entry.file_size
+    if declared > most:
         raise ValueError(f"it claims to hold more than {most:,} bytes")
 
 
 def unpacked(data: bytes, name: str) -> Array:
-    """The array of an `.npy` file's bytes; their number is held against the header before it is
-    made.
+    """The array in an `.npy` file's bytes; the header's size is checked before it is made.
 
-    Raises `ValueError`, among others (`DAMAGE`), for what is none, and for Python objects.
+    Raises one of `DAMAGE` for other bytes, and for Python objects.
     """
     file = io.BytesIO(data)
     if npy.read_magic(file) != (1, 0):
-        raise ValueError(f"{name} is of a version that dlexp does not write")
+        raise ValueError(f"{name} has a version of the .npy format that dlexp does not write")
     shape, _, dtype = npy.read_array_header_1_0(file)
     if min(shape, default=0) < 0 or file.tell() + math.prod(shape) * dtype.itemsize != len(data):
-        raise ValueError(f"{name} promises {shape} numbers and has others")
+        raise ValueError(f"{name} declares the shape {shape} and has another size")
     file.seek(0)
     array: Array = npy.read_array(file, allow_pickle=False)
     return array

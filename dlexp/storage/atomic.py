@@ -1,4 +1,4 @@
-"""Files that are old or new, never half; names that no other run has."""
+"""Atomic files, locks, and unique names."""
 
 from __future__ import annotations
 
@@ -18,16 +18,14 @@ from filelock import FileLock, Timeout
 from dlexp import paths
 from dlexp.errors import UNWRITABLE
 
-STAGED = ".part"  # how the names of files end that have not taken their place yet
-CAN_ASK = os.name == "posix"  # whether a process lives; elsewhere the question may end it
-AGE = 3600.0  # seconds after which a half-written file is nobody's, where nobody can be asked
+STAGED = ".part"  # suffix of files that are not complete
+CAN_ASK = os.name == "posix"  # whether a process is alive; on Windows, os.kill would end it
+AGE = 3600.0  # seconds after which a half-written file of an unknown process counts as left over
 
 
 @contextmanager
 def named(path: Path) -> Iterator[None]:
-    """Inside, `path` is written; the system does not say of which file it was that its disk is
-    full.
-    """
+    """Inside, `path` is written; its name is added to errors that lack it (a full disk)."""
     try:
         yield
     except OSError as e:
@@ -38,10 +36,9 @@ def named(path: Path) -> Iterator[None]:
 
 @contextmanager
 def staged(path: Path, *, sync: bool = False) -> Iterator[BinaryIO]:
-    """A new file that takes the place of `path` at the end, if nothing was raised; `sync` sees it
-    on the disk first.
+    """A new file that replaces `path` at the end, if nothing was raised; `sync` flushes it to disk.
 
-    Raises `OSError` where it cannot be written; what stood at `path` then stands there still.
+    Raises `OSError` if it cannot be written; the file at `path` is then unchanged.
     """
     beside = path.with_name(f"{path.name}.{os.getpid()}{STAGED}")
     for name in (path, beside):
@@ -61,17 +58,16 @@ def staged(path: Path, *, sync: bool = False) -> Iterator[BinaryIO]:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Old or new, never half: written beside its place, then moved there."""
+    """Write a file atomically: beside its place, then moved there."""
     with staged(path) as file:
         file.write(text.encode("utf-8", "surrogateescape"))
 
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[None]:
-    """Make a folder that is filled inside; where that raises `OSError`, what was made is removed
-    again.
+    """Make a folder, filled inside; if that raises `OSError`, the new folder is removed.
 
-    A folder that was there before stays. Raises `OSError` where it cannot be made.
+    An existing folder is kept. Raises `OSError` if it cannot be made.
     """
     fresh = missing(path)
     try:
@@ -83,23 +79,21 @@ def new_folder(path: Path) -> Iterator[None]:
 
 
 def missing(path: Path) -> list[Path]:
-    """The folders that are not there yet on the way to a path, itself first."""
+    """The missing folders on the way to a path, itself first."""
     return [folder for folder in (path, *path.parents) if not folder.exists()]
 
 
 def take_back(fresh: Sequence[Path]) -> None:
-    """Remove folders that were just made: the first with all it holds, the others where they are
-    empty.
-    """
+    """Remove new folders: the first with its content, the others if they are empty."""
     for folder in fresh[:1]:
         shutil.rmtree(folder, ignore_errors=True)
     for folder in fresh[1:]:
-        with suppress(OSError):  # another process has put something there
+        with suppress(OSError):  # another process has written into it
             folder.rmdir()
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder with all it holds; of a link, the link alone."""
+    """Remove a folder with its content; for a link, only the link."""
     if folder.is_symlink():
         folder.unlink()
     else:
@@ -107,18 +101,16 @@ def remove(folder: Path) -> None:
 
 
 def lock(path: Path, timeout: float = -1) -> FileLock:
-    """The lock of this name, not taken yet. Raises `OSError` where a link leads out of the outputs
-    folder.
-    """
+    """The lock of this name, not taken yet. Raises `OSError` if a link leads out of outputs."""
     paths.check_inside(path)
     return FileLock(path, timeout=timeout)
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process holds the lock of this name, found out without writing anything.
+    """Whether a process holds the lock of this name; nothing is written if possible.
 
-    Where the system cannot say that of a file that is only read, the lock is taken for an instant;
-    where that cannot be written, nobody holds it.
+    If the system needs a writable file for that, the lock is taken briefly; a lock that cannot be
+    written is free.
     """
     paths.check_inside(path)
     if not path.is_file():
@@ -150,14 +142,12 @@ def _is_held(path: Path) -> bool:
 
 
 def is_left(path: Path) -> bool:
-    """Whether `staged` began this file in a process that is no more. Files of other names are
-    somebody else's.
-    """
+    """Whether `staged` began this file in a process that has ended."""
     name, _, number = path.name.removesuffix(STAGED).rpartition(".")
     if not (path.name.endswith(STAGED) and name and number.isdecimal() and path.is_file()):
         return False
     if not CAN_ASK:
-        with suppress(OSError):  # it has taken its place
+        with suppress(OSError):  # it was completed
             return time.time() - path.stat().st_mtime > AGE
         return False
     try:
@@ -170,7 +160,7 @@ def is_left(path: Path) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    """See a folder's new name on the disk, where the system can."""
+    """Flush a folder's new names to disk, if the system can."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:  # Windows opens no folders
@@ -183,7 +173,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def new_id() -> str:
-    """A name no other run has: the second it began and six random digits."""
+    """A unique name: the time and six random digits."""
     return f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
 
 

@@ -1,9 +1,8 @@
-"""A run's state as a file: old or new, never half; checksummed, without pickle, its sizes known
-before it is read.
+"""A run's state as a file: atomic, with checksums, without pickle.
 
-checkpoints/last.npz    where training goes on: one `.npy` per array, and beside them
-    state.json          the tree they hang in, with the SHA-256 of each
-checkpoints/best.npz    the network at its best validation so far (`dlexp.load_network`)
+checkpoints/last.npz    where training continues: one `.npy` per array, and beside them
+    state.json          the tree of values, with the SHA-256 of each array
+checkpoints/best.npz    the best network so far, by validation (`dlexp.load_network`)
 """
 
 from __future__ import annotations
@@ -36,9 +35,9 @@ FORMAT = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpointing:
-    """How often a run's state is saved: every so many epochs, every so many seconds; None: not so.
+    """How often a run's state is saved: by epochs, by seconds; None: not.
 
-    An interrupted run saves it in any case. A killed run loses the time since, and nothing else.
+    An interrupted run always saves it. A killed run loses only the time since the last save.
     """
 
     epochs: int | None = at_least(1, default("checkpoint.epochs"))
@@ -49,17 +48,16 @@ class Checkpointing:
 
 
 def save(path: Path, tree: Mapping[str, Any]) -> None:
-    """Write a tree of dicts, lists, tuples, namespaces, plain values and arrays, and see it on the
-    disk.
+    """Write a tree of dicts, lists, tuples, namespaces, plain values and arrays; flush it to disk.
 
-    The same tree gives the same bytes. Raises `TypeError` for anything else in it, naming where,
-    and `OSError` where it cannot be written; what stood there before then stands there still.
+    The same tree gives the same bytes. Raises `TypeError` for other values, naming their place, and
+    `OSError` if it cannot be written; the file is then unchanged.
     """
     arrays: dict[str, Array] = {}
-    told = _told(tree, "", arrays)
+    root = _to_json(tree, "", arrays)
     packed = {name: _bytes(array) for name, array in arrays.items()}
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in packed.items()}
-    text = json.dumps({"format": FORMAT, "tree": told, "sha256": digests})
+    text = json.dumps({"format": FORMAT, "tree": root, "sha256": digests})
     seal = hashlib.sha256(text.encode()).hexdigest()
     with staged(path, sync=True) as file, zipfile.ZipFile(file, "w") as archive:
         for name, data in packed.items():
@@ -69,9 +67,7 @@ def save(path: Path, tree: Mapping[str, Any]) -> None:
 
 
 def load(path: Path) -> dict[str, Any]:
-    """The tree saved at `path`, to the bit. Raises `FileNotFoundError`, and `DataError` for what is
-    damaged or none.
-    """
+    """The tree saved at `path`. Raises `FileNotFoundError`, and `DataError` if it is damaged."""
     try:
         with path.open("rb") as file, zipfile.ZipFile(file) as archive:
             size = os.fstat(file.fileno()).st_size
@@ -79,13 +75,13 @@ def load(path: Path) -> dict[str, Any]:
             text = archive.read(STATE)
             if hashlib.sha256(text).hexdigest().encode() != archive.read("sha256"):
                 raise ValueError(f"{STATE} does not have its SHA-256")
-            told = json.loads(text)
-            if told["format"] != FORMAT:
-                raise ValueError(f"format {told['format']}, and this dlexp reads {FORMAT}")
+            state = json.loads(text)
+            if state["format"] != FORMAT:
+                raise ValueError(f"format {state['format']}, and this dlexp reads {FORMAT}")
             arrays = {
-                name: _array(archive, name, digest) for name, digest in told["sha256"].items()
+                name: _array(archive, name, digest) for name, digest in state["sha256"].items()
             }
-        tree: dict[str, Any] = _made(told["tree"], arrays)
+        tree: dict[str, Any] = _from_json(state["tree"], arrays)
         return tree
     except FileNotFoundError:
         raise
@@ -94,13 +90,13 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def is_data(value: Any) -> bool:
-    """Whether `save` would take it.
+    """Whether `save` accepts it.
 
     >>> is_data({"seen": [1, (2.5, None)]}), is_data({"bar": object()})
     (True, False)
     """
     try:
-        _told(value, "", {})
+        _to_json(value, "", {})
     except TypeError:
         return False
     return True
@@ -113,17 +109,15 @@ def _bytes(array: Array) -> bytes:
 
 
 def _array(archive: zipfile.ZipFile, name: str, digest: str) -> Array:
-    """One array, with its SHA-256."""
+    """One array, checked by its SHA-256."""
     data = archive.read(f"{name}.npy")
     if hashlib.sha256(data).hexdigest() != digest:
         raise ValueError(f"{name} does not have its SHA-256")
     return unpacked(data, name)
 
 
-def _told(value: Any, where: str, arrays: dict[str, Array]) -> Any:
-    """A value as JSON can say it: plain ones as they are, others as an object with one key that
-    says what they are.
-    """
+def _to_json(value: Any, where: str, arrays: dict[str, Array]) -> Any:
+    """A value as JSON: plain values unchanged, others as an object with one key, their type."""
     if value is None or type(value) in (bool, int, float, str):
         return value
     if isinstance(value, (np.ndarray, np.generic)) and not value.dtype.hasobject:
@@ -131,33 +125,33 @@ def _told(value: Any, where: str, arrays: dict[str, Array]) -> Any:
         arrays[name] = np.asarray(value)
         return {"scalar" if isinstance(value, np.generic) else "array": name}
     if type(value) is list:
-        return [_told(v, f"{where}[{i}]", arrays) for i, v in enumerate(value)]
+        return [_to_json(v, f"{where}[{i}]", arrays) for i, v in enumerate(value)]
     if type(value) is tuple:
-        return {"tuple": [_told(v, f"{where}[{i}]", arrays) for i, v in enumerate(value)]}
+        return {"tuple": [_to_json(v, f"{where}[{i}]", arrays) for i, v in enumerate(value)]}
     if type(value) is SimpleNamespace:
         return {"namespace": _pairs(vars(value), where, arrays)}
     if type(value) is dict:
         return {"dict": _pairs(value, where, arrays)}
-    raise TypeError(
-        f"{where.strip('.') or 'it'} is {type(value).__name__}: no plain value, array, list, tuple"
-        " or dict"
-    )
+    what = f"{where.strip('.') or 'it'} is {type(value).__name__}"
+    raise TypeError(f"{what}: no plain value, array, list, tuple or dict")
 
 
 def _pairs(held: Mapping[Any, Any], where: str, arrays: dict[str, Array]) -> list[list[Any]]:
-    return [[_told(k, where, arrays), _told(v, f"{where}.{k}", arrays)] for k, v in held.items()]
+    return [
+        [_to_json(k, where, arrays), _to_json(v, f"{where}.{k}", arrays)] for k, v in held.items()
+    ]
 
 
-def _made(told: Any, arrays: Mapping[str, Array]) -> Any:
-    """Inverse of `_told`."""
-    if isinstance(told, list):
-        return [_made(v, arrays) for v in told]
-    if not isinstance(told, dict):
-        return told
-    ((what, held),) = told.items()
-    if what in ("array", "scalar"):
-        return arrays[held] if what == "array" else arrays[held][()]
-    if what == "tuple":
-        return tuple(_made(v, arrays) for v in held)
-    pairs = {_made(k, arrays): _made(v, arrays) for k, v in held}
-    return SimpleNamespace(**pairs) if what == "namespace" else pairs
+def _from_json(value: Any, arrays: Mapping[str, Array]) -> Any:
+    """Inverse of `_to_json`."""
+    if isinstance(value, list):
+        return [_from_json(v, arrays) for v in value]
+    if not isinstance(value, dict):
+        return value
+    ((kind, inner),) = value.items()
+    if kind in ("array", "scalar"):
+        return arrays[inner] if kind == "array" else arrays[inner][()]
+    if kind == "tuple":
+        return tuple(_from_json(v, arrays) for v in inner)
+    pairs = {_from_json(k, arrays): _from_json(v, arrays) for k, v in inner}
+    return SimpleNamespace(**pairs) if kind == "namespace" else pairs

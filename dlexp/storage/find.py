@@ -18,15 +18,15 @@ from dlexp.storage.records import (
     read_object,
 )
 
-MIRROR_FILE = "mlflow.json"  # how far a run has been sent to MLflow, and its name there
+MIRROR_FILE = "mlflow.json"  # how much of a run was sent to MLflow, and its id there
 NAMED = 8  # names listed in an error message
 
 
 def find(word: str, *, runs: bool = True, sweeps: bool = True) -> Path | None:
-    """The folder of a run or a sweep; None where there is none. `is_sweep` says which it is.
+    """The folder of a run or a sweep; None if there is none. `is_sweep` tells them apart.
 
-    The word is a path, a folder's name, an id, a sweep's name, MLflow's run id, or `last`, which is
-    what changed last.
+    The word is a path, a folder's name, an id, a sweep's name, MLflow's run id, or `last`: the one
+    that changed last.
     """
     run = _run(word) if runs else None
     sweep = _sweep(word) if sweeps else None
@@ -37,7 +37,7 @@ def find(word: str, *, runs: bool = True, sweeps: bool = True) -> Path | None:
 
 
 def must_find(word: str, key: str, *, runs: bool = True, sweeps: bool = True) -> Path:
-    """The same. Raises `UserError`, which lists what there is, where there is none."""
+    """As `find`, but raises `UserError`, which lists the known names, if there is none."""
     if (folder := find(word, runs=runs, sweeps=sweeps)) is not None:
         return folder
     alone = [f.name for f in reversed(all_runs()) if not (sweeps and is_sweep(f.parents[1]))]
@@ -62,8 +62,8 @@ def must_find(word: str, key: str, *, runs: bool = True, sweeps: bool = True) ->
 def all_runs() -> list[Path]:
     """The folders of all runs under outputs/, those of sweeps too, by name."""
     home = paths.outputs()
-    found = [*home.glob(f"runs/*/{EVENTS}"), *home.glob(f"sweeps/*/runs/*/{EVENTS}")]
-    return sorted((path.parent for path in found), key=lambda folder: folder.name)
+    journals = [*home.glob(f"runs/*/{EVENTS}"), *home.glob(f"sweeps/*/runs/*/{EVENTS}")]
+    return sorted((path.parent for path in journals), key=lambda folder: folder.name)
 
 
 def all_sweeps() -> list[Path]:
@@ -72,7 +72,7 @@ def all_sweeps() -> list[Path]:
 
 
 def sweep_names() -> list[str]:
-    """What the sweeps under outputs/ are called."""
+    """The names of the sweeps under outputs/."""
     return sorted({_described(folder).name or folder.name for folder in all_sweeps()})
 
 
@@ -87,7 +87,7 @@ def _run(word: str) -> Path | None:
 
 
 def _ids(folder: Path) -> Iterator[str]:
-    """What a run is called by itself and by MLflow."""
+    """The ids of a run: its own and MLflow's."""
     with suppress(OSError, ValueError):
         yield RunDescription.read(folder).id
     with suppress(OSError, ValueError):
@@ -98,12 +98,8 @@ def _sweep(word: str) -> Path | None:
     if is_sweep(Path(word)):
         return Path(word)
     known = {folder: _described(folder) for folder in all_sweeps()}
-    fits = (
-        [*known]
-        if word == "last"
-        else [f for f in known if word in (f.name, known[f].id)]
-        or [f for f in known if word == known[f].name]
-    )
+    fits = [f for f in known if word in ("last", f.name, known[f].id)]
+    fits = fits or [f for f in known if word == known[f].name]
     return max(fits, key=lambda f: (_ended(f, known[f]), f.name), default=None)
 
 
@@ -115,7 +111,7 @@ def _described(folder: Path) -> SweepDescription:
 
 
 def _ended(folder: Path, description: SweepDescription) -> int:
-    """When something last happened to a sweep, by its own account."""
+    """When a sweep last changed, by its own records."""
     entries = ledger.read(folder).entries
     return max([description.created_ms, *(entry.time_ms for entry in entries)])
 

@@ -1,18 +1,18 @@
-"""The run folder: what was asked, what was measured, how it ended. MLflow holds a copy.
+"""The run folder: what was chosen, what was measured, how it ended. MLflow has a copy.
 
-    run.json        what was asked, and where it was run (written once, before the first step)
-    journal.jsonl   one JSON object a line: start, then record | note …, then finish; if it was
-                    resumed, resume …
+    run.json        configuration and machine (written once, before the first step)
+    journal.jsonl   one JSON object per line: start, record | note …, finish; resume after each
+                    interruption
     config.yaml     the complete configuration, as composed
-    run.log         what was printed
-    figures/        pictures
-    arrays/         what observers left for the figures of several runs (.npz, without pickle)
-    checkpoints/    where an interrupted run goes on (last.npz), its best network (best.npz)
+    run.log         the log
+    figures/        images
+    arrays/         arrays of observers, for figures of several runs (.npz, without pickle)
+    checkpoints/    the state to continue from (last.npz), the best network (best.npz)
     network.npz     the trained network
-    probes/         the run again under other observers, each in a run folder of its own
-    lock            held by the process that writes, as long as it lives
+    probes/         the run with other observers, each in its own run folder
+    lock            held by the writing process while it lives
 
-A number that is not finite stands in the journal as null: JSON has no word for it.
+A number that is not finite is null in the journal, because JSON cannot express it.
 """
 
 from __future__ import annotations
@@ -37,33 +37,26 @@ from dlexp.storage.records import RUN_FILE, RunDescription
 from dlexp.storage.status import Status
 
 EVENTS, LOCK, PROBES = "journal.jsonl", "lock", "probes"
-# seconds to wait for a lock: a process that asks whether a run is alive holds it for an instant
+# seconds to wait for a lock: a check whether a run is alive holds it briefly
 PATIENCE = 0.3
 
 
 class Differs(ArithmeticError):
-    """A resumed run does not measure again what it had measured: its code, data or machine are not
-    what they were.
-    """
+    """A resumed run measures other numbers than before: code, data or machine have changed."""
 
     def __init__(
         self, step: int, before: Mapping[str, float | None], now: Mapping[str, float | None]
     ) -> None:
-        name = next(
-            (n for n in {**before, **now} if before.get(n) != now.get(n)), "the order of events"
-        )
-        super().__init__(
-            f"resumed, it is another run: at step {step}, {name} was {before.get(name)}, is"
-            f" {now.get(name)}"
-        )
+        differing = (n for n in {**before, **now} if before.get(n) != now.get(n))
+        name = next(differing, "the order of events")
+        change = f"{name} was {before.get(name)}, is {now.get(name)}"
+        super().__init__(f"resumed, it is another run: at step {step}, {change}")
 
 
 class Journal:
-    """The one writer of a run folder. Every line is handed over at once, so a killed run keeps what
-    it measured.
+    """The writer of a run folder. Lines are written at once, so a killed run keeps them.
 
-    Raises `FileExistsError` if the folder has a journal already, `OSError` where it cannot be
-    written.
+    Raises `FileExistsError` if there is a journal already, `OSError` if it cannot be written.
     """
 
     def __init__(self, folder: Path, description: RunDescription) -> None:
@@ -92,30 +85,27 @@ class Journal:
 
     @classmethod
     def resumed(cls, folder: Path) -> Journal:
-        """The journal of a run that was cut short, to go on with.
+        """The journal of an interrupted run, to continue it.
 
         Raises `BlockingIOError` while another process writes it.
         """
         book = cls.__new__(cls)
         book._open(folder, "a")
         before, end = events(folder)
-        os.truncate(folder / EVENTS, end)  # the half of a line that a killed run may leave
+        os.truncate(folder / EVENTS, end)  # a half-written line of a killed run
         book._began -= before[-1].elapsed if before else 0.0
         return book
 
     def go_on(self, measured: int, step: int, changes: Sequence[str] = ()) -> list[Record]:
-        """Take up a run that had measured so much when it was saved; returns the records among
-        that.
+        """Continue a run that had measured so much when it was saved; returns those records.
 
-        What was measured since stays: it is measured again, and must come out the same, unless
-        there are `changes`. Raises `DataError` for a journal that has lost measurements.
+        Later measurements are kept: they are repeated and must be the same, unless there are
+        `changes`. Raises `DataError` for a journal that has lost measurements.
         """
         known = [e for e in events(self.folder)[0] if e.is_measurement]
         if len(known) < measured:
-            raise DataError(
-                f"has {len(known)} measurements, and the checkpoint counts {measured}",
-                key=str(self.folder / EVENTS),
-            )
+            wrong = f"has {len(known)} measurements, and the checkpoint counts {measured}"
+            raise DataError(wrong, key=str(self.folder / EVENTS))
         self.measured = measured
         self._ahead.extend(known[measured:])
         self._mixed = bool(changes)
@@ -125,12 +115,9 @@ class Journal:
     def record(self, record: Record, event: str = "record") -> None:
         """One evaluation (`record`), or an observer's own measurements (`note`).
 
-        Raises `Differs` where a resumed run measures something else than it had, `TooLong` for too
-        much.
+        Raises `Differs` if a resumed run measures other numbers, `TooLong` for too many.
         """
-        finite = {
-            name: value if math.isfinite(value) else None for name, value in record.metrics.items()
-        }
+        finite = {k: v if math.isfinite(v) else None for k, v in record.metrics.items()}
         self.measured += 1
         if self._ahead:
             known = self._ahead.popleft()
@@ -141,14 +128,12 @@ class Journal:
             self._write(event, epoch=record.epoch, step=record.step, metrics=finite)
 
     def sync(self) -> None:
-        """See everything written so far on the disk."""
+        """Flush all lines to disk."""
         with named(self.folder / EVENTS):
             os.fsync(self._file.fileno())
 
     def finish(self, status: Status, error: str | None = None, **more: object) -> None:
-        """How it ended: the last line. Nothing is written afterwards, and the lock is free,
-        whatever is raised.
-        """
+        """Write the last line: how the run ended. The file is closed and the lock is released."""
         try:
             self._write("finish", status=status, error=error, **more)
             self.sync()
@@ -156,8 +141,8 @@ class Journal:
             self.close()
 
     def close(self) -> None:
-        """Let go of the folder, without a word on how the run ended."""
-        with suppress(OSError):  # of what could not be written before, and was said
+        """Close the file and release the lock, without a last line."""
+        with suppress(OSError):  # a failed write was reported already
             self._file.close()
         self._lock.release()
 
@@ -169,10 +154,9 @@ class Journal:
 
 
 def begun(folder: Path, description: RunDescription, texts: Mapping[str, str]) -> Journal:
-    """A new run folder with its journal and these files, or none at all where they cannot be
-    written.
+    """A new run folder with its journal and these files; nothing remains if this fails.
 
-    Raises `OSError` for what is the machine's state, such as a full disk, and else `UserError`.
+    Raises `OSError` for the machine's state, such as a full disk, else `UserError`.
     """
     try:
         with new_folder(folder):
@@ -204,34 +188,31 @@ def records_of(events: Iterable[JournalEvent]) -> list[Record]:
 
 
 def changes(events: Sequence[JournalEvent]) -> list[str]:
-    """What was not as in the beginning when the run was taken up again: nothing, for a run of one
-    piece.
-    """
+    """The changes with which a run was resumed; empty for a run that was not."""
     return list(dict.fromkeys(change for event in events for change in event.changes))
 
 
 def events(folder: Path, offset: int = 0) -> tuple[list[JournalEvent], int]:
-    """The complete lines from a byte offset on, and the offset behind the last of them.
+    """The events from a byte offset on, and the offset after the last complete line.
 
-    Raises `OSError`, and `DataError` for a line that no run ever wrote, with its number.
+    Raises `OSError`, and `DataError` for a line that no run wrote, with its number.
     """
     with (folder / EVENTS).open("rb") as file:
         file.seek(offset)
         text = file.read()
     complete = text[: text.rfind(b"\n") + 1]
-    found: list[JournalEvent] = []
+    events: list[JournalEvent] = []
     for line in complete.splitlines():
         try:
-            found.append(event_of(line))
+            events.append(event_of(line))
         except BadLine as e:
-            number = len((folder / EVENTS).read_bytes()[:offset].splitlines()) + len(found) + 1
+            number = len((folder / EVENTS).read_bytes()[:offset].splitlines()) + len(events) + 1
             raise DataError(f"line {number} {e}", key=str(folder / EVENTS)) from None
-    return found, offset + len(complete)
+    return events, offset + len(complete)
 
 
 def is_alive(folder: Path) -> bool:
-    """Whether a process is writing this run now: it holds the lock, which the system frees when it
-    dies.
+    """Whether a process is writing this run now: it holds the lock. Nothing is written.
 
     Nothing is written to find that out.
     """

@@ -1,13 +1,12 @@
-"""A sweep's memory: which runs it has, and how each ended.
+"""The ledger of a sweep: which runs it has, and how each ended.
 
-    sweep.json     what was asked: fixed overrides, axes, the command
-    ledger.jsonl   one line per run that ended, appended; the last line of a key counts
+    sweep.json     fixed overrides, axes, the command
+    ledger.jsonl   one line per run that ended; the last line of a key counts
     runs/<name>/   the run folders
-    lock           held by the command that is at work on the sweep
+    lock           held by the command that works on the sweep
 
-Only the holder of the lock writes. A run whose end is not in the ledger (the command was killed in
-that moment, or the run was resumed by itself) is found by its journal and written down later; a run
-without an end goes on.
+Only the holder of the lock writes. A run whose end is missing (the command was killed, or the run
+was resumed alone) is found by its journal and added later; a run without an end is continued.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ LEDGER = "ledger.jsonl"
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """How one run ended; `folder` is relative to the sweep's, the rest is what it took."""
+    """How one run ended; `folder` is relative to the sweep's."""
 
     key: str
     status: Status
@@ -51,31 +50,31 @@ class LedgerEntry:
     time_ms: int = field(default_factory=lambda: time.time_ns() // 1_000_000)
 
     def line(self) -> str:
-        """The line of the ledger that says so."""
+        """Its line in the ledger."""
         text = json.dumps(asdict(self), ensure_ascii=False)
-        # half a character, typed in another encoding
+        # half a character from another encoding
         if text != text.encode("utf-8", "replace").decode():
             text = json.dumps(asdict(self))
         return text + "\n"
 
 
 def entry_of(line: bytes) -> LedgerEntry:
-    """What a line of a ledger says. Raises `ValueError` for what no sweep ever wrote."""
+    """The entry of a line. Raises `ValueError` for a line that no sweep wrote."""
     try:
-        found = json.loads(line[: LONGEST + 1])
-        texts = key, folder = found["key"], found["folder"]
+        values = json.loads(line[: LONGEST + 1])
+        texts = key, folder = values["key"], values["folder"]
         if not all(isinstance(text, str) for text in texts):
             raise ValueError("its key or folder is no text")
         return LedgerEntry(
             key,
-            Status(found["status"]),
+            Status(values["status"]),
             folder,
-            tuple(map(str, found.get("overrides") or ())),
-            seconds=float(found.get("seconds") or 0),
-            cpu_seconds=float(found.get("cpu_seconds") or 0),
-            peak_mb=float(found.get("peak_mb") or 0),
-            error=str(error) if (error := found.get("error")) is not None else None,
-            time_ms=int(found.get("time_ms") or 0),
+            tuple(map(str, values.get("overrides") or ())),
+            seconds=float(values.get("seconds") or 0),
+            cpu_seconds=float(values.get("cpu_seconds") or 0),
+            peak_mb=float(values.get("peak_mb") or 0),
+            error=str(error) if (error := values.get("error")) is not None else None,
+            time_ms=int(values.get("time_ms") or 0),
         )
     except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as e:
         raise ValueError(f"is damaged: {e}") from None
@@ -83,8 +82,10 @@ def entry_of(line: bytes) -> LedgerEntry:
 
 @dataclass(frozen=True)
 class Entries:
-    """The complete lines of a ledger from a byte offset on: what they say, the numbers of the
-    damaged ones (from 1), and the offset behind the last.
+    """The content of a ledger from a byte offset on.
+
+    `damaged` are the numbers (from 1) of the lines that cannot be read, `end` is the offset after
+    the last complete line.
     """
 
     entries: list[LedgerEntry]
@@ -97,9 +98,7 @@ class Entries:
 
 
 def read(folder: Path, offset: int = 0) -> Entries:
-    """Read a sweep's ledger; a half-written last line is left out. Raises `OSError`, but not where
-    there is no ledger yet.
-    """
+    """Read a sweep's ledger; a missing file is empty, a half-written last line is left out."""
     try:
         with (folder / LEDGER).open("rb") as file:
             file.seek(offset)
@@ -119,9 +118,7 @@ def read(folder: Path, offset: int = 0) -> Entries:
 
 
 def commands_of(folder: Path) -> list[list[str]]:
-    """The words behind `python -m dlexp` that a sweep was asked for with, command by command.
-    Raises `UserError`.
-    """
+    """The words of each command of a sweep, after `python -m dlexp`. Raises `UserError`."""
     try:
         commands = [shlex.split(command)[3:] for command in SweepDescription.read(folder).commands]
         if not commands:
@@ -141,13 +138,11 @@ class Ledger:
 
     @contextmanager
     def held(self) -> Iterator[Ledger]:
-        """Hold the sweep: create its folder and read what it has. Raises `UserError` while another
-        command holds it.
-        """
+        """Take the lock, create the folder, read the entries. Raises `UserError` if it is held."""
         fresh = atomic.missing(self.folder)
         try:
             lock = atomic.lock(paths.made(self.folder) / "lock")
-            # whoever asks whether the sweep is alive holds it for an instant
+            # a check whether the sweep is alive holds it briefly
             lock.acquire(timeout=0.3)
         except Timeout:
             raise UserError(f"another command is at work on this sweep: {self.folder}") from None
@@ -162,21 +157,18 @@ class Ledger:
             if self.folder in fresh and not any(
                 (self.folder / name).exists() for name in (SWEEP_FILE, LEDGER, "runs")
             ):
-                atomic.take_back(fresh)  # nothing could be written, say, as the disk is full
+                atomic.take_back(fresh)  # nothing could be written: the disk is full, say
 
     def read(self) -> None:
         """Read all entries; a half-written last line is left out. Nothing is written."""
-        found = read(self.folder)
-        self.entries |= found.latest()
-        for number in found.damaged:
-            log.warning(
-                "%s: line %d is damaged and left out: python -m dlexp doctor",
-                self.folder / LEDGER,
-                number,
-            )
+        content = read(self.folder)
+        self.entries |= content.latest()
+        for number in content.damaged:
+            wrong = "%s: line %d is damaged and left out: python -m dlexp doctor"
+            log.warning(wrong, self.folder / LEDGER, number)
 
     def _cut(self) -> None:
-        """Cut a half-written last line off, before the next is written."""
+        """Cut off a half-written last line before the next is written."""
         path = self.folder / LEDGER
         paths.check_inside(path)
         content = path.read_bytes() if path.exists() else b"\n"
@@ -184,21 +176,19 @@ class Ledger:
             os.truncate(path, content.rfind(b"\n") + 1)
 
     def write(self, entry: LedgerEntry) -> None:
-        """Append how a run ended; it is on its way to the disk when this returns."""
+        """Append an entry; it is handed to the system when this returns."""
         with (self.folder / LEDGER).open("a", encoding="utf-8") as file:
             file.write(entry.line())
         self.entries[entry.key] = entry
 
     def describe(self, description: SweepDescription) -> None:
-        """Write `sweep.json`; what was asked before (axes, parts, commands) stays and gains what is
-        new.
-        """
+        """Write `sweep.json`; axes, parts and commands of earlier calls are kept."""
         if before := self.description():
             description = description.extending(before)
         records.write(self.folder / SWEEP_FILE, description)
 
     def description(self) -> SweepDescription | None:
-        """What `sweep.json` says; None where there is none, or it is damaged."""
+        """The content of `sweep.json`; None if it is missing or damaged."""
         try:
             return SweepDescription.read(self.folder)
         except (OSError, ValueError):
@@ -209,37 +199,25 @@ class Ledger:
         return key in self.entries and self.entries[key].status.is_result
 
     def is_done(self, key: str, *, retry_failed: bool) -> bool:
-        """Whether a run need not be trained: it has a result, or has failed and is not to be tried
-        again.
-        """
+        """Whether a run is not trained again: it has a result, or failed and is not retried."""
         entry = self.entries.get(key)
         return entry is not None and (
             entry.status.is_result or (entry.status == Status.FAILED and not retry_failed)
         )
 
     def adopt(self, key: str, name: str, overrides: Sequence[str]) -> None:
-        """Write down a run whose result is not in the ledger yet. One that a process is at work on
-        is left alone.
-        """
-        place = self.folder / "runs" / name
+        """Add a run's result that is missing in the ledger, unless a process trains the run."""
+        folder = self.folder / "runs" / name
         if self.has_result(key):
             return
-        paths.check_inside(place)
-        if not place.is_dir() or journal.is_alive(place):
+        paths.check_inside(folder)
+        if not folder.is_dir() or journal.is_alive(folder):
             return
         try:
-            events, _ = journal.events(place)
+            events, _ = journal.events(folder)
         except (OSError, ValueError):
             return
         end = events[-1] if events else None
         if end is not None and end.status is not None and end.status.is_result:
-            self.write(
-                LedgerEntry(
-                    key,
-                    end.status,
-                    f"runs/{name}",
-                    tuple(overrides),
-                    end.elapsed,
-                    error=end.error,
-                )
-            )
+            where, words = f"runs/{name}", tuple(overrides)
+            self.write(LedgerEntry(key, end.status, where, words, end.elapsed, error=end.error))

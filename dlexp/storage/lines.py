@@ -1,6 +1,4 @@
-"""A line of a journal: one JSON object, of limited length, since a damaged file may claim to hold
-anything.
-"""
+"""A line of a journal: one JSON object of limited length."""
 
 from __future__ import annotations
 
@@ -18,20 +16,19 @@ LONGEST = 2**20  # bytes of a line: some 30,000 numbers with their names
 
 
 class BadLine(ValueError):
-    """A line that no run ever wrote; the message says why."""
+    """A line that no run wrote; the message says why."""
 
 
 class TooLong(BadLine):
-    """A line that holds more than any run measures at once."""
+    """A line with more than a run measures at once."""
 
 
 @dataclass(slots=True)
 class JournalEvent:
-    """What a line of a journal says. `kind` is start, record, note, resume or finish.
+    """A line of a journal. `kind` is start, record, note, resume or finish.
 
-    `metrics` are None where a number was not finite; `status`, `error` and `weights` are those of
-    `finish`, `changes` those of `resume`. `recorded` is the line itself, with what this version
-    does not know.
+    A metric is None if it was not finite; `status`, `error` and `weights` belong to `finish`,
+    `changes` to `resume`. `recorded` is the whole line, with keys that this version does not know.
     """
 
     kind: str
@@ -53,19 +50,18 @@ class JournalEvent:
 
 
 def line_of(event: Mapping[str, Any]) -> str:
-    """The line that says so. Raises `TooLong`, and `ValueError` for a number that is not finite."""
+    """The line of an event. Raises `TooLong`, and `ValueError` for a number that is not finite."""
     line = json.dumps(event, ensure_ascii=False, allow_nan=False) + "\n"
-    if (
-        len(line) > LONGEST // 4
-        and (size := len(line.encode("utf-8", "surrogateescape"))) > LONGEST
-    ):
+    if len(line) <= LONGEST // 4:
+        return line
+    if (size := len(line.encode("utf-8", "surrogateescape"))) > LONGEST:
         wrong = f"{len(event.get('metrics', ())):,} numbers at once, {size:,} bytes of the journal"
         raise TooLong(f"{wrong}: a line of it holds at most {LONGEST:,}")
     return line
 
 
 def event_of(line: bytes) -> JournalEvent:
-    """What a line says. Raises `BadLine` for what no run ever wrote."""
+    """The event of a line. Raises `BadLine` for a line that no run wrote."""
     if len(line) > LONGEST:
         raise TooLong(f"has {len(line):,} bytes, and a run writes at most {LONGEST:,}")
     try:
@@ -99,11 +95,11 @@ def _event(recorded: Mapping[str, Any]) -> JournalEvent:
 
 
 def _end(text: str) -> Status:
-    """How a run ended."""
+    """The final status of a run."""
     with suppress(ValueError):
         if (status := Status(text)).is_end:
             return status
-    raise BadLine(f"ends the run as {text[:30]!r}, which is no way to end")
+    raise BadLine(f"ends the run as {text[:30]!r}, which is no final status")
 
 
 def _text(value: object) -> str | None:

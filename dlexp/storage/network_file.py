@@ -1,11 +1,11 @@
-"""A trained network as a file, without pickle: saved, loaded, and served through MLflow.
+"""A trained network as a file without pickle: saved, loaded, and served through MLflow.
 
-network.npz     a plain .npz: one array for each of the network's (`dense1.W`, …), and beside them
-network.json    in the same archive: what the layers are, so that the network can be built again
-table.json      of a network trained on a table: how the table's columns become inputs
+network.npz     a plain .npz with the network's arrays (`dense1.W`, …), and in the same archive
+network.json    the layers, so that the network can be built again
+table.json      for a network trained on a table: how the table's columns become inputs
 
-Plugins are named, never code: whoever loads a network needs dlexp and the plugins it was made of
-(`DLEXP_PLUGINS` says where one's own are). Imports no MLflow.
+The file names plugins and has no code: loading a network needs dlexp and its plugins (the user's
+are found by `DLEXP_PLUGINS`). Imports no MLflow.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from dlexp.storage.predictor import Predictor
 
 DESCRIPTION = "network.json"
 FORMAT = 1
-LONGEST = 1 << 20  # bytes of description: the layers of any network fit into this
+LONGEST = 1 << 20  # bytes of a description: enough for the layers of any network
 
 
 def save_network(
@@ -47,31 +47,31 @@ def save_network(
     output: str = OUTPUTS[0],
     dataset: Dataset | None = None,
 ) -> None:
-    """Write a network to `path`, old or new, never half. The same network gives the same bytes.
+    """Write a network to `path` atomically. The same network gives the same bytes.
 
-    `classes` are the names of the outputs, where they have names; `output` says what they mean, as
-    the objective declares it. Of a `dataset` that was a table, the file keeps how its columns
-    became inputs, and its classes. Raises `PluginError` for a layer that is no registered plugin,
-    since a file cannot name it, and `OSError` where the file cannot be written.
+    `classes` are the names of the outputs, if any; `output` is what the objective declares. For a
+    `dataset` that was a table, the file keeps how its columns became inputs, and its classes.
+    Raises `PluginError` for a layer that is no registered plugin, since a file cannot name it, and
+    `OSError` if the file cannot be written.
     """
     preparation = dataset.preparation if dataset is not None else None
     if classes is None and preparation is not None and len(preparation.classes) == network.n_out:
-        # else its outputs are not the classes: one for two of them, or a regression's
+        # otherwise the outputs are not the classes: one for two classes, or a regression
         classes = preparation.classes
     if classes is not None and len(classes) != network.n_out:
         raise ValueError(f"{len(classes)} names for {network.n_out} outputs")
-    told = {
+    description = {
         "format": FORMAT,
         "n_in": network.n_in,
         "n_out": network.n_out,
         "dtype": network.params.storage.dtype.name,
         "classes": list(classes) if classes is not None else None,
         "output": output,
-        "layers": [_told(layer) for layer in network.layers],
+        "layers": [_layer_data(layer) for layer in network.layers],
     }
     with staged(path, sync=True) as file, zipfile.ZipFile(file, "w") as archive:
         # ZipInfo: without the time of day
-        archive.writestr(zipfile.ZipInfo(DESCRIPTION), json.dumps(told, indent=1))
+        archive.writestr(zipfile.ZipInfo(DESCRIPTION), json.dumps(description, indent=1))
         if preparation is not None:
             preparation.write(archive)
         for name in network.params.specs:
@@ -86,42 +86,39 @@ def load_network(path: Path) -> Network:
     unknown plugin.
     """
     discovery.discover()
-    with _said_of(path), zipfile.ZipFile(path) as archive:
+    with _errors_about(path), zipfile.ZipFile(path) as archive:
         check_archive(archive, path.stat().st_size)
-        told = _description(archive)
-        layers = [_layer(entry) for entry in told["layers"]]
-        dtype = np.dtype(told["dtype"])
-        needed = _size(layers, told["n_in"]) * dtype.itemsize
+        description = _description(archive)
+        layers = [_layer(entry) for entry in description["layers"]]
+        dtype = np.dtype(description["dtype"])
+        needed = _size(layers, description["n_in"]) * dtype.itemsize
         if needed > path.stat().st_size:
-            raise DataError(
-                f"it promises {needed} bytes of numbers and has {path.stat().st_size} in all"
-            )
-        network = Network(layers, told["n_in"], dtype)
-        if network.n_out != told["n_out"]:
-            raise DataError(f"its layers have {network.n_out} outputs, not {told['n_out']}")
+            wrong = f"it declares {needed} bytes of numbers and has {path.stat().st_size} in all"
+            raise DataError(wrong)
+        network = Network(layers, description["n_in"], dtype)
+        if network.n_out != description["n_out"]:
+            raise DataError(f"its layers have {network.n_out} outputs, not {description['n_out']}")
         for name, spec in network.params.specs.items():
             network.params[name][...] = _array(archive, name, spec.shape, dtype)
     return network
 
 
 def describe(path: Path) -> dict[str, Any]:
-    """What the file says of its network, without building it: `n_in`, `n_out`, `dtype`, `classes`,
-    `output`, `layers`.
+    """The description in a network's file: `n_in`, `n_out`, `dtype`, `classes`, `output`, `layers`.
 
     Raises `DataError` as `load_network` does.
     """
-    with _said_of(path), zipfile.ZipFile(path) as archive:
+    with _errors_about(path), zipfile.ZipFile(path) as archive:
         check_archive(archive, path.stat().st_size)
         return _description(archive)
 
 
 def load_preparation(path: Path) -> Preparation | None:
-    """What is done to a table before it is the network's input; None for a network that was trained
-    on no table.
+    """How a table becomes the network's input; None for a network that was not trained on a table.
 
     Raises `DataError` as `load_network` does.
     """
-    with _said_of(path), zipfile.ZipFile(path) as archive:
+    with _errors_about(path), zipfile.ZipFile(path) as archive:
         check_archive(archive, path.stat().st_size)
         return Preparation.read(archive, _description(archive)["n_in"])
 
@@ -129,25 +126,23 @@ def load_preparation(path: Path) -> Preparation | None:
 def _load_pyfunc(data_path: str) -> Predictor:
     """What MLflow calls to load a model logged by dlexp."""
     path = Path(data_path)
-    told = describe(path)
-    return Predictor(load_network(path), told["classes"], told["output"], load_preparation(path))
+    description = describe(path)
+    classes, output = description["classes"], description["output"]
+    return Predictor(load_network(path), classes, output, load_preparation(path))
 
 
-def _told(layer: Layer) -> dict[str, Any]:
-    """A layer as plain data. Dense is no choice, hence no plugin: it is known by its name alone."""
+def _layer_data(layer: Layer) -> dict[str, Any]:
+    """A layer as plain data. Dense is no plugin, and known by its name."""
     if type(layer) is not Dense and type(layer) not in registry.every(layer.kind):
-        wrong = (
-            f"{type(layer).__qualname__} is no registered plugin, so a file cannot name it: write"
-            " @plugin above it"
-        )
-        raise PluginError(wrong)
+        wrong = f"{type(layer).__qualname__} is no registered plugin, so a file cannot name it"
+        raise PluginError(f"{wrong}: write @plugin above it")
     fields = registry.as_dict(layer)
     return {"kind": layer.kind, "name": fields.pop("name"), "fields": fields}
 
 
-def _layer(told: Mapping[str, Any]) -> Layer:
-    """Inverse of `_told`."""
-    kind, name, fields = str(told["kind"]), str(told["name"]), dict(told["fields"])
+def _layer(data: Mapping[str, Any]) -> Layer:
+    """Inverse of `_layer_data`."""
+    kind, name, fields = str(data["kind"]), str(data["name"]), dict(data["fields"])
     try:
         cls = Dense if (kind, name) == (Dense.kind, Dense.name) else registry.find(kind, name)
     except PluginError as e:
@@ -160,8 +155,8 @@ def _layer(told: Mapping[str, Any]) -> Layer:
 
 
 @contextmanager
-def _said_of(path: Path) -> Iterator[None]:
-    """Whatever goes wrong inside is said of the file, in one line."""
+def _errors_about(path: Path) -> Iterator[None]:
+    """Inside, errors become one line about the file."""
     try:
         yield
     except PluginError:
@@ -171,9 +166,8 @@ def _said_of(path: Path) -> Iterator[None]:
     except (DataError, FieldError) as e:
         raise DataError(f"{path} cannot be used as a network: {e}") from None
     except DAMAGE as e:
-        raise DataError(
-            f"{path} is damaged or no network saved by dlexp: {type(e).__name__}: {e}"
-        ) from None
+        wrong = f"{path} is damaged or no network saved by dlexp: {type(e).__name__}: {e}"
+        raise DataError(wrong) from None
 
 
 def _description(archive: zipfile.ZipFile) -> dict[str, Any]:
@@ -181,23 +175,23 @@ def _description(archive: zipfile.ZipFile) -> dict[str, Any]:
         text = entry.read(LONGEST + 1)
     if len(text) > LONGEST:
         raise DataError(f"its description is longer than {LONGEST} bytes")
-    told: dict[str, Any] = json.loads(text)
-    if told["format"] != FORMAT:
-        raise DataError(
-            f"it is of format {told['format']}; this version of dlexp reads format {FORMAT}"
-        )
-    if told["dtype"] not in ("float32", "float64"):
-        raise DataError(f"its numbers are of type {told['dtype']}, not float32 or float64")
-    # of a file that was written before objectives declared it
-    told.setdefault("output", OUTPUTS[0])
-    if told["output"] not in OUTPUTS:
-        raise DataError(f"its output is {told['output']!r:.60}, not {' or '.join(OUTPUTS)}")
+    description: dict[str, Any] = json.loads(text)
+    if description["format"] != FORMAT:
+        wrong = f"it has format {description['format']}; this version of dlexp reads {FORMAT}"
+        raise DataError(wrong)
+    if description["dtype"] not in ("float32", "float64"):
+        raise DataError(f"its numbers are of type {description['dtype']}, not float32 or float64")
+    # older files do not have it
+    description.setdefault("output", OUTPUTS[0])
+    if description["output"] not in OUTPUTS:
+        raise DataError(f"its output is {description['output']!r:.60}, not {' or '.join(OUTPUTS)}")
     for size in ("n_in", "n_out"):
-        if type(told[size]) is not int or told[size] < 1:
-            raise DataError(f"{size} is {told[size]}, not a whole number from 1")
-    if told["classes"] is not None and len(told["classes"]) != told["n_out"]:
-        raise DataError(f"it names {len(told['classes'])} classes for {told['n_out']} outputs")
-    return told
+        if type(description[size]) is not int or description[size] < 1:
+            raise DataError(f"{size} is {description[size]}, not a whole number from 1")
+    classes, n_out = description["classes"], description["n_out"]
+    if classes is not None and len(classes) != n_out:
+        raise DataError(f"it names {len(classes)} classes for {n_out} outputs")
+    return description
 
 
 def _size(layers: Sequence[Layer], n: int) -> int:
@@ -212,18 +206,12 @@ def _size(layers: Sequence[Layer], n: int) -> int:
 def _array(
     archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> Array:
-    """One array, read no further than its announced size; the archive's checksum is compared at its
-    end.
-    """
+    """One array, read up to its declared size; the archive's checksum is verified."""
     with archive.open(f"{name}.npy") as entry:
-        if npy.read_magic(entry) != (1, 0) or npy.read_array_header_1_0(entry) != (
-            shape,
-            False,
-            dtype,
-        ):
-            raise DataError(
-                f"{name} is not the {dtype.name} array of shape {shape} that the layers need"
-            )
+        expected = (shape, False, dtype)
+        if npy.read_magic(entry) != (1, 0) or npy.read_array_header_1_0(entry) != expected:
+            wrong = f"{name} is not the {dtype.name} array of shape {shape} that the layers need"
+            raise DataError(wrong)
         size = math.prod(shape) * dtype.itemsize
         numbers = entry.read(size)
         if len(numbers) != size or entry.read(1):

@@ -1,4 +1,4 @@
-"""A trained network as MLflow knows models: it answers in the terms of its objective."""
+"""A trained network as an MLflow model: it predicts what its objective declares."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dlexp.data.tables.preparation import Preparation
 from dlexp.errors import DataError
 
 CHUNK = 1000  # samples at a time, as in evaluation
-ANSWERS = {  # what a network may be asked for, by its output; the first is what it answers unasked
+ANSWERS = {  # what can be predicted, by the network's output; the first is the default
     "softmax": ("probabilities", "labels"),
     "sigmoid": ("probabilities", "labels"),
     "identity": ("values",),
@@ -23,7 +23,7 @@ ANSWERS = {  # what a network may be asked for, by its output; the first is what
 
 
 class Predictor:
-    """A network as MLflow knows models: `predict(data)`.
+    """A network as an MLflow model: `predict(data)`.
 
     Data are (n, features) numbers, as an array, a DataFrame or lists; they are rounded to the
     network's own type. A network that was trained on a table also takes the raw table: a DataFrame
@@ -41,21 +41,18 @@ class Predictor:
         self.output, self.preparation = output, preparation
 
     def predict(self, data: Any, params: Mapping[str, Any] | None = None) -> Array:
-        """The network's answer for each sample, (n, outputs), or with `params={"output": "labels"}`
-        the labels.
+        """The outputs for each sample, or the labels with `params={"output": "labels"}`.
 
-        By the network's output: softmax gives the probability of each class, and as label (n,) the
-        likeliest class by its name, or by its number where it has no name; sigmoid gives each
-        output's own probability, and as labels (n, outputs) 1 where it is at least one half, else
-        0; identity gives values and has no labels. Raises `DataError` for data of another shape or
-        that are no numbers.
+        softmax: probabilities (n, classes); the label (n,) is the most probable class, by name if
+        it has one, else by number. sigmoid: probabilities (n, outputs); a label (n, outputs) is 1
+        if the probability is at least one half, else 0. identity: values (n, outputs), no labels.
+        Raises `DataError` for data of another shape or without numbers.
         """
         known = ANSWERS[self.output]
         wanted = (params or {}).get("output", known[0])
         if wanted not in known:
-            raise DataError(
-                "there is no such output", key="output", value=wanted, allowed=", ".join(known)
-            )
+            wrong = "there is no such output"
+            raise DataError(wrong, key="output", value=wanted, allowed=", ".join(known))
         z = self._outputs(data)
         if self.output == "identity":
             return z
@@ -68,7 +65,7 @@ class Predictor:
         return labels if self.classes is None else cast("Array", self.classes[labels])
 
     def _outputs(self, data: Any) -> Array:
-        """What comes out of the last layer."""
+        """The outputs of the last layer."""
         n_in, dtype = self.network.n_in, self.network.params.storage.dtype
         if self.preparation is not None and self.preparation.fits(data):
             data = self.preparation(data)

@@ -1,4 +1,4 @@
-"""What `python -m dlexp doctor` mends, each under the lock of what it belongs to."""
+"""Repairs for `python -m dlexp doctor`, each under the lock of its run or sweep."""
 
 from __future__ import annotations
 
@@ -23,14 +23,12 @@ from dlexp.storage.records import CONFIG_FILE, RUN_FILE, RunDescription
 from dlexp.storage.status import Status
 
 MISSING = "is missing"
-DAMAGED = "ledger-damaged.txt"  # what was taken out of a ledger
+DAMAGED = "ledger-damaged.txt"  # lines removed from a ledger
 
 
 @dataclass(frozen=True)
 class JournalState:
-    """A journal's state: bytes of a half-written last line, whether it had no end, whether it has
-    measurements.
-    """
+    """State of a journal: bytes of a half-written line; whether it had no end; has measurements."""
 
     half: int
     dead: bool
@@ -38,12 +36,12 @@ class JournalState:
 
 
 def check_journal(folder: Path) -> None:
-    """Raises `DataError` for a line that can be read, and that no run wrote behind those before it."""
+    """Raises `DataError` for a readable line that cannot follow the lines before it."""
     ended, step = False, 0
     for number, event in enumerate(journal.events(folder)[0], 1):
         wrong = ""
         if ended and event.kind != "resume":
-            wrong = "stands behind the end of the run"
+            wrong = "comes after the end of the run"
         elif event.kind == "record" and event.step < step:
             wrong = f"goes back from step {step} to step {event.step}"
         if wrong:
@@ -53,11 +51,10 @@ def check_journal(folder: Path) -> None:
 
 
 def close_dead_run(folder: Path, *, dry: bool) -> JournalState:
-    """Cut the half-written last line of a dead run's journal, and end what has no end as KILLED,
-    when it was last seen.
+    """Cut the half-written last line of a dead run's journal, and end the run as KILLED.
 
-    Raises `BlockingIOError` for a run that is being trained, `DataError` for a damaged journal,
-    which stays as it is.
+    The end has the time of the last event. Raises `BlockingIOError` for a run that is being
+    trained, and `DataError` for a damaged journal, which is left unchanged.
     """
     events, end = journal.events(folder)
     half = (folder / journal.EVENTS).stat().st_size - end
@@ -80,12 +77,10 @@ def close_dead_run(folder: Path, *, dry: bool) -> JournalState:
 
 
 def _lost(folder: Path, measured: int) -> str:
-    """What shows that a journal without an end has lost more than that; an empty string where
-    nothing does.
-    """
+    """Evidence that a journal without an end has lost more than its end; else empty."""
     if not measured and (folder / "network.npz").exists():
-        return "it holds no measurement, and a trained network stands beside it"
-    # what is wrong with it is another finding
+        return "it has no measurement, but there is a trained network"
+    # a damaged checkpoint is reported elsewhere
     with suppress(OSError, DataError, LookupError, TypeError, ValueError):
         counted = int(checkpoint.load(folder / checkpoint.FOLDER / checkpoint.LAST)["measured"])
         if counted > measured:
@@ -94,20 +89,16 @@ def _lost(folder: Path, measured: int) -> str:
 
 
 def links(folder: Path) -> list[Path]:
-    """The links in the folder of a run or sweep; those in a folder of one of its runs or probes are
-    another matter.
-    """
-    found: list[Path] = []
+    """The links in the folder of a run or sweep, without those of its runs or probes."""
+    links: list[Path] = []
     for at, folders, names in os.walk(folder):
-        found += [path for name in (*folders, *names) if (path := Path(at, name)).is_symlink()]
+        links += [path for name in (*folders, *names) if (path := Path(at, name)).is_symlink()]
         folders[:] = [name for name in folders if name not in (paths.RUNS, journal.PROBES)]
-    return sorted(found)
+    return sorted(links)
 
 
 def damaged_checkpoints(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Every checkpoint is read through: those that cannot be read, each with what is wrong and what
-    to do.
-    """
+    """The checkpoints that cannot be read, each with what is wrong and what to do."""
     for name, read in (
         (checkpoint.LAST, checkpoint.load),
         (checkpoint.BEST, network_file.load_network),
@@ -117,14 +108,14 @@ def damaged_checkpoints(folder: Path) -> Iterator[tuple[Path, str]]:
             if path.exists():
                 read(path)
         except PluginError:
-            continue  # what it needs is elsewhere
+            continue  # its plugins are elsewhere
         except DataError as e:
-            last = ", and resume begins anew" if name == checkpoint.LAST else ""
+            last = ", and resume starts again from step 0" if name == checkpoint.LAST else ""
             yield path, f"{e.message.replace(f'{path} ', '')}; delete it{last}"
 
 
 def undescribed(folder: Path) -> Iterator[tuple[str, str]]:
-    """The files that do not say what a run is, each with what is wrong with it."""
+    """The damaged or missing descriptions of a run, each with what is wrong."""
     for name, read in ((RUN_FILE, RunDescription.read), (CONFIG_FILE, _check_configuration)):
         try:
             read(folder)
@@ -137,14 +128,14 @@ def undescribed(folder: Path) -> Iterator[tuple[str, str]]:
 def _check_configuration(folder: Path) -> None:
     text = (folder / CONFIG_FILE).read_text("utf-8", "surrogateescape")
     if not isinstance(yaml.safe_load(text), dict):
-        raise ValueError("it says something else")
+        raise ValueError("it is not a mapping")
 
 
 def mend_ledger(sweep: Path, *, dry: bool) -> Iterator[str]:
-    """Take what cannot be read out of a ledger, and keep it beside; says what.
+    """Move damaged lines of a ledger to another file; yields messages.
 
-    A run whose line is lost is found by its journal when the sweep is resumed. Raises
-    `BlockingIOError` for a sweep that a command is at work on.
+    A run without a line is found by its journal when the sweep is resumed. Raises
+    `BlockingIOError` while a command works on the sweep.
     """
     path = sweep / LEDGER
     if not path.exists():
@@ -161,16 +152,13 @@ def mend_ledger(sweep: Path, *, dry: bool) -> Iterator[str]:
                 whole.writelines(line for i, line in enumerate(lines) if i not in bad)
     for i in bad:
         half = i == len(lines) - 1 and not lines[i].endswith(b"\n")
-        what = (
-            f"its last line is half written: {len(lines[i])} bytes cut off"
-            if half
-            else f"line {i + 1} is damaged"
-        )
-        yield f"{what}, kept in {DAMAGED}; its run is taken up again by resume"
+        cut = f"its last line is half written: {len(lines[i])} bytes cut off"
+        what = cut if half else f"line {i + 1} is damaged"
+        yield f"{what}, kept in {DAMAGED}; resume continues its run"
 
 
 def _is_entry(line: bytes) -> bool:
-    """Whether a line of a ledger is whole and can be read."""
+    """Whether a line of a ledger is complete and can be read."""
     with suppress(ValueError):
         return bool(entry_of(line)) and line.endswith(b"\n")
     return False
@@ -186,20 +174,18 @@ def _held(folder: Path) -> Iterator[None]:
 
 
 def way(folder: Path, sweep: Path | None, probed: Path | None) -> str:
-    """The command that goes on where a run was killed."""
+    """The command that continues a killed run."""
     if probed:
-        return f"again: {shell.command('probe', shell.name_of(probed), *_asked(folder))}"
+        return f"again: {shell.command('probe', shell.name_of(probed), *_observers(folder))}"
     resume = shell.command("resume", shell.name_of(sweep or folder))
     return f"{'its sweep goes on with it' if sweep else 'go on'}: {resume}"
 
 
-def _asked(probe: Path) -> list[str]:
-    """The observers that a probe was asked for with; where it does not say, one that every run may
-    have.
-    """
+def _observers(probe: Path) -> list[str]:
+    """The observers of a probe; if unknown, one that suits every run."""
     with suppress(OSError, ValueError):
-        if any(asked := RunDescription.read(probe).overrides):
-            return asked
+        if any(overrides := RunDescription.read(probe).overrides):
+            return overrides
     discovery.discover()
     observers = every_of(Observer)
     fit = (o.name for o in observers if not (o.needs or o.live or o.does_nothing))

@@ -1,4 +1,4 @@
-"""How a run stands. The values are what stands on the disk."""
+"""The status of a run. The values are those on disk."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """How a run, or a sweep as a whole, stands: a text, so `run.status == "FINISHED"` works."""
+    """The status of a run or a sweep: a text, so `run.status == "FINISHED"` works."""
 
     RUNNING = "RUNNING"
     FINISHED = "FINISHED"
@@ -14,21 +14,21 @@ class Status(StrEnum):
     FAILED = "FAILED"
     INTERRUPTED = "INTERRUPTED"
     KILLED = "KILLED"
-    MISSING = "MISSING"  # only in reports: it has a result, and its files are gone or damaged
+    MISSING = "MISSING"  # only in reports: its result exists, but files are missing or damaged
 
     @property
     def is_result(self) -> bool:
-        """Whether the run need not be trained again: it finished, or diverged, which is a result."""
+        """Whether it is a result: finished or diverged, so the run need not be trained again."""
         return self in (Status.FINISHED, Status.DIVERGED)
 
     @property
     def is_end(self) -> bool:
-        """Whether a run can end so."""
+        """Whether it is a final status."""
         return self not in (Status.RUNNING, Status.MISSING)
 
     @property
     def mlflow(self) -> Status:
-        """The status that MLflow shows: it knows RUNNING, FINISHED, FAILED and KILLED only."""
+        """The status in MLflow, which knows RUNNING, FINISHED, FAILED and KILLED only."""
         return _IN_MLFLOW.get(self, self)
 
 

@@ -133,7 +133,7 @@ def test_a_journal_that_has_lost_its_lines_is_damage_and_no_dead_run(home, capsy
         said = seen(capsys, status=1)
         book = "to do     outputs/runs/{}/journal.jsonl: "
         assert said[0].startswith(
-            book.format("a") + "it holds no measurement, and a trained network stands beside"
+            book.format("a") + "it has no measurement, but there is a trained network"
         )
         assert said[1].startswith(
             book.format("b") + "it has 3 measurements, and the checkpoint counts 4: "

@@ -179,7 +179,8 @@ TABLE = [
     ),
     (
         "regularizer=[dropout,none]",
-        "regularizer=[dropout,none] (command line): each name may occur once, and `none` only alone",
+        "regularizer=[dropout,none] (command line): each name may occur once,"
+        " and `none` only alone",
         "",
     ),
     ("regularizer=[l1,l1]", "regularizer=[l1,l1] (command line): each name may occur once", ""),

@@ -19,11 +19,11 @@ def test_metrics_are_means_over_every_sample_of_a_split_however_many(n, monkeypa
     problem = e.trainer().problem
     logits, _ = problem.network.forward(splits[1].x, Context(training=False, rng=None))
     labels = splits[1].labels
-    found = problem.evaluate()
-    assert found["val/loss"] == pytest.approx(
+    metrics = problem.evaluate()
+    assert metrics["val/loss"] == pytest.approx(
         -log_softmax(logits)[np.arange(n), labels].mean(), rel=1e-12
     )
-    assert found["val/accuracy"] == pytest.approx(
+    assert metrics["val/accuracy"] == pytest.approx(
         (logits.argmax(axis=1) == labels).mean(), rel=1e-12
     )
     assert set(problem.test()) == {"test/loss", "test/accuracy"}

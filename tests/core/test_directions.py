@@ -44,9 +44,7 @@ def scored(name, **declared):
 
 @pytest.fixture
 def objectives():
-    """`declared` says that more of val/r2 is better, `silent` says nothing, `contrary` that less
-    is.
-    """
+    """`declared`: more of val/r2 is better; `silent`: undeclared; `contrary`: less is better."""
     made = [
         scored("declared", better={"*/r2": "high"}),
         scored("silent"),
@@ -177,7 +175,7 @@ def test_a_report_on_a_metric_whose_direction_nobody_says_is_refused(better, tmp
 
 
 @pytest.mark.parametrize("way", ["high", None])
-def test_runs_that_measured_no_usual_metric_are_compared_by_what_they_declare_or_the_page_says_what_there_is(
+def test_runs_without_a_usual_metric_are_compared_by_a_declared_one_or_the_page_lists_them(
     way, tmp_path, no_figures
 ):
     def unusual(params, seed):

@@ -100,7 +100,8 @@ SEEN = """
 
     assert Path(dlexp.__file__).is_relative_to(Path.cwd())
     assert {"Augmentation", "Greeter"} <= {*dlexp.__all__}
-    usual, chosen = compose_run().experiment, compose_run("aug=scale", "augmentation.factor=3").experiment
+    usual = compose_run().experiment
+    chosen = compose_run("aug=scale", "augmentation.factor=3").experiment
     assert (usual.augmentation.name, chosen.augmentation.factor) == ("none", 3.0)
     assert [g.name for g in usual.greeter] == ["hello"]
 

@@ -1,6 +1,4 @@
-"""What another implementation computed (scripts/make_references.py), and what dlexp makes of the
-same.
-"""
+"""Results of another implementation (scripts/make_references.py), compared with dlexp's."""
 
 import json
 from dataclasses import dataclass

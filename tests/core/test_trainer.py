@@ -1,6 +1,4 @@
-"""The loop: records, streams, resuming, divergence, early stopping, clipping, the watch on
-denormals.
-"""
+"""The loop: records, streams, resuming, divergence, early stopping, clipping, denormals."""
 
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -237,9 +235,7 @@ def test_a_gradient_whose_norm_overflows_has_diverged_instead_of_being_clipped_t
 
 
 def with_gradient(trainer, value):
-    """The trainer, whose every gradient has one number of this value in it, though the loss is
-    finite.
-    """
+    """The trainer, with one number of this value in every gradient; the loss is finite."""
     loss = trainer.problem.loss
 
     def faulty(batch, ctx):
@@ -343,7 +339,7 @@ def test_watching_changes_no_bit():
 def test_a_training_from_python_keeps_freed_memory_as_a_run_does(monkeypatch):
     import dlexp.core.trainer
 
-    asked = []
-    monkeypatch.setattr(dlexp.core.trainer, "keep_freed", lambda: asked.append(1))
+    calls = []
+    monkeypatch.setattr(dlexp.core.trainer, "keep_freed", lambda: calls.append(1))
     experiment().trainer()
-    assert asked
+    assert calls

@@ -70,7 +70,7 @@ class Fidgeting(Tame):
 
 @dataclass(frozen=True, kw_only=True)
 class Centred(Normalization):
-    """y = γ(x − μ), with the mean of the batch in training and its running average in evaluation."""
+    """y = γ(x − μ): the mean of the batch in training, its running average in evaluation."""
 
     def arrays(self, n):
         return {"gamma": Param((n,), start=1.0), "mean": Param((n,), start=0.0, trainable=False)}

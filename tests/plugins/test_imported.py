@@ -91,13 +91,13 @@ def test_a_module_that_a_plugin_imports_counts_as_its_code(tmp_path, monkeypatch
     discovery.discover()
     try:
         (tmp_path / "steps_of_mine.py").write_text("LONG = 3\n")
-        found = provenance.sources(compose_run("optimizer=helped").experiment)
-        own = {name for name in found if name.startswith((tmp_path.name, "optimizer/"))}
+        digests = provenance.sources(compose_run("optimizer=helped").experiment)
+        own = {name for name in digests if name.startswith((tmp_path.name, "optimizer/"))}
         assert own == {f"{tmp_path.name}/{name}_of_mine.py" for name in ("rules", "steps")} | {
             "optimizer/helped.py",
             "optimizer/_shared.py",
         }
-        assert found[f"{tmp_path.name}/steps_of_mine.py"] == sha256("LONG = 1\n")[:16]
+        assert digests[f"{tmp_path.name}/steps_of_mine.py"] == sha256("LONG = 1\n")[:16]
     finally:
         registry.unregister(registry.find("optimizer", "helped"))
         for name in ("rules_of_mine", "steps_of_mine"):

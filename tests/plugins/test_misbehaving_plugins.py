@@ -212,16 +212,16 @@ def test_what_a_plugin_changes_when_it_is_imported_is_put_back_and_said(folder, 
     write(folder, "seeds", "import random, numpy\nrandom.seed(1)\nnumpy.random.seed(1)\n" + GOOD)
     write(folder, "moves_and_fails", "import os\nos.chdir('/')\n1 / 0\n")
     numpy_state, python_state = np.random.get_state()[1].copy(), random.getstate()
-    told = said()
+    warnings = said()
     assert Path.cwd() == in_tmp
     assert (np.random.get_state()[1] == numpy_state).all()
     assert random.getstate() == python_state
-    assert len(told) == 4
-    assert sum("moves.py: it changes the working folder" in line for line in told) == 1
+    assert len(warnings) == 4
+    assert sum("moves.py: it changes the working folder" in line for line in warnings) == 1
     assert (
         sum(
-            "seeds.py: it changes the global random state, which is put back" in line
-            for line in told
+            "seeds.py: it changes the global random state, which is restored" in line
+            for line in warnings
         )
         == 1
     )
@@ -230,60 +230,63 @@ def test_what_a_plugin_changes_when_it_is_imported_is_put_back_and_said(folder, 
 SHARED = {  # what a file does: what is said of it
     "paths": (
         "import sys\nsys.path[:] = []",
-        "it takes something out of sys.path, which is put back",
+        "it removes entries of sys.path, which are restored",
     ),
     "paths_gone": (
         "import sys\nsys.path = None",
-        "it takes something out of sys.path, which is put back",
+        "it removes entries of sys.path, which are restored",
     ),
     "finders": (
         "import sys\nsys.meta_path.clear()",
-        "it takes something out of sys.meta_path, which is put back",
+        "it removes entries of sys.meta_path, which are restored",
     ),
     "builtin": (
         "import builtins\nbuiltins.print = None",
-        "it changes Python's builtins, which are put back",
+        "it changes Python's builtins, which are restored",
     ),
     "builtins_all": (
         (
             "import builtins\nfor n in ('set', 'len', 'any', 'str', 'next', 'type'): "
             "setattr(builtins, n, None)"
         ),
-        "it changes Python's builtins, which are put back",
+        "it changes Python's builtins, which are restored",
     ),
     "variable": (
         "import os\nos.environ['DLEXP_OUTPUTS'] = '/elsewhere'",
-        "it changes the environment, which is put back",
+        "it changes the environment, which is restored",
     ),
-    "variables": ("import os\nos.environ.clear()", "it changes the environment, which is put back"),
-    "mask": ("import os\nos.umask(0o777)", "it changes the rights of new files, which is put back"),
+    "variables": ("import os\nos.environ.clear()", "it changes the environment, which is restored"),
+    "mask": (
+        "import os\nos.umask(0o777)",
+        "it changes the permissions of new files, which is restored",
+    ),
     "numpy_errors": (
         "import numpy\nnumpy.seterr(all='raise')",
-        "it changes NumPy's way with errors, which is put back",
+        "it changes NumPy's handling of errors, which is restored",
     ),
     "generator": (
         "import numpy\nnumpy.random.set_bit_generator(numpy.random.PCG64(1))",
-        "it changes the global random state, which is put back",
+        "it changes the global random state, which is restored",
     ),
     "handler": (
         "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)",
-        "it changes the handlers of signals, which is put back",
+        "it changes the signal handlers, which is restored",
     ),
     "handlers": (
         "import signal\nsignal.signal(signal.SIGTERM, lambda *_: None)",
-        "it changes the handlers of signals, which is put back",
+        "it changes the signal handlers, which is restored",
     ),
     "unlogged": (
         "import logging\nlogging.disable()",
-        "it changes what is logged, which is put back",
+        "it changes what is logged, which is restored",
     ),
     "depth": (
         "import sys\nsys.setrecursionlimit(200)",
-        "it changes how deep calls may go, which is put back",
+        "it changes the recursion limit, which is restored",
     ),
     "unsaid": (
         "import sys\nsys.stderr = None",
-        "it changes where errors are written, which is put back",
+        "it changes where errors are written, which is restored",
     ),
 }
 SEEN = """
@@ -296,10 +299,11 @@ def umask():
     return mask
 def seen():
     signals = {n: signal.getsignal(n) for n in signal.valid_signals()}
-    paths = list(sys.path), list(sys.meta_path), list(sys.path_hooks), sys.stderr, sys.stdout, sys.getrecursionlimit()
+    paths = list(sys.path), list(sys.meta_path), list(sys.path_hooks)
+    streams = sys.stderr, sys.stdout, sys.getrecursionlimit()
     state = np.random.get_state(legacy=False)
-    return (dict(vars(builtins)), dict(os.environ), umask(), np.geterr(), str(state), signals, paths,
-            logging.root.manager.disable, os._exit, os.getcwd())
+    return (dict(vars(builtins)), dict(os.environ), umask(), np.geterr(), str(state), signals,
+            paths, streams, logging.root.manager.disable, os._exit, os.getcwd())
 main(["--version"])
 import dlexp.config, dlexp.cli.summary, dlexp.sweeps.session
 before = seen()
@@ -334,7 +338,7 @@ def test_a_file_that_ends_the_process_or_never_lets_it_end_is_said_and_does_neit
     assert done.returncode == 0
     assert "finished" in done.stdout
     assert "leaves_silently.py:4: SystemExit: os._exit(0)" in done.stderr
-    assert "never_ends.py: it starts a thread, busy, which nobody waits for" in done.stderr
+    assert "never_ends.py: it starts a thread, busy, which is not waited for" in done.stderr
 
 
 @pytest.mark.parametrize("place", ["plugins", "own"])
@@ -435,7 +439,7 @@ def test_mischief_of_an_observer_harms_no_run(folder, in_tmp, capsys):
     write(folder, "keeps_on_self", observer + "        self.seen = record\n", "observer")
     assert main([*RUN, "observer=[exits_at_once,keeps_on_self]"]) == 0
     err = capsys.readouterr().err
-    assert "observer exits_at_once failed in record and looks no more; the run goes on" in err
+    assert "observer exits_at_once failed in record and is not called again; the run goes on" in err
     assert "observer keeps_on_self failed in record" in err
 
 

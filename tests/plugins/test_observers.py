@@ -1,6 +1,4 @@
-"""The observers: they change no bit, draw every kind of run, measure what they say and survive a
-lost terminal.
-"""
+"""Observers change no bit, draw every kind of run, and survive a lost terminal."""
 
 import io
 import itertools
@@ -123,7 +121,9 @@ def test_an_observer_that_raises_is_logged_once_and_the_run_and_the_others_go_on
     assert run.error is None
     assert same(outcome(run), outcome(run_of(experiment(), observers=()))) == ""
     messages = [r.getMessage() for r in caplog.records]
-    assert messages == ["observer diagnostics failed in record and looks no more; the run goes on"]
+    assert messages == [
+        "observer diagnostics failed in record and is not called again; the run goes on"
+    ]
     assert (tmp_path / "figures" / "curves.png").exists()
     caplog.clear()
 
@@ -195,12 +195,12 @@ def test_a_relu_that_is_zero_for_every_sample_is_dead_one_that_is_zero_for_some_
         params["dense1.b"][:2] = -1000
         params["dense1.b"][2:4] = 1000
 
-    run, found = look("relu", change)
+    run, measured = look("relu", change)
     x, _, ctx = run.probe()
     zero = dict(run.network.outputs(x, ctx))["relu1"] == 0
     assert 2 / 8 < zero.mean() < 6 / 8
-    assert found["saturated/relu1"] == zero.mean()
-    assert found["dead/relu1"] == 2 / 8
+    assert measured["saturated/relu1"] == zero.mean()
+    assert measured["dead/relu1"] == 2 / 8
 
 
 @pytest.mark.parametrize(("activation", "edge"), [("tanh", 3.0), ("sigmoid", 6.0)])
@@ -210,52 +210,52 @@ def test_units_next_to_their_bounds_are_saturated(activation, edge):
         params["dense1.b"][...] = [0, 0, 0, edge * 0.9, edge * 1.1, -edge * 1.1, 50, -500]
 
     # 1 − tanh²(3) = 0.0099; for the sigmoid the same at twice the input
-    _, found = look(activation, scale)
-    assert found[f"saturated/{activation}1"] == found[f"dead/{activation}1"] == 4 / 8
+    _, measured = look(activation, scale)
+    assert measured[f"saturated/{activation}1"] == measured[f"dead/{activation}1"] == 4 / 8
 
     # none is left to compare with
-    _, found = look(activation, lambda params: params["dense1.b"].fill(500))
-    assert found[f"saturated/{activation}1"] == 1
+    _, measured = look(activation, lambda params: params["dense1.b"].fill(500))
+    assert measured[f"saturated/{activation}1"] == 1
 
 
 def test_equal_units_have_no_spread_independent_ones_have_one_and_the_norm_is_of_all_weights():
     def twins(params):
         params["dense1.W"][...] = params["dense1.W"][:, :1]
 
-    run, found = look("relu", twins)
+    run, measured = look("relu", twins)
     w = [run.network.params[name].astype(float) for name in ("dense1.W", "dense2.W")]
-    assert found["unit_spread/dense1.W"] == pytest.approx(0, abs=1e-7)
-    assert found["unit_spread/dense2.W"] == pytest.approx(1, abs=0.25)
-    assert found["weight_norm/all"] == pytest.approx(np.sqrt(sum((x**2).sum() for x in w)))
+    assert measured["unit_spread/dense1.W"] == pytest.approx(0, abs=1e-7)
+    assert measured["unit_spread/dense2.W"] == pytest.approx(1, abs=0.25)
+    assert measured["weight_norm/all"] == pytest.approx(np.sqrt(sum((x**2).sum() for x in w)))
     assert look("relu", lambda params: params["dense1.W"].fill(0))[1]["unit_spread/dense1.W"] == 0
 
 
 def test_the_gradients_of_activations_are_those_of_each_samples_own_loss():
-    run, found = look("tanh", lambda params: None)
+    run, measured = look("tanh", lambda params: None)
     x, labels, _ = run.probe()
     y = np.tanh(x @ run.network.params["dense1.W"])
     logits = y @ run.network.params["dense2.W"]
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     p /= p.sum(axis=1, keepdims=True)
     p[np.arange(len(x)), labels] -= 1
-    assert found["activation_gradient_std/tanh1"] == pytest.approx(
+    assert measured["activation_gradient_std/tanh1"] == pytest.approx(
         (p @ run.network.params["dense2.W"].T).std(), rel=1e-5
     )
 
 
 def test_means_and_spreads_are_those_of_the_activations():
-    run, found = look("tanh", lambda params: None)
+    run, measured = look("tanh", lambda params: None)
     x, _, ctx = run.probe()
     y = np.tanh(x @ run.network.params["dense1.W"])
-    assert found["activation_mean/tanh1"] == pytest.approx(y.mean())
-    assert found["activation_std/tanh1"] == pytest.approx(y.std())
-    assert found["activation_std_across_samples/tanh1"] == pytest.approx(y.std(axis=0).mean())
+    assert measured["activation_mean/tanh1"] == pytest.approx(y.mean())
+    assert measured["activation_std/tanh1"] == pytest.approx(y.std())
+    assert measured["activation_std_across_samples/tanh1"] == pytest.approx(y.std(axis=0).mean())
 
 
 def test_what_is_not_a_number_is_not_noted():
-    _, found = look("relu", lambda params: params["dense1.W"].fill(0))
-    assert "update_ratio/dense1.W" not in found  # ‖Δw‖/0
-    assert "update_ratio/dense2.W" in found
+    _, measured = look("relu", lambda params: params["dense1.W"].fill(0))
+    assert "update_ratio/dense1.W" not in measured  # ‖Δw‖/0
+    assert "update_ratio/dense2.W" in measured
 
 
 # progress
@@ -302,9 +302,7 @@ def test_without_a_terminal_there_is_a_line_per_some_seconds(monkeypatch, slow):
 
 
 def at_step(e, step, happens):
-    """The experiment's run, with the progress observer, in which something happens before an
-    evaluation.
-    """
+    """The experiment's run with the progress observer; `something` happens before an evaluation."""
     run = Run(type(e)(**{**vars(e), "observer": (plugin("observer", "progress"),)}), e.trainer())
     evaluate = run.trainer.problem.evaluate
 

@@ -1,6 +1,4 @@
-"""What a run was trained with is no longer what it was: no resume passes over it, and replay names
-it.
-"""
+"""Code, data or machine of a run have changed: resume refuses it, and replay names it."""
 
 import contextlib
 import json
@@ -116,13 +114,13 @@ def test_a_mixture_goes_back_to_what_it_was_at_first_only_if_that_is_asked_for_a
     # at home on the first machine again
     describe(run, tags=json.loads((run / "run.json").read_text())["tags"] | here)
     capsys.readouterr()
-    assert "as in the beginning again; it had been: core was Abacus" in refused(
+    assert "resumed with changes, which are undone now: core was Abacus" in refused(
         capsys, "resume", run.name
     )
     with mischief(-1, lambda: None):
         assert main(["resume", run.name, "--anyway"]) == 0
     resumed = [e for e in journal.events(run)[0] if e.kind == "resume"]
-    assert "as in the beginning again" in resumed[-1].changes[0]
+    assert "undone now" in resumed[-1].changes[0]
 
 
 def provenance_of_this_process():
@@ -151,7 +149,7 @@ def test_other_code_or_arithmetic_is_refused_and_nothing_is_written(run, capsys)
         "it would not be the same to the bit: optimizer/adam.py was changed; core was Abacus, is "
         in said
     )
-    assert "; --anyway goes on regardless, and records that" in said
+    assert "; --anyway continues it and marks it as mixed" in said
     assert (run / "journal.jsonl").read_bytes() == before
 
 

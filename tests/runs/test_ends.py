@@ -1,4 +1,4 @@
-"""However a run ends, its folder says so, its exit status is right, and what was measured is kept."""
+"""The end of a run: its folder and exit status are right, and its measurements are kept."""
 
 import errno
 import io
@@ -42,8 +42,8 @@ def whole(tmp_path_factory):
 
 
 def the_run(folder):
-    (found,) = (folder / "outputs" / "runs").iterdir()
-    return found
+    (loaded,) = (folder / "outputs" / "runs").iterdir()
+    return loaded
 
 
 def ending(folder):
@@ -53,9 +53,7 @@ def ending(folder):
 
 
 def is_whole(folder, whole):
-    """Whether a run has its result, each measurement once, and the weights of the run that nothing
-    happened to.
-    """
+    """Whether a run has its result, each measurement once, and an undisturbed run's weights."""
     events, _ = journal.events(folder)
     measured = [e.step for e in events if e.kind == "record"]
     network = network_file.load_network(folder / "network.npz")
@@ -157,7 +155,7 @@ def test_a_full_disk_fails_the_run_in_one_line_and_what_was_saved_stands(in_tmp,
     assert f"failed    {full}" in out
     assert f"go on     python -m dlexp resume {the_run(in_tmp).name}\n" in out
     ended = f"{the_run(in_tmp)}/journal.jsonl: {os.strerror(errno.EFBIG)}\n"
-    assert f"how the run ended cannot be written down: {ended}" in err
+    assert f"the end of the run cannot be written to the journal: {ended}" in err
     folder = the_run(in_tmp)
     assert checkpoint.load(folder / "checkpoints/last.npz")["trainer"]["t"] == 16
     assert [p.name for p in folder.rglob("*.part")] == []
@@ -314,12 +312,12 @@ def test_a_checkpoint_with_one_wrong_byte_is_refused(tmp_path, byte):
     data[byte % len(data)] ^= 16
     path.write_bytes(data)
     try:
-        found = checkpoint.load(path)
+        loaded = checkpoint.load(path)
     except dlexp.DataError:
         return
-    assert found["t"] == 3, "it was read: a byte that means nothing, such as a time of day"
-    assert (found["w"] == tree["w"]).all()
-    assert found["deep"] == tree["deep"]
+    assert loaded["t"] == 3, "it was read: a byte that means nothing, such as a time of day"
+    assert (loaded["w"] == tree["w"]).all()
+    assert loaded["deep"] == tree["deep"]
 
 
 def test_what_cannot_be_resumed_is_refused_with_the_reason(in_tmp, capsys):
@@ -344,7 +342,7 @@ def test_what_cannot_be_resumed_is_refused_with_the_reason(in_tmp, capsys):
     (run.folder / "checkpoints").mkdir()
     (run.folder / "checkpoints/last.npz").write_bytes(b"nothing")
     assert "the checkpoint cannot be read" in refused(name)
-    assert "delete it to begin anew" in refused(name)
+    assert "delete it to start again from step 0" in refused(name)
     checkpoint.save(run.folder / "checkpoints/last.npz", {"measured": 99, "trainer": {"t": 1}})
     assert "has 12 measurements, and the checkpoint counts 99" in refused(name)
     (run.folder / "checkpoints/last.npz").unlink()

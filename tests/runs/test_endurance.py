@@ -28,9 +28,7 @@ needs_proc = pytest.mark.skipif(
 
 
 def growth(folder, words, done, first, last):
-    """How many MB a command's process grows from its `first` result to its `last`, and how many to
-    its very end.
-    """
+    """The growth of a command's memory in MB from its `first` result to its `last` and its end."""
     command = [sys.executable, "-m", "dlexp", *words]
     process = subprocess.Popen(
         command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -126,7 +126,7 @@ def test_a_run_of_other_numerics_is_refused_with_what_to_do(run, raised, capsys)
     assert f"the same to the bit: NUMERICS of dlexp was {NUMERICS}, is {NUMERICS + 1}; " in said
     assert "to complete it as it began, use dlexp's commit 7c5419640b18; " in said
     assert "to train it anew: python -m dlexp " in said
-    assert "; --anyway goes on regardless, and records that" in said
+    assert "; --anyway continues it and marks it as mixed" in said
     assert resumes(run, "--anyway")
     with mischief(-1, lambda: None):
         assert main(["replay", run.name]) == 0
@@ -177,7 +177,7 @@ def test_a_setting_that_there_is_no_more_counts_if_it_was_used(run, capsys, valu
         defaults=described["defaults"] | {"tilt": 0.0},
     )
     if value:
-        wrong = "tilt was 0.5, and there is no such setting any more"
+        wrong = "tilt was 0.5, and this setting no longer exists"
         assert wrong in refused(capsys, "resume", run.name)
     else:
         assert resumes(run)

@@ -1,6 +1,4 @@
-"""A run's life, as a notebook and as a command sees it (without MLflow, which test_tracking looks
-at).
-"""
+"""The life of a run in a notebook and on the command line (test_tracking has MLflow)."""
 
 import json
 import os

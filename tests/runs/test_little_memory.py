@@ -1,6 +1,4 @@
-"""Too little memory (`ulimit -v`) is the machine's state: one line, exit status 1, wherever it is
-noticed.
-"""
+"""Too little memory (`ulimit -v`) is an error of the machine: one line, exit status 1."""
 
 import os
 import subprocess

@@ -1,6 +1,4 @@
-"""What is written about a run: commit and dirty flag, versions, the arithmetic's fingerprint, the
-run's name.
-"""
+"""The provenance of a run: commit, dirty flag, versions, numerics fingerprint, name."""
 
 import subprocess
 import sys
@@ -35,9 +33,9 @@ def dirty(folder):
 
 
 def test_a_clean_checkout_is_told_by_its_commit(repository):
-    found = provenance.git(repository)
-    assert len(found["commit"]) == 40
-    assert found["dirty"] == "false"
+    described = provenance.git(repository)
+    assert len(described["commit"]) == 40
+    assert described["dirty"] == "false"
 
 
 def test_a_changed_file_a_new_file_and_only_they_make_it_dirty(repository):
@@ -59,13 +57,15 @@ def test_a_package_installed_inside_somebodys_repository_has_no_commit_of_its_ow
 
 
 def test_a_checkout_is_looked_through_once_for_all_folders_of_it(repository, monkeypatch):
-    asked, ask = [], provenance._ask_git
+    commands, run = [], provenance._run_git
     monkeypatch.setattr(
-        provenance, "_ask_git", lambda folder, *words: asked.append(words[0]) or ask(folder, *words)
+        provenance,
+        "_run_git",
+        lambda folder, *words: commands.append(words[0]) or run(folder, *words),
     )
     (repository / "folder").mkdir()
     assert provenance.git(repository) == provenance.git(repository / "folder") != {}
-    assert sorted(asked) == ["rev-parse", "rev-parse", "status"]
+    assert sorted(commands) == ["rev-parse", "rev-parse", "status"]
 
 
 def test_a_checkout_without_a_commit_has_none(tmp_path):

@@ -1,6 +1,4 @@
-"""A recorded run, trained again: the same bits, or the first number that differs; and looked at
-with other eyes.
-"""
+"""A recorded run, trained again: the same bits, or the first number that differs; probes."""
 
 import json
 
@@ -98,7 +96,7 @@ def test_the_first_metric_that_differs_is_named_with_its_step_and_both_values(ru
 def test_weights_that_differ_are_enough(run, capsys):
     rewrite(run, lambda events: events[-1].update(weights="0" * 64))
     assert main(["replay", "last"]) == 1
-    assert capsys.readouterr().out.startswith("differs   the weights at the end are others\n")
+    assert capsys.readouterr().out.startswith("differs   the final weights differ\n")
 
 
 def test_what_changed_is_named_plugin_code_and_data(run, capsys, monkeypatch):
@@ -179,7 +177,7 @@ def test_a_probe_shows_more_and_changes_nothing(run, capsys):
 
 def test_a_probe_takes_observers_only(run, capsys):
     assert main(["probe", "last", "observer=diagnostics", "optimizer.lr=1"]) == 2
-    assert "optimizer.lr (command line): only observers can be added" in capsys.readouterr().err
+    assert "optimizer.lr (command line): only observers can be changed" in capsys.readouterr().err
     assert main(["probe", "last"]) == 2
     assert main(["probe", "last", "observer=diagnstics"]) == 2
     assert "did you mean 'diagnostics'?" in capsys.readouterr().err

@@ -1,6 +1,4 @@
-"""Signals at other moments than a step: while data are loaded, while MLflow is waited for, when the
-terminal closes.
-"""
+"""Signals outside steps: while data load, while MLflow is awaited, when the terminal closes."""
 
 import os
 import pty

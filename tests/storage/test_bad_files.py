@@ -288,7 +288,7 @@ def test_a_damaged_checkpoint_is_told_with_what_to_do(damage, outputs, in_tmp, c
     DAMAGES[damage](path)
     err = refused(["resume", "cut"], in_tmp, capsys)
     assert f"{path}: the checkpoint cannot be read" in err
-    assert "delete it to begin anew" in err
+    assert "delete it to start again from step 0" in err
 
 
 def trees(tree, path=()):
@@ -355,15 +355,15 @@ def test_no_value_of_another_kind_in_a_runs_description_or_configuration_makes_a
         ("config.yaml", yaml.safe_load, yaml.safe_dump),
     ):
         text = (run / file).read_text("utf-8")
-        told = load(text)
+        tree = load(text)
         places = [
             p
-            for p in trees(told)
+            for p in trees(tree)
             if len(p) < 2 or p[0] in ("optimizer", "tracking", "observer", "early_stopping")
         ]
         for place in places:
             for value in (None, 5, "../x", [], {}, [[1]]):
-                (run / file).write_text(dump(changed(told, place, value)), encoding="utf-8")
+                (run / file).write_text(dump(changed(tree, place, value)), encoding="utf-8")
                 try:
                     records.read(run)
                 except UserError as e:

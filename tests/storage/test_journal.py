@@ -119,15 +119,15 @@ def test_a_file_is_old_or_new_never_half(tmp_path, monkeypatch):
 CONTRADICTORY = {  # lines: what is wrong with which
     "an end in between": (
         [("record", 1), ("FINISHED", 0), ("record", 2)],
-        "line 4 stands behind the end of the run",
+        "line 4 comes after the end of the run",
     ),
     "two ends": (
         [("record", 1), ("FAILED", 0), ("KILLED", 0)],
-        "line 4 stands behind the end of the run",
+        "line 4 comes after the end of the run",
     ),
     "no way to end": (
         [("record", 1), ("<script>", 0)],
-        "line 3 ends the run as '<script>', which is no way to end",
+        "line 3 ends the run as '<script>', which is no final status",
     ),
     "steps go back": (
         [("record", 4), ("note", 1), ("record", 3)],

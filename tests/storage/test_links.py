@@ -1,6 +1,4 @@
-"""Links that lead out of the outputs folder: nothing is written through them, and a dry run writes
-nothing at all.
-"""
+"""Links that lead out of the outputs folder: nothing is written through them."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Users without a home folder: a container's uid that no passwd file knows, with HOME unset or `/`."""
+"""Users without a home folder: a container's uid without an entry in passwd, HOME unset or `/`."""
 
 import os
 import pwd
@@ -45,11 +45,11 @@ def nobody(in_tmp, monkeypatch):
 
 def test_without_a_home_folder_fetched_files_are_kept_under_the_outputs(nobody, monkeypatch):
     assert download.cache_folder("mnist") == nobody / "outputs" / "cache" / "dlexp" / "mnist"
-    found = paths.substitutes()
-    assert found["HOME"] == "/"
+    variables = paths.substitutes()
+    assert variables["HOME"] == "/"
     assert (
-        Path(found["MPLCONFIGDIR"]).parent
-        == Path(found["XDG_CACHE_HOME"])
+        Path(variables["MPLCONFIGDIR"]).parent
+        == Path(variables["XDG_CACHE_HOME"])
         == nobody / "outputs" / "cache"
     )
     assert environment()["HOME"] == "/"

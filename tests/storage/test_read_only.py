@@ -42,9 +42,7 @@ def mount(in_tmp):
 
 
 def said(words):
-    """What a command says in a process of its own: its last line on each stream, and nothing of a
-    traceback.
-    """
+    """The last line of a command's output on each stream, without a traceback."""
     done = subprocess.run(
         [sys.executable, "-m", "dlexp", *words], capture_output=True, text=True, check=False
     )
@@ -85,9 +83,7 @@ def test_every_command_says_in_one_line_that_a_folder_is_read_only(mount):
 
 @pytest.fixture
 def of_another(in_tmp):
-    """Outputs with a sweep and two runs, one killed, which the command in front of others may read
-    and not write.
-    """
+    """Outputs with a sweep and two runs, one killed, which the command may read and not write."""
     outputs = in_tmp / "outputs"
     (outputs / "runs").mkdir(parents=True)
     with_store(outputs)
@@ -141,9 +137,11 @@ def test_outputs_of_another_user_are_one_line_whatever_the_command(of_another):
     done = subprocess.run(
         command, input=json.dumps(verbs), capture_output=True, text=True, check=True
     )
-    found = dict(zip(map(" ".join, verbs), map(json.loads, done.stdout.splitlines()), strict=True))
+    results = dict(
+        zip(map(" ".join, verbs), map(json.loads, done.stdout.splitlines()), strict=True)
+    )
     denied = os.strerror(errno.EACCES)
-    for words, (status, out, err) in found.items():
+    for words, (status, out, err) in results.items():
         assert "Traceback" not in out + err, words
         if words.startswith(("doctor", "replay")) or "--dry-run" in words:
             assert err == "", words
@@ -153,8 +151,8 @@ def test_outputs_of_another_user_are_one_line_whatever_the_command(of_another):
             assert (
                 len([line for line in err.splitlines() if line.startswith("dlexp: error: ")]) <= 1
             ), words
-    assert "cannot be repaired: " in found["doctor"][1]
-    assert found["replay last"][0] == 0
+    assert "cannot be repaired: " in results["doctor"][1]
+    assert results["replay last"][0] == 0
 
 
 def test_what_no_lock_can_be_taken_of_is_not_being_written(in_tmp, capsys, monkeypatch):

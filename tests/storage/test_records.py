@@ -122,8 +122,8 @@ def test_an_entry_reads_back_as_it_was_written(tmp_path):
 
 
 def test_an_event_of_a_later_version_is_read_and_its_line_is_kept(tmp_path):
-    told = {"event": "pause", "time_ms": 1, "elapsed": 0.5, "why": "lunch"}
-    (tmp_path / "journal.jsonl").write_text(json.dumps(told) + "\n")
+    line = {"event": "pause", "time_ms": 1, "elapsed": 0.5, "why": "lunch"}
+    (tmp_path / "journal.jsonl").write_text(json.dumps(line) + "\n")
     (event,) = journal.events(tmp_path)[0]
     assert (event.kind, event.status, event.is_measurement) == ("pause", None, False)
-    assert event.recorded == told
+    assert event.recorded == line

@@ -1,4 +1,4 @@
-"""The saved network takes the raw table it was trained on, and a command says what it took from it."""
+"""The saved network takes the raw table it was trained on; a command prints what it uses of it."""
 
 import json
 import shutil
@@ -209,15 +209,15 @@ def test_mlflows_model_takes_the_raw_table(trained, tmp_path):
     with_store(outputs)
     folder = outputs / "runs" / trained.folder.name
     shutil.copytree(trained.folder, folder)
-    told = json.loads((folder / "run.json").read_text())
-    told["tracking"] = {
+    recorded = json.loads((folder / "run.json").read_text())
+    recorded["tracking"] = {
         "uri": tracking.store_uri(outputs),
         "artifacts": None,
         "experiment": "dlexp",
         "model": True,
         "wait": 30,
     }
-    (folder / "run.json").write_text(json.dumps(told))
+    (folder / "run.json").write_text(json.dumps(recorded))
     assert send(folder) == 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -233,13 +233,13 @@ def test_mlflows_model_takes_the_raw_table(trained, tmp_path):
 
 
 def test_run_json_and_run_log_name_label_classes_features_and_what_was_done(trained):
-    told = json.loads((trained.folder / "run.json").read_text())["dataset"]
-    assert told["label"] == "kind"
-    assert (told["classes"], told["class_names"]) == (3, ["ant", "bee", "cat"])
-    assert told["feature_names"] == ["size", "count", "colour=blue", "colour=red", "dry"]
-    assert told["dropped"] == {"Unnamed: 0": "called like a numbering"}
-    assert told["filled"] == {"size": 2, "colour": 1}
-    assert told["encoded"] == {"colour": ["blue", "red"]}
+    recorded = json.loads((trained.folder / "run.json").read_text())["dataset"]
+    assert recorded["label"] == "kind"
+    assert (recorded["classes"], recorded["class_names"]) == (3, ["ant", "bee", "cat"])
+    assert recorded["feature_names"] == ["size", "count", "colour=blue", "colour=red", "dry"]
+    assert recorded["dropped"] == {"Unnamed: 0": "called like a numbering"}
+    assert recorded["filled"] == {"size": 2, "colour": 1}
+    assert recorded["encoded"] == {"colour": ["blue", "red"]}
     assert (
         "table     label 'kind' (3 classes: ant, bee, cat); 5 features; "
         in (trained.folder / "run.log").read_text()

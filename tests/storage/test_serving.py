@@ -1,6 +1,4 @@
-"""A network as a file: what is loaded is what was saved, and whatever else the file may be is
-refused in one line.
-"""
+"""A network as a file: it is loaded as it was saved, and any other file is refused."""
 
 import json
 import shutil
@@ -50,13 +48,13 @@ def refused(path, error=DataError):
     return str(caught.value)
 
 
-def rewritten(path, change=lambda told: told, **entries):
+def rewritten(path, change=lambda description: description, **entries):
     """The file again, with its description changed and whole entries replaced."""
     with zipfile.ZipFile(path) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
-    told = json.loads(contents[network_file.DESCRIPTION])
-    change(told)
-    contents[network_file.DESCRIPTION] = json.dumps(told).encode()
+    description = json.loads(contents[network_file.DESCRIPTION])
+    change(description)
+    contents[network_file.DESCRIPTION] = json.dumps(description).encode()
     with zipfile.ZipFile(path, "w") as archive:
         for name, data in {**contents, **entries}.items():
             archive.writestr(name, data)
@@ -128,29 +126,34 @@ def test_a_missing_file_and_a_file_of_another_kind_are_refused(tmp_path):
 def test_a_promise_of_more_numbers_than_the_file_has_is_refused_before_anything_is_allocated(
     saved, monkeypatch
 ):
-    rewritten(saved, lambda told: told["layers"][0]["fields"].update(units=10**12))
+    rewritten(saved, lambda description: description["layers"][0]["fields"].update(units=10**12))
     # building it would fail otherwise than with a DataError
     monkeypatch.setattr(network_file, "Network", None)
-    assert "promises" in refused(saved)
+    assert "declares" in refused(saved)
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda told: told.update(format=99), "format 99"),
-        (lambda told: told.update(dtype="object"), "object"),
-        (lambda told: told.update(n_in=0), "n_in is 0"),
-        (lambda told: told.update(n_in=True), "n_in is True"),
-        (lambda told: told.update(n_out=4), "3 outputs, not 4"),
-        (lambda told: told.update(classes=["a"]), "1 classes for 3 outputs"),
-        (lambda told: told["layers"][0]["fields"].update(units=-1), "units"),
-        (lambda told: told["layers"][0]["fields"].update(units=9), "not the float32 array"),
-        (lambda told: told["layers"][0]["fields"].update(colour="red"), "colour"),
+        (lambda description: description.update(format=99), "format 99"),
+        (lambda description: description.update(dtype="object"), "object"),
+        (lambda description: description.update(n_in=0), "n_in is 0"),
+        (lambda description: description.update(n_in=True), "n_in is True"),
+        (lambda description: description.update(n_out=4), "3 outputs, not 4"),
+        (lambda description: description.update(classes=["a"]), "1 classes for 3 outputs"),
+        (lambda description: description["layers"][0]["fields"].update(units=-1), "units"),
         (
-            lambda told: told["layers"].append({"kind": "optimizer", "name": "adam", "fields": {}}),
+            lambda description: description["layers"][0]["fields"].update(units=9),
+            "not the float32 array",
+        ),
+        (lambda description: description["layers"][0]["fields"].update(colour="red"), "colour"),
+        (
+            lambda description: description["layers"].append(
+                {"kind": "optimizer", "name": "adam", "fields": {}}
+            ),
             "is no layer",
         ),
-        (lambda told: told.update(layers=3), "TypeError"),
+        (lambda description: description.update(layers=3), "TypeError"),
     ],
 )
 def test_a_description_that_does_not_hold_is_refused(saved, change, said):
@@ -173,7 +176,7 @@ def test_bytes_behind_an_array_are_refused(saved):
 
 
 def test_an_unknown_plugin_is_named_with_the_place_to_look_for_it(saved):
-    rewritten(saved, lambda told: told["layers"][2].update(name="rely"))
+    rewritten(saved, lambda description: description["layers"][2].update(name="rely"))
     said = refused(saved, PluginError)
     assert "activation=rely" in said
     assert "DLEXP_PLUGINS" in said
@@ -235,10 +238,10 @@ def test_a_file_that_says_nothing_of_its_output_is_a_softmax_and_an_unknown_outp
     saved,
 ):
     x, before = samples(), network_file._load_pyfunc(str(saved)).predict(samples())
-    rewritten(saved, lambda told: told.pop("output"))
+    rewritten(saved, lambda description: description.pop("output"))
     assert network_file.describe(saved)["output"] == "softmax"
     assert (network_file._load_pyfunc(str(saved)).predict(x) == before).all()
-    rewritten(saved, lambda told: told.update(output="hardmax"))
+    rewritten(saved, lambda description: description.update(output="hardmax"))
     assert "its output is 'hardmax', not softmax or sigmoid or identity" in refused(saved)
 
 

@@ -1,5 +1,4 @@
-"""The kinds of plugin, one file each: what a plugin of the kind must answer, and what the framework
-knows of the kind.
+"""The kinds of plugin, one file each: their classes, and what the framework knows of them.
 
 To add a kind: a file here, its checks in `dlexp/conformance/<kind>.py`, and a line in
 `conf/config.yaml`. Shapes: activations are (batch, features), weights (in, out), biases and scales

@@ -28,32 +28,29 @@ if TYPE_CHECKING:
 class Data(Plugin):
     """Loads a classification task as training, validation and test splits.
 
-    `n_train` keeps that many training samples, drawn anew for every seed with the classes in
-    proportion.
+    `n_train` keeps that many training samples, drawn for each seed, the classes in proportion.
     """
 
     n_train: int | None = at_least(1, None)
 
     @abstractmethod
     def load(self, rng: Rng) -> tuple[Split, Split, Split]:
-        """Training, validation and test split; whatever is drawn is drawn from `rng`, the seed's
-        split stream.
-        """
+        """Training, validation and test split; random draws come from `rng`, the split stream."""
 
     def source(self) -> str:
         """Where the data come from: a link, a path, or the formula's name."""
         return f"dlexp data={self.name}"
 
     def files(self) -> list[Path]:
-        """The files it reads: where one of them changes, so does what is learned from it."""
+        """The files it reads; a change in one of them changes the data."""
         return []
 
     def example(self, folder: Path) -> Data:
-        """A small instance for the checks: writes what it needs into `folder`."""
+        """A small instance for the checks; it writes what it needs into `folder`."""
         return self
 
     def dataset(self, rng: Rng) -> Dataset:
-        """The checked splits, with `n_train` applied. Raises `DataError` where they cannot be used."""
+        """The checked splits, with `n_train` applied. Raises `DataError` if they cannot be used."""
         train, validation, test = self.load(rng)
         if self.n_train is not None:
             train = stratified(train, self.n_train, rng)

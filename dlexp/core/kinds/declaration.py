@@ -16,8 +16,7 @@ P = TypeVar("P", bound=type[Plugin])
 
 @dataclass(frozen=True, eq=False)
 class Kind:
-    """A kind of plugin. Its name is the folder of its plugins, the config group and the field of an
-    experiment.
+    """A kind of plugin; `name` is its plugin folder, config group and field of an experiment.
 
     Ranks order kinds, the lowest first: `rank` in an experiment and its files, `name_rank` in the
     names of runs and in help, `caption_rank` in the captions of figures.

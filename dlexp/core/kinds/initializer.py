@@ -27,5 +27,5 @@ class Initializer(Plugin):
         """An array (fan_in, fan_out), drawn from `rng` and nothing else."""
 
     def documented_std(self, fan_in: int, fan_out: int) -> float | None:
-        """The standard deviation the docstring promises, or None where it promises none."""
+        """The standard deviation that the docstring promises; None if it promises none."""
         return None

@@ -13,20 +13,17 @@ from dlexp.core.registry import Plugin
 
 @kind("layer", summary="a step of a network", part=False, checks=("layer", "layer_reference"))
 class Layer(Plugin):
-    """A differentiable step: `forward` returns the output and the function that pulls gradients
-    back.
+    """A differentiable step: `forward` returns the output and the function for the gradient.
 
-    `p.W` is the array declared as "W", `p.dW` its gradient, to be written (never accumulated) by
-    `backward`. Arrays are written in place, `p.mean[...] = x` or `p.mean += x`; `p.mean = x` raises
-    an error.
-
-    `min_batch` is the smallest batch it can be trained on.
+    `p.W` is the array declared as "W", `p.dW` its gradient, which `backward` writes and never
+    accumulates. Arrays are written in place, `p.mean[...] = x` or `p.mean += x`; `p.mean = x` is an
+    error. `min_batch` is the smallest batch it can be trained on.
     """
 
     min_batch: ClassVar[int] = 1
 
     def arrays(self, n: int) -> Mapping[str, Param]:
-        """The arrays it owns, given n input features."""
+        """Its arrays, given n input features."""
         return {}
 
     def width(self, n: int) -> int:
@@ -35,13 +32,11 @@ class Layer(Plugin):
 
     @abstractmethod
     def forward(self, x: Array, p: Views, ctx: Context) -> tuple[Array, Backward]:
-        """Output (batch, width) of input (batch, n), and backward: ∂L/∂output ↦ ∂L/∂input, writing
-        ∂L/∂array.
-        """
+        """Output (batch, width) of input (batch, n), and backward: ∂L/∂output ↦ ∂L/∂input."""
 
 
 class Identity(Layer):
-    """A layer that is not there: networks leave it out."""
+    """No layer: networks leave it out."""
 
     def forward(self, x: Array, p: Views, ctx: Context) -> tuple[Array, Backward]:
         return x, lambda dy: dy

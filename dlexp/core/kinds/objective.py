@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dlexp.core.parts import Parts
     from dlexp.core.problem import Problem
 
-OUTPUTS = ("softmax", "sigmoid", "identity")  # what an objective may say of its network's
+OUTPUTS = ("softmax", "sigmoid", "identity")  # the values of `output`
 
 
 @kind(
@@ -30,14 +30,13 @@ OUTPUTS = ("softmax", "sigmoid", "identity")  # what an objective may say of its
 class Objective(Plugin):
     """What is minimised: a classification task, or a surface f(x, y).
 
-    `ignores` names the kinds and settings that mean nothing to it: asking for one explicitly is an
-    error. `output` says what the network's outputs z mean to whoever asks the saved network:
-    "softmax" (zₖ ↦ exp zₖ / Σⱼ exp zⱼ), "sigmoid" (each zₖ by itself ↦ 1 / (1 + exp −zₖ)) or
-    "identity" (z as it is, as in regression). `better` says which way its metrics are better,
-    {"*/r2": "high"}; a name that ends in loss is better when low, in accuracy when high, and any
-    other that is not declared is refused where it matters, as in early stopping. `measures` names
-    its metrics, {"test/r2", …}, so that a study's claims can be checked without loading the data;
-    None: the problem is built to see them.
+    `ignores` names the kinds and settings that do not apply to it: choosing one explicitly is an
+    error. `output` says what a saved network does with its outputs z: "softmax" (zₖ ↦ exp zₖ /
+    Σⱼ exp zⱼ), "sigmoid" (each zₖ ↦ 1 / (1 + exp −zₖ)) or "identity" (z, as in regression).
+    `better` declares the direction of its metrics, {"*/r2": "high"}; without it, names that end in
+    loss are better when low, in accuracy when high, and others are an error where the direction is
+    needed, as in early stopping. `measures` names its metrics, {"test/r2", …}, so that a study's
+    claims can be checked without loading the data; with None, the problem is built to list them.
     """
 
     ignores: ClassVar[tuple[str, ...]] = ()

@@ -25,13 +25,11 @@ NEEDS = {"network": "a network", "dataset": "a data set", "softmax": "a softmax 
     rank=100,
 )
 class Observer(Plugin):
-    """Watches a run: looks, never changes a number and never stops a run; if it raises, it is
-    logged and heard no more.
+    """Observes a run without changing its numbers; an exception is logged and disables it.
 
-    Like an optimizer it keeps its state in `s`, a namespace of its own for each run. `needs` names
-    what a run must have: asking for the observer where that is missing is an error, and it does not
-    look at such a run. `measures` are patterns of the metrics that it notes, {"sharpness/*"}; None:
-    any. `live` is one that shows the training to whoever waits for it, and leaves nothing behind.
+    It keeps its state in `s`, one per run. `needs` names what a run must have; choosing it
+    for another run is an error. `measures` are patterns of the metrics that it notes, such as
+    {"sharpness/*"}; None: any. A `live` observer shows progress on the screen and writes no files.
     """
 
     needs: ClassVar[tuple[str, ...]] = ()
@@ -41,19 +39,13 @@ class Observer(Plugin):
     @classmethod
     def misdeclared(cls) -> str:
         unknown = [need for need in cls.needs if need not in NEEDS]
-        return (
-            f"needs {', '.join(map(repr, unknown))}; there are {', '.join(NEEDS)}"
-            if unknown
-            else ""
-        )
+        needs = ", ".join(map(repr, unknown))
+        return f"needs {needs}; there are {', '.join(NEEDS)}" if unknown else ""
 
     def lacks(self, run: ObservedRun) -> str:
-        """What it needs and a run has not, in words; empty where nothing is missing."""
-        has = {
-            "network": run.network,
-            "dataset": run.dataset,
-            run.experiment.objective.output: True,
-        }
+        """What it needs and a run does not have, in words; empty if nothing is missing."""
+        output = run.experiment.objective.output
+        has = {"network": run.network, "dataset": run.dataset, output: True}
         return " and ".join(NEEDS[need] for need in self.needs if has.get(need) is None)
 
     def start(self, run: ObservedRun, s: SimpleNamespace) -> None:
@@ -63,4 +55,4 @@ class Observer(Plugin):
         """After each evaluation; `run.trainer` is at that step."""
 
     def finish(self, run: ObservedRun, s: SimpleNamespace, error: BaseException | None) -> None:
-        """At the end, whatever it was."""
+        """At the end of the run, however it ended."""

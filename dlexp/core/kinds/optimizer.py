@@ -24,8 +24,8 @@ class Optimizer(Plugin):
 
     `update` sees a contiguous block `w` of the flat parameter vector, its gradient `g`, the same
     block of each running array named in `slots` as `s.<slot>`, the scheduled learning rate `lr` and
-    the step number t = 1, 2, … Slots are zero at first; once they hold a nan or an infinity, the
-    run has diverged. An optimizer that needs whole arrays (norms, matrix roots) sets `per_tensor`
+    the step number t = 1, 2, … Slots start at zero; a NaN or an infinity in them means that the run
+    diverged. An optimizer that needs whole arrays (norms, matrix roots) sets `per_tensor`
     and sees one named array at a time, in its own shape. Write `x**0.5`, not `np.sqrt(x)`, for
     hyper-parameters: a NumPy float64 scalar turns float32 arrays into float64.
     """
@@ -36,11 +36,8 @@ class Optimizer(Plugin):
 
     @classmethod
     def misdeclared(cls) -> str:
-        return (
-            ""
-            if "lr" in {f.name for f in fields(cast("Any", cls))}
-            else "has no field lr: write lr: float = 0.1"
-        )
+        names = {f.name for f in fields(cast("Any", cls))}
+        return "" if "lr" in names else "has no field lr: write lr: float = 0.1"
 
     @abstractmethod
     def update(self, w: Array, g: Array, s: Views, lr: float, t: int) -> None:

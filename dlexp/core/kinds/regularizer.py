@@ -17,10 +17,9 @@ from dlexp.core.registry import Plugin
     name_rank=50,
 )
 class Regularizer(Plugin):
-    """Trades training fit for generalisation. Override the moment it acts at; the others do
-    nothing.
+    """Trades training fit for generalisation; override one of its three methods.
 
-    A field called `strength` or `ratio` is the knob whose zero means "off".
+    A field called `strength` or `ratio` turns it off when it is zero.
     """
 
     def layer(self) -> Layer | None:
@@ -28,12 +27,8 @@ class Regularizer(Plugin):
         return None
 
     def penalty(self, w: Array, g: Array) -> float:
-        """On the loss: add the penalty's gradient to `g` in place and return its value; `w` holds
-        all weights.
-        """
+        """On the loss: add the penalty's gradient by the weights `w` to `g`; return its value."""
         return 0.0
 
     def shrink(self, w: Array, lr: float) -> None:
-        """On the weights: change them in place, just before the optimizer's update (decoupled
-        decay, max-norm).
-        """
+        """On the weights: change them in place before the update (decoupled decay, max-norm)."""
