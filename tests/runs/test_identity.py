@@ -125,7 +125,7 @@ def test_a_run_of_other_numerics_is_refused_with_what_to_do(run, raised, capsys)
     said = refused(capsys, "resume", run.name)
     assert f"the same to the bit: NUMERICS of dlexp was {NUMERICS}, is {NUMERICS + 1}; " in said
     assert "to complete it as it began, use dlexp's commit 7c5419640b18; " in said
-    assert "to train it anew: python -m dlexp " in said
+    assert "to train it again: python -m dlexp " in said
     assert "; --anyway continues it and marks it as mixed" in said
     assert resumes(run, "--anyway")
     with mischief(-1, lambda: None):

@@ -168,7 +168,7 @@ def test_the_live_line_counts_what_runs_and_everything_that_has_no_result(monkey
             line.started(number)
         assert drawn[-1] == "3 running, 0 failed, 0 diverged"
         for number, status in enumerate(["INTERRUPTED", "DIVERGED", "KILLED"]):
-            line.ended(number, status)
+            line.ended(number, Status(status))
     assert drawn[-1] == "0 running, 2 failed, 1 diverged"
 
 
@@ -178,8 +178,8 @@ def test_an_override_in_no_encoding_is_written_down_and_read_again(tmp_path):
         ledger.write(LedgerEntry("k2", Status.FINISHED, "runs/b", ("data.label=学",)))
     with Ledger(tmp_path / "s").held() as again:
         assert [again.entries[k].overrides for k in ("k1", "k2")] == [
-            ["data.label=\udcfc"],
-            ["data.label=学"],
+            ("data.label=\udcfc",),
+            ("data.label=学",),
         ]
     assert "学" in (tmp_path / "s" / "ledger.jsonl").read_text("utf-8")
 
