@@ -152,7 +152,7 @@ def mend_ledger(sweep: Path, *, dry: bool) -> Iterator[str]:
                 whole.writelines(line for i, line in enumerate(lines) if i not in bad)
     for i in bad:
         half = i == len(lines) - 1 and not lines[i].endswith(b"\n")
-        cut = f"its last line is half written: {len(lines[i])} bytes cut off"
+        cut = f"its last line is incomplete: {len(lines[i])} bytes removed"
         what = cut if half else f"line {i + 1} is damaged"
         yield f"{what}, kept in {DAMAGED}; resume continues its run"
 
