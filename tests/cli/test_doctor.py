@@ -275,7 +275,7 @@ def test_a_damaged_ledger_loses_no_other_line_and_its_sweep_can_be_used(home, ca
     (sweep / "ledger.jsonl").write_bytes(copy)
     said = seen(capsys)
     assert "line 2 is damaged, kept in ledger-damaged.txt" in said[0]
-    assert "its last line is half written: 10 bytes cut off" in said[1]
+    assert "its last line is incomplete: 10 bytes removed" in said[1]
     assert (sweep / "ledger.jsonl").read_bytes() == b"".join(whole)
     assert (sweep / "ledger-damaged.txt").read_bytes() == b'{]\xff\n{"key": "x\n'
     well(capsys)
