@@ -23,6 +23,8 @@ from dlexp.plugins import discovery
 
 discovery.discover()
 
+collect_ignore_glob = ["*conftest.py"]  # they have no doctests, and all have the same name
+
 
 @pytest.fixture(autouse=True)
 def the_global_random_state_is_untouched():

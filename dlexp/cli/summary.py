@@ -112,7 +112,7 @@ def of_sweep(session: Session, compared: str) -> int:
         f" {_near(session.folder)}"
     )
     restarted = [
-        f"restarted {n} unfinished run{'s' * (n != 1)} : {_one_line(reason)}"
+        f"restarted {n} unfinished run{'s' * (n != 1)}: {_one_line(reason)}"
         for reason, n in session.restarted.most_common()
     ]
     for note in [*_of_tables(session), *restarted, *session.notes, compared]:

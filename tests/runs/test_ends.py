@@ -358,7 +358,7 @@ def test_a_run_that_is_being_trained_is_not_resumed(in_tmp, capsys):
 
     def ask():
         folder = the_run(in_tmp)
-        with pytest.raises(dlexp.UserError, match="is being newly trained"):
+        with pytest.raises(dlexp.UserError, match="is being trained now"):
             lifecycle.resume(folder)
         heard.append(folder)
 

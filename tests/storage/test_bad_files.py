@@ -332,7 +332,7 @@ def test_a_checkpoint_of_something_else_is_told_and_never_half_taken(outputs, in
                 continue
             checkpoint.save(path, {"x": value} if place == () else changed(tree, place, value))
             err = refused(["resume", "cut"], in_tmp, capsys)
-            assert f"{path}: the checkpoint does not fit what is newly trained" in err, (
+            assert f"{path}: the checkpoint does not fit what is trained now" in err, (
                 place,
                 value,
             )

@@ -38,7 +38,7 @@ def test_sigterm_and_sighup_stop_a_sweep_with_the_message_of_ctrl_c(in_tmp, star
         err = command.communicate(timeout=60)[1]
         assert "Traceback" not in err
         assert re.search(
-            r"interrupted: \d runs trained; the rest: python -m dlexp resume \w+", err
+            r"interrupted after training \d runs?; continue with: python -m dlexp resume \w+", err
         ), number
         assert command.returncode == status
 
@@ -67,7 +67,7 @@ def test_a_search_a_study_and_a_resumed_sweep_stop_with_the_same_message(
     for words in (search, ["resume", "mine"], study):
         assert main(words) == status
         assert (
-            "interrupted: 0 runs trained; the rest: python -m dlexp resume "
+            "interrupted after training 0 runs; continue with: python -m dlexp resume "
             in capsys.readouterr().err
         )
     assert len(handlers) == 3

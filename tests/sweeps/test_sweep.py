@@ -343,9 +343,9 @@ def test_a_half_written_line_of_the_ledger_is_cut_off(tmp_path):
 def test_a_run_that_ended_unwritten_is_taken_over_and_one_that_did_not_end_is_kept(tmp_path):
     from dlexp.storage.journal import Journal
 
-    done = Journal(tmp_path / "runs" / "a-x", {})
+    done = Journal(tmp_path / "runs" / "a-x", RunDescription())
     done.finish("FINISHED")
-    Journal(tmp_path / "runs" / "b-x", {})._file.close()
+    Journal(tmp_path / "runs" / "b-x", RunDescription())._file.close()
     ledger = Ledger(tmp_path)
     with ledger.held():
         ledger.adopt("a", "a-x", ["seed=0"])

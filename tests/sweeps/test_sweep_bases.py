@@ -78,7 +78,7 @@ def test_a_sweep_with_such_a_value_has_the_name_and_the_jobs_its_words_say(in_tm
         ("schedule=constant,step schedule.gamma=0.5", "constant has no field gamma"),
         (
             "regularizer=dropout,none regularizer.dropout.ratio=0.3",
-            "selected by regularizer=none: say regularizer=dro",
+            "selected by regularizer=none: use regularizer=dro",
         ),
         (
             "seed=0,1 optimizer.momentum=0.5",
