@@ -146,9 +146,9 @@ def test_a_missing_peers_column_says_so_and_the_others_are_measured(monkeypatch,
     found = measuring.measure(replace(W1, steps=2), ["GEMM", "JAX scan", "dlexp"], rounds=2)
     assert found.absent == {"JAX scan": "jax not installed"}
     assert {c: len(v) for c, v in found.times.items()} == {"GEMM": 2, "dlexp": 2}
-    said = step.report({"W1": found}, ["GEMM", "JAX scan", "dlexp"])
-    assert said.count("jax not installed") == 3  # once in each of the tables
-    assert "1.00 (1.00–1.00)" in said
+    message = step.report({"W1": found}, ["GEMM", "JAX scan", "dlexp"])
+    assert message.count("jax not installed") == 3  # once in each of the tables
+    assert "1.00 (1.00–1.00)" in message
 
 
 def test_a_peer_without_the_layers_of_a_workload_has_a_dash():
@@ -240,7 +240,7 @@ def test_a_budget_far_above_what_is_counted_is_out_of_date(monkeypatch, tmp_path
     monkeypatch.setattr(budget, "peak_bytes", lambda workload: 1000)
     assert budget.main() == 0
     monkeypatch.setattr(sys, "argv", ["budget.py", "W1"])
-    for now, status, said in (
+    for now, status, message in (
         (1000, 0, ""),
         (920, 0, ""),
         (900, 1, "renewed (--write): W1 peak"),
@@ -248,7 +248,7 @@ def test_a_budget_far_above_what_is_counted_is_out_of_date(monkeypatch, tmp_path
     ):
         monkeypatch.setattr(budget, "peak_bytes", lambda workload, now=now: now)
         assert budget.main() == status
-        assert said in capsys.readouterr().out
+        assert message in capsys.readouterr().out
 
 
 def test_the_memory_of_a_step_is_counted_and_repeats():
@@ -294,10 +294,10 @@ def test_the_page_has_every_block_that_a_command_writes_and_no_other():
 
 
 def test_the_machine_is_described_with_the_versions_that_matter():
-    said = page.machine()
-    assert f"numpy {np.__version__}" in said
-    assert "torch" in said
-    assert str(page.ROOT) not in said
+    message = page.machine()
+    assert f"numpy {np.__version__}" in message
+    assert "torch" in message
+    assert str(page.ROOT) not in message
 
 
 def test_a_part_inside_another_stops_the_others_clock(monkeypatch):

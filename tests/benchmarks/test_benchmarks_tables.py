@@ -117,8 +117,8 @@ def test_fresh_processes_are_compared_as_the_goals_say():
     found = fresh.kept("run", times | {"scikit-learn": [12.0, 12.0]})
     assert found["500 steps in a fresh process, scikit-learn ÷ dlexp, with Hydra"] == [3, 3]
     assert set(found) == {name for name in goals.GOALS if name.startswith("500 steps")}
-    said = fresh.report("run", measuring.Measured(times, {}), times, ["JAX scan"])
-    assert goals.cells_of(said.splitlines()[-1])[-2:] == ["6.00 (4.00–8.00)", "2.00 (2.00–2.00)"]
+    message = fresh.report("run", measuring.Measured(times, {}), times, ["JAX scan"])
+    assert goals.cells_of(message.splitlines()[-1])[-2:] == ["6.00 (4.00–8.00)", "2.00 (2.00–2.00)"]
 
 
 def test_a_step_is_compared_with_its_products_and_the_goals_name_its_workload():
@@ -203,10 +203,10 @@ def test_a_peer_is_ahead_or_behind_only_where_three_quarters_of_the_rounds_say_s
         "behind",
         "no difference",
     ]
-    said = step.ahead(
+    message = step.ahead(
         {"W1": measuring.Measured(times, {"gone": "not installed"})}, ["fast", "gone"]
     )
-    assert goals.cells_of(said.splitlines()[-1]) == ["gone", "not installed"]
+    assert goals.cells_of(message.splitlines()[-1]) == ["gone", "not installed"]
 
 
 def test_a_page_that_was_written_is_no_change_of_dlexp(monkeypatch, tmp_path):
@@ -300,8 +300,10 @@ def test_the_parts_of_a_step_are_what_is_left_of_its_products():
         parts.GATHER: 1e-5,
         parts.REST: 3e-5,
     }
-    said = parts.report({"W1": (measuring.Measured(times, {}), spent)})
-    found = dict(map(goals.cells_of, [line for line in said.splitlines() if line.startswith("| ")]))
+    message = parts.report({"W1": (measuring.Measured(times, {}), spent)})
+    found = dict(
+        map(goals.cells_of, [line for line in message.splitlines() if line.startswith("| ")])
+    )
     assert (found["products alone (GEMM)"], found["dense layers beyond their products"]) == (
         "200",
         "50",
@@ -313,8 +315,8 @@ def test_the_parts_of_a_step_are_what_is_left_of_its_products():
     ) == ("50", "100", "30")
     assert (found["products alone"], found["all else"]) == ("250", "50")
     assert (found["the parts' sum"], found["a step"]) == ("460", "300")  # the last: JAX's
-    said = parts.report({"W1": (measuring.Measured(times, {"JAX products": "failed"}), spent)})
-    assert "failed" in said.splitlines()[-1]
+    message = parts.report({"W1": (measuring.Measured(times, {"JAX products": "failed"}), spent)})
+    assert "failed" in message.splitlines()[-1]
 
 
 def test_what_no_clock_hung_at_is_the_rest_of_a_step():

@@ -49,8 +49,8 @@ def files(folder):
 
 def well(capsys):
     """Looked at again, all is well."""
-    (said,) = seen(capsys)
-    assert said.startswith("all is well")
+    (message,) = seen(capsys)
+    assert message.startswith("all is well")
 
 
 def test_where_nothing_is_all_is_well(in_tmp, capsys):
@@ -60,9 +60,9 @@ def test_where_nothing_is_all_is_well(in_tmp, capsys):
 
 def test_a_dead_run_is_ended_as_killed_when_it_was_last_seen(home, capsys):
     folder = untracked(home, finish=None)
-    said = seen(capsys)
-    assert said[0] == "repaired  outputs/runs/a: killed; go on: python -m dlexp resume a"
-    assert said[1:] == ["1 repaired, all is well (1 run)"]
+    message = seen(capsys)
+    assert message[0] == "repaired  outputs/runs/a: killed; go on: python -m dlexp resume a"
+    assert message[1:] == ["1 repaired, all is well (1 run)"]
     last = journal.events(folder)[0][-1]
     assert (last.kind, last.status, last.time_ms) == ("finish", "KILLED", BEGAN + 240)
     assert last.elapsed == 0.5
@@ -81,9 +81,9 @@ def test_the_half_of_a_last_line_is_cut_and_named(home, capsys):
     folder = untracked(home, finish=None)
     before = (folder / "journal.jsonl").read_bytes()
     (folder / "journal.jsonl").write_bytes(before + b'{"event": "rec')
-    said = seen(capsys)
+    message = seen(capsys)
     assert (
-        said[0]
+        message[0]
         == "repaired  outputs/runs/a/journal.jsonl: its last line is incomplete: 14 bytes removed"
     )
     assert (folder / "journal.jsonl").read_bytes().startswith(before)
@@ -97,9 +97,9 @@ def test_dry_run_says_the_same_and_changes_nothing(home, capsys):
     with (folder / "journal.jsonl").open("ab") as file:
         file.write(b"{")
     before = files(home)
-    said = seen(capsys, "--dry-run", status=1)
-    assert [line[:9].strip() for line in said[:-1]] == ["to repair"] * 3
-    assert said[-1] == "3 to repair, 0 to do (1 run)"
+    message = seen(capsys, "--dry-run", status=1)
+    assert [line[:9].strip() for line in message[:-1]] == ["to repair"] * 3
+    assert message[-1] == "3 to repair, 0 to do (1 run)"
     assert files(home) == before
     assert len(seen(capsys)) == 4
 
@@ -130,19 +130,19 @@ def test_a_journal_that_has_lost_its_lines_is_damage_and_no_dead_run(home, capsy
     for left in (b"", WHOLE):
         (folder / "journal.jsonl").write_bytes(left)
         before = files(home)
-        said = seen(capsys, status=1)
+        message = seen(capsys, status=1)
         book = "to do     outputs/runs/{}/journal.jsonl: "
-        assert said[0].startswith(
+        assert message[0].startswith(
             book.format("a") + "it has no measurement, but there is a trained network"
         )
-        assert said[1].startswith(
+        assert message[1].startswith(
             book.format("b") + "it has 3 measurements, and the checkpoint counts 4: "
         )
         assert files(home) == before
 
 
 @pytest.mark.parametrize(
-    ("file", "text", "said"),
+    ("file", "text", "message"),
     [
         ("journal.jsonl", WHOLE + b"{]\n{}\n", "line 2 is damaged: b'{]'"),
         ("journal.jsonl", b"\xff\xfe\x00\n", "line 1 is damaged"),
@@ -172,7 +172,7 @@ def test_a_journal_that_has_lost_its_lines_is_damage_and_no_dead_run(home, capsy
         ("checkpoints/best.npz", b"PK", "is damaged or no network"),
     ],
 )
-def test_damage_is_named_and_nothing_is_deleted(home, capsys, file, text, said):
+def test_damage_is_named_and_nothing_is_deleted(home, capsys, file, text, message):
     folder, other = untracked(home), untracked(home, "b", finish=None)
     (folder / "checkpoints").mkdir()
     (folder / file).write_bytes(text) if text is not None else (folder / file).unlink()
@@ -181,7 +181,7 @@ def test_damage_is_named_and_nothing_is_deleted(home, capsys, file, text, said):
         lines = seen(capsys, status=1)
         (line,) = [line for line in lines if line.startswith("to do")]
         assert line.startswith(f"to do     outputs/runs/a/{file}: ")
-        assert said in line
+        assert message in line
         assert lines[-1] == f"{'1 repaired, ' if mended else ''}1 to do (2 runs)"
     assert files(folder) == before
     assert journal.events(other)[0][-1].status == "KILLED"
@@ -236,18 +236,18 @@ def test_the_doctors_words_are_understood_and_a_killed_run_goes_on(in_tmp, capsy
 def test_a_dead_sweep_is_named_with_its_command_and_its_killed_runs_are_ended(home, capsys):
     sweep = fill(sweep_folder(home / "sweeps" / "s1", None, ended=False))
     add(sweep, "dead", ["optimizer=adam", "seed=7"], status=None, ledger=False)
-    said = seen(capsys)
+    message = seen(capsys)
     killed = (
         "repaired  outputs/sweeps/s1/runs/dead-x: killed; its sweep goes on with it: python -m"
         " dlexp resume s1"
     )
-    assert said[0] == killed
+    assert message[0] == killed
     assert (
-        said[1]
+        message[1]
         == "open      outputs/sweeps/s1: interrupted, 4 of its runs have ended; go on: python -m"
         " dlexp resume s1"
     )
-    assert said[2] == "1 repaired, all is well (5 runs, 1 sweep)"
+    assert message[2] == "1 repaired, all is well (5 runs, 1 sweep)"
     assert seen(capsys)[1] == "all is well (5 runs, 1 sweep)"
 
 
@@ -273,9 +273,9 @@ def test_a_damaged_ledger_loses_no_other_line_and_its_sweep_can_be_used(home, ca
     book.read()  # cuts the half line, leaves the damaged one out
     assert len(book.entries) == 4
     (sweep / "ledger.jsonl").write_bytes(copy)
-    said = seen(capsys)
-    assert "line 2 is damaged, kept in ledger-damaged.txt" in said[0]
-    assert "its last line is incomplete: 10 bytes removed" in said[1]
+    message = seen(capsys)
+    assert "line 2 is damaged, kept in ledger-damaged.txt" in message[0]
+    assert "its last line is incomplete: 10 bytes removed" in message[1]
     assert (sweep / "ledger.jsonl").read_bytes() == b"".join(whole)
     assert (sweep / "ledger-damaged.txt").read_bytes() == b'{]\xff\n{"key": "x\n'
     well(capsys)
@@ -293,8 +293,8 @@ def test_what_mlflow_does_not_know_is_sent_once_and_never_running(home, capsys):
     uri = with_store(home)
     run_folder(home / "runs" / "a", uri, records(3), finish=None, net=False)
     run_folder(home / "runs" / "b", uri, records(3), net=False)
-    said = seen(capsys)
-    assert sum("MLflow lacked a part of it: sent" in line for line in said) == 2
+    message = seen(capsys)
+    assert sum("MLflow lacked a part of it: sent" in line for line in message) == 2
     with contextlib.closing(sqlite3.connect(home / "mlflow.db")) as store:
         statuses = store.execute("select status from runs order by status").fetchall()
         assert statuses == [("FINISHED",), ("KILLED",)]
@@ -305,10 +305,10 @@ def test_what_mlflow_does_not_know_is_sent_once_and_never_running(home, capsys):
 def test_a_run_that_cannot_be_sent_is_left_to_do(home, capsys):
     (home / "mlflow.db").write_text("dear diary")
     run_folder(home / "runs" / "a", tracking.store_uri(home), records(3), net=False)
-    said = seen(capsys, status=1)
-    assert "outputs/mlflow.db: is damaged or not a store: file is not a database" in said[0]
-    assert "is not an SQLite database" in said[1]
-    assert said[-1] == "2 to do (1 run)"
+    message = seen(capsys, status=1)
+    assert "outputs/mlflow.db: is damaged or not a store: file is not a database" in message[0]
+    assert "is not an SQLite database" in message[1]
+    assert message[-1] == "2 to do (1 run)"
 
 
 def test_a_damaged_store_is_named_and_not_written(home, capsys):
@@ -355,10 +355,10 @@ def test_a_disk_nearly_full_and_a_broken_plugin_are_said(home, capsys, monkeypat
     assert main(["doctor"]) == 1
     out, err = capsys.readouterr()
     assert err == ""  # it is said once
-    said = out.splitlines()
-    assert "its disk has" in said[0]
-    assert "plugins/optimizer/unlucky_one.py: cannot be loaded" in said[1]
-    assert "No module named 'nowhere_at_all'" in said[1]
+    message = out.splitlines()
+    assert "its disk has" in message[0]
+    assert "plugins/optimizer/unlucky_one.py: cannot be loaded" in message[1]
+    assert "No module named 'nowhere_at_all'" in message[1]
 
 
 def test_it_looks_where_it_is_told_and_refuses_what_is_none_of_ours(
@@ -382,8 +382,8 @@ def test_every_reader_says_a_damaged_journal_in_one_line_and_a_sweep_stays_usabl
     (folder / "journal.jsonl").write_bytes(WHOLE + b"{]\n")
     for words in (["resume", "a"], ["replay", "a"]):
         assert main(words) == 2
-        said = capsys.readouterr().err
-        assert said == f"dlexp: error: {folder / 'journal.jsonl'}: line 2 is damaged: b'{{]'\n"
+        message = capsys.readouterr().err
+        assert message == f"dlexp: error: {folder / 'journal.jsonl'}: line 2 is damaged: b'{{]'\n"
     sweep = fill(sweep_folder(home / "sweeps" / "s1", None))
     (sweep / "runs" / "0sgd0-x" / "journal.jsonl").write_bytes(WHOLE + b"{]\n")
     run, *others = runs.read(sweep).runs

@@ -25,14 +25,14 @@ def test_the_overview_lists_every_study_with_its_title(monkeypatch):
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_a_study_tells_its_title_what_it_shows_its_parts_and_its_claims(path):
-    said = studies.words_of(path)
+    message = studies.words_of(path)
     told = details(f"experiment={path.stem}")
-    assert told.startswith(f"experiment={path.stem}\n\n{said['title']['en']}\n")
+    assert told.startswith(f"experiment={path.stem}\n\n{message['title']['en']}\n")
     shown = flat(told)
-    assert flat(said["shows"]["en"]) in shown
-    for name, part in (said.get("parts") or {}).items():
+    assert flat(message["shows"]["en"]) in shown
+    for name, part in (message.get("parts") or {}).items():
         assert f" {name} {part['title']['en']}" in shown
-    for claim in said["claims"]:
+    for claim in message["claims"]:
         assert f" {claim['id']} {flat(claim['says']['en'])}" in shown
     assert told.endswith(str(path))
     assert max(map(len, told.splitlines()[:-1])) <= 120

@@ -336,21 +336,23 @@ def experiment(folder, text, name="experiment/x.yaml"):
 
 
 @pytest.mark.parametrize(
-    ("typed", "subject", "said"), TYPED, ids=[str(row[0])[:40] for row in TYPED]
+    ("typed", "subject", "message"), TYPED, ids=[str(row[0])[:40] for row in TYPED]
 )
 def test_what_cannot_be_meant_is_one_line_and_nothing_is_created(
-    typed, subject, said, in_tmp, capsys
+    typed, subject, message, in_tmp, capsys
 ):
     err = refused(typed if isinstance(typed, list) else typed.split(" "), in_tmp, capsys)
     assert subject in err
-    assert said in err
+    assert message in err
 
 
-@pytest.mark.parametrize(("text", "place", "said"), FILES, ids=range(len(FILES)))
-def test_a_study_that_cannot_be_meant_is_told_with_file_and_line(text, place, said, in_tmp, capsys):
+@pytest.mark.parametrize(("text", "place", "message"), FILES, ids=range(len(FILES)))
+def test_a_study_that_cannot_be_meant_is_told_with_file_and_line(
+    text, place, message, in_tmp, capsys
+):
     err = refused(experiment(in_tmp, text), in_tmp, capsys)
     assert place in err
-    assert said in err
+    assert message in err
 
 
 def test_there_are_more_than_eighty_rows():
@@ -482,7 +484,7 @@ PLAIN = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["sweep='层'"], "sweep="),
         (["data=csv", "data.path=数据.csv"], "there is no such file"),
@@ -490,7 +492,7 @@ PLAIN = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
         (["优化器=adam"], "no key has such characters"),
     ],
 )
-def test_a_locale_without_chinese_letters_gets_the_same_line(words, said, in_tmp):
+def test_a_locale_without_chinese_letters_gets_the_same_line(words, message, in_tmp):
     home = in_tmp / "配置" / "experiment"
     home.mkdir(parents=True)
     (home / "坏.yaml").write_text(GLOBAL + "seed: -1\n")
@@ -505,5 +507,5 @@ def test_a_locale_without_chinese_letters_gets_the_same_line(words, said, in_tmp
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith(b"dlexp: error: ")
     assert done.stderr.count(b"\n") == 1
-    assert said.encode() in done.stderr
+    assert message.encode() in done.stderr
     assert sorted(in_tmp.rglob("*")) == before

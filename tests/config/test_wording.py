@@ -74,11 +74,13 @@ def test_a_plugin_whose_field_no_configuration_can_hold_is_left_out_in_our_words
     cls = plugin(f"odd_{name}")(type("Odd", (Optimizer,), body))
     try:
         store.register()
-        said = discovery.broken("optimizer", f"odd_{name}")
+        message = discovery.broken("optimizer", f"odd_{name}")
         if name != "a_name":
-            assert said is not None
-            assert "odd" in str(said)
-        assert not INTERNAL.search(f"{said} {caplog.text.replace('tests/test_wording', '')}"), said
+            assert message is not None
+            assert "odd" in str(message)
+        assert not INTERNAL.search(f"{message} {caplog.text.replace('tests/test_wording', '')}"), (
+            message
+        )
         assert caplog.text.count("\n") <= 1
     finally:
         discovery._broken.pop(("optimizer", f"odd_{name}"), None)

@@ -123,15 +123,17 @@ def test_a_run_records_what_its_objective_declares(objectives, in_tmp):
 
 
 @pytest.mark.parametrize(
-    ("better", "said"),
+    ("better", "message"),
     [
         ({"*/r2": "up"}, "neither 'low' nor 'high'"),
         ("high", "is no mapping"),
         ({1: "low"}, "is no mapping"),
     ],
 )
-def test_a_declaration_that_says_nothing_is_refused_when_the_objective_is_registered(better, said):
-    with pytest.raises(PluginError, match=said):
+def test_a_declaration_that_says_nothing_is_refused_when_the_objective_is_registered(
+    better, message
+):
+    with pytest.raises(PluginError, match=message):
         scored("odd", better=better)
 
 

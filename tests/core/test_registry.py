@@ -82,7 +82,7 @@ class Everything:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("number", 0, "must be > 0"),
         ("number", float("nan"), "must be a finite number"),
@@ -104,8 +104,8 @@ class Everything:
         ("flag", 1, "must be true or false"),
     ],
 )
-def test_a_value_outside_its_fields_range_or_type_is_refused(name, value, said):
-    with pytest.raises(FieldError, match=said) as caught:
+def test_a_value_outside_its_fields_range_or_type_is_refused(name, value, message):
+    with pytest.raises(FieldError, match=message) as caught:
         Everything(**{name: value})
     assert caught.value.key == name
 

@@ -34,8 +34,8 @@ def refused(folder, text, **settings):
 @pytest.mark.parametrize("cell", ["n/k", "inf", "1e300"])
 def test_the_advice_to_drop_a_column_that_cannot_be_used_works_when_it_is_followed(tmp_path, cell):
     text = TEXT.replace("\n7,", f"\n{cell},", 1)
-    said = refused(tmp_path, text)
-    assert f"'{cell}'" in said
+    message = refused(tmp_path, text)
+    assert f"'{cell}'" in message
     made = told(tmp_path, text, drop=("length (cm)",))
     assert (made["feature_names"], made["dropped"]) == (["b"], {"length (cm)": "data.drop"})
 
@@ -76,10 +76,10 @@ def test_utf_16_asked_for_where_no_mark_tells_the_order_of_bytes_is_one_line(tmp
 
 
 def test_numpys_files_given_as_a_table_are_called_what_they_are(tmp_path):
-    for save, name, said in (
+    for save, name, message in (
         (np.save, "a.npy", "an array of NumPy's"),
         (np.savez, "a.npz", "data=npz"),
     ):
         save(tmp_path / name, np.zeros((20, 2)))
-        with pytest.raises(DataError, match=said):
+        with pytest.raises(DataError, match=message):
             TABLE(path=str(tmp_path / name)).dataset(np.random.default_rng(0))

@@ -68,8 +68,8 @@ def test_a_first_sample_of_whole_numbers_and_a_word_is_not_taken_for_names(tmp_p
 
 def test_a_first_line_that_may_be_either_is_refused_with_the_option_that_decides(tmp_path):
     text = lines(VAN[0], *VAN[2:] * 12)  # a van that comes once
-    said = refused(tmp_path, text)
-    assert said.endswith(
+    message = refused(tmp_path, text)
+    assert message.endswith(
         "line 1 may be the names of the columns or the first sample: set data.header=true or "
         "data.header=false"
     )
@@ -157,8 +157,8 @@ def test_words_say_what_a_shell_would_take(tmp_path, word):
 
 
 def test_commas_and_points_in_one_table_are_refused_with_the_option(tmp_path):
-    said = refused(tmp_path, rows(line="{i}.5;{j},5;{k}\n", head="a;b;kind\n"))
-    assert "set data.decimal=comma or data.decimal=point" in said
+    message = refused(tmp_path, rows(line="{i}.5;{j},5;{k}\n", head="a;b;kind\n"))
+    assert "set data.decimal=comma or data.decimal=point" in message
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
@@ -175,9 +175,9 @@ def test_encodings_with_a_mark_and_utf_8_are_recognised_packed_or_not(tmp_path, 
 )
 def test_other_encodings_are_refused_with_the_line_and_what_to_say(tmp_path, encoding, word):
     text = (rows() + f"1,2,{word}\n" * 9).encode(encoding)
-    said = refused(tmp_path, text)
-    assert "line 22: byte 0x" in said
-    assert "is not UTF-8; set its encoding: data.encoding=" in said
+    message = refused(tmp_path, text)
+    assert "line 22: byte 0x" in message
+    assert "is not UTF-8; set its encoding: data.encoding=" in message
     assert (
         word
         in told(tmp_path, text, encoding="gb18030" if encoding == "gbk" else encoding)[
@@ -274,8 +274,8 @@ def test_every_column_of_csv_is_a_feature_as_it_was(tmp_path):
 def test_columns_are_left_out_by_name(tmp_path):
     found = told(tmp_path, rows(), drop=("b",))
     assert (found["feature_names"], found["dropped"]) == (["a"], {"b": "data.drop"})
-    assert "data.drop=" in (said := refused(tmp_path, rows(), drop=("B",)))
-    assert "did you mean 'b'?" in said
+    assert "data.drop=" in (message := refused(tmp_path, rows(), drop=("B",)))
+    assert "did you mean 'b'?" in message
     assert "no column is left beside the label 'kind'" in refused(tmp_path, rows(), drop=("a", "b"))
 
 
@@ -298,16 +298,16 @@ def test_at_most_fifty_words_a_column_are_encoded(tmp_path):
         )
 
     assert told(tmp_path, made(50))["features"] == 51
-    said = refused(tmp_path, made(51))
+    message = refused(tmp_path, made(51))
     assert (
         "column 'name' holds 51 different words, more than 50: 'data.drop=[name]' leaves it out"
-        in said
+        in message
     )
 
 
 def test_a_word_among_numbers_is_a_mistake_and_no_category(tmp_path):
-    said = refused(tmp_path, rows() + "1,red,x\n")
-    assert "line 22, column 'b': 'red' is not a number, as others in it are; " in said
+    message = refused(tmp_path, rows() + "1,red,x\n")
+    assert "line 22, column 'b': 'red' is not a number, as others in it are; " in message
 
 
 @pytest.mark.parametrize(
@@ -319,16 +319,16 @@ def test_whole_numbers_and_words_are_classes(tmp_path, words, classes):
 
 
 def test_fractional_targets_are_refused_with_the_reason_and_one_class_with_its_column(tmp_path):
-    said = refused(tmp_path, rows(words=("1", "2", "2.5")))
+    message = refused(tmp_path, rows(words=("1", "2", "2.5")))
     assert (
         "column 'kind', taken as the label: line 4 has 2.5, but classes are whole numbers or words"
-        in said
+        in message
     )
-    assert "fractional targets (regression) are not trained" in said
-    said = refused(tmp_path, rows(words="0"))
+    assert "fractional targets (regression) are not trained" in message
+    message = refused(tmp_path, rows(words="0"))
     assert (
         "column 'kind', taken as the label: all labels are 0; at least two classes are needed"
-        in said
+        in message
     )
 
 
@@ -344,13 +344,13 @@ def gaps():
 
 
 def test_missing_values_are_refused_in_one_line_that_says_what_can_be_done(tmp_path):
-    said = refused(tmp_path, gaps())
+    message = refused(tmp_path, gaps())
     assert (
         "line 6, column 'b': 'NA' is missing; 2 of 60 samples have no value, as have others in 1"
-        " more columns: " in said
+        " more columns: " in message
     )
     for option in ("data.missing=drop", "data.missing=mean", "'data.drop=[b]'"):
-        assert option in said
+        assert option in message
 
 
 def test_samples_with_missing_values_are_left_out(tmp_path):

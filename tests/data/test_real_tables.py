@@ -38,13 +38,13 @@ def test_a_real_table_trains_with_at_most_one_option_and_says_what_it_took(name,
     assert sum(len(split) for split in run.dataset.splits.values()) == real.n
     assert [*told["dropped"]] == real.dropped
     assert told["features"] == len(told["feature_names"]) == real.features
-    said = "\n".join(run.dataset.messages())
+    message = "\n".join(run.dataset.messages())
     assert (
         f"label {real.label!r} ({len(real.classes)} classes: {', '.join(map(str, real.classes))})"
-        in said
+        in message
     )
-    assert real.doubt in said
-    assert ("data.label=" in said) == bool(real.doubt)
+    assert real.doubt in message
+    assert ("data.label=" in message) == bool(real.doubt)
 
 
 @pytest.mark.parametrize("name", [name for name, real in REAL.items() if real.option])
@@ -52,10 +52,10 @@ def test_where_a_real_table_needs_an_option_one_line_says_which(name, in_tmp):
     key, _, value = REAL[name].option.partition("=")
     data = TABLE(path=str(placed(name, in_tmp)))
     try:
-        said, wanted = " ".join(data.dataset(np.random.default_rng(0)).messages()), "label"
+        message, wanted = " ".join(data.dataset(np.random.default_rng(0)).messages()), "label"
     except DataError as e:
-        said, wanted = str(e), f"{key}="
-        value = "<column>" if key == "data.label" and f"{key}=<column>" in said else value
+        message, wanted = str(e), f"{key}="
+        value = "<column>" if key == "data.label" and f"{key}=<column>" in message else value
         wanted = f"{key}={value}" if value != "gb18030" else "data.encoding=gb18030 (Chinese)"
-    assert wanted in said
-    assert "\n" not in said
+    assert wanted in message
+    assert "\n" not in message

@@ -24,7 +24,7 @@ def test_a_metric_has_one_name_with_its_unit_and_one_where_there_is_no_room(metr
 
 
 @pytest.mark.parametrize(
-    ("key", "levels", "said"),
+    ("key", "levels", "message"),
     [
         (
             "normalization",
@@ -36,7 +36,7 @@ def test_a_metric_has_one_name_with_its_unit_and_one_where_there_is_no_room(metr
         ("optimizer.lr", (None, "1"), ["–", "lr=1"]),
     ],
 )
-def test_the_levels_of_a_legend_have_one_form(key, levels, said):
+def test_the_levels_of_a_legend_have_one_form(key, levels, message):
     found = named(Axis(key, levels, numeric=False))
-    assert found[-1] == said[-1]
-    assert None in levels or found == said
+    assert found[-1] == message[-1]
+    assert None in levels or found == message

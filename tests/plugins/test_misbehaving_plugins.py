@@ -140,7 +140,7 @@ def folder(in_tmp, monkeypatch):
 
 
 @pytest.fixture
-def said(folder, capsys, caplog):
+def message(folder, capsys, caplog):
     """Discover, and say what was said."""
 
     def discover():
@@ -186,11 +186,11 @@ def test_a_study_that_chooses_a_broken_plugin_is_told_why(folder, in_tmp, capsys
     assert "broken_in_study.py:3: ZeroDivisionError" in err
 
 
-def test_fifty_broken_files_do_not_hide_the_one_that_works(folder, said):
+def test_fifty_broken_files_do_not_hide_the_one_that_works(folder, message):
     for i in range(50):
         write(folder, f"bad{i}", f"raise ValueError({i})")
     write(folder, "works_all_the_same", GOOD)
-    assert len(said()) == 50
+    assert len(message()) == 50
     assert registry.find("optimizer", "works_all_the_same")().lr == 0.1
 
 
@@ -207,12 +207,12 @@ def test_what_a_plugin_prints_when_it_is_imported_is_not_part_of_the_output(fold
     )
 
 
-def test_what_a_plugin_changes_when_it_is_imported_is_put_back_and_said(folder, said, in_tmp):
+def test_what_a_plugin_changes_when_it_is_imported_is_put_back_and_said(folder, message, in_tmp):
     write(folder, "moves", "import os\nos.chdir('/')\n" + GOOD)
     write(folder, "seeds", "import random, numpy\nrandom.seed(1)\nnumpy.random.seed(1)\n" + GOOD)
     write(folder, "moves_and_fails", "import os\nos.chdir('/')\n1 / 0\n")
     numpy_state, python_state = np.random.get_state()[1].copy(), random.getstate()
-    warnings = said()
+    warnings = message()
     assert Path.cwd() == in_tmp
     assert (np.random.get_state()[1] == numpy_state).all()
     assert random.getstate() == python_state
@@ -321,8 +321,8 @@ def test_what_all_share_is_put_back_and_a_run_without_the_plugin_is_not_disturbe
         [sys.executable, "-c", SEEN], capture_output=True, text=True, cwd=in_tmp, timeout=100
     )
     assert done.returncode == 0, done.stderr
-    said = f"dlexp: warning: plugin optimizer/shared_{name}, when it is imported: {file}: {what}"
-    assert said in done.stderr.splitlines()
+    message = f"dlexp: warning: plugin optimizer/shared_{name}, when it is imported: {file}: {what}"
+    assert message in done.stderr.splitlines()
     assert "beta1: 0.9" in done.stdout
 
 
@@ -367,14 +367,14 @@ def test_a_file_named_as_one_that_comes_along_is_left_out_and_the_other_goes_on_
         ), line
 
 
-def test_a_thread_begun_by_an_import_is_said(folder, said):
+def test_a_thread_begun_by_an_import_is_said(folder, message):
     end = threading.Event()
     discovery.end_of_test = end
     text = "import threading\nfrom dlexp.plugins import discovery as plugins\n"
     text += "threading.Thread(target=plugins.end_of_test.wait, name='busy', daemon=True).start()\n"
     write(folder, "threads", text + GOOD)
     try:
-        (line,) = said()
+        (line,) = message()
     finally:
         end.set()
         del discovery.end_of_test

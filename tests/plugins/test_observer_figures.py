@@ -64,12 +64,12 @@ def words(axes):
 
 
 @pytest.mark.parametrize(
-    ("trouble", "said"),
+    ("trouble", "message"),
     [(KeyboardInterrupt(), "INTERRUPTED after step 9"), (OSError("gone"), "FAILED after step 9")],
     ids=["interrupted", "failed"],
 )
 def test_a_run_that_was_cut_short_is_drawn_as_far_as_it_came(
-    trouble, said, tmp_path, drawn, monkeypatch
+    trouble, message, tmp_path, drawn, monkeypatch
 ):
     step, left = find("objective", "classification"), itertools.count()
     build = step.build
@@ -89,7 +89,7 @@ def test_a_run_that_was_cut_short_is_drawn_as_far_as_it_came(
     monkeypatch.setattr(step, "build", broken)
     run = run_of(experiment(epochs=4), tmp_path, "curves", "histograms")
     assert run.error is trouble
-    assert all(said in title(drawn[name]) for name in ("curves", "histograms"))
+    assert all(message in title(drawn[name]) for name in ("curves", "histograms"))
     assert len(drawn["curves"].axes[0].lines[0].get_xdata()) == 2
 
 

@@ -106,13 +106,13 @@ def test_plugins_that_misbehave_are_named_with_file_and_line_and_the_others_work
     shown = dlexp("--cfg", "job", "optimizer=sgd", cwd=in_tmp)
     assert shown.returncode == 0
     assert "Traceback" not in shown.stderr
-    for name, (_, said) in BAD.items():
+    for name, (_, message) in BAD.items():
         (line,) = [
             line
             for line in shown.stderr.splitlines()
             if f"plugin optimizer/{name} left out" in line
         ]
-        assert said in line
+        assert message in line
     again = (
         "from dlexp.cli.main import main; print([main([f'optimizer={name}']) for name in "
         + repr(list(BAD))

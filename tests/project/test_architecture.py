@@ -51,7 +51,9 @@ def nodes_of(text):
 
 def offences(rule, paths):
     """What a rule finds in files, each with the file's name; a rule is given a path and a text."""
-    return [f"{relative(path)}: {said}" for path in paths for said in rule(path, text_of(path))]
+    return [
+        f"{relative(path)}: {message}" for path in paths for message in rule(path, text_of(path))
+    ]
 
 
 def holds(rule, paths):

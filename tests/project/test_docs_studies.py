@@ -30,9 +30,9 @@ def test_the_example_gives_its_verdicts(text, in_tmp):
         in_tmp / "plugins" / "optimizer" / "lion.py",
         in_tmp / "mine" / "experiment" / "lion.yaml",
     )
-    for path, said in ((plugin, block(text, "python")), (study, block(text, "yaml"))):
+    for path, message in ((plugin, block(text, "python")), (study, block(text, "yaml"))):
         path.parent.mkdir(parents=True)
-        path.write_text(said, encoding="utf-8")
+        path.write_text(message, encoding="utf-8")
     (command,) = re.findall(r"```bash\n(python -m dlexp claims --config-dir mine lion)\n```", text)
     words = [sys.executable, *command.split()[1:], "--quick"]
     done = subprocess.run(

@@ -67,9 +67,9 @@ def only_a_user_error(call, *given_):
     try:
         return call(*given_)
     except UserError as e:
-        said = str(e)
-    assert said.strip()
-    assert "\n" not in said
+        message = str(e)
+    assert message.strip()
+    assert "\n" not in message
     return None
 
 

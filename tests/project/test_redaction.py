@@ -80,10 +80,10 @@ def test_nor_does_a_message_about_a_file_of_the_users(key, shape, in_tmp, capsys
 
 @pytest.mark.parametrize("value", SHAPES.values(), ids=SHAPES)
 def test_every_part_of_a_message_is_looked_through(value):
-    said = UserError(
+    message = UserError(
         f"no {value} here", key=value, value=value, where=value, allowed=f"a, {value}", hint=value
     )
-    assert not [part for part in PARTS if part in str(said)]
+    assert not [part for part in PARTS if part in str(message)]
 
 
 def test_what_the_system_says_and_what_is_logged_and_sent_is_looked_through(capsys):

@@ -92,9 +92,9 @@ def test_every_claim_stands_on_its_pages_with_its_verdict(tutorial, study):
     for language in LANGUAGES:
         lines = page_of(study, language).splitlines()
         for claim in now.description["claims"]:
-            said = f"| {' '.join(claim['says'][language].split())} | "
-            (line,) = [line for line in lines if line.startswith(said)]
-            shown = re.search(r"NOT SUPPORTED|SUPPORTED|INCONCLUSIVE", line.removeprefix(said))
+            message = f"| {' '.join(claim['says'][language].split())} | "
+            (line,) = [line for line in lines if line.startswith(message)]
+            shown = re.search(r"NOT SUPPORTED|SUPPORTED|INCONCLUSIVE", line.removeprefix(message))
             assert shown[0] == verdicts[claim["id"]]
 
 

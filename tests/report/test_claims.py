@@ -151,7 +151,7 @@ def test_failed_runs_leave_their_seed_out_and_are_counted(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         (
             {"of": {"regularizer": "weight_decy"}},
@@ -180,10 +180,12 @@ def test_failed_runs_leave_their_seed_out_and_are_counted(tmp_path):
         ({"of": {"epochs": True}}, "no run has epochs=true"),
     ],
 )
-def test_a_selection_or_a_metric_that_matches_nothing_says_what_is_nearest(tmp_path, changes, said):
+def test_a_selection_or_a_metric_that_matches_nothing_says_what_is_nearest(
+    tmp_path, changes, message
+):
     v = verdict(tmp_path / "s", shift(0.1), changes=changes)
     assert v.status == "INCONCLUSIVE"
-    assert said in v.reason
+    assert message in v.reason
     assert v.because["zh"] != v.because["en"]
 
 

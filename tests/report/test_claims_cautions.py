@@ -29,11 +29,11 @@ def even(params, seed):
 def test_seeds_that_all_give_the_same_difference_are_said_to_be_one(tmp_path):
     v = verdict(tmp_path / "s", even)
     assert v.status == "SUPPORTED"
-    said = (
+    message = (
         "every seed gives the same difference: more seeds add no evidence, and in effect n is 1,"
         " not 10"
     )
-    assert cautions(v) == [said]
+    assert cautions(v) == [message]
     assert "实际上 n 为 1" in cautions(v, "zh")[0]
     assert json.loads(text([v]))["claims"][0]["cautions"] == [v.cautions[0]]
 
@@ -49,11 +49,11 @@ def test_a_caution_stands_on_the_page_below_the_table_and_in_the_terminal_in_bot
     page, chinese = (
         made.html.with_name(name).read_text("utf-8") for name in ("report.html", "report.zh.html")
     )
-    said = (
+    message = (
         '<p class="warning">shrinks: every seed gives the same difference: more seeds add no'
         " evidence"
     )
-    assert page.index("</table>") < page.index(said) < page.index('id="claim-by-claim"')
+    assert page.index("</table>") < page.index(message) < page.index('id="claim-by-claim"')
     assert '<p class="warning">shrinks：每个种子给出的差都相同' in chinese
     assert "! Every seed gives the same difference" in made.text
     assert "every seed gives the same difference" in made.markdown
@@ -68,7 +68,7 @@ def some_below(params, seed):
 
 
 @pytest.mark.parametrize(
-    ("guard", "said"),
+    ("guard", "message"),
     [
         (
             {"at_least": 0.7},
@@ -80,11 +80,11 @@ def some_below(params, seed):
     ],
     ids=["below", "all-hold", "above", "other-side"],
 )
-def test_runs_outside_a_guard_that_holds_for_the_mean_are_counted(tmp_path, guard, said):
+def test_runs_outside_a_guard_that_holds_for_the_mean_are_counted(tmp_path, guard, message):
     v = verdict(tmp_path / "s", some_below, changes={"guard": {"metric": "train/accuracy"} | guard})
     assert v.status == "SUPPORTED"
-    assert len(cautions(v)) == len(said)
-    assert all(part in found for part, found in zip(said, cautions(v), strict=True))
+    assert len(cautions(v)) == len(message)
+    assert all(part in found for part, found in zip(message, cautions(v), strict=True))
 
 
 # --- moments after the end of a run
@@ -225,5 +225,7 @@ def test_a_preview_says_so_in_title_table_sentence_headings_and_figures(tmp_path
     assert "✓ SUPPORTED (preview)" in found.text
     assert found.data["claims"][0]["preview"] is True
     found, page, chinese = made("full")
-    assert not any(said in page + found.text for said in ("Preview:", "(preview", "as a preview"))
+    assert not any(
+        message in page + found.text for message in ("Preview:", "(preview", "as a preview")
+    )
     assert "预览" not in chinese

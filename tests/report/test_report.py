@@ -292,13 +292,13 @@ def test_repeating_what_no_seed_changes_is_no_evidence(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("tag", "said"),
+    ("tag", "message"),
     [("dlexp.git.commit", "2 commits"), ("dlexp.numerics.digest", "2 numerical environments")],
 )
-def test_runs_of_different_making_are_not_passed_over(tmp_path, tag, said):
+def test_runs_of_different_making_are_not_passed_over(tmp_path, tag, message):
     a = small(tmp_path, "a")
     b = small(tmp_path, "b", optimizers=["momentum"], tags=TAGS | {tag: "other"})
-    assert said in " ".join(report.make([a, b], out=tmp_path / "r").data["warnings"])
+    assert message in " ".join(report.make([a, b], out=tmp_path / "r").data["warnings"])
 
 
 def test_groups_that_met_different_data_are_not_called_paired(tmp_path):

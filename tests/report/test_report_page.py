@@ -175,7 +175,7 @@ def test_the_page_loads_nothing_and_shows_every_figure(made):
 
 
 def test_the_page_says_what_a_referee_asks_for(made):
-    said = " ".join(" ".join(Page(made.html.read_text(encoding="utf-8")).words).split())
+    message = " ".join(" ".join(Page(made.html.read_text(encoding="utf-8")).words).split())
     for heading in (
         "What was compared",
         "Results",
@@ -185,11 +185,11 @@ def test_the_page_says_what_a_referee_asks_for(made):
         "How it was computed",
         "How to repeat it",
     ):
-        assert heading in said
-    assert made.data["answer"] in said
-    assert "python -m dlexp -m optimizer=sgd,momentum,adam" in said
-    assert f"python -m dlexp report {made.data['sweeps'][0]['id']} --target 0.5" in said
-    assert "digits: 1,257 train, 180 validation, 360 test" in said
+        assert heading in message
+    assert made.data["answer"] in message
+    assert "python -m dlexp -m optimizer=sgd,momentum,adam" in message
+    assert f"python -m dlexp report {made.data['sweeps'][0]['id']} --target 0.5" in message
+    assert "digits: 1,257 train, 180 validation, 360 test" in message
     for figure in made.data["figures"]:
         assert re.search(r"n = \d+", figure["caption"]), figure
         assert re.search(

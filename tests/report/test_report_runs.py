@@ -195,18 +195,18 @@ def test_tuning_is_advised_where_a_grid_was_swept_and_not_where_values_were_sear
             "FINISHED" if (p["optimizer"] == "sgd") == (p["optimizer.lr"] > 0.01) else "NEVER"
         ),
     )
-    for folder, said in (
+    for folder, message in (
         (alike, "averages over all swept values of"),
         (apart, "differ only in it."),
     ):
         made = report.make([folder])
-        assert said in (warnings := " ".join(made.data["warnings"]))
+        assert message in (warnings := " ".join(made.data["warnings"]))
         assert ("--tuned" in warnings) is ("--tuned" in made.text) is (sweeper == "grid")
 
 
 def test_the_table_of_comparisons_says_that_its_differences_are_no_differences_of_iqm(tmp_path):
-    said = "“by” is the mean of the paired differences, not the difference of two IQM."
-    assert said in " ".join(report.make([small(tmp_path)]).text.split())
+    message = "“by” is the mean of the paired differences, not the difference of two IQM."
+    assert message in " ".join(report.make([small(tmp_path)]).text.split())
 
 
 def test_numbers_are_ordered_as_numbers_and_lists_have_a_name(tmp_path):

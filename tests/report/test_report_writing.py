@@ -26,12 +26,12 @@ FAILED = {1: "FAILED"}
 def test_a_folder_that_cannot_be_made_is_refused_in_one_line(tmp_path, capsys, no_figures, where):
     (tmp_path / "file").write_text("not yours")
     assert main(["report", str(small(tmp_path)), "--out", str(tmp_path / where)]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith(
+    message = capsys.readouterr().err
+    assert message.startswith(
         f"dlexp: error: {tmp_path / where}: the report cannot be written there: "
     )
-    assert said.endswith("; --out names another folder\n")
-    assert said.count("\n") == 1
+    assert message.endswith("; --out names another folder\n")
+    assert message.count("\n") == 1
     assert (tmp_path / "file").read_text() == "not yours"
 
 
@@ -66,9 +66,9 @@ def test_another_file_that_is_gone_is_a_defect_and_keeps_its_traceback(tmp_path,
 def test_a_sweep_does_not_fail_because_its_report_cannot_be_written(tmp_path, no_figures):
     folder = small(tmp_path)
     (folder / "report").write_text("in the way")
-    said = summary.comparison(Session(folder=folder))
-    assert said.startswith(f"report    {folder}/report: the report cannot be written there: ")
-    assert "\n" not in said
+    message = summary.comparison(Session(folder=folder))
+    assert message.startswith(f"report    {folder}/report: the report cannot be written there: ")
+    assert "\n" not in message
 
 
 # --- how wide it is printed
@@ -138,7 +138,7 @@ def test_failures_are_listed_by_the_report_or_run_by_run_and_never_twice(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         ("ValueError: two\nlines", "ValueError: two lines"),
         ("AssertionError: ", "AssertionError"),
@@ -146,17 +146,17 @@ def test_failures_are_listed_by_the_report_or_run_by_run_and_never_twice(tmp_pat
     ],
 )
 def test_an_exception_is_said_on_one_line_and_by_its_name_where_it_has_no_words(
-    tmp_path, capsys, error, said
+    tmp_path, capsys, error, message
 ):
     summary.of_sweep(ended(tmp_path, error), "")
-    assert f"failed    optimizer=sgd seed=1: {said} (runs/k-x)\n" in capsys.readouterr().out
+    assert f"failed    optimizer=sgd seed=1: {message} (runs/k-x)\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [(AssertionError(), "AssertionError"), (ValueError("two\nlines"), "two lines")],
 )
-def test_so_it_is_for_a_run_alone(error, said):
+def test_so_it_is_for_a_run_alone(error, message):
     run = SimpleNamespace(
         status="FAILED",
         error=error,
@@ -167,7 +167,7 @@ def test_so_it_is_for_a_run_alone(error, said):
         mixed=[],
         trainer=SimpleNamespace(t=3),
     )
-    assert summary.words(run).splitlines()[0] == f"failed    {said}"
+    assert summary.words(run).splitlines()[0] == f"failed    {message}"
 
 
 def test_the_reports_table_says_the_name_alone_of_an_exception_without_words(tmp_path, no_figures):

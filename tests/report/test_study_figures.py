@@ -120,7 +120,7 @@ def seen(monkeypatch):
     return kept
 
 
-def said(figure):
+def message(figure):
     """All words of a figure."""
     axes = [t.get_text() for ax in figure.axes for t in (*ax.texts, ax.title, ax._left_title)]
     return " ".join([*(t.get_text() for t in figure.texts), *axes])
@@ -261,7 +261,7 @@ def test_a_path_that_leaves_widens_the_window_as_far_as_the_surface_is_known(tmp
     place = folder(tmp_path / "s", left, rates=(0.1, 1.0), fate=lambda p, _: "DIVERGED")
     one(place, tmp_path, "paths")
     assert seen[0].axes[0].get_xlim() == (-30, 10)
-    assert "diverged" in said(seen[0])
+    assert "diverged" in message(seen[0])
 
 
 def test_the_animation_has_a_frame_per_step_holds_the_last_and_is_small(tmp_path, left):
@@ -294,8 +294,8 @@ def test_distributions_say_the_mean_of_the_seeds_and_draw_the_first(tmp_path, le
     arrays = read_arrays(second)
     write_arrays(second, arrays | {"untrained_std": arrays["untrained_std"] * 3})
     found = one(place, tmp_path, "distributions", of="activations")
-    assert f"std {2 * arrays['untrained_std'][0]:#.2g}" in said(seen[0])
-    assert f"across samples {arrays['untrained_std_across_samples'][0]:#.2g}" in said(seen[0])
+    assert f"std {2 * arrays['untrained_std'][0]:#.2g}" in message(seen[0])
+    assert f"across samples {arrays['untrained_std_across_samples'][0]:#.2g}" in message(seen[0])
     assert "mean over n = 2 seeds" in found.caption
     assert "first seed" in found.caption
 
@@ -324,8 +324,8 @@ def test_the_gap_is_told_beside_the_curves_and_what_diverged_is_counted(tmp_path
         for r in runs.read(place).runs
         if r.status == "FINISHED"
     ]
-    assert f"gap {np.mean(gaps):.3f}" in said(seen[0])
-    assert "1 of 3 diverged" in said(seen[0])
+    assert f"gap {np.mean(gaps):.3f}" in message(seen[0])
+    assert "1 of 3 diverged" in message(seen[0])
     assert {line.get_linestyle() for line in ax.lines} >= {"-", "--"}
 
 

@@ -115,18 +115,18 @@ def test_a_comment_in_a_plugin_keeps_no_run_from_going_on(run, edit):
 
 def test_a_run_whose_plugin_has_another_formula_now_is_refused(run, edit, capsys):
     edit(file_of_adam(), b" - self.beta1", b" + self.beta1")
-    said = refused(capsys, "resume", run.name)
-    assert "it would not be the same to the bit: optimizer/adam.py was changed; --anyway" in said
+    message = refused(capsys, "resume", run.name)
+    assert "it would not be the same to the bit: optimizer/adam.py was changed; --anyway" in message
 
 
 def test_a_run_of_other_numerics_is_refused_with_what_to_do(run, raised, capsys):
     described = json.loads((run / "run.json").read_text())
     describe(run, tags=described["tags"] | {"dlexp.git.commit": "7c5419640b186449"})
-    said = refused(capsys, "resume", run.name)
-    assert f"the same to the bit: NUMERICS of dlexp was {NUMERICS}, is {NUMERICS + 1}; " in said
-    assert "to complete it as it began, use dlexp's commit 7c5419640b18; " in said
-    assert "to train it again: python -m dlexp " in said
-    assert "; --anyway continues it and marks it as mixed" in said
+    message = refused(capsys, "resume", run.name)
+    assert f"the same to the bit: NUMERICS of dlexp was {NUMERICS}, is {NUMERICS + 1}; " in message
+    assert "to complete it as it began, use dlexp's commit 7c5419640b18; " in message
+    assert "to train it again: python -m dlexp " in message
+    assert "; --anyway continues it and marks it as mixed" in message
     assert resumes(run, "--anyway")
     with mischief(-1, lambda: None):
         assert main(["replay", run.name]) == 0

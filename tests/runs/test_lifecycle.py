@@ -46,18 +46,18 @@ def test_the_command_leaves_a_folder_with_all_that_the_readme_names(in_tmp, caps
     out = capsys.readouterr().out
     assert out.startswith("finished  test/accuracy 0.")
     assert f"outputs/runs/{folder.name}" in out
-    said = RunDescription.read(folder)
-    assert said.name == "adam he dropout hidden=10 n_train=200 epochs=2 s0"
-    assert said.params["optimizer"] == "adam"
-    assert said.params["optimizer.lr"] == 0.001
-    assert said.params["regularizer"] == "dropout"
-    assert said.params["regularizer.dropout.ratio"] == 0.2
-    assert said.dataset["train"] == 200
-    assert len(said.dataset["sha256"]) == 64
-    assert said.tags["dlexp.overrides"] == " ".join(
+    message = RunDescription.read(folder)
+    assert message.name == "adam he dropout hidden=10 n_train=200 epochs=2 s0"
+    assert message.params["optimizer"] == "adam"
+    assert message.params["optimizer.lr"] == 0.001
+    assert message.params["regularizer"] == "dropout"
+    assert message.params["regularizer.dropout.ratio"] == 0.2
+    assert message.dataset["train"] == 200
+    assert len(message.dataset["sha256"]) == 64
+    assert message.tags["dlexp.overrides"] == " ".join(
         ["optimizer=adam", "initializer=he", "regularizer=dropout", *ALONE]
     )
-    assert said.tags["dlexp.numerics.threads"] == "1"
+    assert message.tags["dlexp.numerics.threads"] == "1"
 
 
 def test_run_json_says_what_everything_would_be_if_nobody_had_chosen(in_tmp):
@@ -71,7 +71,7 @@ def test_run_json_says_what_everything_would_be_if_nobody_had_chosen(in_tmp):
         "early_stopping.patience=9",
         "observer=none",
     )
-    said = RunDescription.read(dlexp.run(*chosen, *ALONE).folder)
+    message = RunDescription.read(dlexp.run(*chosen, *ALONE).folder)
     plain = RunDescription.read(
         dlexp.run(
             "optimizer=momentum",
@@ -82,13 +82,15 @@ def test_run_json_says_what_everything_would_be_if_nobody_had_chosen(in_tmp):
             "steps=0",
         ).folder
     ).params
-    assert said.defaults == {k: v for k, v in plain.items() if k not in KINDS} | {
+    assert message.defaults == {k: v for k, v in plain.items() if k not in KINDS} | {
         "epochs": 50,
         "steps": None,
     }
-    assert said.defaults["optimizer.lr"] == 0.01
+    assert message.defaults["optimizer.lr"] == 0.01
     assert {
-        k for k in said.params if k in said.defaults and said.params[k] != said.defaults[k]
+        k
+        for k in message.params
+        if k in message.defaults and message.params[k] != message.defaults[k]
     } == {
         "optimizer.lr",
         "seed",
@@ -173,13 +175,13 @@ def test_the_recorded_configuration_describes_the_same_experiment(in_tmp):
     config = in_tmp / "again"
     config.mkdir()
     text = (run.folder / "config.yaml").read_text()
-    said = yaml.safe_load(text)
-    assert said["optimizer"] == {"name": "momentum", "lr": 0.05, "momentum": 0.9}
-    assert said["initializer"] == {"name": "he"}
-    assert said["regularizer"] == {"dropout": {"ratio": 0.2}, "l1": {"strength": 1e-5}}
-    assert said["early_stopping"] == {"patience": None, "metric": "val/loss"}
-    assert said["tracking"] == {"name": "none"}
-    assert {"data", "model", "objective", "seed", "epochs", "dtype"} <= set(said)
+    message = yaml.safe_load(text)
+    assert message["optimizer"] == {"name": "momentum", "lr": 0.05, "momentum": 0.9}
+    assert message["initializer"] == {"name": "he"}
+    assert message["regularizer"] == {"dropout": {"ratio": 0.2}, "l1": {"strength": 1e-5}}
+    assert message["early_stopping"] == {"patience": None, "metric": "val/loss"}
+    assert message["tracking"] == {"name": "none"}
+    assert {"data", "model", "objective", "seed", "epochs", "dtype"} <= set(message)
     again = compose_run(
         "optimizer=momentum", "optimizer.lr=0.05", "regularizer=[dropout,l1]", *ALONE
     )
@@ -262,10 +264,10 @@ def test_a_surface_is_an_ordinary_run_whose_figure_is_the_path(in_tmp, capsys):
     records = [e for e in journal.events(folder)[0] if e.kind == "record"]
     assert [r.step for r in records[:-1]] == list(range(31))
     assert records[0].metrics["path/x"] == -7
-    said = RunDescription.read(folder)
-    assert said.params["objective"] == "valley"
-    assert not {"data", "model", "initializer"} & set(said.params)
-    assert said.dataset is None
+    message = RunDescription.read(folder)
+    assert message.params["objective"] == "valley"
+    assert not {"data", "model", "initializer"} & set(message.params)
+    assert message.dataset is None
 
 
 def test_an_outputs_folder_that_cannot_be_written_is_told_in_one_line(in_tmp, monkeypatch, capsys):

@@ -138,6 +138,6 @@ def test_a_sweep_that_cannot_start_a_worker_says_so_in_one_line(in_tmp, monkeypa
 
     monkeypatch.setattr(ForkServerProcess, "start", refused)
     assert main(["-m", "seed=0,1", "epochs=1", "model.hidden=[5]", "tracking=none"]) == 1
-    said = capfd.readouterr().err
-    assert "dlexp: error: a worker process: cannot be started" in said
-    assert "Traceback" not in said
+    message = capfd.readouterr().err
+    assert "dlexp: error: a worker process: cannot be started" in message
+    assert "Traceback" not in message

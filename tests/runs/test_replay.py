@@ -37,9 +37,9 @@ def rewrite(folder, change):
 
 def describe(folder, **changes):
     """Change run.json."""
-    said = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(json.dumps(said | changes))
-    return said
+    message = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(message | changes))
+    return message
 
 
 def test_a_run_replays_to_the_same_bits_and_writes_nothing(run, in_tmp, capsys):
@@ -105,12 +105,12 @@ def test_what_changed_is_named_plugin_code_and_data(run, capsys, monkeypatch):
     monkeypatch.setattr(
         adam, "update", lambda self, w, g, s, lr, t: update(self, w, g, s, 1.001 * lr, t)
     )
-    said = json.loads((run / "run.json").read_text())
-    code = said["identity"]["code"] | {"optimizer/adam.py": "0" * 16, "layer/gone.py": "0" * 16}
+    message = json.loads((run / "run.json").read_text())
+    code = message["identity"]["code"] | {"optimizer/adam.py": "0" * 16, "layer/gone.py": "0" * 16}
     describe(
         run,
-        identity=said["identity"] | {"code": code},
-        dataset=said["dataset"] | {"sha256": "f" * 64},
+        identity=message["identity"] | {"code": code},
+        dataset=message["dataset"] | {"sha256": "f" * 64},
     )
     assert main(["replay", "last"]) == 1
     out = capsys.readouterr().out

@@ -72,6 +72,6 @@ def test_a_run_is_fetched_from_mlflow_without_a_word(in_tmp, capfd):
         ).returncode
         == 0
     )
-    said = capfd.readouterr()
-    assert said.out.startswith("same      3 records")
-    assert said.err == ""
+    message = capfd.readouterr()
+    assert message.out.startswith("same      3 records")
+    assert message.err == ""

@@ -158,9 +158,9 @@ def test_what_no_run_wrote_behind_another_line_is_named_as_damage(name, in_tmp, 
     written(in_tmp / "outputs" / "runs" / "a", lines)
     before = (in_tmp / "outputs" / "runs" / "a" / "journal.jsonl").read_bytes()
     assert main(["doctor"]) == 1
-    said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith(f"to do     outputs/runs/a/journal.jsonl: {wrong}: restore a copy")
-    assert len(said) == 2
+    message = capsys.readouterr().out.splitlines()
+    assert message[0].startswith(f"to do     outputs/runs/a/journal.jsonl: {wrong}: restore a copy")
+    assert len(message) == 2
     assert (in_tmp / "outputs" / "runs" / "a" / "journal.jsonl").read_bytes() == before
 
 

@@ -41,7 +41,7 @@ def mount(in_tmp):
     subprocess.run(["umount", "-l", in_tmp], check=True)
 
 
-def said(words):
+def message(words):
     """The last line of a command's output on each stream, without a traceback."""
     done = subprocess.run(
         [sys.executable, "-m", "dlexp", *words], capture_output=True, text=True, check=False
@@ -54,28 +54,28 @@ def test_every_command_says_in_one_line_that_a_folder_is_read_only(mount):
     main([*RUN])
     (folder,) = journal.Path("outputs/runs").iterdir()
     mount("ro")
-    assert said(["replay", "last"])[:2] == (
+    assert message(["replay", "last"])[:2] == (
         0,
         "same      3 records of 7 metrics and the weights, to the bit\n",
     )
-    assert said(["doctor"])[:2] == (0, "all is well (1 run)\n")
-    assert "the run folder cannot be created: Read-only file system" in said([*RUN])[2]
+    assert message(["doctor"])[:2] == (0, "all is well (1 run)\n")
+    assert "the run folder cannot be created: Read-only file system" in message([*RUN])[2]
     mount("rw")
     (folder / "mlflow.json").unlink()
     lines = (folder / journal.EVENTS).read_text().splitlines(keepends=True)
     (folder / journal.EVENTS).write_text("".join(lines[:-1]))
     mount("ro")
     for words in (["resume", "last"], ["ui"]):
-        status, _, err = said(words)
+        status, _, err = message(words)
         assert status == 1, err
         assert err.startswith("dlexp: error: /")
         assert err.endswith(": Read-only file system\n")
         assert err.count("\n") == 1
-    status, _, err = said(["sync"])
+    status, _, err = message(["sync"])
     assert status == 1
     assert "the sender cannot be started: " in err
     assert err.count("\n") == 1
-    status, out, _ = said(["doctor"])
+    status, out, _ = message(["doctor"])
     assert status == 1
     assert "cannot be repaired: " in out
     assert out.endswith("1 to do (1 run)\n")

@@ -130,7 +130,7 @@ def test_samples_that_are_prepared_already_are_taken_as_they_were(trained):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (
             lambda frame: frame.rename(columns={"size": "sizes"}),
@@ -150,8 +150,8 @@ def test_samples_that_are_prepared_already_are_taken_as_they_were(trained):
         ),
     ],
 )
-def test_a_table_that_does_not_fit_is_refused_in_one_line(trained, change, said):
-    with pytest.raises(DataError, match=said):
+def test_a_table_that_does_not_fit_is_refused_in_one_line(trained, change, message):
+    with pytest.raises(DataError, match=message):
         served(trained).predict(change(table()))
 
 

@@ -133,7 +133,7 @@ def test_a_promise_of_more_numbers_than_the_file_has_is_refused_before_anything_
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda description: description.update(format=99), "format 99"),
         (lambda description: description.update(dtype="object"), "object"),
@@ -156,8 +156,8 @@ def test_a_promise_of_more_numbers_than_the_file_has_is_refused_before_anything_
         (lambda description: description.update(layers=3), "TypeError"),
     ],
 )
-def test_a_description_that_does_not_hold_is_refused(saved, change, said):
-    assert said in refused(rewritten(saved, change))
+def test_a_description_that_does_not_hold_is_refused(saved, change, message):
+    assert message in refused(rewritten(saved, change))
 
 
 def test_arrays_of_another_type_are_refused_and_objects_never_loaded(saved, tmp_path):
@@ -177,10 +177,10 @@ def test_bytes_behind_an_array_are_refused(saved):
 
 def test_an_unknown_plugin_is_named_with_the_place_to_look_for_it(saved):
     rewritten(saved, lambda description: description["layers"][2].update(name="rely"))
-    said = refused(saved, PluginError)
-    assert "activation=rely" in said
-    assert "DLEXP_PLUGINS" in said
-    assert "did you mean 'relu'" in said
+    message = refused(saved, PluginError)
+    assert "activation=rely" in message
+    assert "DLEXP_PLUGINS" in message
+    assert "did you mean 'relu'" in message
 
 
 def test_a_layer_of_ones_own_is_saved_by_name_and_one_that_is_no_plugin_is_not(tmp_path):

@@ -134,7 +134,7 @@ def test_quick_asks_for_the_smaller_budget_and_sends_nothing(own, commands, caps
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (
             ["wieght_decay"],
@@ -165,7 +165,7 @@ def test_quick_asks_for_the_smaller_budget_and_sends_nothing(own, commands, caps
     ],
     ids=["name", "nearest", "no-claims", "no-folder", "no-study", "twice", "no-yaml", "flag"],
 )
-def test_a_mistake_is_one_line_and_nothing_is_run(own, in_tmp, commands, capsys, words, said):
+def test_a_mistake_is_one_line_and_nothing_is_run(own, in_tmp, commands, capsys, words, message):
     for place, name, text in (
         ("bare", "x", "epochs: 1\n"),
         ("twice", "weight_decay", STUDY),
@@ -175,7 +175,7 @@ def test_a_mistake_is_one_line_and_nothing_is_run(own, in_tmp, commands, capsys,
         (in_tmp / place / "experiment" / f"{name}.yaml").write_text(text, encoding="utf-8")
     assert main(["claims", *words]) == 2
     err = capsys.readouterr().err
-    assert said in err
+    assert message in err
     assert err.count("\n") == 1
     assert commands.seen == []
 
@@ -184,7 +184,7 @@ BAR = " 30%|███       | 3/10 [00:01<00:03,  2.0run/s, 2 running, 0 failed,
 
 
 @pytest.mark.parametrize(
-    ("err", "out", "said"),
+    ("err", "out", "message"),
     [
         (f"dlexp: warning: slow\ndlexp: error: model=mpl: no\n{BAR}\n", "", "error: model=mpl: no"),
         (
@@ -198,13 +198,13 @@ BAR = " 30%|███       | 3/10 [00:01<00:03,  2.0run/s, 2 running, 0 failed,
     ids=["error", "run", "defect", "bar"],
 )
 def test_a_study_that_fails_is_shown_with_its_error_and_not_with_its_bar(
-    own, commands, capsys, err, out, said
+    own, commands, capsys, err, out, message
 ):
     commands.end.returncode, commands.end.stderr, commands.end.stdout = 1, err, out
     assert main(["claims", "zz", "--config-dir", own]) == 1
     shown = capsys.readouterr()
-    assert f"  zz: failed: {said}\n" in shown.out
-    assert f"zz: failed: {said}, " in shown.err
+    assert f"  zz: failed: {message}\n" in shown.out
+    assert f"zz: failed: {message}, " in shown.err
     assert "No verdicts." in shown.out
 
 
@@ -265,19 +265,19 @@ def planned(in_tmp, monkeypatch, capsys):
 
 
 def seeds(plan):
-    said = plan.swept.get("seed") or [
+    message = plan.swept.get("seed") or [
         o.partition("=")[2] for o in plan.fixed if o.startswith("seed=")
     ]
-    return len(said)
+    return len(message)
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_a_study_says_what_it_is_in_both_languages(path):
-    said = studies.words_of(path)
-    assert set(said["title"]) == set(said["shows"]) == {"en", "zh"}
-    assert all(said["title"].values())
-    assert said["claims"]
-    for told in (said.get("parts") or {}).values():
+    message = studies.words_of(path)
+    assert set(message["title"]) == set(message["shows"]) == {"en", "zh"}
+    assert all(message["title"].values())
+    assert message["claims"]
+    for told in (message.get("parts") or {}).values():
         assert set(told["title"]) == {"en", "zh"}
 
 

@@ -61,11 +61,11 @@ def test_a_study_whose_report_failed_is_a_failure_though_an_older_report_lies_th
     (folder / "report").mkdir(parents=True)
     old = {"claims": [{"id": "old", "verdict": "SUPPORTED"}]}
     (folder / "report" / "verdicts.json").write_text(json.dumps(old), "utf-8")
-    said = (
+    message = (
         f"sweep     7 finished\nfolder    {folder}\nreport    the report cannot be written there:"
         " no space\n"
     )
-    end = subprocess.CompletedProcess([], 0, said, "")
+    end = subprocess.CompletedProcess([], 0, message, "")
     monkeypatch.setattr(run, "StudyCommands", launcher_of(lambda command: end))
     assert asked("zz") == 1
     assert (
@@ -86,7 +86,7 @@ def test_a_study_without_verdicts_is_a_failure_though_its_command_is_content(
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (
             ["epochss=3"],
@@ -105,11 +105,11 @@ def test_a_study_without_verdicts_is_a_failure_though_its_command_is_content(
     ids=["key", "field", "value", "range"],
 )
 def test_an_override_that_no_study_takes_is_refused_once_before_any_starts(
-    mine, nothing_starts, capsys, words, said
+    mine, nothing_starts, capsys, words, message
 ):
     assert asked(*words) == 2
     err = capsys.readouterr().err
-    assert err.startswith(said)
+    assert err.startswith(message)
     assert err.count("\n") == 1
 
 

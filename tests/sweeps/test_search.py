@@ -114,12 +114,12 @@ def test_the_best_trial_is_told_with_its_metric_and_what_was_drawn(metric, bette
     name = metric or "val/accuracy"
     values = {drawn(e)[-1]: read_metrics(folder / e["folder"])[name] for e in ledger(in_tmp)}
     value = better(values.values())
-    said = re.match(
+    message = re.match(
         r"best      (\S+) (\S+), trial \d of 3: (optimizer.lr=\S+) \(runs/",
         best(capsys.readouterr().out),
     )
-    assert said.groups()[:2] == (name, f"{value:.4g}")
-    assert values[said[3]] == value
+    assert message.groups()[:2] == (name, f"{value:.4g}")
+    assert values[message[3]] == value
 
 
 def test_every_trial_is_trained_with_each_seed_and_judged_by_the_mean(in_tmp, capsys):
@@ -323,11 +323,11 @@ def test_a_run_that_stopped_early_is_judged_by_the_weights_it_kept(tmp_path):
 
 def test_an_interval_is_not_for_the_grid(in_tmp, capsys):
     assert main(["-m", "optimizer.lr=interval(0.1,1)", *FAST]) == 2
-    said = (
+    message = (
         "optimizer.lr=interval(0.1,1) (command line): a grid needs a list of values, not an"
         " interval: use hydra/sweeper="
     )
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert list(in_tmp.iterdir()) == []
 
 
@@ -382,18 +382,20 @@ REFUSED = [
 
 
 @needs_optuna
-@pytest.mark.parametrize(("words", "said"), [REFUSED[0], REFUSED[2]], ids=["end", "field"])
-def test_a_mistake_is_told_before_the_first_batch_of_tpe_too(words, said, in_tmp, capsys):
+@pytest.mark.parametrize(("words", "message"), [REFUSED[0], REFUSED[2]], ids=["end", "field"])
+def test_a_mistake_is_told_before_the_first_batch_of_tpe_too(words, message, in_tmp, capsys):
     assert search("tpe", 3, *words) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert list(in_tmp.iterdir()) == []
 
 
-@pytest.mark.parametrize(("words", "said"), REFUSED, ids=[" ".join(words) for words, _ in REFUSED])
-def test_a_mistake_is_told_before_the_first_trial_starts(words, said, in_tmp, capsys):
+@pytest.mark.parametrize(
+    ("words", "message"), REFUSED, ids=[" ".join(words) for words, _ in REFUSED]
+)
+def test_a_mistake_is_told_before_the_first_trial_starts(words, message, in_tmp, capsys):
     assert search("random", 3, *words) == 2
     err = capsys.readouterr().err
-    assert said in err
+    assert message in err
     assert err.count("\n") == 1
     assert list(in_tmp.iterdir()) == []
 

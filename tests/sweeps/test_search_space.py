@@ -109,9 +109,9 @@ EMPTY = [
 ]
 
 
-@pytest.mark.parametrize(("text", "said"), EMPTY, ids=[text for text, _ in EMPTY])
-def test_an_interval_from_which_nothing_can_be_drawn_is_refused_with_its_key(text, said):
-    with pytest.raises(UserError, match=re.escape(f"batch_size={text}: {said}")):
+@pytest.mark.parametrize(("text", "message"), EMPTY, ids=[text for text, _ in EMPTY])
+def test_an_interval_from_which_nothing_can_be_drawn_is_refused_with_its_key(text, message):
+    with pytest.raises(UserError, match=re.escape(f"batch_size={text}: {message}")):
         space(f"batch_size={text}", whole=True)
 
 

@@ -111,7 +111,7 @@ def test_a_study_is_continued_and_reported_by_its_name(study, in_tmp, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "text", "said"),
+    ("words", "text", "message"),
     [
         (
             ["study.title=x"],
@@ -133,10 +133,10 @@ def test_a_study_is_continued_and_reported_by_its_name(study, in_tmp, capsys):
     ids=["words", "claim", "size", "option"],
 )
 def test_a_mistake_in_a_study_is_told_before_anything_is_created(
-    study, in_tmp, capsys, words, text, said
+    study, in_tmp, capsys, words, text, message
 ):
     assert study(*words, text=text) == 2
-    assert said in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not (in_tmp / "outputs").exists()
 
 

@@ -184,13 +184,13 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("text", "said"), WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize(("text", "message"), WRONG.values(), ids=WRONG)
 def test_what_could_never_be_answered_is_refused_before_anything_is_created(
-    study, in_tmp, capsys, text, said
+    study, in_tmp, capsys, text, message
 ):
     assert study(text) == 2  # a dry run and a real one go the same way up to here
     err = capsys.readouterr().err
-    assert said in err
+    assert message in err
     assert err.count("\n") == 1
     assert not (in_tmp / "outputs").exists()
 
@@ -288,8 +288,10 @@ def test_a_dry_run_of_a_single_run_says_what_it_would_train_and_creates_nothing(
 
 def test_a_file_without_its_header_or_without_words_is_told_what_it_lacks(study, capsys):
     assert study(STUDY.replace("# @package _global_\n", "")) == 2
-    said = "dlexp: error: (experiment/small.yaml): must begin with the line '# @package _global_'"
-    assert capsys.readouterr().err.startswith(said)
+    message = (
+        "dlexp: error: (experiment/small.yaml): must begin with the line '# @package _global_'"
+    )
+    assert capsys.readouterr().err.startswith(message)
     assert study("") == 2
     assert "experiment/small.yaml): is empty" in capsys.readouterr().err
 

@@ -41,10 +41,12 @@ def test_a_sweep_trains_every_combination_and_keeps_each_in_its_folder(in_tmp, c
     assert main(["optimizer=sgd,adam", "seed=0,1", *FAST, "-m"]) == 0
     found = entries(in_tmp)
     assert [e["status"] for e in found] == ["FINISHED"] * 4
-    said = [RunDescription.read(only(in_tmp / "outputs" / "sweeps") / e["folder"]) for e in found]
-    combinations = {(d.params["optimizer"], d.params["seed"]) for d in said}
+    message = [
+        RunDescription.read(only(in_tmp / "outputs" / "sweeps") / e["folder"]) for e in found
+    ]
+    combinations = {(d.params["optimizer"], d.params["seed"]) for d in message}
     assert combinations == {("sgd", 0), ("sgd", 1), ("adam", 0), ("adam", 1)}
-    assert {d.id for d in said} == {e["key"] for e in found}
+    assert {d.id for d in message} == {e["key"] for e in found}
     # the sweep's figures stand for them
     assert not list(in_tmp.glob("outputs/sweeps/*/runs/*/figures"))
     assert "4 finished; 4 newly trained" in capsys.readouterr().out
@@ -95,11 +97,12 @@ def test_resume_says_the_sweeps_own_command_again(in_tmp, capsys):
     assert main(["resume", "mine"]) == 0
     assert "2 finished; 0 newly trained" in capsys.readouterr().out
     assert main(["resume", "min"]) == 2
-    said = capsys.readouterr().err
+    message = capsys.readouterr().err
     assert (
-        "resume=min (command line): there is no such run or sweep; choose from last, mine" in said
+        "resume=min (command line): there is no such run or sweep; choose from last, mine"
+        in message
     )
-    assert "choose from last, mine; did you mean 'mine'?" in said
+    assert "choose from last, mine; did you mean 'mine'?" in message
 
 
 def test_a_run_in_a_sweep_is_the_run_alone_to_the_last_bit(in_tmp):
@@ -123,12 +126,12 @@ def test_paired_values_advance_together(in_tmp):
         )
         == 0
     )
-    said = [
+    message = [
         RunDescription.read(only(in_tmp / "outputs" / "sweeps") / e["folder"]).params
         for e in entries(in_tmp)
     ]
-    assert {(p["optimizer"], p["optimizer.lr"]) for p in said} == {("sgd", 0.1), ("adam", 0.001)}
-    assert len(said) == 4
+    assert {(p["optimizer"], p["optimizer.lr"]) for p in message} == {("sgd", 0.1), ("adam", 0.001)}
+    assert len(message) == 4
 
 
 def test_a_dry_run_lists_the_jobs_and_creates_nothing(in_tmp, capsys):
@@ -170,11 +173,13 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("words", "said"), REFUSED, ids=[" ".join(words) for words, _ in REFUSED])
-def test_a_mistake_in_any_job_is_told_before_the_first_one_starts(words, said, in_tmp, capsys):
+@pytest.mark.parametrize(
+    ("words", "message"), REFUSED, ids=[" ".join(words) for words, _ in REFUSED]
+)
+def test_a_mistake_in_any_job_is_told_before_the_first_one_starts(words, message, in_tmp, capsys):
     assert sweep(*words) == 2
     err = capsys.readouterr().err
-    assert said in err
+    assert message in err
     assert err.count("\n") == 1
     assert list(in_tmp.iterdir()) == []
 

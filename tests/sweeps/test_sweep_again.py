@@ -119,7 +119,7 @@ def test_a_name_used_for_something_else_is_said(in_tmp, quiet, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("seed=range(0)",), "seed=range(0,0,1): is an empty range"),
         (("seed=range(5,3)",), "is an empty range"),
@@ -137,10 +137,12 @@ def test_a_name_used_for_something_else_is_said(in_tmp, quiet, capsys):
         ),
     ],
 )
-def test_ranges_and_workers_that_cannot_be_meant_are_refused_at_once(in_tmp, capsys, words, said):
+def test_ranges_and_workers_that_cannot_be_meant_are_refused_at_once(
+    in_tmp, capsys, words, message
+):
     assert main(["-m", *words, *FAST]) == 2
     err = capsys.readouterr().err
-    assert said in err
+    assert message in err
     assert err.count("\n") == 1
     assert not (in_tmp / "outputs").exists()
 

@@ -65,7 +65,7 @@ def test_a_sweep_with_such_a_value_has_the_name_and_the_jobs_its_words_say(in_tm
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (
             "optimizer=sgd,momentum optimizer.momentum=0.5",
@@ -94,11 +94,11 @@ def test_a_sweep_with_such_a_value_has_the_name_and_the_jobs_its_words_say(in_tm
     ],
 )
 def test_the_option_that_lacks_a_field_is_named_before_anything_is_created(
-    words, said, in_tmp, capsys
+    words, message, in_tmp, capsys
 ):
     assert main(["-m", *words.split(), *FAST]) == 2
     err = capsys.readouterr().err
-    assert said in err
+    assert message in err
     assert err.count("\n") == 1
     assert list(in_tmp.iterdir()) == []
 
@@ -132,8 +132,8 @@ def test_a_studys_file_may_fix_what_only_the_options_it_sweeps_have(text, in_tmp
 def test_what_a_studys_file_fixes_wrongly_is_told_with_the_file(in_tmp, capsys):
     text = SWEEPER + "params: {optimizer: 'momentum,sgd', optimizer.momentum: 0.5}}}"
     assert main(study(in_tmp, text)) == 2
-    said = "optimizer.momentum=0.5 (experiment/mine.yaml): sgd has no field momentum"
-    assert said in capsys.readouterr().err
+    message = "optimizer.momentum=0.5 (experiment/mine.yaml): sgd has no field momentum"
+    assert message in capsys.readouterr().err
 
 
 def test_the_base_of_a_sweep_is_shown(in_tmp, capsys):

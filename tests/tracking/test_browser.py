@@ -70,12 +70,12 @@ def links():
     command = [sys.executable, "-m", "dlexp", "ui", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
-            said = []
+            message = []
             for line in server.stdout:
-                said.append(line.split(maxsplit=1))
+                message.append(line.split(maxsplit=1))
                 if line.startswith("Ctrl-C"):
                     break
-            yield {words[0]: words[1].strip() for words in said if len(words) == 2}
+            yield {words[0]: words[1].strip() for words in message if len(words) == 2}
         finally:  # also after a failure: killed outright, it would leave MLflow behind
             server.send_signal(signal.SIGINT)
             assert server.wait(60) == 0

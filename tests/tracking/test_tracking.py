@@ -114,13 +114,13 @@ def test_a_finished_run_is_all_there(outputs, make):
     assert (tags["dlexp.kind"], tags["dlexp.status"]) == ("run", "FINISHED")
     assert tags["dlexp.git.commit"] == "c0ffee"
     assert tags["mlflow.source.name"] == "python -m dlexp optimizer=adam"
-    for said in (
+    for message in (
         "**test/accuracy** 0.75",
         "    python -m dlexp optimizer=adam",
         "2 epochs (24 steps)",
         str(folder),
     ):
-        assert said in tags["mlflow.note.content"]
+        assert message in tags["mlflow.note.content"]
     outcome = tracking.outcome([folder])
     assert outcome.complete
     assert outcome.run_id in str(outcome)
@@ -396,7 +396,7 @@ def test_a_dead_server_is_tried_a_few_times_and_the_run_waits(outputs, make, mon
 
 
 @pytest.mark.parametrize(
-    ("file", "text", "said"),
+    ("file", "text", "message"),
     [
         ("run.json", "{", "run.json cannot be read"),
         ("run.json", "[]", "run.json cannot be read"),
@@ -404,11 +404,13 @@ def test_a_dead_server_is_tried_a_few_times_and_the_run_waits(outputs, make, mon
         ("journal.jsonl", "{]\n", "the journal cannot be read"),
     ],
 )
-def test_a_damaged_folder_is_said_in_one_line_and_stops_no_other(outputs, make, file, text, said):
+def test_a_damaged_folder_is_said_in_one_line_and_stops_no_other(
+    outputs, make, file, text, message
+):
     bad, good = make(name="bad", net=False), make(name="good", net=False)
     (bad / file).write_text(text)
     assert send(bad, good) == 1
-    assert said in state.load(bad).error
+    assert message in state.load(bad).error
     assert "\n" not in str(tracking.outcome([bad, good]))
     assert state.is_complete(good)
 

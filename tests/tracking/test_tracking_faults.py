@@ -118,10 +118,10 @@ def server(tmp_path_factory):
 
 def synced(folder, store, run):
     """Call `sync` twice; each time, MLflow has the content of the journal, and nothing twice."""
-    for said in ("complete: ", "complete: "):
+    for message in ("complete: ", "complete: "):
         done = dlexp(folder, "sync")
         assert done.returncode == 0, done.stderr
-        assert said in done.stdout
+        assert message in done.stdout
         status, metrics, models, params = mirrored(store, run)
         assert (status, models) == ([("FINISHED",)], [(1,)])
         assert metrics == measured(run)

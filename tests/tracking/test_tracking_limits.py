@@ -73,11 +73,11 @@ def test_what_is_sent_itself_may_take_longer():
 
 
 @pytest.mark.parametrize(
-    ("what", "said"),
+    ("what", "message"),
     [("drip", "did not answer within 3 s"), ("claim", "is not an MLflow server: it")],
 )
 def test_the_sender_says_what_the_server_does_and_keeps_the_run_for_sync(
-    tmp_path, monkeypatch, what, said
+    tmp_path, monkeypatch, what, message
 ):
     monkeypatch.setattr(run_follower, "TRIES", 1)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
@@ -87,19 +87,19 @@ def test_the_sender_says_what_the_server_does_and_keeps_the_run_for_sync(
         began = time.monotonic()
         assert send(run) == 1
         assert time.monotonic() - began < 60
-    assert said in state.load(run).error
+    assert message in state.load(run).error
     assert not state.is_complete(run)
     assert json.loads((run / "run.json").read_text())["id"]
 
 
 @pytest.mark.parametrize(
-    ("what", "said"),
+    ("what", "message"),
     [("drip", "did not answer within"), ("drop", "less than 1,000 bytes a second")],
 )
-def test_a_download_that_would_never_end_is_given_up(tmp_path, what, said, monkeypatch):
+def test_a_download_that_would_never_end_is_given_up(tmp_path, what, message, monkeypatch):
     monkeypatch.delenv("http_proxy", raising=False)
     with Gate(lambda n: what) as gate:
         began = time.monotonic()
-        with pytest.raises(DataError, match=said):
+        with pytest.raises(DataError, match=message):
             fetch(f"{gate.address}/data.gz", "0" * 64, tmp_path, timeout=0.5)
         assert time.monotonic() - began < 10

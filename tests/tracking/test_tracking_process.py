@@ -152,8 +152,8 @@ def test_sync_finds_runs_and_no_copies_of_their_descriptions(in_tmp, capsys, mon
     assert rows(outputs, "select name, start_time from runs") == [("adam he dropout s0", BEGAN)] * 2
     with journal.FileLock(runs[1] / "lock"):
         assert sync.send() == 0
-    assert "1 run in progress" in (said := capsys.readouterr().out)
-    assert "sending 1 run " in said
+    assert "1 run in progress" in (message := capsys.readouterr().out)
+    assert "sending 1 run " in message
     assert rows(outputs, "select count(*) from runs") == [(2,)]
 
 
@@ -229,12 +229,12 @@ def test_the_pages_are_served_on_this_machine_only_and_end_with_ctrl_c(in_tmp):
     before = {f.name for f in in_tmp.iterdir()}
     command = [sys.executable, "-c", "from dlexp.tracking import ui; ui.open_pages(port=0)"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        said = [server.stdout.readline() for _ in range(4)]
-        link = said[1].split()[1]
+        message = [server.stdout.readline() for _ in range(4)]
+        link = message[1].split()[1]
         base, _, page = link.partition("/#/")
         assert base.startswith("http://127.0.0.1:")
         assert page == "experiments/1/runs?workflowType=machine_learning&viewStateShareKey=results"
-        assert "mlflow ui --backend-store-uri sqlite:////" in said[2]
+        assert "mlflow ui --backend-store-uri sqlite:////" in message[2]
         assert ui._get(base) is not None
         server.send_signal(signal.SIGINT)
         assert server.wait(30) == 0
@@ -254,8 +254,8 @@ def test_patience_is_bounded_unless_the_user_says_otherwise(monkeypatch):
 
 
 def test_the_sender_speaks_utf8_whatever_the_locale_says(monkeypatch):
-    for said in ("0", "1", None):
-        monkeypatch.setenv("PYTHONUTF8", said) if said else monkeypatch.delenv("PYTHONUTF8")
+    for message in ("0", "1", None):
+        monkeypatch.setenv("PYTHONUTF8", message) if message else monkeypatch.delenv("PYTHONUTF8")
         assert tracking.environment()["PYTHONUTF8"] == "1"
 
 
@@ -309,6 +309,6 @@ def test_an_address_is_the_same_in_every_locale_and_is_printed_so_that_a_shell_u
 def test_a_run_whose_path_the_locale_cannot_say_is_sent(tmp_path):
     (tmp_path / "fün").mkdir()
     words = ["epochs=1", "data.n_train=200", "model.hidden=[5]", "observer=none"]
-    said = in_plain(f"from dlexp.cli.main import main; main({words})", tmp_path / "fün")
-    assert "MLflow    run " in said, said
+    message = in_plain(f"from dlexp.cli.main import main; main({words})", tmp_path / "fün")
+    assert "MLflow    run " in message, message
     assert rows(tmp_path / "fün" / "outputs", "select status from runs") == [("FINISHED",)]

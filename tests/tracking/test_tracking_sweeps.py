@@ -43,7 +43,7 @@ def test_a_sweep_is_all_there(outputs, make_sweep):
         f"python -m dlexp resume {folder.name}",
         "(#/experiments/1/runs?workflowType=machine_learning",
     )
-    assert not [said for said in note if said not in told["note"]]
+    assert not [message for message in note if message not in told["note"]]
     assert told["note"].index("|adam") < told["note"].index("|sgd")  # the best first
     assert sorted(told["runs"]) == ["adam 0", "adam 1", "sgd 0", "sgd 1"]
     run = told["runs"]["adam 0"]
@@ -360,8 +360,8 @@ def test_a_damaged_sweep_is_refused_in_one_line(make_sweep, text):
     (folder / "sweep.json").write_text(text)
     assert send(folder) == 1
     assert (
-        "sweep.json cannot be read" in (said := str(tracking.outcome([folder])))
-        or "tracking=none" in said
+        "sweep.json cannot be read" in (message := str(tracking.outcome([folder])))
+        or "tracking=none" in message
     )
 
 

@@ -155,7 +155,7 @@ def test_a_command_sends_its_sweep_and_no_worker_imports_mlflow(in_tmp, outputs,
         "data.n_train=100",
         f"tracking.uri={tracking.store_uri(outputs)}",
     ]
-    said = []
+    message = []
     for more in ([], [], ["seed=2"]):
         done = subprocess.run(
             [sys.executable, "-m", "dlexp", *words, *more],
@@ -165,14 +165,14 @@ def test_a_command_sends_its_sweep_and_no_worker_imports_mlflow(in_tmp, outputs,
             timeout=120,
         )
         assert done.returncode == 0, done.stderr
-        said.append(done.stdout)
+        message.append(done.stdout)
     assert {*(in_tmp / "seen.txt").read_text().splitlines()} == {"worker"}
     (folder,) = (in_tmp / "outputs" / "sweeps").iterdir()
-    assert "MLflow    the sweep's run " in said[0]
-    assert "and its 4 runs" in said[0]
-    assert re.search(r"look      python -m dlexp ui --uri .?sqlite:", said[0])
-    assert "0 newly trained" in said[1]
-    assert "and its 6 runs" in said[2]
+    assert "MLflow    the sweep's run " in message[0]
+    assert "and its 4 runs" in message[0]
+    assert re.search(r"look      python -m dlexp ui --uri .?sqlite:", message[0])
+    assert "0 newly trained" in message[1]
+    assert "and its 6 runs" in message[2]
     told = found(outputs, folder)
     assert (told["status"], len(told["runs"])) == ("FINISHED", 6)
     assert "report/report.html" in told["files"]
